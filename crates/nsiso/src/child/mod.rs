@@ -1,0 +1,141 @@
+//! The child's half: carries the plan out, action by action, then becomes the program.
+//!
+//! A closed room. The child shares the caller's memory, and other threads of the caller run on, so
+//! from here to exec there is no allocation, no lock, no C library, no thread-local storage (errno
+//! is one), no panic and no `Drop`: only raw system calls over the plan. A test walks the machine
+//! code of [`main`] to prove it.
+
+mod capabilities;
+mod descriptors;
+mod loopback;
+mod signals;
+pub(crate) mod syscall;
+
+use std::ptr;
+
+use libc::c_char;
+
+use crate::plan::{Action, Plan, mailbox::state};
+use syscall::{Outcome, check, syscall};
+
+/// Where the child starts. Never returns: it becomes the program, or leaves word in the mailbox
+/// and exits.
+///
+/// # Safety
+/// To be called in a child made by clone with all signals blocked; `plan` must stay alive until
+/// the mailbox is released.
+#[unsafe(export_name = "nsiso_child_main")]
+pub(crate) unsafe extern "C" fn main(plan: *const Plan) -> ! {
+    // SAFETY: the caller keeps the plan alive and does not change it.
+    let plan = unsafe { &*plan };
+    for (number, op) in plan.ops.iter().enumerate() {
+        plan.mailbox.begin(number as u32);
+        // SAFETY: the pointers in an action are valid as long as the plan.
+        if let Err(errno) = unsafe { carry_out(&op.action, plan) } {
+            plan.mailbox.fail(errno);
+            break;
+        }
+    }
+    loop {
+        // SAFETY: exit_group has no arguments in memory.
+        unsafe { syscall(libc::SYS_exit_group, [127, 0, 0, 0, 0]) };
+    }
+}
+
+/// # Safety
+/// The pointers in `action` are valid.
+unsafe fn carry_out(action: &Action, plan: &Plan) -> Outcome<()> {
+    // SAFETY: the caller's promise is handed on to each system call.
+    unsafe {
+        match *action {
+            Action::Unshare(kinds) => check(libc::SYS_unshare, [kinds.bits() as usize, 0, 0, 0, 0])?,
+            Action::WriteFile { path, data, len } => return write_file(path, data, len),
+            Action::AwaitParent => return await_parent(plan),
+            Action::SetHostname { name, len } => check(libc::SYS_sethostname, [name as usize, len, 0, 0, 0])?,
+            Action::SetDomainname { name, len } => {
+                check(libc::SYS_setdomainname, [name as usize, len, 0, 0, 0])?
+            }
+            Action::Mount { source, target, fstype, flags } => check(
+                libc::SYS_mount,
+                [source as usize, target as usize, fstype as usize, flags as usize, 0],
+            )?,
+            Action::ChangeDirectory { path } => check(libc::SYS_chdir, [path as usize, 0, 0, 0, 0])?,
+            Action::LoopbackUp => return loopback::bring_up(),
+            Action::NewSession => check(libc::SYS_setsid, [0; 5])?,
+            Action::KeepCapabilities => return capabilities::keep_over_uid_change(),
+            Action::SetGroups { groups, count } => {
+                check(libc::SYS_setgroups, [count, groups as usize, 0, 0, 0])?
+            }
+            Action::SetGid(id) => check(libc::SYS_setresgid, [id as usize, id as usize, id as usize, 0, 0])?,
+            Action::SetUid(id) => check(libc::SYS_setresuid, [id as usize, id as usize, id as usize, 0, 0])?,
+            Action::RaiseAmbient => return capabilities::raise_ambient(),
+            Action::Descriptor { from, to } => return descriptors::place(from, to),
+            Action::Close { first, last } => return descriptors::close(first, last),
+            Action::ResetSignals => return signals::reset(),
+            Action::Execute { candidates, argv, envp } => return execute(candidates, argv, envp),
+        };
+    }
+    Ok(())
+}
+
+/// # Safety
+/// `path` is a string, `data` has `len` bytes.
+unsafe fn write_file(path: *const c_char, data: *const u8, len: usize) -> Outcome<()> {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let flags = (libc::O_WRONLY | libc::O_CLOEXEC) as usize;
+        let fd = check(libc::SYS_openat, [libc::AT_FDCWD as usize, path as usize, flags, 0, 0])?;
+        let written = check(libc::SYS_write, [fd, data as usize, len, 0, 0]);
+        check(libc::SYS_close, [fd, 0, 0, 0, 0])?;
+        match written? {
+            all if all == len => Ok(()),
+            _ => Err(libc::EIO),
+        }
+    }
+}
+
+/// Asks for the parent's part and sleeps until it is done.
+fn await_parent(plan: &Plan) -> Outcome<()> {
+    let word = plan.mailbox.word() as usize;
+    plan.mailbox.set_state(state::ASKING);
+    // SAFETY: the word lives in the plan; a futex of shared kind, as both sides use it.
+    unsafe {
+        check(libc::SYS_futex, [word, libc::FUTEX_WAKE as usize, 1, 0, 0])?;
+        while plan.mailbox.state() == state::ASKING {
+            // A spurious return is as good as a wake: the word decides.
+            let _ = check(libc::SYS_futex, [word, libc::FUTEX_WAIT as usize, state::ASKING as usize, 0, 0]);
+        }
+    }
+    Ok(())
+}
+
+/// Tries one place after the other, as execvp(3) does: what is missing is passed over, what may
+/// not be executed is remembered, anything else is final.
+///
+/// # Safety
+/// All three are tables of strings that end with NULL.
+unsafe fn execute(
+    mut candidates: *const *const c_char,
+    argv: *const *const c_char,
+    envp: *const *const c_char,
+) -> Outcome<()> {
+    let mut refused = None;
+    loop {
+        // SAFETY: the caller's promise; `candidates` has not gone past its NULL.
+        let failed =
+            unsafe { check(libc::SYS_execve, [*candidates as usize, argv as usize, envp as usize, 0, 0]) };
+        match failed {
+            Err(libc::EACCES) => refused = Some(libc::EACCES),
+            Err(libc::ENOENT | libc::ENOTDIR | libc::ENODEV | libc::ESTALE | libc::ETIMEDOUT) => {}
+            Err(errno) => return Err(errno),
+            Ok(_) => return Ok(()),
+        }
+        // SAFETY: as above.
+        unsafe {
+            candidates = candidates.add(1);
+            if ptr::eq(*candidates, ptr::null()) {
+                return Err(refused.or(failed.err()).unwrap_or(libc::ENOENT));
+            }
+        }
+    }
+}

@@ -1,0 +1,111 @@
+//! The program's descriptors: which of the host's goes to which number, and what is closed.
+
+use std::fs::File;
+use std::io;
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
+
+use libc::c_uint;
+
+use super::{Action, Plan};
+use crate::error::Step;
+use crate::spec::{Source, Stdio};
+use crate::{Error, Result, Spec};
+
+/// What was opened for the spawn. The child's ends close with the plan; the parent's ends become
+/// the process's.
+#[derive(Debug, Default)]
+pub(crate) struct Pipes {
+    child: Vec<OwnedFd>,
+    pub parent: [Option<OwnedFd>; 3],
+}
+
+impl Plan {
+    pub(super) fn descriptors(&mut self, spec: &Spec) -> Result<()> {
+        let mut kept: Vec<c_uint> = vec![0, 1, 2];
+        let targets: Vec<RawFd> = spec.descriptors.iter().map(|(number, _)| *number).collect();
+        for (index, (to, source)) in spec.descriptors.iter().enumerate() {
+            let nth = |error: Error| error.with_index(Some(index));
+            let Some(from) = self.open(*to, *source).map_err(nth)? else { continue };
+            let from = self.out_of_the_way(from, *to, &targets).map_err(nth)?;
+            self.push_nth(Step::Descriptor, index, Action::Descriptor { from, to: *to });
+            kept.push(*to as c_uint);
+        }
+        kept.sort_unstable();
+        kept.dedup();
+        for (first, last) in gaps(&kept) {
+            self.push(Step::Descriptor, Action::Close { first, last });
+        }
+        Ok(())
+    }
+
+    /// The host's descriptor for one of the program's; none if the program inherits it as it is.
+    fn open(&mut self, to: RawFd, source: Source) -> Result<Option<RawFd>> {
+        let stdio = match source {
+            Source::Borrowed(fd) => return Ok(Some(fd.as_raw_fd())),
+            Source::Stdio(stdio) => stdio,
+        };
+        let failed = |what| {
+            move |error: io::Error| {
+                Error::from_io(Step::Prepare, what, &error).with_hint(crate::spawn::descriptor_hint(&error))
+            }
+        };
+        let (child, parent): (OwnedFd, Option<OwnedFd>) = match stdio {
+            Stdio::Inherit => return Ok(None),
+            Stdio::Null => {
+                let null = File::options().read(true).write(true).open("/dev/null");
+                (null.map_err(failed("/dev/null"))?.into(), None)
+            }
+            Stdio::Pipe => {
+                let (read, write) = io::pipe().map_err(failed("a pipe"))?;
+                match to {
+                    0 => (read.into(), Some(write.into())),
+                    _ => (write.into(), Some(read.into())),
+                }
+            }
+        };
+        let from = child.as_raw_fd();
+        self.pipes.child.push(child);
+        if let Some(parent) = parent {
+            self.pipes.parent[to as usize] = Some(parent);
+        }
+        Ok(Some(from))
+    }
+
+    /// A source whose number is somebody else's target would be overwritten before its turn, so a
+    /// duplicate above all targets takes its place. Thus any permutation works.
+    fn out_of_the_way(&mut self, from: RawFd, to: RawFd, targets: &[RawFd]) -> Result<RawFd> {
+        if from == to || !targets.contains(&from) {
+            return Ok(from);
+        }
+        let above = targets.iter().max().copied().unwrap_or(to) + 1;
+        // SAFETY: fcntl takes any number; what it returns is a new descriptor of ours.
+        let copy = unsafe { libc::fcntl(from, libc::F_DUPFD_CLOEXEC, above) };
+        if copy < 0 {
+            let error = io::Error::last_os_error();
+            let hint = crate::spawn::descriptor_hint(&error);
+            return Err(Error::from_io(Step::Descriptor, format!("descriptor {from} as {to}"), &error)
+                .with_hint(hint));
+        }
+        // SAFETY: as above.
+        self.pipes.child.push(unsafe { OwnedFd::from_raw_fd(copy) });
+        Ok(copy)
+    }
+}
+
+/// The ranges between the numbers in `kept` (sorted, each once), up to the last one possible.
+fn gaps(kept: &[c_uint]) -> Vec<(c_uint, c_uint)> {
+    let after = kept.iter().map(|number| number + 1);
+    let before = kept.iter().skip(1).map(|number| number - 1).chain([c_uint::MAX]);
+    after.zip(before).filter(|(first, last)| first <= last).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_between_the_kept_ones_is_closed() {
+        assert_eq!(gaps(&[0, 1, 2]), [(3, c_uint::MAX)]);
+        assert_eq!(gaps(&[0, 1, 2, 3, 7]), [(4, 6), (8, c_uint::MAX)]);
+    }
+}

@@ -1,0 +1,237 @@
+//! Who the program is inside: id maps, who writes them, and the uid, gid and groups it gets.
+
+use std::fmt::Write;
+
+use super::{Action, Plan, subordinate};
+use crate::error::Step;
+use crate::spec::{IdMap, IdRange};
+use crate::{Kinds, Result, Spec};
+
+/// The two kinds of id a user namespace maps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum IdKind {
+    User,
+    Group,
+}
+
+impl IdKind {
+    /// The caller's effective id.
+    pub fn of_caller(self) -> u32 {
+        match self {
+            IdKind::User => nix::unistd::geteuid().as_raw(),
+            IdKind::Group => nix::unistd::getegid().as_raw(),
+        }
+    }
+
+    pub fn step(self) -> Step {
+        match self {
+            IdKind::User => Step::UidMap,
+            IdKind::Group => Step::GidMap,
+        }
+    }
+
+    /// The file under `/proc/PID`.
+    pub fn file(self) -> &'static str {
+        match self {
+            IdKind::User => "uid_map",
+            IdKind::Group => "gid_map",
+        }
+    }
+}
+
+/// One map, worked out.
+#[derive(Debug)]
+pub(crate) struct Map {
+    pub kind: IdKind,
+    pub ranges: Vec<IdRange>,
+    /// The caller's effective id when the plan was made.
+    caller: u32,
+}
+
+impl Map {
+    fn new(kind: IdKind, wish: &IdMap) -> Result<Self> {
+        let caller = kind.of_caller();
+        let mut ranges = wish.ranges.clone();
+        if let Some(inside) = wish.caller {
+            let own = IdRange::new(inside.unwrap_or(caller), caller, 1)?;
+            // The caller may have listed its own id among the ranges: that says the same.
+            if !ranges.contains(&own) {
+                ranges.push(own);
+            }
+        }
+        if wish.subordinate {
+            let block = subordinate::first_block(kind)?;
+            ranges = subordinate::lay_around(&ranges, block);
+        }
+        Ok(Map { kind, ranges, caller })
+    }
+
+    /// A process may map its own id alone; anything else takes a privileged parent.
+    fn own_id_alone(&self) -> bool {
+        matches!(self.ranges[..], [range] if range.count() == 1 && range.outside() == self.caller)
+    }
+
+    fn maps_caller(&self) -> bool {
+        let (first, last) = (IdRange::outside, |r: &IdRange| r.outside() + (r.count() - 1));
+        self.ranges.iter().any(|r| (first(*r)..=last(r)).contains(&self.caller))
+    }
+
+    /// The id the program gets when it asked for none: none where the caller's stays valid.
+    fn fallback_id(&self) -> Option<u32> {
+        if self.maps_caller() {
+            return None;
+        }
+        self.ranges.iter().map(|range| range.inside()).min()
+    }
+
+    /// What is written to the kernel's file.
+    pub fn text(&self) -> String {
+        self.ranges.iter().fold(String::new(), |mut text, range| {
+            let _ = writeln!(text, "{range}");
+            text
+        })
+    }
+}
+
+/// Both maps, the gid map first, as the kernel wants them to be written.
+#[derive(Debug)]
+pub(crate) struct Maps {
+    group: Map,
+    user: Map,
+    /// What happens to `setgroups(2)` in the new user namespace.
+    deny_setgroups: bool,
+    /// The child may map its own ids only while `setgroups` is denied.
+    group_by_child: bool,
+}
+
+impl Maps {
+    pub fn new(spec: &Spec) -> Result<Self> {
+        let group = Map::new(IdKind::Group, &spec.gid_map)?;
+        let user = Map::new(IdKind::User, &spec.uid_map)?;
+        let ordinary = !privileged();
+        let deny_setgroups = match spec.setgroups {
+            Some(allow) => !allow,
+            None => group.own_id_alone() && ordinary,
+        };
+        let group_by_child = group.own_id_alone() && (deny_setgroups || ordinary);
+        Ok(Maps { group, user, deny_setgroups, group_by_child })
+    }
+
+    /// The maps that only the parent may write.
+    pub fn for_parent(&self) -> Vec<&Map> {
+        let mut maps = Vec::new();
+        if !self.group.ranges.is_empty() && !self.group_by_child {
+            maps.push(&self.group);
+        }
+        if !self.user.ranges.is_empty() && !self.user.own_id_alone() {
+            maps.push(&self.user);
+        }
+        maps
+    }
+
+    /// The maps that the child writes itself, without waiting for anybody.
+    fn for_child(&self) -> Vec<(Step, String)> {
+        let mut maps = Vec::new();
+        if self.group_by_child {
+            maps.push((self.group.kind.step(), self.group.text()));
+        }
+        if self.user.own_id_alone() {
+            maps.push((self.user.kind.step(), self.user.text()));
+        }
+        maps
+    }
+}
+
+/// Whether the caller may map ids that are not its own. In doubt (root without capabilities) the
+/// kernel decides when the map is written.
+fn privileged() -> bool {
+    IdKind::User.of_caller() == 0
+}
+
+impl Plan {
+    pub(super) fn id_maps(&mut self, spec: &Spec) -> Result<()> {
+        if !spec.kinds.contains(Kinds::USER) {
+            return Ok(());
+        }
+        if self.maps.deny_setgroups {
+            self.write_file(Step::Setgroups, c"/proc/self/setgroups", "deny");
+        }
+        for (step, text) in self.maps.for_child() {
+            let path = match step {
+                Step::GidMap => c"/proc/self/gid_map",
+                _ => c"/proc/self/uid_map",
+            };
+            self.write_file(step, path, &text);
+        }
+        if self.awaits_parent() {
+            self.push(Step::UidMap, Action::AwaitParent);
+        }
+        Ok(())
+    }
+
+    pub(super) fn identity(&mut self, spec: &Spec) {
+        let uid = spec.uid.or_else(|| self.maps.user.fallback_id());
+        let gid = spec.gid.or_else(|| self.maps.group.fallback_id());
+        // The caller's groups go with its identity, unless the kernel itself forbids the change.
+        let drop_groups = (uid.is_some() || gid.is_some()) && !self.maps.deny_setgroups;
+        let groups = match &spec.groups {
+            Some(groups) => Some(groups.as_slice()),
+            None if drop_groups && self.may_set_groups(spec) => Some([].as_slice()),
+            None => None,
+        };
+        if spec.keep_caps && uid.is_some() {
+            self.push(Step::Capabilities, Action::KeepCapabilities);
+        }
+        if let Some(groups) = groups {
+            let (groups, count) = (self.arena.copy(groups), groups.len());
+            self.push(Step::Groups, Action::SetGroups { groups, count });
+        }
+        if let Some(gid) = gid {
+            self.push(Step::Gid, Action::SetGid(gid));
+        }
+        if let Some(uid) = uid {
+            self.changes_uid = true;
+            self.push(Step::Uid, Action::SetUid(uid));
+        }
+        if spec.keep_caps {
+            self.push(Step::Capabilities, Action::RaiseAmbient);
+        }
+    }
+
+    /// Whether the child has CAP_SETGID where its groups count: in a new user namespace with a
+    /// gid map, or as root.
+    fn may_set_groups(&self, spec: &Spec) -> bool {
+        match spec.kinds.contains(Kinds::USER) {
+            true => !self.maps.group.ranges.is_empty(),
+            false => privileged(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn map(caller: u32, ranges: &[(u32, u32, u32)]) -> Map {
+        let ranges = ranges.iter().map(|r| IdRange::new(r.0, r.1, r.2).unwrap()).collect();
+        Map { kind: IdKind::User, ranges, caller }
+    }
+
+    #[test]
+    fn only_the_own_id_alone_needs_no_privilege() {
+        assert!(map(1000, &[(0, 1000, 1)]).own_id_alone());
+        assert!(!map(1000, &[(0, 1000, 2)]).own_id_alone());
+        assert!(!map(1000, &[(0, 1001, 1)]).own_id_alone());
+        assert!(!map(1000, &[(0, 1000, 1), (1, 100_000, 1)]).own_id_alone());
+        assert!(!map(1000, &[]).own_id_alone());
+    }
+
+    #[test]
+    fn an_unmapped_caller_becomes_the_lowest_mapped_id() {
+        assert_eq!(map(1000, &[(0, 100_000, 65_536)]).fallback_id(), Some(0));
+        assert_eq!(map(1000, &[(7, 100_000, 9), (5, 200_000, 1)]).fallback_id(), Some(5));
+        assert_eq!(map(1000, &[(5, 990, 11)]).fallback_id(), None);
+        assert_eq!(map(1000, &[(5, 990, 10)]).fallback_id(), Some(5));
+        assert_eq!(map(1000, &[]).fallback_id(), None);
+    }
+}

@@ -1,0 +1,73 @@
+//! The memory through which parent and child talk while the child still shares it.
+
+use std::sync::atomic::{AtomicI32, AtomicU32, Ordering};
+
+/// One word for the state and two for the news. The kernel itself writes `RELEASED` and wakes the
+/// parent when the child execs or dies (`CLONE_CHILD_CLEARTID`), so nothing has to be closed,
+/// polled or read to the end.
+#[derive(Debug)]
+pub(crate) struct Mailbox {
+    state: AtomicU32,
+    /// The action that is being done: an index into the plan's actions.
+    progress: AtomicU32,
+    /// 0, or why that action failed.
+    errno: AtomicI32,
+}
+
+/// What the state word says.
+pub(crate) mod state {
+    /// The child no longer uses the memory.
+    pub const RELEASED: u32 = 0;
+    /// The child is at work.
+    pub const RUNNING: u32 = 1;
+    /// The child waits for the parent's part.
+    pub const ASKING: u32 = 2;
+    /// The parent has done its part.
+    pub const ANSWERED: u32 = 3;
+}
+
+impl Mailbox {
+    pub fn new() -> Self {
+        Mailbox {
+            state: AtomicU32::new(state::RUNNING),
+            progress: AtomicU32::new(0),
+            errno: AtomicI32::new(0),
+        }
+    }
+
+    /// The word that futex(2) and the kernel work on.
+    pub fn word(&self) -> *mut u32 {
+        self.state.as_ptr()
+    }
+
+    pub fn state(&self) -> u32 {
+        self.state.load(Ordering::Acquire)
+    }
+
+    pub fn set_state(&self, state: u32) {
+        self.state.store(state, Ordering::Release);
+    }
+
+    /// The child begins with action number `op`.
+    pub fn begin(&self, op: u32) {
+        self.progress.store(op, Ordering::Relaxed);
+    }
+
+    /// The action begun last has failed.
+    pub fn fail(&self, errno: i32) {
+        self.errno.store(errno, Ordering::Relaxed);
+    }
+
+    /// The action begun last, once the child has released the memory.
+    pub fn progress(&self) -> usize {
+        self.progress.load(Ordering::Acquire) as usize
+    }
+
+    /// Why it failed, if it did.
+    pub fn errno(&self) -> Option<i32> {
+        match self.errno.load(Ordering::Acquire) {
+            0 => None,
+            errno => Some(errno),
+        }
+    }
+}

@@ -1,0 +1,278 @@
+//! A spec made flat: the list of actions that the child carries out, in the order the kernel needs
+//! them, with every string, table and number they use in memory that does not move.
+//!
+//! All policy is here. The child (`crate::child`) has none: it does one action after the other.
+
+mod arena;
+mod descriptors;
+mod environment;
+mod identity;
+pub(crate) mod mailbox;
+mod program;
+mod subordinate;
+
+use std::ffi::CStr;
+
+use libc::{c_char, c_int, c_uint, c_ulong};
+
+use crate::error::Step;
+use crate::spec::{ClockOffset, Propagation};
+use crate::{Kinds, Result, Spec};
+use arena::Arena;
+pub(crate) use descriptors::Pipes;
+pub(crate) use identity::{Map, Maps};
+pub(crate) use mailbox::Mailbox;
+pub(crate) use program::places;
+pub(crate) use subordinate::{missing_line, sources as subordinate_sources};
+
+/// One thing the child does. The pointers lead into the plan's arena or to static data.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Action {
+    /// Make namespaces that clone did not.
+    Unshare(Kinds),
+    /// Write a file in one go.
+    WriteFile {
+        path: *const c_char,
+        data: *const u8,
+        len: usize,
+    },
+    /// Wait until the parent has done its part.
+    AwaitParent,
+    SetHostname {
+        name: *const c_char,
+        len: usize,
+    },
+    SetDomainname {
+        name: *const c_char,
+        len: usize,
+    },
+    Mount {
+        source: *const c_char,
+        target: *const c_char,
+        fstype: *const c_char,
+        flags: c_ulong,
+    },
+    ChangeDirectory {
+        path: *const c_char,
+    },
+    LoopbackUp,
+    NewSession,
+    /// Keep the permitted capabilities over the change of uid.
+    KeepCapabilities,
+    SetGroups {
+        groups: *const u32,
+        count: usize,
+    },
+    SetGid(u32),
+    SetUid(u32),
+    /// Make every permitted capability inheritable and ambient.
+    RaiseAmbient,
+    /// Put `from` at the number `to`, open over exec.
+    Descriptor {
+        from: c_int,
+        to: c_int,
+    },
+    /// Close a range of descriptors, both ends included.
+    Close {
+        first: c_uint,
+        last: c_uint,
+    },
+    /// All signal dispositions to their default, none blocked.
+    ResetSignals,
+    /// Execute the first candidate that can be; the list ends with NULL.
+    Execute {
+        candidates: *const *const c_char,
+        argv: *const *const c_char,
+        envp: *const *const c_char,
+    },
+}
+
+/// An action, and what a failure of it is called.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Op {
+    pub action: Action,
+    pub step: Step,
+    /// Which of several alike.
+    pub index: Option<usize>,
+}
+
+/// Everything the child reads, and what the parent does meanwhile.
+pub(crate) struct Plan {
+    /// The namespaces that clone itself makes.
+    pub clone: Kinds,
+    pub ops: Vec<Op>,
+    pub mailbox: Mailbox,
+    /// The id maps that the parent writes.
+    pub maps: Maps,
+    /// The child becomes another uid, which makes the memory it shares undumpable.
+    pub changes_uid: bool,
+    /// The parent's and the child's ends of the pipes, and what else was opened for the child.
+    pub pipes: Pipes,
+    arena: Arena,
+}
+
+const fn bytes(text: &'static CStr) -> *const c_char {
+    text.as_ptr()
+}
+
+impl Plan {
+    /// Works out `spec`. Opens what the child gets; makes nothing else.
+    pub fn new(spec: &Spec) -> Result<Plan> {
+        let maps = Maps::new(spec)?;
+        let mut plan = Plan {
+            // A child that shares the caller's memory enters a time namespace at exec, so it is
+            // made by unshare: clone(2) has no bit for it, and one way is enough.
+            clone: spec.kinds - Kinds::TIME,
+            ops: Vec::with_capacity(24),
+            mailbox: Mailbox::new(),
+            changes_uid: false,
+            pipes: Pipes::default(),
+            arena: Arena::default(),
+            maps,
+        };
+        // Files under /proc/self come before the change of uid, which makes them root's.
+        plan.id_maps(spec)?;
+        plan.time(spec);
+        plan.names(spec);
+        plan.mounts(spec);
+        plan.surroundings(spec);
+        plan.identity(spec);
+        plan.descriptors(spec)?;
+        plan.push(Step::Signals, Action::ResetSignals);
+        plan.program(spec);
+        Ok(plan)
+    }
+
+    /// Whether the child waits for the parent in the middle of its work.
+    pub fn awaits_parent(&self) -> bool {
+        !self.maps.for_parent().is_empty()
+    }
+
+    fn push(&mut self, step: Step, action: Action) {
+        self.ops.push(Op { action, step, index: None });
+    }
+
+    fn push_nth(&mut self, step: Step, index: usize, action: Action) {
+        self.ops.push(Op { action, step, index: Some(index) });
+    }
+
+    fn write_file(&mut self, step: Step, path: &'static CStr, text: &str) {
+        let data = self.arena.bytes(text.as_bytes());
+        self.push(step, Action::WriteFile { path: bytes(path), data, len: text.len() });
+    }
+
+    fn time(&mut self, spec: &Spec) {
+        if !spec.kinds.contains(Kinds::TIME) {
+            return;
+        }
+        self.push(Step::Unshare, Action::Unshare(Kinds::TIME));
+        let line = |clock: &str, offset: Option<ClockOffset>| match offset {
+            Some(offset) => format!("{clock} {} {}\n", offset.seconds(), offset.nanoseconds()),
+            None => String::new(),
+        };
+        let offsets = line("monotonic", spec.monotonic) + &line("boottime", spec.boottime);
+        if !offsets.is_empty() {
+            self.write_file(Step::ClockOffset, c"/proc/self/timens_offsets", &offsets);
+        }
+    }
+
+    fn names(&mut self, spec: &Spec) {
+        if let Some(name) = &spec.hostname {
+            let (name, len) = (self.arena.text(name), name.count_bytes());
+            self.push(Step::Hostname, Action::SetHostname { name, len });
+        }
+        if let Some(name) = &spec.domainname {
+            let (name, len) = (self.arena.text(name), name.count_bytes());
+            self.push(Step::Domainname, Action::SetDomainname { name, len });
+        }
+    }
+
+    fn mounts(&mut self, spec: &Spec) {
+        if !spec.kinds.contains(Kinds::MNT) {
+            return;
+        }
+        let change = match spec.propagation {
+            Propagation::Private => Some(libc::MS_PRIVATE),
+            Propagation::Slave => Some(libc::MS_SLAVE),
+            Propagation::Shared => Some(libc::MS_SHARED),
+            Propagation::Unchanged => None,
+        };
+        if let Some(flag) = change {
+            self.propagation(Step::Propagation, bytes(c"/"), flag | libc::MS_REC);
+        }
+        let Some(path) = &spec.proc_mount else { return };
+        let target = self.arena.text(path);
+        if matches!(spec.propagation, Propagation::Shared | Propagation::Unchanged) {
+            // The new proc must not spread to the host: its mount point is cut off first.
+            self.propagation(Step::MountProc, target, libc::MS_PRIVATE | libc::MS_REC);
+        }
+        self.push(
+            Step::MountProc,
+            Action::Mount {
+                source: bytes(c"proc"),
+                target,
+                fstype: bytes(c"proc"),
+                flags: libc::MS_NOSUID | libc::MS_NODEV | libc::MS_NOEXEC,
+            },
+        );
+    }
+
+    fn propagation(&mut self, step: Step, target: *const c_char, flags: c_ulong) {
+        let nothing = bytes(c"none");
+        self.push(step, Action::Mount { source: nothing, target, fstype: nothing, flags });
+    }
+
+    fn surroundings(&mut self, spec: &Spec) {
+        if let Some(path) = &spec.cwd {
+            let path = self.arena.text(path);
+            self.push(Step::Cwd, Action::ChangeDirectory { path });
+        }
+        if spec.kinds.contains(Kinds::NET) && spec.loopback {
+            self.push(Step::Loopback, Action::LoopbackUp);
+        }
+        if spec.new_session {
+            self.push(Step::Session, Action::NewSession);
+        }
+    }
+}
+
+// SAFETY: the pointers lead into the arena, which the plan owns and which never moves.
+unsafe impl Send for Plan {}
+
+impl Op {
+    /// What the action is done to, for an error message.
+    pub fn object(&self) -> String {
+        // SAFETY: every pointer of an action is a NUL-terminated string, or null at the end of a
+        // list, that lives as long as the plan.
+        let text = |pointer| unsafe { CStr::from_ptr(pointer) }.to_string_lossy();
+        match self.action {
+            Action::Unshare(kinds) => format!("the {kinds} namespace"),
+            Action::WriteFile { path, data, len } => {
+                // SAFETY: as above; `data` has `len` bytes.
+                let data = unsafe { std::slice::from_raw_parts(data, len) };
+                format!("{:?} to {}", String::from_utf8_lossy(data), text(path))
+            }
+            Action::AwaitParent => "the id maps".into(),
+            Action::SetHostname { name, .. } | Action::SetDomainname { name, .. } => {
+                format!("{:?}", text(name))
+            }
+            Action::Mount { target, .. } => text(target).into(),
+            Action::ChangeDirectory { path } => text(path).into(),
+            Action::LoopbackUp => "the loopback device".into(),
+            Action::NewSession => "a new session".into(),
+            Action::KeepCapabilities | Action::RaiseAmbient => "capabilities over exec".into(),
+            Action::SetGroups { groups, count } => {
+                // SAFETY: as above; `groups` has `count` numbers.
+                format!("{:?}", unsafe { std::slice::from_raw_parts(groups, count) })
+            }
+            Action::SetGid(id) | Action::SetUid(id) => id.to_string(),
+            Action::Descriptor { from, to } => format!("descriptor {from} as {to}"),
+            Action::Close { first, .. } => format!("no descriptor from {first} on"),
+            Action::ResetSignals => "signal handling".into(),
+            Action::Execute { candidates, .. } => {
+                // SAFETY: as above; a list of candidates has one at least.
+                text(unsafe { *candidates }).into()
+            }
+        }
+    }
+}

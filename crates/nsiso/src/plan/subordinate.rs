@@ -1,0 +1,102 @@
+//! The ids that `/etc/subuid` and `/etc/subgid` lend to a user, `subuid(5)`.
+
+use std::fs;
+
+use super::identity::IdKind;
+use crate::spec::IdRange;
+use crate::{Error, Result};
+
+/// The file that lists the ids lent, and the privileged helper that maps them.
+pub(crate) fn sources(kind: IdKind) -> (&'static str, &'static str) {
+    match kind {
+        IdKind::User => ("/etc/subuid", "newuidmap"),
+        IdKind::Group => ("/etc/subgid", "newgidmap"),
+    }
+}
+
+/// The line whose absence keeps the caller from mapping `count` ids from `first` on.
+pub(crate) fn missing_line(kind: IdKind, first: u32, count: u32) -> String {
+    format!("{}: \"{}:{first}:{count}\"", sources(kind).0, caller_names().0)
+}
+
+/// The first block lent to the caller, as (first id, count).
+pub(super) fn first_block(kind: IdKind) -> Result<(u32, u32)> {
+    let file = sources(kind).0;
+    let text = fs::read_to_string(file)
+        .map_err(|error| Error::from_io(kind.step(), format!("the map: read {file}"), &error))?;
+    let (name, uid) = caller_names();
+    find_block(&text, &name, &uid).ok_or_else(|| {
+        Error::new(kind.step(), libc::EPERM, format!("the map: no ids are lent to {name} in {file}"))
+            .with_hint(format!("add this line to {}", missing_line(kind, 100_000, 65_536)))
+    })
+}
+
+/// The caller's names in those files: its login name, where it has one, and its uid. Group ids
+/// too are lent to users.
+fn caller_names() -> (String, String) {
+    let uid = nix::unistd::geteuid();
+    let name = nix::unistd::User::from_uid(uid).ok().flatten().map(|user| user.name);
+    (name.unwrap_or_else(|| uid.to_string()), uid.to_string())
+}
+
+fn find_block(text: &str, name: &str, uid: &str) -> Option<(u32, u32)> {
+    text.lines().find_map(|line| {
+        let mut fields = line.trim().split(':');
+        let owner = fields.next()?;
+        if owner != name && owner != uid {
+            return None;
+        }
+        let (first, count) = (fields.next()?.parse().ok()?, fields.next()?.parse().ok()?);
+        (count > 0).then_some((first, count))
+    })
+}
+
+/// Lays the block out over the ids inside from 0 on, around those that are taken.
+pub(super) fn lay_around(taken: &[IdRange], (first, count): (u32, u32)) -> Vec<IdRange> {
+    let mut ranges = taken.to_vec();
+    let mut borders: Vec<_> = taken.iter().map(|r| (r.inside(), r.inside() + r.count())).collect();
+    borders.push((count, count));
+    borders.sort_unstable();
+    let (mut inside, mut outside) = (0, first);
+    for (start, end) in borders {
+        let start = start.min(count);
+        if start > inside {
+            // The block was lent by the administrator: it is as long as it says.
+            if let Ok(range) = IdRange::new(inside, outside, start - inside) {
+                ranges.push(range);
+            }
+            outside += start - inside;
+        }
+        inside = inside.max(end);
+    }
+    ranges
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn laid(taken: &[(u32, u32, u32)], block: (u32, u32)) -> Vec<String> {
+        let taken: Vec<_> = taken.iter().map(|r| IdRange::new(r.0, r.1, r.2).unwrap()).collect();
+        lay_around(&taken, block).iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn a_block_is_laid_around_what_is_taken() {
+        assert_eq!(laid(&[], (100_000, 65_536)), ["0 100000 65536"]);
+        assert_eq!(laid(&[(0, 1000, 1)], (100_000, 65_536)), ["0 1000 1", "1 100000 65535"]);
+        assert_eq!(
+            laid(&[(1000, 1000, 1)], (100_000, 65_536)),
+            ["1000 1000 1", "0 100000 1000", "1001 101000 64535"]
+        );
+        assert_eq!(laid(&[(70_000, 5, 1)], (100_000, 10)), ["70000 5 1", "0 100000 10"]);
+    }
+
+    #[test]
+    fn the_first_block_of_the_user_is_found_by_name_or_number() {
+        let text = "# comment\nother:1:1\nada:100000:65536\nada:300000:1\n1001:500:7\n";
+        assert_eq!(find_block(text, "ada", "1000"), Some((100_000, 65_536)));
+        assert_eq!(find_block(text, "1001", "1001"), Some((500, 7)));
+        assert_eq!(find_block(text, "eve", "1002"), None);
+    }
+}

@@ -1,0 +1,302 @@
+//! A started process: wait for it, signal it, let go of it.
+
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+
+use crate::error::Step;
+use crate::{Error, Result};
+
+/// How a process ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exit {
+    /// It exited with this code.
+    Code(i32),
+    /// It was killed.
+    Signal {
+        /// The signal's number.
+        signal: i32,
+        /// Whether a core file was written.
+        core_dumped: bool,
+    },
+}
+
+/// What a process and the children it waited for have used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Usage {
+    /// Time on a CPU outside the kernel.
+    pub user_time: Duration,
+    /// Time on a CPU inside the kernel.
+    pub system_time: Duration,
+    /// The most physical memory that one of them had at a time, in bytes.
+    pub peak_memory: u64,
+}
+
+/// The end of a process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Status {
+    exit: Exit,
+    usage: Option<Usage>,
+}
+
+impl Status {
+    /// How it ended.
+    pub fn exit(&self) -> Exit {
+        self.exit
+    }
+
+    /// The exit code, unless it was killed.
+    pub fn code(&self) -> Option<i32> {
+        match self.exit {
+            Exit::Code(code) => Some(code),
+            Exit::Signal { .. } => None,
+        }
+    }
+
+    /// What it used; unknown where somebody else in this process reaped it.
+    pub fn usage(&self) -> Option<Usage> {
+        self.usage
+    }
+
+    /// From the status word of `wait(2)`.
+    fn from_wait_status(word: i32) -> Self {
+        let exit = match libc::WIFSIGNALED(word) {
+            true => Exit::Signal { signal: libc::WTERMSIG(word), core_dumped: libc::WCOREDUMP(word) },
+            false => Exit::Code(libc::WEXITSTATUS(word)),
+        };
+        Status { exit, usage: None }
+    }
+}
+
+/// A process started by [`Spec::spawn`](crate::Spec::spawn).
+///
+/// Its methods may be called from many threads at a time. Dropping it neither kills the process
+/// nor waits for it; a process that has ended by then is reaped.
+#[derive(Debug)]
+pub struct Process {
+    pid: i32,
+    pidfd: OwnedFd,
+    pipes: [Option<OwnedFd>; 3],
+    /// The kernel tells the status once, so the first to hear it keeps it for all.
+    status: Mutex<Option<Status>>,
+}
+
+impl Process {
+    pub(crate) fn new(pid: i32, pidfd: OwnedFd, pipes: [Option<OwnedFd>; 3]) -> Self {
+        Process { pid, pidfd, pipes, status: Mutex::new(None) }
+    }
+
+    /// The process id in the caller's pid namespace. For signals and waiting use the methods here:
+    /// they cannot hit another process that got the same id later.
+    pub fn pid(&self) -> i32 {
+        self.pid
+    }
+
+    /// The process's pidfd, `pidfd_open(2)`: readable for `poll(2)` and its kin once the process has ended.
+    pub fn pidfd(&self) -> BorrowedFd<'_> {
+        self.pidfd.as_fd()
+    }
+
+    /// Takes the caller's end of the pipe at the program's descriptor 0, 1 or 2, if there is one
+    /// and it has not been taken.
+    pub fn take_pipe(&mut self, child_fd: i32) -> Option<OwnedFd> {
+        self.pipes.get_mut(usize::try_from(child_fd).ok()?)?.take()
+    }
+
+    /// Waits until the process has ended.
+    pub fn wait(&self) -> Result<Status> {
+        loop {
+            if let Some(status) = self.wait_until(None)? {
+                return Ok(status);
+            }
+        }
+    }
+
+    /// Waits until the process has ended or the time is up: then there is no status yet.
+    pub fn wait_timeout(&self, timeout: Duration) -> Result<Option<Status>> {
+        // A time too far away for the clock is no limit.
+        self.wait_until(Instant::now().checked_add(timeout))
+    }
+
+    /// The status, if the process has ended.
+    pub fn try_wait(&self) -> Result<Option<Status>> {
+        self.wait_timeout(Duration::ZERO)
+    }
+
+    /// Sends a signal; 0 only asks whether it could be sent. ESRCH once the process has been reaped.
+    pub fn signal(&self, signal: i32) -> Result<()> {
+        // SAFETY: a descriptor of ours and numbers.
+        let sent =
+            unsafe { libc::syscall(libc::SYS_pidfd_send_signal, self.pidfd.as_raw_fd(), signal, 0, 0) };
+        if sent == 0 {
+            return Ok(());
+        }
+        let error = Error::last_os(Step::Signal, format!("process {} with signal {signal}", self.pid));
+        Err(match error.errno() {
+            libc::ESRCH => error.with_hint("the process has ended and its status was collected"),
+            libc::EINVAL => error.with_hint("signals have numbers from 1 to 64"),
+            libc::EPERM => error.with_hint("the process runs as another user than the caller"),
+            _ => error,
+        })
+    }
+
+    /// Kills the process, and with the first process of a pid namespace everything in it.
+    pub fn kill(&self) -> Result<()> {
+        self.signal(libc::SIGKILL)
+    }
+
+    fn wait_until(&self, deadline: Option<Instant>) -> Result<Option<Status>> {
+        loop {
+            if let Some(status) = *self.status.lock().unwrap_or_else(PoisonError::into_inner) {
+                return Ok(Some(status));
+            }
+            let ended = self.poll(PollFlags::POLLIN, deadline)?;
+            let mut status = self.status.lock().unwrap_or_else(PoisonError::into_inner);
+            if status.is_none() && ended {
+                *status = self.reap()?;
+            }
+            if status.is_some() || deadline.is_some_and(|deadline| Instant::now() >= deadline) {
+                return Ok(*status);
+            }
+            drop(status);
+            if ended {
+                // A debugger holds the status back until it has seen it itself.
+                std::thread::sleep(Duration::from_millis(1));
+            }
+        }
+    }
+
+    /// Whether the pidfd has one of `events` before the deadline.
+    fn poll(&self, events: PollFlags, deadline: Option<Instant>) -> Result<bool> {
+        loop {
+            let timeout = match deadline {
+                None => PollTimeout::NONE,
+                // Rounded up, so that the last wait is not spent in many short ones.
+                Some(deadline) => {
+                    let left = deadline.saturating_duration_since(Instant::now());
+                    PollTimeout::try_from(left.as_nanos().div_ceil(1_000_000)).unwrap_or(PollTimeout::MAX)
+                }
+            };
+            match poll(&mut [PollFd::new(self.pidfd.as_fd(), events)], timeout) {
+                Ok(ready) => return Ok(ready > 0),
+                Err(nix::errno::Errno::EINTR) => {}
+                Err(errno) => return Err(self.failed(errno as i32)),
+            }
+        }
+    }
+
+    /// Collects the status of a process that has ended.
+    fn reap(&self) -> Result<Option<Status>> {
+        let mut info = std::mem::MaybeUninit::<libc::siginfo_t>::zeroed();
+        let mut usage = std::mem::MaybeUninit::<libc::rusage>::zeroed();
+        // A child that never got to exec has no exit signal, and shows only with __WALL.
+        let options = libc::WEXITED | libc::WNOHANG | libc::__WALL;
+        // SAFETY: both structs are valid for writing; all zero is valid for both.
+        let (reaped, info, usage) = unsafe {
+            let reaped = libc::syscall(
+                libc::SYS_waitid,
+                libc::P_PIDFD,
+                self.pidfd.as_raw_fd(),
+                info.as_mut_ptr(),
+                options,
+                usage.as_mut_ptr(),
+            );
+            (reaped, info.assume_init(), usage.assume_init())
+        };
+        if reaped == 0 {
+            // SAFETY: waitid has filled in the part that tells of a child, or left zeros.
+            let (pid, value) = unsafe { (info.si_pid(), info.si_status()) };
+            if pid == 0 {
+                return Ok(None);
+            }
+            let exit = match info.si_code {
+                libc::CLD_EXITED => Exit::Code(value),
+                code => Exit::Signal { signal: value, core_dumped: code == libc::CLD_DUMPED },
+            };
+            return Ok(Some(Status { exit, usage: Some(Usage::from(usage)) }));
+        }
+        match io::Error::last_os_error().raw_os_error() {
+            Some(libc::ECHILD) => self.status_of_reaped().map(Some),
+            errno => Err(self.failed(errno.unwrap_or(libc::EIO))),
+        }
+    }
+
+    /// Somebody else has taken the status, or the kernel has, because the host ignores SIGCHLD.
+    /// Since Linux 6.15 the pidfd still knows it.
+    fn status_of_reaped(&self) -> Result<Status> {
+        let mut info = pidfd_info::ask(self.pidfd.as_fd());
+        if info.is_some_and(|info| info.exit().is_none()) {
+            // It is being reaped this moment: POLLHUP tells when that is done.
+            self.poll(PollFlags::empty(), Some(Instant::now() + Duration::from_secs(1)))?;
+            info = pidfd_info::ask(self.pidfd.as_fd());
+        }
+        match info.and_then(|info| info.exit()) {
+            Some(word) => Ok(Status::from_wait_status(word)),
+            None => Err(self.failed(libc::ECHILD).with_hint(
+                "the exit status is lost: this process ignores SIGCHLD or another part of it waits for all \
+                 children, and the kernel (before Linux 6.15) keeps no status for the pidfd",
+            )),
+        }
+    }
+
+    fn failed(&self, errno: i32) -> Error {
+        Error::new(Step::Wait, errno, format!("process {}", self.pid))
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let status = self.status.get_mut().unwrap_or_else(PoisonError::into_inner);
+        if status.is_none() {
+            let _ = self.reap();
+        }
+    }
+}
+
+impl From<libc::rusage> for Usage {
+    fn from(usage: libc::rusage) -> Self {
+        let time = |time: libc::timeval| Duration::new(time.tv_sec as u64, time.tv_usec as u32 * 1000);
+        Usage {
+            user_time: time(usage.ru_utime),
+            system_time: time(usage.ru_stime),
+            peak_memory: usage.ru_maxrss as u64 * 1024,
+        }
+    }
+}
+
+/// `PIDFD_GET_INFO`, `pidfd_open(2)` of newer kernels.
+mod pidfd_info {
+    use std::os::fd::{AsRawFd, BorrowedFd};
+
+    /// `_IOWR(0xFF, 11, struct pidfd_info)` in the struct's first version.
+    const PIDFD_GET_INFO: libc::c_ulong = 0xC040_FF0B;
+    const PIDFD_INFO_EXIT: u64 = 1 << 3;
+
+    /// `struct pidfd_info` in its first version.
+    #[repr(C)]
+    #[derive(Clone, Copy, Default)]
+    pub(super) struct Info {
+        mask: u64,
+        cgroup: u64,
+        ids: [u32; 11],
+        exit_code: i32,
+    }
+
+    impl Info {
+        /// The status word, if the kernel has it.
+        pub fn exit(self) -> Option<i32> {
+            (self.mask & PIDFD_INFO_EXIT != 0).then_some(self.exit_code)
+        }
+    }
+
+    /// Nothing where the kernel does not know the question.
+    pub(super) fn ask(pidfd: BorrowedFd) -> Option<Info> {
+        let mut info = Info { mask: PIDFD_INFO_EXIT, ..Info::default() };
+        // SAFETY: `info` has the size that the request's number carries.
+        let done = unsafe { libc::ioctl(pidfd.as_raw_fd(), PIDFD_GET_INFO, &raw mut info) };
+        (done == 0).then_some(info)
+    }
+}

@@ -1,0 +1,191 @@
+//! From a step and an errno to what a person can do about it. Nothing here runs unless a spawn has
+//! failed, so there is time to look at the host.
+
+use std::fs;
+use std::io;
+
+use super::interpreter;
+use crate::error::Step;
+use crate::plan::{Action, Op};
+use crate::{Error, Kinds, Spec};
+
+/// What a file of the host says, if it is there.
+type Read<'a> = &'a dyn Fn(&str) -> Option<String>;
+
+fn read_host(path: &str) -> Option<String> {
+    fs::read_to_string(path).ok().map(|text| text.trim().to_owned())
+}
+
+/// clone itself failed: no process was made.
+pub(super) fn of_clone(errno: i32, kinds: Kinds) -> Error {
+    let object = match kinds.is_empty() {
+        true => "a process".into(),
+        false => format!("a process with new namespaces ({kinds})"),
+    };
+    Error::new(Step::Clone, errno, object).with_hint(clone_hint(errno, kinds, &read_host))
+}
+
+/// An action of the child failed.
+pub(super) fn of_step(op: &Op, errno: i32, spec: &Spec) -> Error {
+    let error = match op.step {
+        Step::Exec => return of_exec(errno, spec),
+        step => Error::new(step, errno, op.object()).with_index(op.index),
+    };
+    error.with_hint(step_hint(op, errno, spec.kinds, &read_host))
+}
+
+fn clone_hint(errno: i32, kinds: Kinds, read: Read) -> String {
+    match errno {
+        libc::ENOSPC | libc::EUSERS => {
+            let limits = kinds.names().filter_map(|name| setting(read, &format!("/proc/sys/user/max_{name}_namespaces")));
+            format!(
+                "this is not about disk space: a limit on namespaces is reached ({}), or user or pid namespaces \
+                 are nested 32 deep",
+                join(limits)
+            )
+        }
+        libc::EPERM | libc::EACCES if !kinds.contains(Kinds::USER) => {
+            "without CAP_SYS_ADMIN, new namespaces need a new user namespace beside them: add the kind user, or run as root".into()
+        }
+        libc::EPERM | libc::EACCES => format!(
+            "this host does not let you make user namespaces; possible causes: {}; a container's seccomp filter; \
+             a chroot; an id of yours that has no mapping in the current user namespace",
+            join(userns_settings(read))
+        ),
+        libc::ENOSYS => "the kernel is too old (Linux 5.10 is needed) or a container's seccomp filter refuses clone3 and clone".into(),
+        libc::EINVAL => format!("this kernel was built without one of the namespaces {kinds}: look for CONFIG_*_NS in its configuration"),
+        libc::EAGAIN => format!(
+            "too many processes: the limit RLIMIT_NPROC ({}), pids.max of the cgroup, or kernel.pid_max is reached",
+            limit(libc::RLIMIT_NPROC)
+        ),
+        libc::EMFILE => descriptor_limit(),
+        libc::ENOMEM => "the kernel has no memory for another process, or the init process of the pid namespace has ended".into(),
+        _ => String::new(),
+    }
+}
+
+fn step_hint(op: &Op, errno: i32, kinds: Kinds, read: Read) -> String {
+    match (op.step, errno) {
+        (Step::UidMap | Step::GidMap | Step::Setgroups | Step::ClockOffset, libc::ENOENT | libc::ENOTDIR) => {
+            "a mounted /proc is needed to write id maps and clock offsets; spawns without them work without it".into()
+        }
+        (Step::GidMap, libc::EPERM) => {
+            "an ordinary user may map its own gid only while setgroups is denied: do not ask for setgroups to be allowed".into()
+        }
+        (Step::UidMap | Step::Setgroups, libc::EPERM | libc::EACCES) => apparmor_or(read, "the kernel takes from an ordinary user its own effective uid alone"),
+        (Step::UidMap | Step::GidMap, libc::EINVAL) => "an id is not mapped in your own user namespace, or ranges overlap".into(),
+        (Step::Loopback | Step::Hostname | Step::Domainname | Step::Unshare | Step::Propagation, libc::EPERM) if kinds.contains(Kinds::USER) => {
+            apparmor_or(read, "the new user namespace gives no capability here")
+        }
+        (Step::Unshare, libc::ENOSPC) => clone_hint(errno, Kinds::TIME, read),
+        (Step::Unshare, libc::EPERM) => clone_hint(errno, Kinds::TIME, read),
+        (Step::Unshare, libc::EINVAL) => "time namespaces need Linux 5.6 and CONFIG_TIME_NS".into(),
+        (Step::ClockOffset, libc::EACCES) => "the offsets of this time namespace are frozen: a process has entered it already".into(),
+        (Step::ClockOffset, libc::ERANGE) => "the clock inside would be before 0 or past the kernel's range".into(),
+        (Step::Propagation, libc::EINVAL) => "the root directory is not a mount point, as in a chroot".into(),
+        (Step::MountProc, libc::EPERM | libc::EACCES) => match kinds.contains(Kinds::PID) {
+            false => "proc needs a new pid namespace beside the new user namespace: add the kind pid".into(),
+            true => "the kernel mounts a fresh proc only where the host's own /proc is fully visible; in a container parts of it are \
+                     covered by other mounts (see /proc/self/mountinfo)"
+                .into(),
+        },
+        (Step::MountProc, libc::EINVAL) => "the mount point lies on a mount that is shared with the host, where the new proc would appear too: \
+                                            use the propagation private"
+            .into(),
+        (Step::MountProc, libc::ENOENT | libc::ENOTDIR) => "the mount point must be a directory that exists".into(),
+        (Step::Groups, libc::EPERM) => "setgroups is denied in this user namespace, or it has no gid map, or you are not root".into(),
+        (Step::Uid | Step::Gid | Step::Groups, libc::EINVAL) => "the id has no mapping in the new user namespace: add it to the map".into(),
+        (Step::Uid | Step::Gid, libc::EPERM) => "another id takes root, or a new user namespace that maps it".into(),
+        (Step::Uid, libc::EAGAIN) => format!("that user has reached RLIMIT_NPROC ({})", limit(libc::RLIMIT_NPROC)),
+        (Step::Capabilities, libc::EPERM) => "ambient capabilities are forbidden here by a securebit, capabilities(7)".into(),
+        (Step::Descriptor, libc::EBADF) => match op.action {
+            Action::Descriptor { to, .. } if to as u64 >= soft_limit(libc::RLIMIT_NOFILE) => descriptor_limit(),
+            _ => "the descriptor is not open: it must stay open until the program has been spawned".into(),
+        },
+        (Step::Cwd, libc::ENOENT) => "the directory must exist in the program's view of the file system".into(),
+        (Step::Cwd, libc::EACCES) => "a directory on the way lacks search permission for the program's user".into(),
+        (_, libc::ENOSYS) => "the kernel is too old (Linux 5.10 is needed) or a seccomp filter refuses the call".into(),
+        _ => String::new(),
+    }
+}
+
+/// exec failed: the file, or what it needs, is missing or may not be executed.
+fn of_exec(errno: i32, spec: &Spec) -> Error {
+    let program = spec.program.to_string_lossy();
+    let error = |object: String| Error::new(Step::Exec, errno, object);
+    match errno {
+        libc::ENOENT => match interpreter::missing(spec) {
+            Some(interpreter) => error(format!("{program}, whose interpreter {interpreter} is missing"))
+                .with_hint("the program itself exists: install the interpreter or the loader it was built for"),
+            None if program.contains('/') => error(program.into()).with_hint("there is no such file in the program's view of the file system"),
+            None => error(program.into()).with_hint("it is in no directory of the PATH that the program gets"),
+        },
+        libc::EACCES => error(program.into()).with_hint(
+            "possible causes: no execute permission for the program's user on the file or its interpreter, no search \
+             permission on a directory of the path, a file system mounted noexec, not a regular file",
+        ),
+        libc::ENOEXEC => error(program.into()).with_hint("the kernel does not know this format: a script needs a #! line, a binary this machine's architecture"),
+        libc::E2BIG => error(program.into()).with_hint("arguments and environment together are too long"),
+        libc::ETXTBSY => error(program.into()).with_hint("the file is open for writing"),
+        _ => error(program.into()),
+    }
+}
+
+/// For a descriptor that could not be had in the caller's own process.
+pub(crate) fn descriptor_hint(error: &io::Error) -> String {
+    match error.raw_os_error() {
+        Some(libc::EMFILE | libc::EINVAL) => descriptor_limit(),
+        Some(libc::EBADF) => {
+            "the descriptor is not open: it must stay open until the program has been spawned".into()
+        }
+        _ => String::new(),
+    }
+}
+
+fn descriptor_limit() -> String {
+    format!("file descriptors are used up: the limit RLIMIT_NOFILE is {}", limit(libc::RLIMIT_NOFILE))
+}
+
+fn apparmor_or(read: Read, otherwise: &str) -> String {
+    match read(APPARMOR).as_deref() {
+        Some("1") => format!(
+            "AppArmor takes all capabilities from new user namespaces ({APPARMOR} is 1): give your program a profile \
+             with the rule \"userns,\", or have the administrator set it to 0"
+        ),
+        _ => otherwise.into(),
+    }
+}
+
+const APPARMOR: &str = "/proc/sys/kernel/apparmor_restrict_unprivileged_userns";
+
+fn userns_settings(read: Read) -> impl Iterator<Item = String> {
+    ["/proc/sys/kernel/unprivileged_userns_clone", "/proc/sys/user/max_user_namespaces", APPARMOR]
+        .into_iter()
+        .filter_map(move |path| setting(read, path))
+}
+
+fn setting(read: Read, path: &str) -> Option<String> {
+    read(path).map(|value| format!("{path} is {value}"))
+}
+
+fn join(parts: impl Iterator<Item = String>) -> String {
+    parts.collect::<Vec<_>>().join(", ")
+}
+
+fn soft_limit(resource: libc::__rlimit_resource_t) -> u64 {
+    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: `limit` is valid for writing.
+    unsafe { libc::getrlimit(resource, &raw mut limit) };
+    limit.rlim_cur
+}
+
+fn limit(resource: libc::__rlimit_resource_t) -> String {
+    match soft_limit(resource) {
+        libc::RLIM_INFINITY => "unlimited".into(),
+        limit => limit.to_string(),
+    }
+}
+
+#[cfg(test)]
+#[path = "diagnosis_tests.rs"]
+mod tests;

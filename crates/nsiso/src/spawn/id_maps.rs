@@ -1,0 +1,60 @@
+//! The id maps that the parent writes: itself where it is privileged, else through `newuidmap(1)`
+//! and `newgidmap(1)`, which are allowed to map what `/etc/subuid` and `/etc/subgid` lend.
+
+use std::fs;
+use std::io::{self, Read};
+
+use super::Child;
+use crate::plan::{Map, Maps, missing_line, subordinate_sources};
+use crate::{Error, Result, Spec, Stdio};
+
+pub(super) fn write(child: &Child, maps: &Maps) -> Result<()> {
+    maps.for_parent().into_iter().try_for_each(|map| write_one(child, map))
+}
+
+fn write_one(child: &Child, map: &Map) -> Result<()> {
+    // The child is ours and not reaped, so its pid is still its own.
+    let path = format!("/proc/{}/{}", child.pid, map.kind.file());
+    match fs::write(&path, map.text()) {
+        Ok(()) => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => through_helper(child, map, &path),
+        Err(error) => Err(Error::from_io(map.kind.step(), describe(map), &error)),
+    }
+}
+
+fn describe(map: &Map) -> String {
+    format!("{:?} to {} of the child", map.text(), map.kind.file())
+}
+
+fn through_helper(child: &Child, map: &Map, path: &str) -> Result<()> {
+    let (_, helper) = subordinate_sources(map.kind);
+    let mut spec = Spec::new(helper)?;
+    spec.arg(child.pid.to_string())?.args(map.text().split_whitespace())?;
+    spec.stdio(0, Stdio::Null)?.stdio(1, Stdio::Null)?.stdio(2, Stdio::Pipe)?;
+    let refused = || Error::new(map.kind.step(), libc::EPERM, describe(map));
+    let mut process = spec.spawn().map_err(|error| {
+        refused().with_hint(format!(
+            "mapping other ids than your own takes {helper} (Debian: apt install uidmap) or root: {error}"
+        ))
+    })?;
+    let mut said = String::new();
+    if let Some(pipe) = process.take_pipe(2) {
+        let _ = fs::File::from(pipe).read_to_string(&mut said);
+    }
+    let _ = process.wait();
+    // The map itself tells whether it worked, also where the host has taken the helper's status.
+    if fs::read_to_string(path).is_ok_and(|map| !map.trim().is_empty()) {
+        return Ok(());
+    }
+    Err(refused().with_hint(format!("{}{helper} said: {}", missing_lines(map), said.trim())))
+}
+
+/// The lines that would lend the caller all it asked for.
+fn missing_lines(map: &Map) -> String {
+    let own = map.kind.of_caller();
+    let others = map.ranges.iter().filter(|range| (range.outside(), range.count()) != (own, 1));
+    let lines = others.map(|range| {
+        format!("add this line to {}; ", missing_line(map.kind, range.outside(), range.count()))
+    });
+    lines.collect()
+}

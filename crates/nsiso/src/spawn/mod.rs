@@ -1,0 +1,101 @@
+//! The parent's half: clone the child, do what only the parent may, and learn how it went.
+
+mod clone;
+mod diagnosis;
+mod dumpable;
+mod id_maps;
+mod interpreter;
+mod signals;
+
+use std::os::fd::{AsRawFd, OwnedFd};
+
+pub(crate) use diagnosis::descriptor_hint;
+
+use crate::plan::{Mailbox, Plan, mailbox::state};
+use crate::{Error, Process, Result, Spec};
+use dumpable::Dumpable;
+use signals::SignalsBlocked;
+
+/// A child that shares our memory, or has just stopped doing so.
+struct Child {
+    pid: i32,
+    pidfd: OwnedFd,
+    /// To be kept until the memory is released.
+    _stack: Option<clone::Stack>,
+}
+
+pub(crate) fn spawn(spec: &Spec) -> Result<Process> {
+    let mut plan = Plan::new(spec)?;
+    let dumpable = plan.changes_uid.then(Dumpable::guard);
+    let blocked = SignalsBlocked::new();
+    let cloned = clone::clone(&plan);
+    let answered = match &cloned {
+        Ok(child) => answer(child, &plan),
+        Err(_) => Ok(()),
+    };
+    if cloned.is_ok() {
+        sleep_until(&plan.mailbox, |state| state == state::RELEASED);
+    }
+    drop(blocked);
+    drop(dumpable);
+    let child = cloned.map_err(|errno| diagnosis::of_clone(errno, spec.kinds))?;
+    let process = Process::new(child.pid, child.pidfd, std::mem::take(&mut plan.pipes.parent));
+    match failure(&plan, spec, answered) {
+        None => Ok(process),
+        Some(error) => Err(collect(process, error)),
+    }
+}
+
+/// Does the parent's part once the child asks for it. Failing that, the child is ended here.
+fn answer(child: &Child, plan: &Plan) -> Result<()> {
+    if !plan.awaits_parent() {
+        return Ok(());
+    }
+    sleep_until(&plan.mailbox, |state| state != state::RUNNING);
+    if plan.mailbox.state() == state::RELEASED {
+        return Ok(());
+    }
+    let written = id_maps::write(child, &plan.maps);
+    if written.is_err() {
+        // SAFETY: a descriptor of ours and numbers.
+        unsafe { libc::syscall(libc::SYS_pidfd_send_signal, child.pidfd.as_raw_fd(), libc::SIGKILL, 0, 0) };
+    }
+    plan.mailbox.set_state(state::ANSWERED);
+    // SAFETY: the word lives in the plan; a shared futex, as the kernel's own wake at exec is one.
+    unsafe { libc::syscall(libc::SYS_futex, plan.mailbox.word(), libc::FUTEX_WAKE, 1) };
+    written
+}
+
+fn sleep_until(mailbox: &Mailbox, done: impl Fn(u32) -> bool) {
+    loop {
+        let now = mailbox.state();
+        if done(now) {
+            return;
+        }
+        // SAFETY: as in `answer`; any return makes us look again.
+        unsafe { libc::syscall(libc::SYS_futex, mailbox.word(), libc::FUTEX_WAIT, now, 0usize) };
+    }
+}
+
+/// Why the program does not run; nothing if it does.
+fn failure(plan: &Plan, spec: &Spec, answered: Result<()>) -> Option<Error> {
+    if let Err(error) = answered {
+        return Some(error);
+    }
+    let number = plan.mailbox.progress();
+    let op = &plan.ops[number];
+    match plan.mailbox.errno() {
+        Some(errno) => Some(diagnosis::of_step(op, errno, spec)),
+        None if number + 1 < plan.ops.len() => Some(
+            Error::new(op.step, libc::EINTR, op.object())
+                .with_hint("the child was killed before it could start the program"),
+        ),
+        None => None,
+    }
+}
+
+/// Leaves no zombie of a child that failed.
+fn collect(process: Process, error: Error) -> Error {
+    let _ = process.wait();
+    error
+}
