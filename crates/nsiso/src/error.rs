@@ -8,7 +8,7 @@ use nix::errno::Errno;
 /// What a failing call returns.
 pub type Result<T> = std::result::Result<T, Error>;
 
-/// The step of the work at which an [`Error`] happened. The numbers are part of the C interface:
+/// The step of the work at which an error happened. The numbers are part of the C interface:
 /// new steps go to the end.
 #[repr(i32)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -111,7 +111,7 @@ pub struct Error {
 
 impl Error {
     /// An error of `step` done to `object`.
-    pub(crate) fn new(step: Step, errno: i32, object: impl Display) -> Self {
+    pub fn new(step: Step, errno: i32, object: impl Display) -> Self {
         let cause = Errno::from_raw(errno);
         Error {
             errno,

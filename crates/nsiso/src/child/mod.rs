@@ -24,7 +24,7 @@ use syscall::{Outcome, check, syscall};
 /// # Safety
 /// To be called in a child made by clone with all signals blocked; `plan` must stay alive until
 /// the mailbox is released.
-#[unsafe(export_name = "nsiso_child_main")]
+#[inline(never)]
 pub(crate) unsafe extern "C" fn main(plan: *const Plan) -> ! {
     // SAFETY: the caller keeps the plan alive and does not change it.
     let plan = unsafe { &*plan };

@@ -83,10 +83,7 @@ impl<'fd> Spec<'fd> {
     /// A program without arguments in the caller's own namespaces. A name without a slash is
     /// looked for in the `PATH` of the environment the program gets, as `execvp(3)` does.
     pub fn new(program: impl AsRef<OsStr>) -> Result<Self> {
-        let program = text("program", program.as_ref())?;
-        if program.is_empty() {
-            return Err(Error::argument("the program's name is empty"));
-        }
+        let program = program_text(program.as_ref())?;
         Ok(Spec {
             argv: vec![program.clone()],
             program,
@@ -118,6 +115,23 @@ impl<'fd> Spec<'fd> {
     /// meanwhile are delivered when it returns.
     pub fn spawn(&self) -> Result<Process> {
         crate::spawn::spawn(self)
+    }
+
+    /// The file to execute in place of the program's name, which stays `argv[0]`.
+    pub fn program(&mut self, program: impl AsRef<OsStr>) -> Result<&mut Self> {
+        self.program = program_text(program.as_ref())?;
+        Ok(self)
+    }
+
+    /// Replaces the program and all its arguments: the first is both the program and `argv[0]`.
+    pub fn argv<A: AsRef<OsStr>>(&mut self, argv: impl IntoIterator<Item = A>) -> Result<&mut Self> {
+        let argv: Vec<_> =
+            argv.into_iter().map(|arg| text("argument", arg.as_ref())).collect::<Result<_>>()?;
+        let program =
+            argv.first().ok_or_else(|| Error::argument("argv is empty: it begins with the program"))?;
+        self.program = program_text(OsStr::from_bytes(program.to_bytes()))?;
+        self.argv = argv;
+        Ok(self)
     }
 
     /// One more argument.
@@ -331,6 +345,13 @@ const UTS_NAME_MAX: usize = 64;
 fn text(what: &str, value: &OsStr) -> Result<CString> {
     CString::new(value.as_bytes())
         .map_err(|_| Error::argument(format!("{what} {value:?} has a NUL byte in it")))
+}
+
+fn program_text(program: &OsStr) -> Result<CString> {
+    if program.is_empty() {
+        return Err(Error::argument("the program's name is empty"));
+    }
+    text("program", program)
 }
 
 fn path_text(what: &str, value: &OsStr) -> Result<CString> {

@@ -1,0 +1,84 @@
+# The only entry points a person needs: make help.
+
+PREFIX  ?= /usr/local
+DESTDIR ?=
+LIBDIR  ?= $(PREFIX)/lib
+VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1)
+
+CFLAGS   ?= -O2
+WARNINGS := -std=c11 -Wall -Wextra -pedantic -Werror
+EXAMPLES := $(patsubst examples/c/%.c,build/bin/%,$(wildcard examples/c/*.c))
+C_TESTS  := $(patsubst tests/c/%.c,build/tests/%,$(wildcard tests/c/*.c))
+PYTHON   := build/venv/bin/python
+
+.PHONY: help build demo test lint bench install header clean setup library
+
+help:
+	@echo "make demo                      build, and show a program in namespaces of its own"
+	@echo "make test                      every test, as root and as an ordinary user"
+	@echo "make bench                     compare with the least C and with other tools"
+	@echo "make install PREFIX= DESTDIR=  the library, its header and its pkg-config file"
+	@echo "make build                     leave everything in build/"
+	@echo "make header                    write include/nsiso.h anew"
+
+setup:
+	@sh tests/setup.sh
+
+library:
+	cargo build --release --quiet -p nsiso-capi
+	@mkdir -p build/lib
+	@install -m 755 target/release/libnsiso_capi.so build/lib/libnsiso.so.0
+	@install -m 644 target/release/libnsiso_capi.a build/lib/libnsiso.a
+	@ln -sf libnsiso.so.0 build/lib/libnsiso.so
+
+build: setup library $(EXAMPLES) $(C_TESTS) build/venv/.built
+	@cargo build --release --quiet -p nsiso-example
+	@install -m 755 target/release/hello build/bin/hello-rust
+
+build/bin/%: examples/c/%.c include/nsiso.h | library
+	@mkdir -p build/bin
+	$(CC) $(WARNINGS) $(CFLAGS) -Iinclude -o $@ $< -Lbuild/lib -lnsiso -Wl,-rpath,'$$ORIGIN/../lib'
+
+build/tests/%: tests/c/%.c include/nsiso.h | library
+	@mkdir -p build/tests
+	$(CC) $(WARNINGS) $(CFLAGS) -D_GNU_SOURCE -Iinclude -o $@ $< -pthread -Lbuild/lib -lnsiso -Wl,-rpath,'$$ORIGIN/../lib'
+
+PYTHON_SOURCES := $(wildcard bindings/python/*.toml bindings/python/src/*.rs bindings/python/python/nsiso/*) \
+                  $(shell find crates/nsiso/src -name '*.rs')
+build/venv/.built: $(PYTHON_SOURCES) | setup
+	@test -x $(PYTHON) || /usr/bin/python3 -m venv build/venv
+	@build/venv/bin/pip install --quiet maturin pytest
+	@build/venv/bin/maturin build --quiet --release --manifest-path bindings/python/Cargo.toml \
+	    --interpreter $(PYTHON) --out build/wheels
+	@build/venv/bin/pip install --quiet --force-reinstall --no-deps build/wheels/*.whl
+	@touch $@
+
+demo: build
+	@sh examples/demo.sh
+
+test: build
+	@sh tests/run.sh
+
+lint:
+	cargo fmt --all --check
+	cargo clippy --quiet --workspace --all-targets -- -D warnings
+
+bench: build
+	@sh tests/bench/build.sh
+	@/usr/bin/python3 tests/bench/run.py
+
+header:
+	UPDATE=1 cargo test --quiet -p nsiso-capi --test header
+
+install: library
+	install -d $(DESTDIR)$(LIBDIR)/pkgconfig $(DESTDIR)$(PREFIX)/include
+	install -m 755 build/lib/libnsiso.so.0 $(DESTDIR)$(LIBDIR)/libnsiso.so.$(VERSION)
+	ln -sf libnsiso.so.$(VERSION) $(DESTDIR)$(LIBDIR)/libnsiso.so.0
+	ln -sf libnsiso.so.0 $(DESTDIR)$(LIBDIR)/libnsiso.so
+	install -m 644 build/lib/libnsiso.a $(DESTDIR)$(LIBDIR)/libnsiso.a
+	install -m 644 include/nsiso.h $(DESTDIR)$(PREFIX)/include/nsiso.h
+	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@LIBDIR@|$(LIBDIR)|' -e 's|@VERSION@|$(VERSION)|' \
+	    crates/nsiso-capi/nsiso.pc.in > $(DESTDIR)$(LIBDIR)/pkgconfig/nsiso.pc
+
+clean:
+	rm -rf build target

@@ -1,0 +1,98 @@
+//! Errors on their way to C, and the fence that no panic crosses.
+
+use std::ffi::{c_char, c_int};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use nsiso::{Error, Result};
+
+/// Why a call failed. It belongs to the caller; there is nothing to free. Texts are UTF-8, end with
+/// NUL, and are cut off where they are too long.
+#[repr(C)]
+pub struct ns_error {
+    /// The errno value, positive; 0 after a call that succeeded.
+    pub errnum: i32,
+    /// The step at which it happened: an `enum ns_step`. A newer library may give a newer number.
+    pub step: i32,
+    /// Which of several alike was meant (an id range, a descriptor), from 0; -1 where it does not matter.
+    pub index: i32,
+    /// Not used; 0.
+    pub reserved: i32,
+    /// What was done to which object, and the cause.
+    pub message: [c_char; 512],
+    /// What to do about it; may be empty.
+    pub hint: [c_char; 512],
+}
+
+/// Runs the body of an exported function: its result or error is told the C way, and a panic ends
+/// here, as an error.
+pub(crate) fn boundary(err: *mut ns_error, body: impl FnOnce() -> Result<c_int>) -> c_int {
+    let result =
+        catch_unwind(AssertUnwindSafe(body)).unwrap_or_else(|panic| Err(Error::internal(said(&*panic))));
+    // SAFETY: NULL, or a struct of the caller's.
+    if let Some(err) = unsafe { err.as_mut() } {
+        store(err, result.as_ref().err());
+    }
+    match result {
+        Ok(value) => value,
+        Err(error) => -error.errno(),
+    }
+}
+
+fn store(out: &mut ns_error, error: Option<&Error>) {
+    out.errnum = error.map_or(0, Error::errno);
+    out.step = error.map_or(0, |error| error.step() as i32);
+    out.index = error.and_then(Error::index).map_or(-1, |index| index as i32);
+    out.reserved = 0;
+    copy(&mut out.message, error.map_or("", Error::message));
+    copy(&mut out.hint, error.map_or("", Error::hint));
+}
+
+fn copy(out: &mut [c_char], text: &str) {
+    let mut len = text.len().min(out.len() - 1);
+    while !text.is_char_boundary(len) {
+        len -= 1;
+    }
+    for (to, from) in out.iter_mut().zip(&text.as_bytes()[..len]) {
+        *to = *from as c_char;
+    }
+    out[len] = 0;
+}
+
+fn said(panic: &(dyn std::any::Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().copied();
+    text.or(panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("unknown place").to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn blank() -> ns_error {
+        ns_error { errnum: 7, step: 7, index: 7, reserved: 7, message: [7; 512], hint: [7; 512] }
+    }
+
+    #[test]
+    fn a_panic_becomes_an_error() {
+        let mut error = blank();
+        assert_eq!(boundary(&mut error, || panic!("here")), -libc::EFAULT);
+        assert_eq!(error.step, nsiso::Step::Internal as i32);
+        assert_ne!(error.hint[0], 0);
+    }
+
+    #[test]
+    fn success_leaves_no_old_error() {
+        let mut error = blank();
+        assert_eq!(boundary(&mut error, || Ok(3)), 3);
+        assert_eq!(
+            (error.errnum, error.step, error.index, error.message[0], error.hint[0]),
+            (0, 0, -1, 0, 0)
+        );
+    }
+
+    #[test]
+    fn a_long_text_is_cut_between_letters() {
+        let mut out = [0; 8];
+        copy(&mut out, "abcdefé");
+        assert_eq!(out.map(|c| c as u8), *b"abcdef\0\0");
+    }
+}

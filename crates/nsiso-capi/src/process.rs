@@ -1,0 +1,161 @@
+//! `ns_process`: a started program.
+
+use std::ffi::c_int;
+use std::os::fd::{AsRawFd, IntoRawFd};
+use std::time::Duration;
+
+use nsiso::{Error, Exit, Process, Status, Step};
+
+use crate::argument::{is_null, reference, reference_mut, store};
+use crate::error::{boundary, ns_error};
+use crate::spec::ns_spec;
+
+/// A started program. Opaque. All functions but ns_process_take_pipe and ns_process_free may be called
+/// from many threads at a time.
+pub struct ns_process(Process);
+
+/// How a program ended and what it has used. Times are nanoseconds.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct ns_status {
+    /// The exit code, or -1 if it was killed by a signal.
+    pub exit_code: i32,
+    /// The signal that killed it, or 0.
+    pub signal: i32,
+    /// 1 if a core file was written.
+    pub core_dumped: i32,
+    /// 1 if the fields below are known: the kernel tells them only to who reaps the process.
+    pub usage_known: i32,
+    /// Time on a CPU outside the kernel, children it waited for included.
+    pub user_time: u64,
+    /// Time on a CPU inside the kernel.
+    pub system_time: u64,
+    /// The most physical memory that it had at a time, in bytes.
+    pub peak_memory: u64,
+}
+
+/// Starts the program of `spec` and stores it in `*out`. Returns 0 when the program runs. On failure
+/// the step tells what went wrong, nothing is left behind and `*out` is not touched. Blocks until the
+/// program has been executed; signals to the calling thread wait until then. Many threads may spawn
+/// from one spec at a time.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ns_spawn(
+    spec: *const ns_spec,
+    out: *mut *mut ns_process,
+    err: *mut ns_error,
+) -> c_int {
+    boundary(err, || {
+        // SAFETY: both are NULL or valid, says the header.
+        let (spec, out) = unsafe { (reference(spec, "spec")?, reference_mut(out, "out")?) };
+        let process = spec.0.spawn()?;
+        *out = Box::into_raw(Box::new(ns_process(process)));
+        Ok(0)
+    })
+}
+
+/// Lets go of the process; NULL is allowed. It neither kills nor waits; a process that has ended is
+/// reaped. The pidfd is closed, and so is a pipe that was not taken.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ns_process_free(process: *mut ns_process) {
+    if !process.is_null() {
+        // SAFETY: made by ns_spawn and not freed before, says the header.
+        drop(unsafe { Box::from_raw(process) });
+    }
+}
+
+/// The process id in the caller's pid namespace; -EINVAL for NULL. For signals use ns_process_signal,
+/// which cannot hit another process that got the same id later.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ns_process_pid(process: *const ns_process) -> c_int {
+    // SAFETY: NULL or valid, says the header.
+    unsafe { process.as_ref() }.map_or(-libc::EINVAL, |process| process.0.pid())
+}
+
+/// The process's pidfd, which stays the process's: poll(2) finds it readable once the program has ended.
+/// -EINVAL for NULL. pidfd_open(2).
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ns_process_pidfd(process: *const ns_process) -> c_int {
+    // SAFETY: NULL or valid, says the header.
+    unsafe { process.as_ref() }.map_or(-libc::EINVAL, |process| process.0.pidfd().as_raw_fd())
+}
+
+/// Hands out the caller's end of the pipe at the program's descriptor 0, 1 or 2: a descriptor that the
+/// caller closes. -EBADF if there is none or it has been taken.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ns_process_take_pipe(
+    process: *mut ns_process,
+    child_fd: c_int,
+    err: *mut ns_error,
+) -> c_int {
+    boundary(err, || {
+        // SAFETY: NULL or valid, says the header.
+        let process = unsafe { reference_mut(process, "process") }?;
+        let pipe = process.0.take_pipe(child_fd);
+        pipe.map(IntoRawFd::into_raw_fd).ok_or_else(|| {
+            Error::new(Step::Descriptor, libc::EBADF, format!("the caller's end of descriptor {child_fd}"))
+        })
+    })
+}
+
+/// Waits until the program has ended, `timeout_ms` milliseconds at most (0: just look; negative: no
+/// limit), and stores how in `*out`, which has `size` bytes: pass sizeof(ns_status). -ETIMEDOUT if it
+/// still runs. May be called again, and by many threads: all are told the same. -ECHILD if the status
+/// is lost because the host reaps all children or ignores SIGCHLD and the kernel is older than 6.15.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ns_process_wait(
+    process: *const ns_process,
+    timeout_ms: i64,
+    out: *mut ns_status,
+    size: usize,
+    err: *mut ns_error,
+) -> c_int {
+    boundary(err, || {
+        if out.is_null() {
+            return Err(is_null("out"));
+        }
+        // SAFETY: NULL or valid, says the header.
+        let process = &unsafe { reference(process, "process") }?.0;
+        let status = match u64::try_from(timeout_ms) {
+            Err(_) => process.wait()?,
+            Ok(ms) => process.wait_timeout(Duration::from_millis(ms))?.ok_or_else(|| {
+                Error::new(Step::Wait, libc::ETIMEDOUT, format!("process {}", process.pid()))
+            })?,
+        };
+        // SAFETY: `size` bytes, says the header.
+        unsafe { store(out, size, &ns_status::from(status)) }?;
+        Ok(0)
+    })
+}
+
+/// Sends a signal; 0 only asks whether it could be sent. -ESRCH once the process has been reaped.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ns_process_signal(
+    process: *const ns_process,
+    signal: c_int,
+    err: *mut ns_error,
+) -> c_int {
+    boundary(err, || {
+        // SAFETY: NULL or valid, says the header.
+        unsafe { reference(process, "process") }?.0.signal(signal).map(|()| 0)
+    })
+}
+
+impl From<Status> for ns_status {
+    fn from(status: Status) -> Self {
+        let (exit_code, signal, core_dumped) = match status.exit() {
+            Exit::Code(code) => (code, 0, false),
+            Exit::Signal { signal, core_dumped } => (-1, signal, core_dumped),
+        };
+        let usage = status.usage();
+        let nanoseconds = |time: Duration| u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
+        ns_status {
+            exit_code,
+            signal,
+            core_dumped: core_dumped.into(),
+            usage_known: usage.is_some().into(),
+            user_time: usage.map_or(0, |usage| nanoseconds(usage.user_time)),
+            system_time: usage.map_or(0, |usage| nanoseconds(usage.system_time)),
+            peak_memory: usage.map_or(0, |usage| usage.peak_memory),
+        }
+    }
+}

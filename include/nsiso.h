@@ -1,0 +1,535 @@
+/* nsiso: Linux namespaces for every program.
+ *
+ * Made by cbindgen from crates/nsiso-capi: do not edit. Licence: MIT OR Apache-2.0.
+ *
+ * Conventions, for every function unless it says otherwise:
+ * - It returns 0 or a useful number that is not negative, or a negative errno value. Then `*err`, if `err`
+ *   is not NULL, says at which step, to what, why, and what to do about it. `*err` is the caller's; it is
+ *   cleared on success. Outputs are written on success only.
+ * - A pointer must be NULL or valid; NULL where an object or a string is needed is -EINVAL. Strings end with
+ *   NUL and are copied. Tables of strings end with NULL.
+ * - A descriptor that is passed in is borrowed; one that is returned is the caller's and close-on-exec. 0 is a
+ *   descriptor like any other.
+ * - Functions that take a const pointer may be called from many threads with the same object.
+ * - The library prints nothing, never ends the process, starts no thread, handles no signal, and keeps no
+ *   handles of its own.
+ * - A wish brings the namespace it needs: a host name asks for a new UTS namespace, an id map for a new user
+ *   namespace, and so on. Within one soname there are only additions.
+ */
+
+#ifndef NSISO_H
+#define NSISO_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/**
+ * Clock offsets, time_namespaces(7). Linux 5.6.
+ */
+#define NS_TIME 128
+
+/**
+ * Mount points, mount_namespaces(7).
+ */
+#define NS_MNT 131072
+
+/**
+ * The cgroup root, cgroup_namespaces(7).
+ */
+#define NS_CGROUP 33554432
+
+/**
+ * Host name and NIS domain name, uts_namespaces(7).
+ */
+#define NS_UTS 67108864
+
+/**
+ * System V IPC and POSIX message queues, ipc_namespaces(7).
+ */
+#define NS_IPC 134217728
+
+/**
+ * User and group ids and capabilities, user_namespaces(7).
+ */
+#define NS_USER 268435456
+
+/**
+ * Process ids, pid_namespaces(7).
+ */
+#define NS_PID 536870912
+
+/**
+ * Network devices, addresses and ports, network_namespaces(7).
+ */
+#define NS_NET 1073741824
+
+/**
+ * All eight kinds.
+ */
+#define NS_ALL 2114060416
+
+/**
+ * ns_spec_propagation: mounts pass neither way. The default.
+ */
+#define NS_PROPAGATION_PRIVATE 0
+
+/**
+ * ns_spec_propagation: mounts pass from the host into the namespace only.
+ */
+#define NS_PROPAGATION_SLAVE 1
+
+/**
+ * ns_spec_propagation: mounts pass both ways.
+ */
+#define NS_PROPAGATION_SHARED 2
+
+/**
+ * ns_spec_propagation: as the kernel copied them.
+ */
+#define NS_PROPAGATION_UNCHANGED 3
+
+/**
+ * ns_spec_stdio: the caller's own descriptor of that number. The default.
+ */
+#define NS_STDIO_INHERIT 0
+
+/**
+ * ns_spec_stdio: /dev/null.
+ */
+#define NS_STDIO_NULL 1
+
+/**
+ * ns_spec_stdio: a pipe whose other end ns_process_take_pipe hands out.
+ */
+#define NS_STDIO_PIPE 2
+
+/**
+ * The step of the work at which an error happened. The numbers are part of the C interface:
+ * new steps go to the end.
+ */
+enum ns_step
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : int32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+  /**
+   * No step: there was no error.
+   */
+  NS_STEP_NONE = 0,
+  /**
+   * A bad argument, found before anything was done.
+   */
+  NS_STEP_ARGUMENT = 1,
+  /**
+   * Memory or a file descriptor that the caller's own side needs.
+   */
+  NS_STEP_PREPARE = 2,
+  /**
+   * `clone3(2)` or `clone(2)`: the process and its namespaces.
+   */
+  NS_STEP_CLONE = 3,
+  /**
+   * `unshare(2)` in the child: the time namespace.
+   */
+  NS_STEP_UNSHARE = 4,
+  /**
+   * `/proc/PID/setgroups`.
+   */
+  NS_STEP_SETGROUPS = 5,
+  /**
+   * `/proc/PID/uid_map`.
+   */
+  NS_STEP_UID_MAP = 6,
+  /**
+   * `/proc/PID/gid_map`.
+   */
+  NS_STEP_GID_MAP = 7,
+  /**
+   * `/proc/PID/timens_offsets`.
+   */
+  NS_STEP_CLOCK_OFFSET = 8,
+  /**
+   * `sethostname(2)`.
+   */
+  NS_STEP_HOSTNAME = 9,
+  /**
+   * `setdomainname(2)`.
+   */
+  NS_STEP_DOMAINNAME = 10,
+  /**
+   * The propagation of the mounts under `/`.
+   */
+  NS_STEP_PROPAGATION = 11,
+  /**
+   * The mount of a fresh proc file system.
+   */
+  NS_STEP_MOUNT_PROC = 12,
+  /**
+   * `chdir(2)`.
+   */
+  NS_STEP_CWD = 13,
+  /**
+   * The loopback device.
+   */
+  NS_STEP_LOOPBACK = 14,
+  /**
+   * `setsid(2)`.
+   */
+  NS_STEP_SESSION = 15,
+  /**
+   * `setgroups(2)`.
+   */
+  NS_STEP_GROUPS = 16,
+  /**
+   * `setresgid(2)`.
+   */
+  NS_STEP_GID = 17,
+  /**
+   * `setresuid(2)`.
+   */
+  NS_STEP_UID = 18,
+  /**
+   * `capset(2)` and the ambient set.
+   */
+  NS_STEP_CAPABILITIES = 19,
+  /**
+   * The program's file descriptors.
+   */
+  NS_STEP_DESCRIPTOR = 20,
+  /**
+   * Signal dispositions and the signal mask.
+   */
+  NS_STEP_SIGNALS = 21,
+  /**
+   * `execve(2)`.
+   */
+  NS_STEP_EXEC = 22,
+  /**
+   * Waiting for the process to end.
+   */
+  NS_STEP_WAIT = 23,
+  /**
+   * Sending a signal.
+   */
+  NS_STEP_SIGNAL = 24,
+  /**
+   * A fault of the library itself, caught at its boundary.
+   */
+  NS_STEP_INTERNAL = 25,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum ns_step ns_step;
+#else
+typedef int32_t ns_step;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/**
+ * A started program. Opaque. All functions but ns_process_take_pipe and ns_process_free may be called
+ * from many threads at a time.
+ */
+typedef struct ns_process ns_process;
+
+/**
+ * What to run and in which isolation. Opaque, reusable. Setters must not run while another thread
+ * uses the spec; any number of threads may spawn from one at a time.
+ */
+typedef struct ns_spec ns_spec;
+
+/**
+ * Why a call failed. It belongs to the caller; there is nothing to free. Texts are UTF-8, end with
+ * NUL, and are cut off where they are too long.
+ */
+typedef struct ns_error {
+  /**
+   * The errno value, positive; 0 after a call that succeeded.
+   */
+  int32_t errnum;
+  /**
+   * The step at which it happened: an `enum ns_step`. A newer library may give a newer number.
+   */
+  int32_t step;
+  /**
+   * Which of several alike was meant (an id range, a descriptor), from 0; -1 where it does not matter.
+   */
+  int32_t index;
+  /**
+   * Not used; 0.
+   */
+  int32_t reserved;
+  /**
+   * What was done to which object, and the cause.
+   */
+  char message[512];
+  /**
+   * What to do about it; may be empty.
+   */
+  char hint[512];
+} ns_error;
+
+/**
+ * How a program ended and what it has used. Times are nanoseconds.
+ */
+typedef struct ns_status {
+  /**
+   * The exit code, or -1 if it was killed by a signal.
+   */
+  int32_t exit_code;
+  /**
+   * The signal that killed it, or 0.
+   */
+  int32_t signal;
+  /**
+   * 1 if a core file was written.
+   */
+  int32_t core_dumped;
+  /**
+   * 1 if the fields below are known: the kernel tells them only to who reaps the process.
+   */
+  int32_t usage_known;
+  /**
+   * Time on a CPU outside the kernel, children it waited for included.
+   */
+  uint64_t user_time;
+  /**
+   * Time on a CPU inside the kernel.
+   */
+  uint64_t system_time;
+  /**
+   * The most physical memory that it had at a time, in bytes.
+   */
+  uint64_t peak_memory;
+} ns_status;
+
+#ifdef __cplusplus
+extern "C" {
+#endif // __cplusplus
+
+/**
+ * The version of the library that is running, as "MAJOR.MINOR.PATCH". Static, never NULL.
+ */
+const char *ns_version(void);
+
+/**
+ * Starts the program of `spec` and stores it in `*out`. Returns 0 when the program runs. On failure
+ * the step tells what went wrong, nothing is left behind and `*out` is not touched. Blocks until the
+ * program has been executed; signals to the calling thread wait until then. Many threads may spawn
+ * from one spec at a time.
+ */
+int ns_spawn(const struct ns_spec *spec, struct ns_process **out, struct ns_error *err);
+
+/**
+ * Lets go of the process; NULL is allowed. It neither kills nor waits; a process that has ended is
+ * reaped. The pidfd is closed, and so is a pipe that was not taken.
+ */
+void ns_process_free(struct ns_process *process);
+
+/**
+ * The process id in the caller's pid namespace; -EINVAL for NULL. For signals use ns_process_signal,
+ * which cannot hit another process that got the same id later.
+ */
+int ns_process_pid(const struct ns_process *process);
+
+/**
+ * The process's pidfd, which stays the process's: poll(2) finds it readable once the program has ended.
+ * -EINVAL for NULL. pidfd_open(2).
+ */
+int ns_process_pidfd(const struct ns_process *process);
+
+/**
+ * Hands out the caller's end of the pipe at the program's descriptor 0, 1 or 2: a descriptor that the
+ * caller closes. -EBADF if there is none or it has been taken.
+ */
+int ns_process_take_pipe(struct ns_process *process, int child_fd, struct ns_error *err);
+
+/**
+ * Waits until the program has ended, `timeout_ms` milliseconds at most (0: just look; negative: no
+ * limit), and stores how in `*out`, which has `size` bytes: pass sizeof(ns_status). -ETIMEDOUT if it
+ * still runs. May be called again, and by many threads: all are told the same. -ECHILD if the status
+ * is lost because the host reaps all children or ignores SIGCHLD and the kernel is older than 6.15.
+ */
+int ns_process_wait(const struct ns_process *process,
+                    int64_t timeout_ms,
+                    struct ns_status *out,
+                    uintptr_t size,
+                    struct ns_error *err);
+
+/**
+ * Sends a signal; 0 only asks whether it could be sent. -ESRCH once the process has been reaped.
+ */
+int ns_process_signal(const struct ns_process *process, int signal, struct ns_error *err);
+
+/**
+ * A new spec: the shell in the caller's own namespaces. NULL when memory is used up. Free it with
+ * ns_spec_free.
+ */
+struct ns_spec *ns_spec_new(void);
+
+/**
+ * Frees a spec; NULL is allowed. Processes spawned from it go on.
+ */
+void ns_spec_free(struct ns_spec *spec);
+
+/**
+ * The program and its arguments, a table that ends with NULL and is copied. argv[0] without a slash is
+ * looked for in the PATH of the environment that the program gets, as execvp(3) does.
+ */
+int ns_spec_argv(struct ns_spec *spec, const char *const *argv, struct ns_error *err);
+
+/**
+ * Adds kinds of namespace, NS_USER | NS_PID | ..., that are made new for the program. An ordinary user
+ * needs NS_USER for all others. -EINVAL for a bit that is none of NS_ALL.
+ */
+int ns_spec_unshare(struct ns_spec *spec, uint64_t kinds, struct ns_error *err);
+
+/**
+ * The supplementary groups, as seen inside: `count` gids, copied; none if `count` is 0.
+ */
+int ns_spec_groups(struct ns_spec *spec, const uint32_t *gids, uintptr_t count, struct ns_error *err);
+
+/**
+ * The propagation of all mounts in a new mount namespace: NS_PROPAGATION_*. mount_namespaces(7).
+ */
+int ns_spec_propagation(struct ns_spec *spec, int propagation, struct ns_error *err);
+
+/**
+ * Where the program's descriptor 0, 1 or 2 leads to: NS_STDIO_*.
+ */
+int ns_spec_stdio(struct ns_spec *spec, int child_fd, int stdio, struct ns_error *err);
+
+/**
+ * Passes `fd` to the program, where its number is `child_fd`. `fd` is borrowed: it must be open now and
+ * at each ns_spawn. Numbers may be permuted. Descriptors from 3 on that are not passed are closed.
+ */
+int ns_spec_fd(struct ns_spec *spec, int child_fd, int fd, struct ns_error *err);
+
+/**
+ * The file to execute in place of argv[0]; argv[0] stays what the program sees as its name.
+ */
+int ns_spec_program(struct ns_spec *spec, const char *program, struct ns_error *err);
+
+/**
+ * Start with an empty environment; later ns_spec_env_set add to it. By default the program gets the
+ * caller's environment at the time of ns_spawn, which must not run while another thread calls setenv(3).
+ */
+int ns_spec_env_clear(struct ns_spec *spec, struct ns_error *err);
+
+/**
+ * Sets one environment variable.
+ */
+int ns_spec_env_set(struct ns_spec *spec, const char *name, const char *value, struct ns_error *err);
+
+/**
+ * Removes one environment variable.
+ */
+int ns_spec_env_unset(struct ns_spec *spec, const char *name, struct ns_error *err);
+
+/**
+ * The working directory; the caller's by default. A relative program is looked for in it.
+ */
+int ns_spec_cwd(struct ns_spec *spec, const char *path, struct ns_error *err);
+
+/**
+ * The caller is root inside: its effective uid and gid are mapped to 0. Asks for a new user namespace.
+ */
+int ns_spec_map_root(struct ns_spec *spec, struct ns_error *err);
+
+/**
+ * The caller keeps its effective uid and gid inside. Asks for a new user namespace.
+ */
+int ns_spec_map_current(struct ns_spec *spec, struct ns_error *err);
+
+/**
+ * The caller's first block of ids in /etc/subuid and /etc/subgid is laid out from 0 inside, leaving out
+ * the ids that are mapped otherwise. Asks for a new user namespace; an ordinary caller needs newuidmap(1).
+ */
+int ns_spec_map_auto(struct ns_spec *spec, struct ns_error *err);
+
+/**
+ * Maps `count` uids that start at `inside` in the new user namespace and at `outside` in the caller's;
+ * may be called again for more ranges, up to 340. Other ids than one's own take root or newuidmap(1) and a
+ * line in /etc/subuid. Asks for a new user namespace. user_namespaces(7).
+ */
+int ns_spec_uid_map(struct ns_spec *spec,
+                    uint32_t inside,
+                    uint32_t outside,
+                    uint32_t count,
+                    struct ns_error *err);
+
+/**
+ * The same for gids.
+ */
+int ns_spec_gid_map(struct ns_spec *spec,
+                    uint32_t inside,
+                    uint32_t outside,
+                    uint32_t count,
+                    struct ns_error *err);
+
+/**
+ * Whether (not 0) setgroups(2) stays allowed in the new user namespace. By default it is denied where the
+ * kernel demands that: when an ordinary caller maps its own gid alone. Asks for a new user namespace.
+ */
+int ns_spec_setgroups(struct ns_spec *spec, int allow, struct ns_error *err);
+
+/**
+ * The uid to run as, as seen inside. By default the caller's; where a new user namespace does not map
+ * that, 0, or the lowest uid that is mapped. Supplementary groups are dropped with the caller's identity,
+ * unless ns_spec_groups gave some.
+ */
+int ns_spec_uid(struct ns_spec *spec, uint32_t uid, struct ns_error *err);
+
+/**
+ * The gid to run as, as seen inside; the default is as for ns_spec_uid.
+ */
+int ns_spec_gid(struct ns_spec *spec, uint32_t gid, struct ns_error *err);
+
+/**
+ * Keeps the capabilities of the new user namespace over exec as ambient capabilities, also for a program
+ * that is not root inside. capabilities(7).
+ */
+int ns_spec_keep_caps(struct ns_spec *spec, struct ns_error *err);
+
+/**
+ * The host name inside, at most 64 bytes. Asks for a new UTS namespace.
+ */
+int ns_spec_hostname(struct ns_spec *spec, const char *name, struct ns_error *err);
+
+/**
+ * The NIS domain name inside, at most 64 bytes. Asks for a new UTS namespace.
+ */
+int ns_spec_domainname(struct ns_spec *spec, const char *name, struct ns_error *err);
+
+/**
+ * What is added to CLOCK_MONOTONIC inside, as in a struct timespec: half a second back is -1 s and
+ * 500000000 ns. -ERANGE if the clock would be before 0 or past the kernel's range. Asks for a new time
+ * namespace. time_namespaces(7).
+ */
+int ns_spec_monotonic(struct ns_spec *spec, int64_t seconds, uint32_t nanoseconds, struct ns_error *err);
+
+/**
+ * The same for CLOCK_BOOTTIME, and so for the uptime.
+ */
+int ns_spec_boottime(struct ns_spec *spec, int64_t seconds, uint32_t nanoseconds, struct ns_error *err);
+
+/**
+ * Mounts a fresh proc file system, which shows the new pid namespace, at `path`, usually "/proc". Asks for
+ * a new mount namespace.
+ */
+int ns_spec_mount_proc(struct ns_spec *spec, const char *path, struct ns_error *err);
+
+/**
+ * Whether (not 0) the loopback device of a new network namespace is brought up: by default it is.
+ */
+int ns_spec_loopback(struct ns_spec *spec, int up, struct ns_error *err);
+
+/**
+ * Runs the program in a session of its own, setsid(2).
+ */
+int ns_spec_new_session(struct ns_spec *spec, struct ns_error *err);
+
+#ifdef __cplusplus
+}  // extern "C"
+#endif  // __cplusplus
+
+#endif  /* NSISO_H */

@@ -1,0 +1,30 @@
+#!/bin/sh
+# Installs what a bare Debian lacks for building and testing. Needs root only if something is missing.
+set -eu
+
+missing=""
+need() { # need PACKAGE COMMAND
+    command -v "$2" >/dev/null 2>&1 || missing="$missing $1"
+}
+need gcc gcc
+need g++ g++
+need python3 /usr/bin/python3
+need strace strace
+need uidmap newuidmap
+need procps ps
+need iproute2 ip
+need util-linux unshare
+need binutils objdump
+need bubblewrap bwrap
+need hostname hostname
+/usr/bin/python3 -c 'import ensurepip' 2>/dev/null || missing="$missing python3-venv"
+
+[ -z "$missing" ] && exit 0
+if [ "$(id -u)" != 0 ]; then
+    echo "missing packages:$missing (as root: apt-get install$missing)" >&2
+    exit 1
+fi
+echo "installing:$missing"
+apt-get update -qq
+# shellcheck disable=SC2086
+DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing >/dev/null
