@@ -1,7 +1,6 @@
 //! The environment the program gets, as one table.
 
 use std::ffi::{CStr, CString};
-use std::ptr;
 
 use libc::c_char;
 
@@ -47,7 +46,7 @@ fn inherited() -> impl Iterator<Item = &'static CStr> {
     std::iter::from_fn(move || {
         // SAFETY: as above; `next` never goes past the null.
         unsafe {
-            if next == ptr::null() || (*next).is_null() {
+            if next.is_null() || (*next).is_null() {
                 return None;
             }
             let entry = CStr::from_ptr(*next);

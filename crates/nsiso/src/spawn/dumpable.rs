@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 /// told from one that has not moved), the flag before the first of them, and how many there are.
 static GUARDS: AtomicU64 = AtomicU64::new(0);
 
-const COUNT: u64 = 0xFFFF_FF;
+const COUNT: u64 = 0x00FF_FFFF;
 const WAS_SET: u64 = 1 << 24;
 const MADE: u64 = 1 << 32;
 
