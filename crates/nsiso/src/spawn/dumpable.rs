@@ -36,6 +36,20 @@ impl Dumpable {
     }
 }
 
+/// A moment, to ask later whether the flag may have been away since.
+pub(super) struct Moment(u64);
+
+impl Moment {
+    pub fn now() -> Self {
+        Moment(GUARDS.load(Ordering::Acquire))
+    }
+
+    /// Whether a guard lived then or has been made since.
+    pub fn flag_was_away(&self) -> bool {
+        self.0 & COUNT != 0 || self.0 != GUARDS.load(Ordering::Acquire)
+    }
+}
+
 impl Drop for Dumpable {
     fn drop(&mut self) {
         // Before the count goes down: whoever finds it at 0 reads the flag itself.

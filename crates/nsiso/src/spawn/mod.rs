@@ -12,8 +12,8 @@ use std::os::fd::{AsRawFd, OwnedFd};
 pub(crate) use diagnosis::descriptor_hint;
 
 use crate::plan::{Mailbox, Plan, mailbox::state};
-use crate::{Error, Process, Result, Spec};
-use dumpable::Dumpable;
+use crate::{Error, Process, Result, Spec, Step};
+use dumpable::{Dumpable, Moment};
 use signals::SignalsBlocked;
 
 /// A child that shares our memory, or has just stopped doing so.
@@ -25,6 +25,26 @@ struct Child {
 }
 
 pub(crate) fn spawn(spec: &Spec) -> Result<Process> {
+    loop {
+        let start = Moment::now();
+        match attempt(spec) {
+            // While the memory is not dumpable, the files under /proc/self are root's: a child on another
+            // thread, which has just changed its uid, was in our way.
+            Err(error)
+                if error.errno() == libc::EACCES && writes_proc(error.step()) && start.flag_was_away() =>
+            {
+                std::thread::yield_now();
+            }
+            result => return result,
+        }
+    }
+}
+
+fn writes_proc(step: Step) -> bool {
+    matches!(step, Step::Setgroups | Step::UidMap | Step::GidMap | Step::ClockOffset)
+}
+
+fn attempt(spec: &Spec) -> Result<Process> {
     let mut plan = Plan::new(spec)?;
     let dumpable = plan.changes_uid.then(Dumpable::guard);
     let blocked = SignalsBlocked::new();
