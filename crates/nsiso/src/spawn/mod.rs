@@ -24,8 +24,11 @@ struct Child {
     _stack: Option<clone::Stack>,
 }
 
+/// How often a spawn is tried while other threads' spawns are in its way.
+const TRIES: usize = 20;
+
 pub(crate) fn spawn(spec: &Spec) -> Result<Process> {
-    loop {
+    for _ in 1..TRIES {
         let start = Moment::now();
         match attempt(spec) {
             // While the memory is not dumpable, the files under /proc/self are root's: a child on another
@@ -38,6 +41,7 @@ pub(crate) fn spawn(spec: &Spec) -> Result<Process> {
             result => return result,
         }
     }
+    attempt(spec)
 }
 
 fn writes_proc(step: Step) -> bool {
