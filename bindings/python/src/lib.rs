@@ -1,1 +1,228 @@
-//! The Python module
+//! The compiled half of the Python package `nsiso`: translation and nothing else. What users see is in
+//! `python/nsiso`.
+
+use std::os::fd::{AsRawFd, BorrowedFd};
+use std::time::{Duration, Instant};
+
+use nsiso::{ClockOffset, Exit, IdRange, Kinds, Propagation, Status, Stdio};
+use pyo3::exceptions::PyValueError;
+use pyo3::prelude::*;
+
+/// Raises `nsiso.Error` (or a subclass of it) made from an error of the library.
+fn raise(py: Python<'_>, error: nsiso::Error) -> PyErr {
+    let make = || -> PyResult<Bound<'_, PyAny>> {
+        let step = format!("{:?}", error.step());
+        let index = error.index();
+        py.import("nsiso._error")?.getattr("make")?.call1((
+            error.errno(),
+            error.message(),
+            step,
+            index,
+            error.hint(),
+        ))
+    };
+    make().map_or_else(|failed| failed, PyErr::from_value)
+}
+
+/// A `nsiso::Spec`. Descriptors are borrowed by number until the spawn.
+#[pyclass(module = "nsiso._nsiso")]
+struct Spec(nsiso::Spec<'static>);
+
+#[pymethods]
+impl Spec {
+    #[new]
+    fn new(py: Python<'_>, argv: Vec<std::ffi::OsString>) -> PyResult<Self> {
+        let mut spec = nsiso::Spec::new("sh").map_err(|error| raise(py, error))?;
+        spec.argv(argv).map_err(|error| raise(py, error))?;
+        Ok(Spec(spec))
+    }
+
+    fn program(&mut self, py: Python<'_>, path: std::ffi::OsString) -> PyResult<()> {
+        self.0.program(path).map(drop).map_err(|error| raise(py, error))
+    }
+
+    fn env_clear(&mut self) {
+        self.0.env_clear();
+    }
+
+    fn env(&mut self, py: Python<'_>, name: std::ffi::OsString, value: std::ffi::OsString) -> PyResult<()> {
+        self.0.env(name, value).map(drop).map_err(|error| raise(py, error))
+    }
+
+    fn cwd(&mut self, py: Python<'_>, path: std::ffi::OsString) -> PyResult<()> {
+        self.0.cwd(path).map(drop).map_err(|error| raise(py, error))
+    }
+
+    /// Adds one kind by its name under /proc/PID/ns.
+    fn unshare(&mut self, name: &str) -> PyResult<()> {
+        let kind = Kinds::all().iter().find(|kind| kind.names().any(|known| known == name));
+        self.0
+            .unshare(kind.ok_or_else(|| PyValueError::new_err(format!("{name:?} is no kind of namespace")))?);
+        Ok(())
+    }
+
+    fn map_root(&mut self) {
+        self.0.map_root();
+    }
+
+    fn map_current(&mut self) {
+        self.0.map_current();
+    }
+
+    fn map_auto(&mut self) {
+        self.0.map_auto();
+    }
+
+    fn uid_map(&mut self, py: Python<'_>, inside: u32, outside: u32, count: u32) -> PyResult<()> {
+        let range = IdRange::new(inside, outside, count);
+        range.and_then(|range| self.0.uid_map(range).map(drop)).map_err(|error| raise(py, error))
+    }
+
+    fn gid_map(&mut self, py: Python<'_>, inside: u32, outside: u32, count: u32) -> PyResult<()> {
+        let range = IdRange::new(inside, outside, count);
+        range.and_then(|range| self.0.gid_map(range).map(drop)).map_err(|error| raise(py, error))
+    }
+
+    fn setgroups(&mut self, allow: bool) {
+        self.0.setgroups(allow);
+    }
+
+    fn uid(&mut self, py: Python<'_>, uid: u32) -> PyResult<()> {
+        self.0.uid(uid).map(drop).map_err(|error| raise(py, error))
+    }
+
+    fn gid(&mut self, py: Python<'_>, gid: u32) -> PyResult<()> {
+        self.0.gid(gid).map(drop).map_err(|error| raise(py, error))
+    }
+
+    fn groups(&mut self, py: Python<'_>, gids: Vec<u32>) -> PyResult<()> {
+        self.0.groups(&gids).map(drop).map_err(|error| raise(py, error))
+    }
+
+    fn keep_caps(&mut self) {
+        self.0.keep_caps();
+    }
+
+    fn hostname(&mut self, py: Python<'_>, name: std::ffi::OsString) -> PyResult<()> {
+        self.0.hostname(name).map(drop).map_err(|error| raise(py, error))
+    }
+
+    fn domainname(&mut self, py: Python<'_>, name: std::ffi::OsString) -> PyResult<()> {
+        self.0.domainname(name).map(drop).map_err(|error| raise(py, error))
+    }
+
+    fn monotonic(&mut self, py: Python<'_>, seconds: i64, nanoseconds: u32) -> PyResult<()> {
+        let offset = ClockOffset::new(seconds, nanoseconds);
+        offset.and_then(|offset| self.0.monotonic(offset).map(drop)).map_err(|error| raise(py, error))
+    }
+
+    fn boottime(&mut self, py: Python<'_>, seconds: i64, nanoseconds: u32) -> PyResult<()> {
+        let offset = ClockOffset::new(seconds, nanoseconds);
+        offset.and_then(|offset| self.0.boottime(offset).map(drop)).map_err(|error| raise(py, error))
+    }
+
+    fn propagation(&mut self, name: &str) -> PyResult<()> {
+        self.0.propagation(match name {
+            "private" => Propagation::Private,
+            "slave" => Propagation::Slave,
+            "shared" => Propagation::Shared,
+            "unchanged" => Propagation::Unchanged,
+            _ => return Err(PyValueError::new_err("propagation is private, slave, shared or unchanged")),
+        });
+        Ok(())
+    }
+
+    fn mount_proc(&mut self, py: Python<'_>, path: std::ffi::OsString) -> PyResult<()> {
+        self.0.mount_proc(path).map(drop).map_err(|error| raise(py, error))
+    }
+
+    fn loopback(&mut self, up: bool) {
+        self.0.loopback(up);
+    }
+
+    fn new_session(&mut self) {
+        self.0.new_session();
+    }
+
+    fn null(&mut self, py: Python<'_>, child_fd: i32) -> PyResult<()> {
+        self.0.stdio(child_fd, Stdio::Null).map(drop).map_err(|error| raise(py, error))
+    }
+
+    fn fd(&mut self, py: Python<'_>, child_fd: i32, fd: i32) -> PyResult<()> {
+        if fd < 0 {
+            return Err(PyValueError::new_err(format!("{fd} is no file descriptor")));
+        }
+        // SAFETY: the Python side keeps it open until the spawn; a closed one is an error of the spawn.
+        let fd = unsafe { BorrowedFd::borrow_raw(fd) };
+        self.0.fd(child_fd, fd).map(drop).map_err(|error| raise(py, error))
+    }
+
+    fn spawn(&self, py: Python<'_>) -> PyResult<Process> {
+        py.detach(|| self.0.spawn()).map(Process).map_err(|error| raise(py, error))
+    }
+}
+
+/// How a process ended: its code, or the negative number of the signal; whether there is a core; and
+/// what it used (user seconds, system seconds, peak bytes), where known.
+type Ending = (i32, bool, Option<(f64, f64, u64)>);
+
+fn ending(status: Status) -> Ending {
+    let (code, core) = match status.exit() {
+        Exit::Code(code) => (code, false),
+        Exit::Signal { signal, core_dumped } => (-signal, core_dumped),
+    };
+    let usage = status
+        .usage()
+        .map(|usage| (usage.user_time.as_secs_f64(), usage.system_time.as_secs_f64(), usage.peak_memory));
+    (code, core, usage)
+}
+
+/// How long a wait goes on before Python looks for signals of its own, Ctrl-C above all.
+const SLICE: Duration = Duration::from_millis(50);
+
+/// A `nsiso::Process`.
+#[pyclass(module = "nsiso._nsiso", frozen)]
+struct Process(nsiso::Process);
+
+#[pymethods]
+impl Process {
+    #[getter]
+    fn pid(&self) -> i32 {
+        self.0.pid()
+    }
+
+    fn fileno(&self) -> i32 {
+        self.0.pidfd().as_raw_fd()
+    }
+
+    /// Waits `timeout` seconds at most; for ever without one. None if it still runs.
+    #[pyo3(signature = (timeout=None))]
+    fn wait(&self, py: Python<'_>, timeout: Option<f64>) -> PyResult<Option<Ending>> {
+        let timeout =
+            timeout.map(|seconds| Duration::try_from_secs_f64(seconds.max(0.0)).unwrap_or(Duration::MAX));
+        let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
+        loop {
+            let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+            let slice = left.unwrap_or(SLICE).min(SLICE);
+            if let Some(status) =
+                py.detach(|| self.0.wait_timeout(slice)).map_err(|error| raise(py, error))?
+            {
+                return Ok(Some(ending(status)));
+            }
+            py.check_signals()?;
+            if left.is_some_and(|left| left <= slice) {
+                return Ok(None);
+            }
+        }
+    }
+
+    fn signal(&self, py: Python<'_>, signal: i32) -> PyResult<()> {
+        self.0.signal(signal).map_err(|error| raise(py, error))
+    }
+}
+
+#[pymodule]
+mod _nsiso {
+    #[pymodule_export]
+    use super::{Process, Spec};
+}

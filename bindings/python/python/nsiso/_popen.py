@@ -1,0 +1,183 @@
+"""subprocess, with programs started by nsiso.
+
+Pipes, text, communicate and timeouts are the standard library's: what differs is how the program is
+started, waited for and signalled, which are the methods of subprocess.Popen overridden here.
+"""
+
+import os
+import subprocess
+import sys
+from typing import Any, Dict, Iterable, Mapping, NamedTuple, Optional, Union
+
+from . import _isolation
+from ._nsiso import Process, Spec
+
+_REFUSED = {
+    "preexec_fn": "code of the host cannot run between clone and exec",
+    "group": "use gid",
+    "extra_groups": "use groups",
+    "process_group": "use start_new_session",
+    "umask": "set it inside",
+    "startupinfo": "it is for Windows",
+    "creationflags": "they are for Windows",
+}
+
+
+class Usage(NamedTuple):
+    """What a program and the children it waited for have used."""
+
+    user_time: float
+    """Seconds on a CPU outside the kernel."""
+    system_time: float
+    """Seconds on a CPU inside the kernel."""
+    peak_memory: int
+    """The most physical memory that one of them had at a time, in bytes."""
+
+
+class Popen(subprocess.Popen):
+    """A program started in namespaces of its own.
+
+    Takes the arguments of subprocess.Popen, and these keywords:
+
+    user, pid, mnt, net, ipc, uts, time, cgroup: bool
+        Kinds of namespace that are made new, namespaces(7). An ordinary user needs ``user`` for the others.
+    map_root, map_current, map_auto: bool
+        The caller is root inside; keeps its ids; gets its block of ids of subuid(5) from 0 on.
+    uid_map, gid_map: list of (inside, outside, count)
+        Id ranges, user_namespaces(7).
+    setgroups: bool
+        Whether setgroups(2) stays allowed inside.
+    uid, gid, groups
+        Who to run as, as seen inside.
+    keep_caps: bool
+        Keep the new user namespace's capabilities over exec, capabilities(7).
+    hostname, domainname: str
+        At most 64 bytes.
+    monotonic, boottime: seconds, timedelta or (seconds, nanoseconds)
+        What is added to the clocks inside, time_namespaces(7).
+    propagation: "private", "slave", "shared" or "unchanged"
+        mount_namespaces(7).
+    mount_proc: True or a path
+        Mount a fresh proc for the new pid namespace.
+    loopback: bool
+        Bring up the loopback device of a new network namespace; True by default.
+
+    A wish brings the namespace it needs. ``pass_fds`` may be a mapping {number in the program: descriptor}.
+    Descriptors that are not passed are always closed. Raises nsiso.Error, an OSError, when the program
+    cannot be started: then nothing is left behind.
+    """
+
+    usage: Optional[Usage] = None
+    """What it used, once it has ended; None where somebody else in this process reaped it."""
+
+    _process: Optional[Process] = None
+
+    def __init__(
+        self,
+        args: Any,
+        *positional: Any,
+        pass_fds: Union[Iterable[int], Mapping[int, int]] = (),
+        start_new_session: bool = False,
+        **keywords: Any,
+    ) -> None:
+        for name, instead in _REFUSED.items():
+            if keywords.get(name) is not None:
+                raise TypeError(f"{name} is not supported: {instead}")
+        self._wishes = {name: keywords.pop(name) for name in _isolation.KEYWORDS if name in keywords}
+        self._passed: Dict[int, int] = (
+            dict(pass_fds) if isinstance(pass_fds, Mapping) else {int(fd): int(fd) for fd in pass_fds}
+        )
+        self._session = start_new_session
+        super().__init__(args, *positional, **keywords)
+
+    def _execute_child(
+        self, args, executable, preexec_fn, close_fds, pass_fds, cwd, env, startupinfo, creationflags, shell,
+        p2cread, p2cwrite, c2pread, c2pwrite, errread, errwrite, *rest,
+    ):  # fmt: skip
+        if isinstance(args, (str, bytes, os.PathLike)):
+            args = [args]
+        if shell:
+            args = ["/bin/sh", "-c", *args]
+        spec = Spec([os.fsdecode(arg) for arg in args])
+        if executable is not None:
+            spec.program(os.fsdecode(executable))
+        if cwd is not None:
+            spec.cwd(os.fsdecode(cwd))
+        if env is not None:
+            spec.env_clear()
+            for name, value in env.items():
+                spec.env(os.fsdecode(name), os.fsdecode(value))
+        if self._session:
+            spec.new_session()
+        for child_fd, fd in self._passed.items():
+            spec.fd(child_fd, fd)
+        for child_fd, fd in enumerate((p2cread, c2pwrite, errwrite)):
+            if fd != -1:
+                spec.fd(child_fd, fd)
+        _isolation.apply(spec, self._wishes)
+        sys.audit("subprocess.Popen", executable or args[0], args, cwd, env)
+        try:
+            self._process = spec.spawn()
+        finally:
+            self._close_pipe_fds(p2cread, p2cwrite, c2pread, c2pwrite, errread, errwrite)
+        self.pid = self._process.pid
+        self._child_created = True
+
+    def fileno(self) -> int:
+        """The pidfd, pidfd_open(2): readable for select and its kin once the program has ended."""
+        return self._process.fileno()
+
+    def send_signal(self, sig: int) -> None:
+        """Sends a signal to the program itself, never to another one that got its pid later."""
+        if self.poll() is None:
+            try:
+                self._process.signal(sig)
+            except ProcessLookupError:
+                pass
+
+    def _internal_poll(self, _deadstate=None, **_):
+        if self.returncode is None and self._process is not None:
+            self._look(0)
+        return self.returncode
+
+    def _wait(self, timeout):
+        if self.returncode is None and not self._look(timeout):
+            raise subprocess.TimeoutExpired(self.args, timeout)
+        return self.returncode
+
+    def _look(self, timeout: Optional[float]) -> bool:
+        ending = self._process.wait(timeout)
+        if ending is not None:
+            self.returncode, _, usage = ending
+            self.usage = usage and Usage(*usage)
+        return ending is not None
+
+
+def run(
+    *popenargs: Any, input: Any = None, capture_output: bool = False, timeout: Optional[float] = None,
+    check: bool = False, **keywords: Any,
+) -> subprocess.CompletedProcess:  # fmt: skip
+    """Runs a program to its end, as subprocess.run does, in namespaces of its own: see Popen.
+
+    ``timeout`` is in seconds; the program is killed when it is over, and subprocess.TimeoutExpired
+    raised. With ``check`` a code other than 0 raises subprocess.CalledProcessError.
+    """
+    if input is not None:
+        if keywords.get("stdin") is not None:
+            raise ValueError("stdin and input arguments may not both be used")
+        keywords["stdin"] = subprocess.PIPE
+    if capture_output:
+        if keywords.get("stdout") is not None or keywords.get("stderr") is not None:
+            raise ValueError("stdout and stderr arguments may not be used with capture_output")
+        keywords["stdout"] = keywords["stderr"] = subprocess.PIPE
+    with Popen(*popenargs, **keywords) as process:
+        try:
+            stdout, stderr = process.communicate(input, timeout=timeout)
+        except BaseException:
+            process.kill()
+            # The context manager waits.
+            raise
+        completed = subprocess.CompletedProcess(process.args, process.poll(), stdout, stderr)
+    if check:
+        completed.check_returncode()
+    return completed

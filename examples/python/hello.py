@@ -1,0 +1,9 @@
+"""Prints who and where the program is: root, first of its processes, on a host of its own."""
+
+import sys
+
+import nsiso
+
+question = "echo I am uid $(id -u), pid $$, on $(hostname); ps -ef"
+process = nsiso.run(["sh", "-c", question], user=True, pid=True, map_root=True, mount_proc=True, hostname="inside")
+sys.exit(process.returncode)
