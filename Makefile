@@ -35,7 +35,7 @@ build: setup library $(EXAMPLES) $(C_TESTS) build/venv/.built
 	@cargo build --release --quiet -p nsiso-example
 	@install -m 755 target/release/hello build/bin/hello-rust
 
-build/bin/%: examples/c/%.c include/nsiso.h | library
+build/bin/%: examples/c/%.c $(wildcard examples/c/*.h) include/nsiso.h | library
 	@mkdir -p build/bin
 	$(CC) $(WARNINGS) $(CFLAGS) -Iinclude -o $@ $< -Lbuild/lib -lnsiso -Wl,-rpath,'$$ORIGIN/../lib'
 

@@ -467,10 +467,12 @@ int ns_spec_gid_map(struct ns_spec *spec,
                     struct ns_error *err);
 
 /**
- * Whether (not 0) setgroups(2) stays allowed in the new user namespace. By default it is denied where the
- * kernel demands that: when an ordinary caller maps its own gid alone. Asks for a new user namespace.
+ * Whether (not 0) setgroups(2) stays allowed in the new user namespace. By default it is denied when
+ * the caller's own gid alone is mapped, as the kernel demands of an ordinary caller. Asks for a new user namespace.
  */
-int ns_spec_setgroups(struct ns_spec *spec, int allow, struct ns_error *err);
+int ns_spec_setgroups(struct ns_spec *spec,
+                      int allow,
+                      struct ns_error *err);
 
 /**
  * The uid to run as, as seen inside. By default the caller's; where a new user namespace does not map

@@ -294,8 +294,8 @@ pub unsafe extern "C" fn ns_spec_gid_map(
     unsafe { set(spec, err, |spec| spec.gid_map(IdRange::new(inside, outside, count)?).map(drop)) }
 }
 
-/// Whether (not 0) setgroups(2) stays allowed in the new user namespace. By default it is denied where the
-/// kernel demands that: when an ordinary caller maps its own gid alone. Asks for a new user namespace.
+/// Whether (not 0) setgroups(2) stays allowed in the new user namespace. By default it is denied when
+/// the caller's own gid alone is mapped, as the kernel demands of an ordinary caller. Asks for a new user namespace.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ns_spec_setgroups(spec: *mut ns_spec, allow: c_int, err: *mut ns_error) -> c_int {
     // SAFETY: the spec is the caller's.

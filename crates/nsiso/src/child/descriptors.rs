@@ -1,5 +1,7 @@
 //! Descriptors put in their place, and all others closed.
 
+use std::mem::MaybeUninit;
+
 use libc::{c_int, c_uint};
 
 use super::syscall::{Outcome, check};
@@ -35,14 +37,15 @@ fn close_listed(first: c_uint, last: c_uint) -> Outcome<()> {
     // SAFETY: a constant path and numbers; `buffer` is as long as said.
     unsafe {
         let listing = check(libc::SYS_openat, [libc::AT_FDCWD as usize, path, flags, 0, 0])?;
-        let mut buffer = Records([0; 2048]);
+        // Not cleared: that would be a call of memset.
+        let mut buffer = MaybeUninit::<Records>::uninit();
         loop {
             let len =
                 check(libc::SYS_getdents64, [listing, &raw mut buffer as usize, size_of::<Records>(), 0, 0])?;
             if len == 0 {
                 break;
             }
-            let mut record = buffer.0.as_ptr();
+            let mut record = buffer.as_ptr().cast::<u8>();
             let end = record.add(len);
             while record < end {
                 if let Some(fd) = number(record.add(NAME))
@@ -61,7 +64,7 @@ fn close_listed(first: c_uint, last: c_uint) -> Outcome<()> {
 
 /// Room for `struct linux_dirent64`s, aligned as they are.
 #[repr(C, align(8))]
-struct Records([u8; 2048]);
+struct Records(#[allow(dead_code)] [u8; 2048]);
 
 /// Where a record has its own length, and where its name.
 const LENGTH: usize = 16;

@@ -108,12 +108,11 @@ impl Maps {
     pub fn new(spec: &Spec) -> Result<Self> {
         let group = Map::new(IdKind::Group, &spec.gid_map)?;
         let user = Map::new(IdKind::User, &spec.uid_map)?;
-        let ordinary = !privileged();
         let deny_setgroups = match spec.setgroups {
             Some(allow) => !allow,
-            None => group.own_id_alone() && ordinary,
+            None => group.own_id_alone(),
         };
-        let group_by_child = group.own_id_alone() && (deny_setgroups || ordinary);
+        let group_by_child = group.own_id_alone() && (deny_setgroups || !privileged());
         Ok(Maps { group, user, deny_setgroups, group_by_child })
     }
 

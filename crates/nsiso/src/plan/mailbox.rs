@@ -48,6 +48,12 @@ impl Mailbox {
         self.state.store(state, Ordering::Release);
     }
 
+    /// The parent has done its part, if the child still waits: a dead one must stay `RELEASED`.
+    pub fn answer(&self) {
+        let (asking, answered) = (state::ASKING, state::ANSWERED);
+        let _ = self.state.compare_exchange(asking, answered, Ordering::AcqRel, Ordering::Acquire);
+    }
+
     /// The child begins with action number `op`.
     pub fn begin(&self, op: u32) {
         self.progress.store(op, Ordering::Relaxed);

@@ -84,7 +84,7 @@ fn answer(child: &Child, plan: &Plan) -> Result<()> {
         // SAFETY: a descriptor of ours and numbers.
         unsafe { libc::syscall(libc::SYS_pidfd_send_signal, child.pidfd.as_raw_fd(), libc::SIGKILL, 0, 0) };
     }
-    plan.mailbox.set_state(state::ANSWERED);
+    plan.mailbox.answer();
     // SAFETY: the word lives in the plan; a shared futex, as the kernel's own wake at exec is one.
     unsafe { libc::syscall(libc::SYS_futex, plan.mailbox.word(), libc::FUTEX_WAKE, 1) };
     written

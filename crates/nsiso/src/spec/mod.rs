@@ -222,8 +222,8 @@ impl<'fd> Spec<'fd> {
     }
 
     /// Whether `setgroups(2)` stays allowed in the new user namespace, `user_namespaces(7)`. By
-    /// default it is denied where the kernel demands that: when an ordinary caller maps its own
-    /// gid alone.
+    /// default it is denied when the caller's own gid alone is mapped, as the kernel demands of an
+    /// ordinary caller.
     pub fn setgroups(&mut self, allow: bool) -> &mut Self {
         self.setgroups = Some(allow);
         self.unshare(Kinds::USER)

@@ -1,0 +1,294 @@
+/* unshare(1) on top of libnsiso: the options of util-linux 2.42, as its manual page describes them, that a
+ * spec can carry. The program always runs as a child, and a program killed by signal N makes 128 + N.
+ * Unlike unshare(1), a caller whose own id is not among the mapped ones becomes the lowest one that is. */
+#define _GNU_SOURCE
+#include <ctype.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <grp.h>
+#include <nsiso.h>
+#include <poll.h>
+#include <pwd.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include "unshare_options.h"
+
+enum { FAILED = 1, CANNOT_EXECUTE = 126, NOT_FOUND = 127, KILLED = 128 };
+
+/* What is wanted for uids, or for gids. */
+struct ids {
+    int64_t caller; /* what the caller's own id becomes, or -1 */
+    bool automatic;
+    size_t count;
+    struct { uint32_t inner, outer, count; } ranges[340];
+};
+
+static ns_error err;
+
+_Noreturn static void fail(const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    fputs("unshare: ", stderr);
+    vfprintf(stderr, format, args);
+    fputc('\n', stderr);
+    va_end(args);
+    exit(FAILED);
+}
+
+/* Ends with the library's words and `code` if `result` tells of a failure. */
+static void check(int result, int code)
+{
+    if (result >= 0)
+        return;
+    fprintf(stderr, "unshare: %s\n", err.message);
+    if (*err.hint)
+        fprintf(stderr, "hint: %s\n", err.hint);
+    exit(code);
+}
+
+static void must(int result)
+{
+    check(result, FAILED);
+}
+
+static bool number(const char *text, int64_t *out)
+{
+    char *end;
+    errno = 0;
+    *out = strtoll(text, &end, 10);
+    return end != text && *end == '\0' && errno == 0;
+}
+
+static uint32_t id(const char *what, const char *text)
+{
+    int64_t value;
+    if (!number(text, &value) || value < 0 || value > UINT32_MAX)
+        fail("%s '%s' is not known", what, text);
+    return (uint32_t)value;
+}
+
+static uint32_t user(const char *text)
+{
+    const struct passwd *entry = getpwnam(text);
+    return entry ? entry->pw_uid : id("user", text);
+}
+
+static uint32_t group(const char *text)
+{
+    const struct group *entry = getgrnam(text);
+    return entry ? entry->gr_gid : id("group", text);
+}
+
+static int64_t seconds(const char *text)
+{
+    int64_t value;
+    if (!number(text, &value))
+        fail("'%s' is not a number of seconds", text);
+    return value;
+}
+
+/* Which of the words, separated by NULs and ended by an empty one, `text` is. */
+static int choice(const char *option, const char *words, const char *text)
+{
+    int found = 0;
+    for (; *words; words += strlen(words) + 1, found++)
+        if (strcmp(words, text) == 0)
+            return found;
+    fail("--%s cannot be '%s'", option, text);
+}
+
+/* "INNER:OUTER:COUNT", or "OUTER,INNER,COUNT" as it was before 2.39, or "auto". */
+static void add_range(struct ids *ids, const char *text)
+{
+    uint32_t part[3];
+    char separator = strchr(text, ',') ? ',' : ':';
+    if (strcmp(text, "auto") == 0) {
+        ids->automatic = true;
+        return;
+    }
+    if (strcmp(text, "all") == 0 || strcmp(text, "subids") == 0)
+        fail("mapping '%s' is not supported yet", text);
+    const char *rest = text;
+    for (int i = 0; i < 3; i++) {
+        char *end;
+        unsigned long value = strtoul(rest, &end, 10);
+        if (!isdigit((unsigned char)*rest) || value > UINT32_MAX || *end != (i < 2 ? separator : '\0'))
+            fail("mapping '%s' is neither INNER:OUTER:COUNT nor 'auto'", text);
+        part[i] = (uint32_t)value;
+        rest = end + 1;
+    }
+    if (ids->count == sizeof ids->ranges / sizeof ids->ranges[0])
+        fail("too many mappings");
+    bool old = separator == ',';
+    ids->ranges[ids->count].inner = part[old ? 1 : 0];
+    ids->ranges[ids->count].outer = part[old ? 0 : 1];
+    ids->ranges[ids->count++].count = part[2];
+}
+
+typedef int map_setter(ns_spec *, uint32_t inside, uint32_t outside, uint32_t count, ns_error *);
+
+/* How many of `left` ids, from `first` on, come before the one that is taken. */
+static uint32_t before(int64_t taken, uint64_t first, uint32_t left)
+{
+    return taken > (int64_t)first && taken - (int64_t)first < left ? (uint32_t)(taken - (int64_t)first) : left;
+}
+
+/* Hands one map to the spec. The ranges leave out what the caller's own id takes, on both sides. */
+static void apply_map(ns_spec *spec, const struct ids *ids, uint32_t own, map_setter *add)
+{
+    if (ids->caller >= 0)
+        must(add(spec, (uint32_t)ids->caller, own, 1, &err));
+    for (size_t i = 0; i < ids->count; i++) {
+        uint64_t inner = ids->ranges[i].inner, outer = ids->ranges[i].outer;
+        uint64_t inner_end = inner + ids->ranges[i].count, outer_end = outer + ids->ranges[i].count;
+        int64_t own_outer = ids->caller >= 0 ? (int64_t)own : -1;
+        if (ids->ranges[i].count == 0 || inner_end > UINT32_MAX || outer_end > UINT32_MAX)
+            fail("mapping of %u ids: there are none, or they go beyond 4294967294", ids->ranges[i].count);
+        while (true) {
+            inner += (int64_t)inner == ids->caller;
+            outer += (int64_t)outer == own_outer;
+            if (inner >= inner_end || outer >= outer_end)
+                break;
+            uint32_t count = before(ids->caller, inner, (uint32_t)(inner_end - inner));
+            uint32_t fits = before(own_outer, outer, (uint32_t)(outer_end - outer));
+            count = count < fits ? count : fits;
+            must(add(spec, (uint32_t)inner, (uint32_t)outer, count, &err));
+            inner += count;
+            outer += count;
+        }
+    }
+}
+
+/* The library closes what it is not told of; unshare(1) passes on what it was given. */
+static void inherit_descriptors(ns_spec *spec)
+{
+    DIR *directory = opendir("/proc/self/fd");
+    for (struct dirent *entry; directory && (entry = readdir(directory));) {
+        int fd = isdigit((unsigned char)*entry->d_name) ? atoi(entry->d_name) : -1;
+        int flags = fd > STDERR_FILENO ? fcntl(fd, F_GETFD) : -1;
+        if (flags >= 0 && !(flags & FD_CLOEXEC))
+            must(ns_spec_fd(spec, fd, fd, &err));
+    }
+    if (directory)
+        closedir(directory);
+}
+
+/* Waits for the program's end. SIGINT and SIGTERM, which are blocked, are passed on or left lying. */
+static int wait_for(ns_process *process, const sigset_t *held, bool forward)
+{
+    ns_status status;
+    struct pollfd ready[] = {
+        {.fd = ns_process_pidfd(process), .events = POLLIN},
+        {.fd = forward ? signalfd(-1, held, SFD_NONBLOCK | SFD_CLOEXEC) : -1, .events = POLLIN},
+    };
+    while (forward && (poll(ready, 2, -1) < 0 || !ready[0].revents)) {
+        struct signalfd_siginfo signal;
+        if (read(ready[1].fd, &signal, sizeof signal) == sizeof signal)
+            ns_process_signal(process, (int)signal.ssi_signo, NULL);
+    }
+    must(ns_process_wait(process, -1, &status, sizeof status, &err));
+    return status.signal ? KILLED + status.signal : status.exit_code;
+}
+
+int main(int argc, char *argv[])
+{
+    struct ids users = {.caller = -1}, groups = {.caller = -1};
+    char letters[2 * ROWS + 2] = "";
+    struct option options[ROWS + 1] = {0};
+    uint64_t kinds = 0;
+    bool forward = false, clocks = false;
+    int setgroups = -1;
+    ns_spec *spec = ns_spec_new();
+    if (!spec)
+        fail("out of memory");
+
+    describe(letters, options);
+    for (int key; (key = getopt_long(argc, argv, letters, options, NULL)) != -1;) {
+        const struct row *row = row_of(key);
+        if (!row) {
+            fputs("Try 'unshare --help'.\n", stderr);
+            return FAILED;
+        }
+        if (!row->help || (row->kind && optarg))
+            fail("--%s%s is not supported yet", row->name, row->help ? "=FILE" : "");
+        kinds |= row->kind;
+        switch (key) {
+        case MOUNT_PROC: must(ns_spec_mount_proc(spec, optarg ? optarg : "/proc", &err)); break;
+        case MAP_USER: users.caller = user(optarg); break;
+        case MAP_GROUP: groups.caller = group(optarg); break;
+        case MAP_USERS: add_range(&users, optarg); break;
+        case MAP_GROUPS: add_range(&groups, optarg); break;
+        case MAP_AUTO: users.automatic = groups.automatic = true; break;
+        case 'r': users.caller = groups.caller = 0; break;
+        case 'c': users.caller = geteuid(), groups.caller = getegid(); break;
+        case PROPAGATION: {
+            int found = choice(row->name, "private\0slave\0shared\0unchanged\0", optarg);
+            must(ns_spec_propagation(spec, NS_PROPAGATION_PRIVATE + found, &err));
+            break;
+        }
+        case SETGROUPS: setgroups = choice(row->name, "deny\0allow\0", optarg); break;
+        case KEEP_CAPS: must(ns_spec_keep_caps(spec, &err)); break;
+        case 'w': must(ns_spec_cwd(spec, optarg, &err)); break;
+        case 'S': must(ns_spec_uid(spec, user(optarg), &err)); break;
+        case 'G':
+            must(ns_spec_gid(spec, group(optarg), &err));
+            must(ns_spec_groups(spec, NULL, 0, &err));
+            break;
+        case MONOTONIC: clocks = true, must(ns_spec_monotonic(spec, seconds(optarg), 0, &err)); break;
+        case BOOTTIME: clocks = true, must(ns_spec_boottime(spec, seconds(optarg), 0, &err)); break;
+        case FORWARD_SIGNALS: forward = true; break;
+        case 'h': print_help(); return 0;
+        case 'V': printf("unshare from nsiso %s\n", ns_version()); return 0;
+        default: break;
+        }
+    }
+
+    if (clocks && !(kinds & NS_TIME))
+        fail("--monotonic and --boottime need --time");
+    if (users.automatic != groups.automatic)
+        fail("'auto' for uids or gids alone is not supported yet: use --map-auto");
+    bool maps = users.caller >= 0 || groups.caller >= 0 || users.count || groups.count || users.automatic;
+    if (setgroups >= 0 && !maps && !(kinds & NS_USER))
+        fail("--setgroups needs --user");
+    if (groups.caller >= 0 && !groups.count && !groups.automatic) { /* the own group alone: no setgroups(2) */
+        if (setgroups == 1)
+            fail("--setgroups=allow does not go with a map of one's own group");
+        setgroups = 0;
+    }
+    must(ns_spec_unshare(spec, kinds, &err));
+    apply_map(spec, &users, geteuid(), ns_spec_uid_map);
+    apply_map(spec, &groups, getegid(), ns_spec_gid_map);
+    if (users.automatic)
+        must(ns_spec_map_auto(spec, &err));
+    if (setgroups >= 0)
+        must(ns_spec_setgroups(spec, setgroups, &err));
+    must(ns_spec_loopback(spec, false, &err)); /* as unshare(1) leaves it */
+    inherit_descriptors(spec);
+
+    const char *shell[] = {getenv("SHELL") ? getenv("SHELL") : "/bin/sh", NULL};
+    must(ns_spec_argv(spec, optind < argc ? (const char *const *)(argv + optind) : shell, &err));
+
+    sigset_t held;
+    sigemptyset(&held);
+    sigaddset(&held, SIGINT);
+    sigaddset(&held, SIGTERM);
+    sigprocmask(SIG_BLOCK, &held, NULL);
+
+    ns_process *process;
+    if (ns_spawn(spec, &process, &err) < 0)
+        check(-1, err.step != NS_STEP_EXEC ? FAILED : err.errnum == ENOENT ? NOT_FOUND : CANNOT_EXECUTE);
+    int code = wait_for(process, &held, forward);
+    ns_process_free(process);
+    ns_spec_free(spec);
+    return code;
+}

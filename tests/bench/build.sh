@@ -1,0 +1,15 @@
+#!/bin/sh
+# Builds the contenders into build/bench, from build/lib and include.
+set -eu
+cd "$(dirname "$0")/../.."
+mkdir -p build/bench
+flags="-std=gnu11 -O2 -Wall -Wextra -pthread"
+${CC:-gcc} -O2 -static -nostdlib -o build/bench/nothing tests/bench/nothing.c
+for name in limit fork tool; do
+    # shellcheck disable=SC2086
+    ${CC:-gcc} $flags -o build/bench/$name tests/bench/$name.c
+done
+# shellcheck disable=SC2086
+${CC:-gcc} $flags -Iinclude -o build/bench/ours_c tests/bench/ours_c.c -Lbuild/lib -lnsiso -Wl,-rpath,'$ORIGIN/../lib'
+cargo build --release --quiet -p nsiso-bench
+install -m 755 target/release/bench-rust build/bench/rust

@@ -1,0 +1,111 @@
+"""The C face as a stranger's compiler, linker and disassembler see it."""
+
+import re
+from pathlib import Path
+
+import pytest
+from closed_room import Code
+from conftest import BUILD, ROOT, run
+
+HEADER = ROOT / "include/nsiso.h"
+LIBRARY = BUILD / "lib/libnsiso.so.0"
+SYMBOLS = Path(__file__).with_name("exported-symbols.txt")
+# What `cargo rustc -p nsiso-capi -- --print native-static-libs` names, apart from the C library's own.
+STATIC_LIBS = ["-lgcc_s", "-lutil", "-lrt", "-lpthread", "-lm", "-ldl", "-lc"]
+
+PROGRAM = """
+#include <nsiso.h>
+#include <stdio.h>
+int main(void)
+{
+    const char *argv[] = {"sh", "-c", "exit 42", NULL};
+    ns_spec *spec = ns_spec_new();
+    ns_process *process = NULL;
+    ns_status status;
+    ns_error err;
+    if (ns_spec_argv(spec, argv, &err) || ns_spawn(spec, &process, &err) ||
+        ns_process_wait(process, -1, &status, sizeof status, &err)) {
+        fprintf(stderr, "%s\\n", err.message);
+        return 1;
+    }
+    ns_process_free(process);
+    ns_spec_free(spec);
+    return status.exit_code;
+}
+"""
+
+
+@pytest.mark.parametrize(
+    "compiler", [("gcc", "-std=c99"), ("gcc", "-std=c11"), ("g++", "-std=c++11", "-x", "c++")], ids=" ".join
+)
+@pytest.mark.parametrize("first", ["header", "system"])
+def test_the_header_compiles_twice_and_beside_others(compiler, first, tmp_path):
+    ours = "#include <nsiso.h>\n#include <nsiso.h>\n"
+    theirs = "#include <arpa/nameser.h>\n#include <resolv.h>\n#include <linux/nsfs.h>\n"
+    source = tmp_path / "header.c"
+    source.write_text((ours + theirs if first == "header" else theirs + ours) + "int main(void) { return NS_STEP_NONE; }\n")
+    # The system's headers need the C library's extensions, which -std=c99 hides; ours must not.
+    flags = ["-D_DEFAULT_SOURCE", "-Wall", "-Wextra", "-pedantic", "-Werror", "-fsyntax-only", f"-I{HEADER.parent}"]
+    built = run(*compiler, *flags, source)
+    assert built.returncode == 0, built.stderr
+
+
+@pytest.mark.parametrize("compiler", [("gcc", "-std=c99"), ("g++", "-std=c++11", "-x", "c++")], ids=" ".join)
+def test_the_header_needs_no_other(compiler, tmp_path):
+    source = tmp_path / "alone.c"
+    source.write_text("#include <nsiso.h>\nns_status status;\nns_error err;\nuint64_t kinds = NS_ALL;\n")
+    built = run(*compiler, "-Wall", "-Wextra", "-pedantic", "-Werror", "-fsyntax-only", f"-I{HEADER.parent}", source)
+    assert built.returncode == 0, built.stderr
+
+
+def exported():
+    listing = run("nm", "-D", "--defined-only", LIBRARY)
+    assert listing.returncode == 0, listing.stderr
+    return sorted(line.split()[-1].split("@")[0] for line in listing.stdout.splitlines())
+
+
+def test_the_exported_symbols_are_those_of_the_list():
+    assert exported() == SYMBOLS.read_text().split()
+
+
+def test_the_exported_symbols_are_those_of_the_header():
+    text = re.sub(r"/\*.*?\*/", "", HEADER.read_text(), flags=re.DOTALL)
+    assert exported() == sorted(re.findall(r"\b(ns_\w+)\(", text))
+
+
+def test_the_soname():
+    assert "Library soname: [libnsiso.so.0]" in run("readelf", "-d", LIBRARY).stdout
+
+
+@pytest.mark.parametrize(
+    "libraries",
+    [["-L" + str(BUILD / "lib"), "-lnsiso", f"-Wl,-rpath,{BUILD / 'lib'}"], [BUILD / "lib/libnsiso.a", *STATIC_LIBS]],
+    ids=["shared", "static"],
+)
+def test_a_program_links(libraries, tmp_path):
+    source, program = tmp_path / "program.c", tmp_path / "program"
+    source.write_text(PROGRAM)
+    built = run("gcc", "-Wall", "-Werror", f"-I{HEADER.parent}", "-o", program, source, *libraries)
+    assert built.returncode == 0, built.stderr
+    assert run(program).returncode == 42
+    needs = "libnsiso" in run("readelf", "-d", program).stdout
+    assert needs == (libraries[-1] not in STATIC_LIBS)
+
+
+@pytest.fixture(scope="module")
+def code():
+    return Code(LIBRARY)
+
+
+def test_the_child_calls_nothing_outside_its_room(code):
+    room = code.walk("nsiso::child::main|nsiso_child_main")
+    assert not room.faults
+    assert room.system_calls, "the walk found no system call: it went through something else"
+    strangers = {name for name in room.names if not re.search(r"^nsiso_child_main$|^nsiso::child::", name)}
+    assert not strangers
+
+
+def test_the_walk_would_find_an_allocator(code):
+    room = code.walk("ns_spawn")
+    assert room.faults or any(re.search(r"alloc|free", name) for name in room.names)
+    assert any("nsiso::child" not in name for name in room.names if name != "ns_spawn")
