@@ -14,7 +14,7 @@ isolated() {
     $1 build/venv/bin/python - "$questions
 echo; ps -ef" <<'PYTHON'
 import sys, nsiso
-nsiso.run(["sh", "-c", sys.argv[1]], check=True, stdin=nsiso.DEVNULL,
+nsiso.run(["sh", "-s"], input=sys.argv[1], text=True, check=True,
           user=True, pid=True, mnt=True, net=True, ipc=True, uts=True, time=True, cgroup=True,
           map_root=True, mount_proc=True, hostname="inside", boottime=1_000_000)
 PYTHON
