@@ -1,0 +1,221 @@
+//! Promises of a spawn that the C and Python tests do not show: what is refused by a filter, what a busy
+//! host keeps, and that nothing is left behind.
+
+use std::fs;
+use std::io::Read;
+use std::process::Command;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use nsiso::{Exit, Kinds, Spec, Stdio, Step};
+
+fn shell(line: &str) -> Spec<'static> {
+    let mut spec = Spec::new("sh").unwrap();
+    spec.args(["-c", line]).unwrap();
+    spec
+}
+
+fn output(spec: &mut Spec) -> String {
+    spec.stdio(1, Stdio::Pipe).unwrap();
+    let mut process = spec.spawn().unwrap();
+    let mut text = String::new();
+    fs::File::from(process.take_pipe(1).unwrap()).read_to_string(&mut text).unwrap();
+    assert_eq!(process.wait().unwrap().code(), Some(0), "{text}");
+    text
+}
+
+/// Runs the test `name` of this program again, on the only thread of a process of its own, with `prefix` before the command line.
+fn alone(name: &str, prefix: &[&str]) -> Option<String> {
+    if std::env::var_os("NSISO_ALONE").is_some() {
+        return None;
+    }
+    let program = std::env::current_exe().unwrap();
+    let mut words: Vec<_> = prefix.iter().map(|word| word.to_string()).collect();
+    words.extend(
+        [program.to_str().unwrap(), "--exact", name, "--nocapture", "--test-threads=1"].map(String::from),
+    );
+    let run = Command::new(&words[0]).args(&words[1..]).env("NSISO_ALONE", "1").output().unwrap();
+    let text = String::from_utf8_lossy(&run.stdout).into_owned() + &String::from_utf8_lossy(&run.stderr);
+    assert!(run.status.success(), "{text}");
+    Some(text)
+}
+
+/// A spec with all that needs a system call of the child.
+fn everything() -> Spec<'static> {
+    let mut spec = shell("true");
+    spec.unshare(Kinds::all()).map_root().keep_caps().new_session();
+    spec.hostname("a").unwrap().domainname("b").unwrap().cwd("/").unwrap().mount_proc("/proc").unwrap();
+    spec.uid(0).unwrap().gid(0).unwrap();
+    spec.stdio(0, Stdio::Null).unwrap();
+    spec
+}
+
+#[test]
+fn each_failing_call_is_its_own_step_and_leaves_nothing() {
+    let calls = [
+        ("unshare", Step::Unshare),
+        ("sethostname", Step::Hostname),
+        ("setdomainname", Step::Domainname),
+        ("mount", Step::Propagation),
+        ("chdir", Step::Cwd),
+        ("socket", Step::Loopback),
+        ("ioctl", Step::Loopback),
+        ("setsid", Step::Session),
+        ("setresgid", Step::Gid),
+        ("setresuid", Step::Uid),
+        ("capset", Step::Capabilities),
+        ("dup3", Step::Descriptor),
+    ];
+    if let Ok(expected) = std::env::var("NSISO_STEP") {
+        let before = fs::read_dir("/proc/self/fd").unwrap().count();
+        let error = everything().spawn().unwrap_err();
+        assert_eq!(format!("{:?}", error.step()), expected, "{error:?}");
+        assert_eq!(error.errno(), libc::EIO);
+        assert_eq!(fs::read_dir("/proc/self/fd").unwrap().count(), before);
+        // SAFETY: a null status is allowed.
+        let left = unsafe { libc::waitpid(-1, std::ptr::null_mut(), libc::WNOHANG | libc::__WALL) };
+        assert_eq!(left, -1, "a child is left");
+        return;
+    }
+    let program = std::env::current_exe().unwrap();
+    for (call, step) in calls {
+        let mut command = Command::new("strace");
+        command.args(["-f", "-qq", "-o", "/dev/null", "-e", &format!("trace={call}")]);
+        command.args(["-e", &format!("inject={call}:error=EIO")]);
+        command.arg(&program).args(["--exact", "each_failing_call_is_its_own_step_and_leaves_nothing"]);
+        let run = command.env("NSISO_STEP", format!("{step:?}")).output().unwrap();
+        assert!(run.status.success(), "{call}: {}", String::from_utf8_lossy(&run.stdout));
+    }
+}
+
+#[test]
+fn a_refused_clone3_or_close_range_takes_the_fallback() {
+    for inject in ["clone3:error=ENOSYS", "close_range:error=ENOSYS"] {
+        let call = inject.split(':').next().unwrap();
+        let (trace, inject) = (format!("trace={call}"), format!("inject={inject}"));
+        let prefix = ["strace", "-f", "-qq", "-o", "/dev/null", "-e", &trace, "-e", &inject];
+        let Some(_) = alone("a_refused_clone3_or_close_range_takes_the_fallback", &prefix) else {
+            let _leak = fs::File::open("/dev/null").unwrap();
+            let mut spec = everything();
+            spec.argv(["sh", "-c", "echo $$; hostname; ls /proc/self/fd | xargs"]).unwrap();
+            assert_eq!(output(&mut spec), "1\na\n0 1 2 3\n");
+            return;
+        };
+    }
+}
+
+#[test]
+fn a_busy_host_keeps_its_descriptors_handlers_and_errno() {
+    if alone("a_busy_host_keeps_its_descriptors_handlers_and_errno", &[]).is_some() {
+        return;
+    }
+    static STOP: AtomicBool = AtomicBool::new(false);
+    static HOST: std::sync::atomic::AtomicI32 = std::sync::atomic::AtomicI32::new(0);
+    static ELSEWHERE: AtomicBool = AtomicBool::new(false);
+    extern "C" fn handler(_: i32) {
+        // SAFETY: async-signal-safe.
+        if unsafe { libc::getpid() } != HOST.load(Ordering::Relaxed) {
+            ELSEWHERE.store(true, Ordering::Relaxed);
+        }
+    }
+    HOST.store(std::process::id() as i32, Ordering::Relaxed);
+    // SAFETY: the handler is async-signal-safe.
+    unsafe { libc::signal(libc::SIGUSR1, handler as *const () as usize) };
+    std::thread::scope(|scope| {
+        for n in 0..64 {
+            scope.spawn(move || {
+                while !STOP.load(Ordering::Relaxed) {
+                    drop(vec![n; 1000]);
+                    // SAFETY: a constant path; the descriptor is ours. Not close-on-exec, on purpose.
+                    unsafe { libc::close(libc::open(c"/dev/null".as_ptr(), libc::O_RDONLY)) };
+                    // SAFETY: a signal to ourselves.
+                    unsafe { libc::kill(libc::getpid(), libc::SIGUSR1) };
+                    std::thread::sleep(Duration::from_millis(1));
+                }
+            });
+        }
+        let mut spec = shell("set -- /proc/self/fd/*; test $# -le 4");
+        spec.unshare(Kinds::USER | Kinds::UTS).map_root();
+        for _ in 0..3000 {
+            // SAFETY: errno of this thread.
+            unsafe { *libc::__errno_location() = 77 };
+            let process = spec.spawn().unwrap();
+            assert_eq!(process.wait().unwrap().exit(), Exit::Code(0));
+        }
+        STOP.store(true, Ordering::Relaxed);
+    });
+    assert!(!ELSEWHERE.load(Ordering::Relaxed), "a handler of the host ran in a child");
+}
+
+#[test]
+fn two_thousand_spawns_leak_nothing() {
+    if alone("two_thousand_spawns_leak_nothing", &[]).is_some() {
+        return;
+    }
+    let spec = everything();
+    let count = || {
+        let descriptors = fs::read_dir("/proc/self/fd").unwrap().count();
+        (descriptors, fs::read_to_string("/proc/self/maps").unwrap().lines().count())
+    };
+    for _ in 0..10 {
+        spec.spawn().unwrap().wait().unwrap();
+    }
+    let before = count();
+    for _ in 0..2000 {
+        spec.spawn().unwrap().wait().unwrap();
+    }
+    assert_eq!(count(), before);
+    // SAFETY: a null status is allowed.
+    assert_eq!(unsafe { libc::waitpid(-1, std::ptr::null_mut(), libc::WNOHANG | libc::__WALL) }, -1);
+}
+
+#[test]
+fn a_host_with_two_gigabytes_and_closed_standard_descriptors_spawns() {
+    if alone("a_host_with_two_gigabytes_and_closed_standard_descriptors_spawns", &[]).is_some() {
+        return;
+    }
+    let big = vec![1u8; 2 << 30];
+    // SAFETY: a descriptor of this process, which does without.
+    unsafe { libc::close(0) };
+    let mut spec = shell("test -e /proc/self/fd/0 && echo open || echo closed");
+    spec.unshare(Kinds::USER | Kinds::PID).map_root();
+    assert_eq!(output(&mut spec), "closed\n");
+    assert_eq!(big[1 << 30], 1);
+}
+
+#[test]
+fn a_program_starts_with_default_signals() {
+    if alone("a_program_starts_with_default_signals", &[]).is_some() {
+        return;
+    }
+    // SAFETY: numbers only.
+    unsafe { libc::signal(libc::SIGHUP, libc::SIG_IGN) };
+    let mut spec = Spec::new("grep").unwrap();
+    spec.args(["-E", "SigIgn|SigBlk", "/proc/self/status"]).unwrap();
+    let seen = output(&mut spec);
+    assert!(seen.lines().all(|line| line.ends_with("0000000000000000")), "{seen}");
+}
+
+#[test]
+fn the_dumpable_flag_is_as_before() {
+    // SAFETY: numbers only.
+    let dumpable = || unsafe { libc::prctl(libc::PR_GET_DUMPABLE) };
+    // SAFETY: numbers only.
+    if unsafe { libc::geteuid() } != 0 {
+        eprintln!("skipped: needs root, to become another uid");
+        return;
+    }
+    let mut spec = shell("true");
+    spec.uid(65534).unwrap().gid(65534).unwrap().cwd("/").unwrap();
+    assert_eq!(dumpable(), 1);
+    std::thread::scope(|scope| {
+        for _ in 0..8 {
+            scope.spawn(|| {
+                for _ in 0..50 {
+                    spec.spawn().unwrap().wait().unwrap();
+                }
+            });
+        }
+    });
+    assert_eq!(dumpable(), 1);
+}
