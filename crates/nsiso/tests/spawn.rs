@@ -140,6 +140,8 @@ fn a_busy_host_keeps_its_descriptors_handlers_and_errno() {
             // SAFETY: errno of this thread.
             unsafe { *libc::__errno_location() = 77 };
             let process = spec.spawn().unwrap();
+            // SAFETY: as above.
+            assert_eq!(unsafe { *libc::__errno_location() }, 77);
             assert_eq!(process.wait().unwrap().exit(), Exit::Code(0));
         }
         STOP.store(true, Ordering::Relaxed);
