@@ -63,6 +63,106 @@ static void names_clock_and_ids(void)
     is(spec, "house\ngarden\n3000000000\n7\ndeny\n");
 }
 
+static void a_user_and_groups_inside_ranges(void)
+{
+    const uint32_t groups[] = {9, 10};
+    ns_spec *spec = shell("id -u; id -g; id -G");
+
+    if (geteuid() != 0) { /* who is told which line is missing */
+        ns_process *process;
+        ns_error err;
+        OK(ns_spec_uid_map(spec, 0, 100000, 65536, &err));
+        CHECK(ns_spawn(spec, &process, &err) == -EPERM && err.step == NS_STEP_UID_MAP);
+        CHECK(strstr(err.hint, ":100000:65536") && strstr(err.hint, "/etc/subuid"));
+        ns_spec_free(spec);
+        return;
+    }
+    OK(ns_spec_uid_map(spec, 0, 100000, 1000, &err));
+    OK(ns_spec_uid_map(spec, 2000, 200000, 5, &err));
+    OK(ns_spec_gid_map(spec, 0, 100000, 1000, &err));
+    OK(ns_spec_uid(spec, 2004, &err));
+    OK(ns_spec_gid(spec, 8, &err));
+    OK(ns_spec_groups(spec, groups, 2, &err));
+    is(spec, "2004\n8\n8 9 10\n");
+}
+
+static void capabilities_are_kept(void)
+{
+    ns_spec *spec = shell("grep -q 'CapAmb:.*[1-9a-f]' /proc/self/status && test $(id -u) = $UID_OUTSIDE && echo kept");
+    char uid[16];
+    snprintf(uid, sizeof uid, "%u", geteuid());
+    OK(ns_spec_env_set(spec, "UID_OUTSIDE", uid, &err));
+    OK(ns_spec_map_current(spec, &err));
+    OK(ns_spec_keep_caps(spec, &err));
+    is(spec, "kept\n");
+}
+
+static void the_loopback_device_is_up_unless_it_is_not_wanted(void)
+{
+    for (int up = 0; up < 2; up++) {
+        ns_spec *spec = shell("ip -o link show lo | grep -c LOOPBACK,UP; true");
+        OK(ns_spec_unshare(spec, NS_NET, &err));
+        OK(ns_spec_map_root(spec, &err));
+        OK(ns_spec_loopback(spec, up, &err));
+        is(spec, up ? "1\n" : "0\n");
+    }
+}
+
+static void mounts_propagate_as_asked(void)
+{
+    static const struct {
+        int32_t propagation;
+        const char *fields;
+    } cases[] = {
+        {NS_PROPAGATION_PRIVATE, ""},
+        {NS_PROPAGATION_SHARED, "shared"},
+    };
+    for (size_t n = 0; n < sizeof cases / sizeof *cases; n++) {
+        ns_spec *spec = shell("awk '$5 == \"/\" { for (i = 7; $i != \"-\"; i++) print $i }' /proc/self/mountinfo |"
+                              " cut -d: -f1");
+        char line[16];
+        snprintf(line, sizeof line, "%s%s", cases[n].fields, *cases[n].fields ? "\n" : "");
+        OK(ns_spec_unshare(spec, NS_MNT, &err));
+        OK(ns_spec_map_root(spec, &err));
+        OK(ns_spec_propagation(spec, cases[n].propagation, &err));
+        is(spec, line);
+    }
+}
+
+static void a_host_with_closed_standard_descriptors(void)
+{
+    int saved[3], pipe[2];
+    ns_process *process;
+    ns_status status;
+    ns_spec *spec = shell("ls /proc/self/fd | xargs; cat");
+    char text[64] = "";
+
+    for (int fd = 0; fd < 3; fd++) {
+        saved[fd] = fcntl(fd, F_DUPFD_CLOEXEC, 100);
+        close(fd);
+    }
+    /* The pipe's own ends get the numbers 0 and 1. */
+    int made = !pipe2(pipe, O_CLOEXEC) && pipe[0] == 0 && pipe[1] == 1;
+    ns_error err;
+    int set = ns_spec_fd(spec, 1, pipe[1], &err) | ns_spec_stdio(spec, 0, NS_STDIO_NULL, &err) |
+              ns_spec_unshare(spec, NS_USER, &err);
+    int spawned = ns_spawn(spec, &process, &err);
+    close(pipe[1]);
+    ssize_t got = read(pipe[0], text, sizeof text - 1);
+    close(pipe[0]);
+    for (int fd = 0; fd < 3; fd++) {
+        dup2(saved[fd], fd);
+        close(saved[fd]);
+    }
+    CHECK(made && !set && !spawned);
+    OK(ns_process_wait(process, -1, &status, sizeof status, &err));
+    if (got <= 0 || strcmp(text, "0 1 2\n"))
+        fprintf(stderr, "got %s", text);
+    CHECK(got > 0 && !strcmp(text, "0 1 2\n"));
+    ns_process_free(process);
+    ns_spec_free(spec);
+}
+
 static void environment_and_directory(void)
 {
     ns_spec *spec = shell("pwd; env | grep -v -e ^PWD= -e ^_= -e ^SHLVL= | sort");
@@ -172,6 +272,11 @@ int main(void)
     RUN(the_plain_scenario);
     RUN(all_eight_are_new);
     RUN(names_clock_and_ids);
+    RUN(a_user_and_groups_inside_ranges);
+    RUN(capabilities_are_kept);
+    RUN(the_loopback_device_is_up_unless_it_is_not_wanted);
+    RUN(mounts_propagate_as_asked);
+    RUN(a_host_with_closed_standard_descriptors);
     RUN(environment_and_directory);
     RUN(argv0_may_differ_from_the_program);
     RUN(descriptors_are_permuted_and_all_others_closed);

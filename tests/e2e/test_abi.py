@@ -1,5 +1,6 @@
 """The C face as a stranger's compiler, linker and disassembler see it."""
 
+import os
 import re
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from conftest import BUILD, ROOT, run
 
 HEADER = ROOT / "include/nsiso.h"
 LIBRARY = BUILD / "lib/libnsiso.so.0"
+VERSION = re.search(r'^version = "(.+)"', (ROOT / "Cargo.toml").read_text(), re.MULTILINE)[1]
 SYMBOLS = Path(__file__).with_name("exported-symbols.txt")
 # What `cargo rustc -p nsiso-capi -- --print native-static-libs` names, apart from the C library's own.
 STATIC_LIBS = ["-lgcc_s", "-lutil", "-lrt", "-lpthread", "-lm", "-ldl", "-lc"]
@@ -90,6 +92,30 @@ def test_a_program_links(libraries, tmp_path):
     assert run(program).returncode == 42
     needs = "libnsiso" in run("readelf", "-d", program).stdout
     assert needs == (libraries[-1] not in STATIC_LIBS)
+
+
+@pytest.mark.skipif(not os.access(ROOT / "target", os.W_OK), reason="only who has built the library can install it")
+def test_an_installed_library_is_found_by_pkg_config(tmp_path):
+    installed = run("make", "-C", ROOT, "install", "PREFIX=/opt/nsiso", f"DESTDIR={tmp_path}", timeout=300)
+    assert installed.returncode == 0, installed.stderr
+    top = tmp_path / "opt/nsiso"
+    assert sorted(str(path.relative_to(top)) for path in top.rglob("*") if not path.is_dir()) == [
+        "include/nsiso.h",
+        "lib/libnsiso.a",
+        "lib/libnsiso.so",
+        "lib/libnsiso.so.0",
+        f"lib/libnsiso.so.{VERSION}",
+        "lib/pkgconfig/nsiso.pc",
+    ]
+    place = {**os.environ, "PKG_CONFIG_PATH": str(top / "lib/pkgconfig"), "PKG_CONFIG_SYSROOT_DIR": str(tmp_path)}
+    assert run("pkg-config", "--modversion", "nsiso", env=place).stdout.strip() == VERSION
+    for linking in [], ["--static"]:
+        flags = run("pkg-config", "--cflags", "--libs", *linking, "nsiso", env=place).stdout.split()
+        program = tmp_path / "hello"
+        built = run("gcc", "-o", program, ROOT / "examples/c/hello.c", *flags)
+        assert built.returncode == 0, built.stderr
+        done = run(program, env={**os.environ, "LD_LIBRARY_PATH": str(top / "lib")})
+        assert done.stdout.startswith("I am uid 0, pid 1, on inside"), done
 
 
 @pytest.fixture(scope="module")

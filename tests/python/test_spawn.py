@@ -191,6 +191,8 @@ def test_descriptors_are_permuted_and_all_others_closed():
         (["true"], {"uid_map": [(0, 0, 2), (1, 5, 1)]}, ValueError, "argument", "overlaps"),
         (["true"], {"hostname": "x" * 65}, ValueError, "argument", "65 bytes"),
         (["true"], {"monotonic": -(10**9) * 3}, ValueError, "argument", "before 0"),
+        (["true"], {"map_root": True, "groups": [1]}, PermissionError, "groups", "setgroups is denied"),
+        (["true"], {"map_root": True, "uid": 5}, nsiso.Error, "uid", "add it to the map"),
         (["a\0b"], {}, ValueError, "argument", "NUL"),
     ],
 )
@@ -210,6 +212,14 @@ def test_a_missing_interpreter_is_told_from_a_missing_program(tmp_path):
     script.chmod(0o755)
     with pytest.raises(FileNotFoundError, match="whose interpreter /no/such/interpreter is missing"):
         nsiso.run([script])
+
+
+def test_a_missing_loader_is_told_from_a_missing_program(tmp_path):
+    program = tmp_path / "program"
+    command = ["gcc", "-x", "c", "-", "-o", program, "-Wl,--dynamic-linker=/no/such/loader.so"]
+    subprocess.run(command, input=b"int main(void) { return 0; }", check=True)
+    with pytest.raises(FileNotFoundError, match="whose interpreter /no/such/loader.so is missing"):
+        nsiso.run([program])
 
 
 def test_words_that_are_not_ours_are_refused():

@@ -7,7 +7,7 @@ use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use nsiso::{Exit, Kinds, Spec, Stdio, Step};
+use nsiso::{ClockOffset, Exit, Kinds, Spec, Stdio, Step};
 
 fn shell(line: &str) -> Spec<'static> {
     let mut spec = Spec::new("sh").unwrap();
@@ -42,30 +42,52 @@ fn alone(name: &str, prefix: &[&str]) -> Option<String> {
 
 /// A spec with all that needs a system call of the child.
 fn everything() -> Spec<'static> {
-    let mut spec = shell("true");
-    spec.unshare(Kinds::all()).map_root().keep_caps().new_session();
-    spec.hostname("a").unwrap().domainname("b").unwrap().cwd("/").unwrap().mount_proc("/proc").unwrap();
+    let mut spec = Spec::new("/usr/bin/env").unwrap();
+    spec.arg("true").unwrap().unshare(Kinds::all()).map_root().keep_caps().new_session();
+    spec.monotonic(ClockOffset::new(1, 0).unwrap())
+        .unwrap()
+        .hostname("a")
+        .unwrap()
+        .domainname("b")
+        .unwrap()
+        .cwd("/")
+        .unwrap()
+        .mount_proc("/proc")
+        .unwrap();
     spec.uid(0).unwrap().gid(0).unwrap();
     spec.stdio(0, Stdio::Null).unwrap();
     spec
 }
 
+/// A call of the child that strace makes fail: its name, which one of them or on which path (the test's own
+/// calls before it are not to fail), and the step that is to be reported.
+const FAILING_CALLS: [(&str, &str, Step); 22] = [
+    ("unshare", "", Step::Unshare),
+    ("openat", "/proc/self/setgroups", Step::Setgroups),
+    ("openat", "/proc/self/gid_map", Step::GidMap),
+    ("openat", "/proc/self/uid_map", Step::UidMap),
+    ("openat", "/proc/self/timens_offsets", Step::ClockOffset),
+    ("sethostname", "", Step::Hostname),
+    ("setdomainname", "", Step::Domainname),
+    ("mount", "", Step::Propagation),
+    ("mount", ":when=2", Step::MountProc),
+    ("chdir", "", Step::Cwd),
+    ("socket", "", Step::Loopback),
+    ("ioctl", "", Step::Loopback),
+    ("setsid", "", Step::Session),
+    ("setresgid", "", Step::Gid),
+    ("setresuid", "", Step::Uid),
+    ("capget", "", Step::Capabilities),
+    ("capset", "", Step::Capabilities),
+    ("prctl", "", Step::Capabilities),
+    ("dup3", "", Step::Descriptor),
+    ("close_range", "", Step::Descriptor),
+    ("rt_sigaction", ":when=50", Step::Signals),
+    ("execve", "/usr/bin/env", Step::Exec),
+];
+
 #[test]
 fn each_failing_call_is_its_own_step_and_leaves_nothing() {
-    let calls = [
-        ("unshare", Step::Unshare),
-        ("sethostname", Step::Hostname),
-        ("setdomainname", Step::Domainname),
-        ("mount", Step::Propagation),
-        ("chdir", Step::Cwd),
-        ("socket", Step::Loopback),
-        ("ioctl", Step::Loopback),
-        ("setsid", Step::Session),
-        ("setresgid", Step::Gid),
-        ("setresuid", Step::Uid),
-        ("capset", Step::Capabilities),
-        ("dup3", Step::Descriptor),
-    ];
     if let Ok(expected) = std::env::var("NSISO_STEP") {
         let before = fs::read_dir("/proc/self/fd").unwrap().count();
         let error = everything().spawn().unwrap_err();
@@ -78,10 +100,13 @@ fn each_failing_call_is_its_own_step_and_leaves_nothing() {
         return;
     }
     let program = std::env::current_exe().unwrap();
-    for (call, step) in calls {
+    for (call, which, step) in FAILING_CALLS {
         let mut command = Command::new("strace");
         command.args(["-f", "-qq", "-o", "/dev/null", "-e", &format!("trace={call}")]);
-        command.args(["-e", &format!("inject={call}:error=EIO")]);
+        match which.starts_with('/') {
+            true => command.args(["-P", which, "-e", &format!("inject={call}:error=EIO")]),
+            false => command.args(["-e", &format!("inject={call}:error=EIO{which}")]),
+        };
         command.arg(&program).args(["--exact", "each_failing_call_is_its_own_step_and_leaves_nothing"]);
         let run = command.env("NSISO_STEP", format!("{step:?}")).output().unwrap();
         assert!(run.status.success(), "{call}: {}", String::from_utf8_lossy(&run.stdout));
