@@ -10,6 +10,7 @@ mod error;
 mod kind;
 mod plan;
 mod process;
+mod rlimit;
 mod spawn;
 mod spec;
 

@@ -46,7 +46,7 @@ impl Plan {
         };
         let failed = |what| {
             move |error: io::Error| {
-                Error::from_io(Step::Prepare, what, &error).with_hint(crate::spawn::descriptor_hint(&error))
+                Error::from_io(Step::Prepare, what, &error).with_hint(crate::rlimit::descriptor_hint(&error))
             }
         };
         let (child, parent): (OwnedFd, Option<OwnedFd>) = match stdio {
@@ -82,7 +82,7 @@ impl Plan {
         let copy = unsafe { libc::fcntl(from, libc::F_DUPFD_CLOEXEC, above) };
         if copy < 0 {
             let error = io::Error::last_os_error();
-            let hint = crate::spawn::descriptor_hint(&error);
+            let hint = crate::rlimit::descriptor_hint(&error);
             return Err(Error::from_io(Step::Descriptor, format!("descriptor {from} as {to}"), &error)
                 .with_hint(hint));
         }

@@ -2,42 +2,11 @@
 
 use std::fmt::Write;
 
+use super::id_kind::IdKind;
 use super::{Action, Plan, subordinate};
 use crate::error::Step;
 use crate::spec::{IdMap, IdRange};
 use crate::{Kinds, Result, Spec};
-
-/// The two kinds of id a user namespace maps.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum IdKind {
-    User,
-    Group,
-}
-
-impl IdKind {
-    /// The caller's effective id.
-    pub fn of_caller(self) -> u32 {
-        match self {
-            IdKind::User => nix::unistd::geteuid().as_raw(),
-            IdKind::Group => nix::unistd::getegid().as_raw(),
-        }
-    }
-
-    pub fn step(self) -> Step {
-        match self {
-            IdKind::User => Step::UidMap,
-            IdKind::Group => Step::GidMap,
-        }
-    }
-
-    /// The file under `/proc/PID`.
-    pub fn file(self) -> &'static str {
-        match self {
-            IdKind::User => "uid_map",
-            IdKind::Group => "gid_map",
-        }
-    }
-}
 
 /// One map, worked out.
 #[derive(Debug)]

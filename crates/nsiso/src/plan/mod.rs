@@ -6,6 +6,7 @@
 mod arena;
 mod descriptors;
 mod environment;
+mod id_kind;
 mod identity;
 pub(crate) mod mailbox;
 mod program;
@@ -23,7 +24,7 @@ pub(crate) use descriptors::Pipes;
 pub(crate) use identity::{Map, Maps};
 pub(crate) use mailbox::Mailbox;
 pub(crate) use program::places;
-pub(crate) use subordinate::{missing_line, sources as subordinate_sources};
+pub(crate) use subordinate::missing_line;
 
 /// One thing the child does. The pointers lead into the plan's arena or to static data.
 #[derive(Clone, Copy, Debug)]

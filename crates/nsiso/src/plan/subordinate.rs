@@ -2,26 +2,18 @@
 
 use std::fs;
 
-use super::identity::IdKind;
+use super::id_kind::IdKind;
 use crate::spec::IdRange;
 use crate::{Error, Result};
 
-/// The file that lists the ids lent, and the privileged helper that maps them.
-pub(crate) fn sources(kind: IdKind) -> (&'static str, &'static str) {
-    match kind {
-        IdKind::User => ("/etc/subuid", "newuidmap"),
-        IdKind::Group => ("/etc/subgid", "newgidmap"),
-    }
-}
-
 /// The line whose absence keeps the caller from mapping `count` ids from `first` on.
 pub(crate) fn missing_line(kind: IdKind, first: u32, count: u32) -> String {
-    format!("{}: \"{}:{first}:{count}\"", sources(kind).0, caller_names().0)
+    format!("{}: \"{}:{first}:{count}\"", kind.lent_by().0, caller_names().0)
 }
 
 /// The first block lent to the caller, as (first id, count).
 pub(super) fn first_block(kind: IdKind) -> Result<(u32, u32)> {
-    let file = sources(kind).0;
+    let file = kind.lent_by().0;
     let text = fs::read_to_string(file)
         .map_err(|error| Error::from_io(kind.step(), format!("the map: read {file}"), &error))?;
     let (name, uid) = caller_names();

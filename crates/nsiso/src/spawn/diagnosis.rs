@@ -2,12 +2,11 @@
 //! failed, so there is time to look at the host.
 
 use std::fs;
-use std::io;
 
 use super::interpreter;
 use crate::error::Step;
 use crate::plan::{Action, Op};
-use crate::{Error, Kinds, Spec};
+use crate::{Error, Kinds, Spec, rlimit};
 
 /// What a file of the host says, if it is there.
 type Read<'a> = &'a dyn Fn(&str) -> Option<String>;
@@ -56,9 +55,9 @@ fn clone_hint(errno: i32, kinds: Kinds, read: Read) -> String {
         libc::EINVAL => format!("this kernel was built without one of the namespaces {kinds}: look for CONFIG_*_NS in its configuration"),
         libc::EAGAIN => format!(
             "too many processes: the limit RLIMIT_NPROC ({}), pids.max of the cgroup, or kernel.pid_max is reached",
-            limit(libc::RLIMIT_NPROC)
+            rlimit::in_words(libc::RLIMIT_NPROC)
         ),
-        libc::EMFILE => descriptor_limit(),
+        libc::EMFILE => rlimit::of_descriptors(),
         libc::ENOMEM => "the kernel has no memory for another process, or the init process of the pid namespace has ended".into(),
         _ => String::new(),
     }
@@ -96,10 +95,10 @@ fn step_hint(op: &Op, errno: i32, kinds: Kinds, read: Read) -> String {
         (Step::Groups, libc::EPERM) => "setgroups is denied in this user namespace, or it has no gid map, or you are not root".into(),
         (Step::Uid | Step::Gid | Step::Groups, libc::EINVAL) => "the id has no mapping in the new user namespace: add it to the map".into(),
         (Step::Uid | Step::Gid, libc::EPERM) => "another id takes root, or a new user namespace that maps it".into(),
-        (Step::Uid, libc::EAGAIN) => format!("that user has reached RLIMIT_NPROC ({})", limit(libc::RLIMIT_NPROC)),
+        (Step::Uid, libc::EAGAIN) => format!("that user has reached RLIMIT_NPROC ({})", rlimit::in_words(libc::RLIMIT_NPROC)),
         (Step::Capabilities, libc::EPERM) => "ambient capabilities are forbidden here by a securebit, capabilities(7)".into(),
         (Step::Descriptor, libc::EBADF) => match op.action {
-            Action::Descriptor { to, .. } if to as u64 >= soft_limit(libc::RLIMIT_NOFILE) => descriptor_limit(),
+            Action::Descriptor { to, .. } if to as u64 >= rlimit::soft(libc::RLIMIT_NOFILE) => rlimit::of_descriptors(),
             _ => "the descriptor is not open: it must stay open until the program has been spawned".into(),
         },
         (Step::Cwd, libc::ENOENT) => "the directory must exist in the program's view of the file system".into(),
@@ -131,21 +130,6 @@ fn of_exec(errno: i32, spec: &Spec) -> Error {
     }
 }
 
-/// For a descriptor that could not be had in the caller's own process.
-pub(crate) fn descriptor_hint(error: &io::Error) -> String {
-    match error.raw_os_error() {
-        Some(libc::EMFILE | libc::EINVAL) => descriptor_limit(),
-        Some(libc::EBADF) => {
-            "the descriptor is not open: it must stay open until the program has been spawned".into()
-        }
-        _ => String::new(),
-    }
-}
-
-fn descriptor_limit() -> String {
-    format!("file descriptors are used up: the limit RLIMIT_NOFILE is {}", limit(libc::RLIMIT_NOFILE))
-}
-
 fn apparmor_or(read: Read, otherwise: &str) -> String {
     match read(APPARMOR).as_deref() {
         Some("1") => format!(
@@ -170,20 +154,6 @@ fn setting(read: Read, path: &str) -> Option<String> {
 
 fn join(parts: impl Iterator<Item = String>) -> String {
     parts.collect::<Vec<_>>().join(", ")
-}
-
-fn soft_limit(resource: libc::__rlimit_resource_t) -> u64 {
-    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
-    // SAFETY: `limit` is valid for writing.
-    unsafe { libc::getrlimit(resource, &raw mut limit) };
-    limit.rlim_cur
-}
-
-fn limit(resource: libc::__rlimit_resource_t) -> String {
-    match soft_limit(resource) {
-        libc::RLIM_INFINITY => "unlimited".into(),
-        limit => limit.to_string(),
-    }
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::fs;
 use std::io::{self, Read};
 
 use super::Child;
-use crate::plan::{Map, Maps, missing_line, subordinate_sources};
+use crate::plan::{Map, Maps, missing_line};
 use crate::{Error, Result, Spec, Stdio};
 
 pub(super) fn write(child: &Child, maps: &Maps) -> Result<()> {
@@ -27,7 +27,7 @@ fn describe(map: &Map) -> String {
 }
 
 fn through_helper(child: &Child, map: &Map, path: &str) -> Result<()> {
-    let (_, helper) = subordinate_sources(map.kind);
+    let (_, helper) = map.kind.lent_by();
     let mut spec = Spec::new(helper)?;
     spec.arg(child.pid.to_string())?.args(map.text().split_whitespace())?;
     spec.stdio(0, Stdio::Null)?.stdio(1, Stdio::Null)?.stdio(2, Stdio::Pipe)?;

@@ -9,8 +9,6 @@ mod signals;
 
 use std::os::fd::{AsRawFd, OwnedFd};
 
-pub(crate) use diagnosis::descriptor_hint;
-
 use crate::plan::{Mailbox, Plan, mailbox::state};
 use crate::{Error, Process, Result, Spec, Step};
 use dumpable::{Dumpable, Moment};
