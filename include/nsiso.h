@@ -104,6 +104,87 @@
 #define NS_STDIO_PIPE 2
 
 /**
+ * ns_list: what the kernel tells of each namespace (id, parent, owner, network id) and of its process with the
+ * lowest pid (command, user, parent). Finds parents and owners that have no process.
+ */
+#define NS_LOOK_DETAILS 1
+
+/**
+ * ns_list: what processes have ready for their children, pid_for_children and time_for_children.
+ */
+#define NS_LOOK_CHILDREN 2
+
+/**
+ * ns_list: threads that have left the namespaces of their process.
+ */
+#define NS_LOOK_THREADS 4
+
+/**
+ * ns_list: bind mounts, in every mount namespace that has a process.
+ */
+#define NS_LOOK_MOUNTS 8
+
+/**
+ * ns_list: open descriptors.
+ */
+#define NS_LOOK_DESCRIPTORS 16
+
+/**
+ * ns_list: sockets made in another network namespace than their process is in.
+ */
+#define NS_LOOK_SOCKETS 32
+
+/**
+ * ns_list: all of these.
+ */
+#define NS_LOOK_EVERYWHERE 63
+
+/**
+ * ns_list: only through the processes of the caller's own user.
+ */
+#define NS_LOOK_OWN 65536
+
+/**
+ * Processes are in it.
+ */
+#define NS_HELD_PROCESSES 1
+
+/**
+ * Threads are in it whose process is not.
+ */
+#define NS_HELD_THREADS 2
+
+/**
+ * A descriptor of it is open.
+ */
+#define NS_HELD_DESCRIPTORS 4
+
+/**
+ * A socket was made in it, by a process that is elsewhere now.
+ */
+#define NS_HELD_SOCKETS 8
+
+/**
+ * It is bind-mounted.
+ */
+#define NS_HELD_MOUNTS 16
+
+/**
+ * Future children of a process will be in it; it may have no init yet.
+ */
+#define NS_HELD_PID_FOR_CHILDREN 32
+
+/**
+ * Future children of a process, or what it executes, will be in it.
+ */
+#define NS_HELD_TIME_FOR_CHILDREN 64
+
+/**
+ * It is the parent or the owner of another one.
+ */
+#define NS_HELD_DESCENDANTS 128
+
+/**
  * The step of the work at which an error happened. The numbers are part of the C interface:
  * new steps go to the end.
  */
@@ -216,6 +297,10 @@ enum ns_step
    * A fault of the library itself, caught at its boundary.
    */
   NS_STEP_INTERNAL = 25,
+  /**
+   * Listing the machine's namespaces.
+   */
+  NS_STEP_LIST = 26,
 };
 #ifndef __cplusplus
 #if __STDC_VERSION__ >= 202311L
@@ -224,6 +309,11 @@ typedef enum ns_step ns_step;
 typedef int32_t ns_step;
 #endif // __STDC_VERSION__ >= 202311L
 #endif // __cplusplus
+
+/**
+ * A snapshot of the machine's namespaces. Opaque; only read, so many threads may do so at a time.
+ */
+typedef struct ns_listing ns_listing;
 
 /**
  * A started program. Opaque. All functions but ns_process_take_pipe and ns_process_free may be called
@@ -269,6 +359,156 @@ typedef struct ns_error {
 } ns_error;
 
 /**
+ * A namespace of a listing. Where a number is not known or there is none, it is -1, or 0 for `id` and the inodes.
+ */
+typedef struct ns_namespace {
+  /**
+   * One of NS_USER, NS_PID, ...
+   */
+  uint64_t kind;
+  /**
+   * The number in its link under /proc/PID/ns. Used again once the namespace is gone.
+   */
+  uint64_t inode;
+  /**
+   * The device of that inode.
+   */
+  uint64_t device;
+  /**
+   * The 64-bit id, never used again (mount namespaces since Linux 6.8, all since 6.18).
+   */
+  uint64_t id;
+  /**
+   * The namespace of the same kind around it: user and pid namespaces alone have one.
+   */
+  uint64_t parent_inode;
+  /**
+   * The user namespace whose capabilities count in it: for a user namespace, its parent.
+   */
+  uint64_t owner_inode;
+  /**
+   * The index of the parent in this listing, if its kind was asked for.
+   */
+  int64_t parent;
+  /**
+   * The index of the owner in this listing, if its kind was asked for.
+   */
+  int64_t owner;
+  /**
+   * The uid that made the user namespace, or the one that owns this namespace.
+   */
+  int64_t creator;
+  /**
+   * The owner of the /proc directory of the process with the lowest pid.
+   */
+  int64_t uid;
+  /**
+   * How it is held: NS_HELD_*.
+   */
+  uint32_t held;
+  /**
+   * How many processes are in it.
+   */
+  uint32_t processes;
+  /**
+   * How many hold it otherwise, as far as was looked for: see ns_listing_holder.
+   */
+  uint32_t holders;
+  /**
+   * How many parents a user or pid namespace has; of another, how many its owner has.
+   */
+  uint32_t depth;
+  /**
+   * The lowest pid in it.
+   */
+  int32_t pid;
+  /**
+   * The parent of that process.
+   */
+  int32_t ppid;
+  /**
+   * The number under which the caller's network namespace knows this one, ip-netns(8).
+   */
+  int32_t nsid;
+  /**
+   * Not used; 0.
+   */
+  int32_t reserved;
+} ns_namespace;
+
+/**
+ * One that holds a namespace without being a process in it.
+ */
+typedef struct ns_holder {
+  /**
+   * How: one of NS_HELD_*.
+   */
+  uint32_t how;
+  /**
+   * The process; for a mount, one that sees it.
+   */
+  int32_t pid;
+  /**
+   * The thread, for NS_HELD_THREADS and NS_HELD_..._FOR_CHILDREN; else -1.
+   */
+  int32_t tid;
+  /**
+   * The descriptor's number in that process, for NS_HELD_DESCRIPTORS and NS_HELD_SOCKETS; else -1.
+   */
+  int32_t fd;
+  /**
+   * The inode of the mount namespace in which it is mounted, for NS_HELD_MOUNTS; else 0.
+   */
+  uint64_t mount_namespace;
+} ns_holder;
+
+/**
+ * What a listing could not see.
+ */
+typedef struct ns_gaps {
+  /**
+   * 1 if all that was asked for could be seen.
+   */
+  int32_t complete;
+  /**
+   * Processes whose namespaces may not be read: mostly those of other users.
+   */
+  uint32_t unreadable;
+  /**
+   * Processes that had ended when they were looked at. They leave no gap.
+   */
+  uint32_t vanished;
+  /**
+   * Processes and mount namespaces whose descriptors or mounts may not be read, though their namespaces may.
+   */
+  uint32_t closed;
+  /**
+   * Sockets whose network namespace may not be asked for.
+   */
+  uint32_t sockets;
+  /**
+   * Namespaces of which the kernel could not be asked, so that id, parent and owner are unknown.
+   */
+  uint32_t undescribed;
+  /**
+   * 1 if /proc shows another pid namespace than the caller's: the pids mean nothing here.
+   */
+  int32_t foreign_proc;
+  /**
+   * 1 if the caller is not in the machine's first pid namespace: processes outside are not to be seen.
+   */
+  int32_t inner_pid_namespace;
+  /**
+   * 1 if /proc is mounted with hidepid: other users' processes are not to be seen.
+   */
+  int32_t hidden_processes;
+  /**
+   * Not used; 0.
+   */
+  int32_t reserved;
+} ns_gaps;
+
+/**
  * How a program ended and what it has used. Times are nanoseconds.
  */
 typedef struct ns_status {
@@ -310,6 +550,115 @@ extern "C" {
  * The version of the library that is running, as "MAJOR.MINOR.PATCH". Static, never NULL.
  */
 const char *ns_version(void);
+
+/**
+ * Takes a snapshot of the namespaces of `kinds` (NS_ALL, or some joined by |: the cost falls with them), looked for at
+ * what each process is in and at `look` besides: NS_LOOK_* joined by |. Stores it in `*out`, which
+ * ns_listing_free frees. What comes and goes meanwhile may be in it or not. -ENOENT without a proc file system at /proc. Safe
+ * to be called from many threads. proc_pid_ns(5), ioctl_nsfs(2).
+ */
+int ns_list(uint64_t wanted,
+            uint32_t look,
+            struct ns_listing **out,
+            struct ns_error *err);
+
+/**
+ * Frees a snapshot and all texts it has given; NULL is allowed.
+ */
+void ns_listing_free(struct ns_listing *listing);
+
+/**
+ * How many namespaces there are in it, ordered by inode; 0 for NULL.
+ */
+uintptr_t ns_listing_len(const struct ns_listing *listing);
+
+/**
+ * Stores namespace number `index`, from 0, in `*out`, which has `size` bytes: pass sizeof(ns_namespace). -ERANGE past
+ * the end.
+ */
+int ns_listing_get(const struct ns_listing *listing,
+                   uintptr_t index,
+                   struct ns_namespace *out,
+                   uintptr_t size,
+                   struct ns_error *err);
+
+/**
+ * The arguments of the process with the lowest pid in namespace number `index`, with blanks between them, or its name in case it
+ * has none. NULL if it is not known. The text lives as long as the snapshot.
+ */
+const char *ns_listing_command(const struct ns_listing *listing,
+                               uintptr_t index);
+
+/**
+ * The name of the user of `uid` of namespace number `index`; NULL if it has none. Looked up at the first call, getpwuid(3). The text
+ * lives as long as the snapshot.
+ */
+const char *ns_listing_user(const struct ns_listing *listing,
+                            uintptr_t index);
+
+/**
+ * Stores in `*pids` the processes in namespace number `index`, in ascending order, and returns how many they are. They live as long
+ * as the snapshot.
+ */
+int ns_listing_processes(const struct ns_listing *listing,
+                         uintptr_t index,
+                         const int32_t **pids,
+                         struct ns_error *err);
+
+/**
+ * Stores in `*out`, which has `size` bytes, who holds namespace number `index` without being a process in it: number `nth`, from 0, of its
+ * `holders`. -ERANGE past the end.
+ */
+int ns_listing_holder(const struct ns_listing *listing,
+                      uintptr_t index,
+                      uintptr_t nth,
+                      struct ns_holder *out,
+                      uintptr_t size,
+                      struct ns_error *err);
+
+/**
+ * Where the mount `nth` of the holders of namespace number `index` is, as its `pid` sees it; NULL for holders that are no mounts. The text
+ * lives as long as the snapshot.
+ */
+const char *ns_listing_holder_path(const struct ns_listing *listing,
+                                   uintptr_t index,
+                                   uintptr_t nth);
+
+/**
+ * The index of the namespace that the descriptor is. -EINVAL if it is none, -ESRCH if it is not in the snapshot.
+ */
+int ns_listing_find_fd(const struct ns_listing *listing,
+                       int fd,
+                       struct ns_error *err);
+
+/**
+ * The index of the namespace at a path: /proc/PID/ns/net, /run/netns/NAME. -EINVAL if it is none, -ESRCH if it is not
+ * in the snapshot.
+ */
+int ns_listing_find_path(const struct ns_listing *listing,
+                         const char *path,
+                         struct ns_error *err);
+
+/**
+ * The index of the namespace of one kind in which a process is, by the snapshot; -ESRCH if there is none.
+ */
+int ns_listing_find_process(const struct ns_listing *listing,
+                            int32_t pid,
+                            uint64_t kind,
+                            struct ns_error *err);
+
+/**
+ * The index of the namespace with an inode; -ESRCH if there is none.
+ */
+int ns_listing_find_inode(const struct ns_listing *listing, uint64_t inode, struct ns_error *err);
+
+/**
+ * Stores in `*out`, which has `size` bytes, what could not be seen.
+ */
+int ns_listing_gaps(const struct ns_listing *listing,
+                    struct ns_gaps *out,
+                    uintptr_t size,
+                    struct ns_error *err);
 
 /**
  * Starts the program of `spec` and stores it in `*out`. Returns 0 when the program runs. On failure

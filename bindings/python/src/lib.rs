@@ -1,15 +1,17 @@
 //! The compiled half of the Python package `nsiso`: translation and nothing else. What users see is in
 //! `python/nsiso`.
 
+mod list;
+
 use std::os::fd::{AsRawFd, BorrowedFd};
 use std::time::{Duration, Instant};
 
-use nsiso::{ClockOffset, Exit, IdRange, Kinds, Propagation, Status, Stdio};
+use nsiso::{ClockOffset, Exit, IdRange, Propagation, Status, Stdio};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
 /// Raises `nsiso.Error` (or a subclass of it) made from an error of the library.
-fn raise(py: Python<'_>, error: nsiso::Error) -> PyErr {
+pub(crate) fn raise(py: Python<'_>, error: nsiso::Error) -> PyErr {
     let make = || -> PyResult<Bound<'_, PyAny>> {
         let step = format!("{:?}", error.step());
         let index = error.index();
@@ -55,9 +57,7 @@ impl Spec {
 
     /// Adds one kind by its name under /proc/PID/ns.
     fn unshare(&mut self, name: &str) -> PyResult<()> {
-        let kind = Kinds::all().iter().find(|kind| kind.names().any(|known| known == name));
-        self.0
-            .unshare(kind.ok_or_else(|| PyValueError::new_err(format!("{name:?} is no kind of namespace")))?);
+        self.0.unshare(list::kind(name)?);
         Ok(())
     }
 
@@ -223,6 +223,8 @@ impl Process {
 
 #[pymodule]
 mod _nsiso {
+    #[pymodule_export]
+    use super::list::{Listing, list};
     #[pymodule_export]
     use super::{Process, Spec};
 }

@@ -4,7 +4,7 @@ use std::ffi::{CStr, OsStr, c_char};
 use std::os::fd::{BorrowedFd, RawFd};
 use std::os::unix::ffi::OsStrExt;
 
-use nsiso::{Error, Result};
+use nsiso::{Error, Kinds, Result};
 
 /// # Safety
 /// `pointer` is NULL or valid for `'a`.
@@ -45,6 +45,12 @@ pub(crate) unsafe fn texts<'a>(mut table: *const *const c_char, what: &str) -> R
         }
     }
     Ok(found)
+}
+
+/// NS_* joined by |.
+pub(crate) fn kinds(bits: u64) -> Result<Kinds> {
+    let unknown = bits & !Kinds::all().bits();
+    Kinds::from_bits(bits).ok_or_else(|| Error::argument(format!("{unknown:#x} is no kind of namespace")))
 }
 
 /// A descriptor of the caller's, which must be open now.

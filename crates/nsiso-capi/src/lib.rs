@@ -8,6 +8,7 @@
 mod argument;
 mod error;
 pub mod kinds;
+pub mod list;
 mod process;
 mod spec;
 

@@ -2,7 +2,7 @@
 
 use std::ffi::{c_char, c_int};
 
-use nsiso::{ClockOffset, Error, IdRange, Kinds, Propagation, Result, Spec, Stdio};
+use nsiso::{ClockOffset, Error, IdRange, Propagation, Result, Spec, Stdio};
 
 use crate::argument::{descriptor, is_null, reference_mut, text, texts};
 use crate::error::{boundary, ns_error};
@@ -69,9 +69,7 @@ pub unsafe extern "C" fn ns_spec_unshare(spec: *mut ns_spec, kinds: u64, err: *m
     // SAFETY: the spec is the caller's.
     unsafe {
         set(spec, err, |spec| {
-            let known = Kinds::from_bits(kinds)
-                .ok_or_else(|| Error::argument(format!("{:#x} is no kind of namespace", kinds & !NS_ALL)))?;
-            spec.unshare(known);
+            spec.unshare(crate::argument::kinds(kinds)?);
             Ok(())
         })
     }

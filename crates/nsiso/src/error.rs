@@ -65,6 +65,8 @@ pub enum Step {
     Signal = 24,
     /// A fault of the library itself, caught at its boundary.
     Internal = 25,
+    /// Listing the machine's namespaces.
+    List = 26,
 }
 
 impl Step {
@@ -93,6 +95,7 @@ impl Step {
             Step::Exec => "execute",
             Step::Wait => "wait for",
             Step::Signal => "signal",
+            Step::List => "look at",
             Step::Internal => "internal fault in",
         }
     }
@@ -153,7 +156,8 @@ impl Error {
         Self::new(step, error.raw_os_error().unwrap_or(libc::EIO), object)
     }
 
-    pub(crate) fn with_hint(mut self, hint: impl Into<String>) -> Self {
+    /// The error with a remedy.
+    pub fn with_hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = hint.into();
         self
     }

@@ -26,7 +26,7 @@ bitflags::bitflags! {
 }
 
 /// Each kind with the name it has under `/proc/PID/ns`.
-const NAMES: [(Kinds, &str); 8] = [
+pub(crate) const NAMES: [(Kinds, &str); 8] = [
     (Kinds::USER, "user"),
     (Kinds::PID, "pid"),
     (Kinds::MNT, "mnt"),
@@ -37,7 +37,24 @@ const NAMES: [(Kinds, &str); 8] = [
     (Kinds::CGROUP, "cgroup"),
 ];
 
+/// The places in [`NAMES`] of the kinds that are treated in a way of their own.
+pub(crate) const USER: usize = 0;
+pub(crate) const PID: usize = 1;
+pub(crate) const MNT: usize = 2;
+pub(crate) const NET: usize = 3;
+pub(crate) const TIME: usize = 6;
+
+/// The place in [`NAMES`] of a name.
+pub(crate) fn place(name: &str) -> Option<usize> {
+    NAMES.iter().position(|(_, known)| *known == name)
+}
+
 impl Kinds {
+    /// The kind with this name under `/proc/PID/ns`.
+    pub fn from_name_in_proc(name: &str) -> Option<Self> {
+        place(name).map(|place| NAMES[place].0)
+    }
+
     /// The names of the kinds in the set, as under `/proc/PID/ns`.
     pub fn names(self) -> impl Iterator<Item = &'static str> {
         NAMES.iter().filter(move |(kind, _)| self.contains(*kind)).map(|(_, name)| *name)

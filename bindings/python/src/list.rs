@@ -1,0 +1,146 @@
+//! Listings: `nsiso::Listing`, one dict a namespace.
+
+use std::ffi::CStr;
+
+use nsiso::{Holder, Kinds, Look, Namespace, Query};
+use pyo3::exceptions::{PyIndexError, PyValueError};
+use pyo3::prelude::*;
+use pyo3::types::PyDict;
+
+use crate::raise;
+
+/// A snapshot. Only read, so that many threads may do so.
+#[pyclass(module = "nsiso._nsiso", frozen)]
+pub(crate) struct Listing(nsiso::Listing);
+
+/// Takes a snapshot of the kinds with these names (all, without), looked for in these places.
+#[pyfunction]
+pub(crate) fn list(
+    py: Python<'_>,
+    kinds: Option<Vec<String>>,
+    look: Vec<String>,
+    own: bool,
+) -> PyResult<Listing> {
+    let mut query = Query::new();
+    if let Some(names) = kinds {
+        query = query.kinds(names.iter().map(|name| kind(name)).collect::<PyResult<Kinds>>()?);
+    }
+    let places = look.iter().map(|name| {
+        let place = Look::from_name(&name.to_uppercase());
+        place.ok_or_else(|| PyValueError::new_err(format!("{name:?} is no place to look at")))
+    });
+    query = query.look(places.collect::<PyResult<Look>>()?);
+    if own {
+        query = query.own();
+    }
+    py.detach(|| query.list()).map(Listing).map_err(|error| raise(py, error))
+}
+
+/// One kind by its name under /proc/PID/ns.
+pub(crate) fn kind(name: &str) -> PyResult<Kinds> {
+    Kinds::from_name_in_proc(name)
+        .ok_or_else(|| PyValueError::new_err(format!("{name:?} is no kind of namespace")))
+}
+
+#[pymethods]
+impl Listing {
+    fn __len__(&self) -> usize {
+        self.0.len()
+    }
+
+    /// All that is known of namespace number `index`.
+    fn record<'py>(&self, py: Python<'py>, index: usize) -> PyResult<Bound<'py, PyDict>> {
+        let namespace = self.get(index)?;
+        let held: Vec<String> = namespace.held().iter_names().map(|(name, _)| name.to_lowercase()).collect();
+        let index_of = |of: Option<Namespace>| of.and_then(|of| of.index());
+        let record = PyDict::new(py);
+        record.set_item("kind", namespace.kind_name())?;
+        record.set_item("inode", namespace.inode())?;
+        record.set_item("device", namespace.device())?;
+        record.set_item("id", namespace.id())?;
+        record.set_item("nprocs", namespace.processes().len())?;
+        record.set_item("pid", namespace.pid())?;
+        record.set_item("ppid", namespace.ppid())?;
+        record.set_item("uid", namespace.uid())?;
+        record.set_item("user", namespace.user().map(CStr::to_string_lossy))?;
+        record.set_item("command", namespace.command().map(CStr::to_string_lossy))?;
+        record.set_item("parent", index_of(namespace.parent()))?;
+        record.set_item("parent_inode", namespace.parent().map(|of| of.inode()))?;
+        record.set_item("owner", index_of(namespace.owner()))?;
+        record.set_item("owner_inode", namespace.owner().map(|of| of.inode()))?;
+        record.set_item("creator", namespace.creator())?;
+        record.set_item("depth", namespace.depth())?;
+        record.set_item("nsid", namespace.nsid())?;
+        record.set_item("held", held)?;
+        Ok(record)
+    }
+
+    fn processes(&self, index: usize) -> PyResult<Vec<i32>> {
+        Ok(self.get(index)?.processes().to_vec())
+    }
+
+    /// Who holds it otherwise: (how, pid, tid, fd, inode of the mount namespace, path).
+    #[allow(clippy::type_complexity)]
+    fn holders(
+        &self,
+        index: usize,
+    ) -> PyResult<Vec<(&'static str, i32, Option<i32>, Option<i32>, Option<u64>, Option<std::ffi::OsString>)>>
+    {
+        let row = |holder: &Holder| match holder {
+            Holder::Thread { pid, tid } => ("thread", *pid, Some(*tid), None, None, None),
+            Holder::PidForChildren { pid, tid } => ("pid_for_children", *pid, Some(*tid), None, None, None),
+            Holder::TimeForChildren { pid, tid } => ("time_for_children", *pid, Some(*tid), None, None, None),
+            Holder::Descriptor { pid, fd } => ("descriptor", *pid, None, Some(*fd), None, None),
+            Holder::Socket { pid, fd } => ("socket", *pid, None, Some(*fd), None, None),
+            Holder::Mount { pid, mount_namespace, path } => {
+                let path = std::os::unix::ffi::OsStringExt::from_vec(path.to_bytes().to_vec());
+                ("mount", *pid, None, None, Some(*mount_namespace), Some(path))
+            }
+        };
+        Ok(self.get(index)?.holders().map(row).collect())
+    }
+
+    fn find_inode(&self, inode: u64) -> Option<usize> {
+        self.0.find_inode(inode)?.index()
+    }
+
+    fn find_fd(&self, py: Python<'_>, fd: i32) -> PyResult<Option<usize>> {
+        if fd < 0 {
+            return Err(PyValueError::new_err(format!("{fd} is no file descriptor")));
+        }
+        // SAFETY: used during the call alone; a closed one is an error.
+        let fd = unsafe { std::os::fd::BorrowedFd::borrow_raw(fd) };
+        let found = self.0.find_fd(fd).map_err(|error| raise(py, error))?;
+        Ok(found.and_then(|namespace| namespace.index()))
+    }
+
+    fn find_path(&self, py: Python<'_>, path: std::path::PathBuf) -> PyResult<Option<usize>> {
+        let found = self.0.find_path(path).map_err(|error| raise(py, error))?;
+        Ok(found.and_then(|namespace| namespace.index()))
+    }
+
+    fn find_process(&self, pid: i32, name: &str) -> PyResult<Option<usize>> {
+        Ok(self.0.find_process(pid, kind(name)?).and_then(|namespace| namespace.index()))
+    }
+
+    fn gaps<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        let gaps = self.0.gaps();
+        let all = PyDict::new(py);
+        all.set_item("complete", gaps.is_complete())?;
+        all.set_item("unreadable", gaps.unreadable)?;
+        all.set_item("vanished", gaps.vanished)?;
+        all.set_item("closed", gaps.closed)?;
+        all.set_item("sockets", gaps.sockets)?;
+        all.set_item("undescribed", gaps.undescribed)?;
+        all.set_item("foreign_proc", gaps.foreign_proc)?;
+        all.set_item("inner_pid_namespace", gaps.inner_pid_namespace)?;
+        all.set_item("hidden_processes", gaps.hidden_processes)?;
+        Ok(all)
+    }
+}
+
+impl Listing {
+    fn get(&self, index: usize) -> PyResult<Namespace<'_>> {
+        self.0.get(index).ok_or_else(|| PyIndexError::new_err("listing index out of range"))
+    }
+}

@@ -1,0 +1,98 @@
+//! The process with the lowest pid of each namespace: asked about once, however many it leads.
+
+use std::collections::HashMap;
+use std::ffi::CString;
+
+use super::processes::LINKS;
+use super::procfs::{Path, Procfs};
+use super::{Held, Look, NONE, Scan};
+
+/// How many members of a namespace are tried while processes end under our hands.
+const TRIES: usize = 8;
+
+#[derive(Debug)]
+pub(super) struct Leader {
+    pub pid: i32,
+    pub ppid: i32,
+    pub uid: u32,
+    /// The arguments with blanks between them, or the name where a process has none.
+    pub command: CString,
+}
+
+#[derive(Default)]
+pub(super) struct Leaders {
+    pub all: Vec<Leader>,
+    by_pid: HashMap<i32, u32>,
+}
+
+impl Leaders {
+    fn of(&mut self, pid: i32, proc: &Procfs) -> u32 {
+        if let Some(known) = self.by_pid.get(&pid) {
+            return *known;
+        }
+        let Some(leader) = read(pid, proc) else { return NONE };
+        self.all.push(leader);
+        let index = self.all.len() as u32 - 1;
+        self.by_pid.insert(pid, index);
+        index
+    }
+}
+
+impl Scan {
+    /// What the kernel tells of each namespace that has processes, and of one of these.
+    pub(super) fn details(&mut self, members: &[i32]) {
+        // Parents and owners that come to light meanwhile have no process.
+        for index in 0..self.table.records.len() as u32 {
+            let record = &self.table[index];
+            if record.processes == 0 {
+                continue;
+            }
+            let kind = usize::from(record.kind);
+            let mine = &members[record.members as usize..][..record.processes as usize];
+            self.table[index].held |= Held::PROCESSES;
+            if self.looks_at(Look::DETAILS) {
+                let still_in = |pid: &&i32| self.describe_link(index, Path::of(**pid).with(LINKS[kind]));
+                let leader = mine.iter().take(TRIES).find(still_in);
+                self.table[index].leader = leader.map_or(NONE, |pid| self.leaders.of(*pid, &self.proc));
+            }
+        }
+    }
+}
+
+fn read(pid: i32, proc: &Procfs) -> Option<Leader> {
+    let mut path = Path::of(pid);
+    let uid = proc.stat(path.with(c"")).ok()?.st_uid;
+    let stat = proc.read(path.with(c"/stat")).ok()?;
+    let (name, ppid) = name_and_parent(&stat)?;
+    let mut command = proc.read(path.with(c"/cmdline")).unwrap_or_default();
+    while command.pop_if(|byte| *byte == 0).is_some() {}
+    if command.is_empty() {
+        command = name.to_vec();
+    }
+    for byte in &mut command {
+        if *byte == 0 {
+            *byte = b' ';
+        }
+    }
+    Some(Leader { pid, ppid, uid, command: CString::new(command).ok()? })
+}
+
+/// From `/proc/PID/stat`, `proc_pid_stat(5)`: the name may have any character in it, `)` too.
+fn name_and_parent(stat: &[u8]) -> Option<(&[u8], i32)> {
+    let start = stat.iter().position(|byte| *byte == b'(')? + 1;
+    let end = stat.iter().rposition(|byte| *byte == b')')?;
+    let rest = str::from_utf8(stat.get(end + 1..)?).ok()?;
+    Some((stat.get(start..end)?, rest.split_whitespace().nth(1)?.parse().ok()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_may_hold_brackets_and_blanks() {
+        assert_eq!(name_and_parent(b"12 (a) b (c) S 7 12 12 0"), Some((&b"a) b (c"[..], 7)));
+        assert_eq!(name_and_parent(b"12 (a S 7"), None);
+        assert_eq!(name_and_parent(b""), None);
+    }
+}

@@ -1,0 +1,224 @@
+//! What every process is in: eight links of each, which is where the time goes.
+
+use std::ffi::CStr;
+use std::os::fd::{AsFd, FromRawFd, OwnedFd};
+
+use libc::c_ulong;
+use nix::errno::Errno;
+
+use super::procfs::Path;
+use super::{Holder, Look, NONE, Scan, family};
+use crate::kind::{MNT, NAMES, PID, TIME};
+use crate::{Error, Result, Step};
+
+/// The link of each kind, in the order of [`NAMES`].
+pub(super) const LINKS: [&CStr; 8] =
+    [c"/ns/user", c"/ns/pid", c"/ns/mnt", c"/ns/net", c"/ns/ipc", c"/ns/uts", c"/ns/time", c"/ns/cgroup"];
+pub(super) const PID_FOR_CHILDREN: &CStr = c"/ns/pid_for_children";
+pub(super) const TIME_FOR_CHILDREN: &CStr = c"/ns/time_for_children";
+
+/// `_IO(0xFF, 6)`, Linux 6.11: gives the pid namespace of future children, also before it has an init.
+const PIDFD_GET_PID_FOR_CHILDREN_NAMESPACE: c_ulong = 0xFF06;
+
+/// A process or thread, and the records of what it is in.
+type Row = [u32; 8];
+
+enum Seen {
+    /// Some of the links could be read.
+    In(Row),
+    /// None is there any more.
+    Gone,
+    /// They may not be read.
+    Unreadable,
+}
+
+impl Scan {
+    /// Goes through all processes, and through what is theirs as far as that is wanted.
+    pub(super) fn processes(&mut self) -> Result<()> {
+        let mut pids = Vec::with_capacity(1024);
+        let listed = self.proc.numbers(c".", |pid| pids.push(pid));
+        listed.map_err(|errno| Error::new(Step::List, errno as i32, "/proc"))?;
+        let wanted = self.wanted();
+        for pid in pids {
+            self.process(pid, &wanted);
+        }
+        Ok(())
+    }
+
+    /// The kinds whose links are read: those asked for, and mount namespaces where mounts are to be seen.
+    fn wanted(&self) -> Vec<usize> {
+        let mounts = self.looks_at(Look::MOUNTS);
+        let wanted = |kind: usize| self.query.kinds.contains(NAMES[kind].0) || (mounts && kind == MNT);
+        (0..NAMES.len()).filter(|kind| wanted(*kind)).collect()
+    }
+
+    fn process(&mut self, pid: i32, wanted: &[usize]) {
+        let mut path = Path::of(pid);
+        if self.query.own && !self.is_own(path.with(c"")) {
+            return;
+        }
+        let row = match self.row(&mut path, wanted) {
+            Seen::In(row) => row,
+            Seen::Gone => {
+                self.gaps.vanished += 1;
+                return;
+            }
+            Seen::Unreadable => {
+                self.gaps.unreadable += 1;
+                return;
+            }
+        };
+        for index in row {
+            if index != NONE {
+                self.table[index].processes += 1;
+            }
+        }
+        if row[MNT] != NONE && self.looks_at(Look::MOUNTS) {
+            let inode = self.table[row[MNT]].inode;
+            self.mount_namespaces.entry(inode).or_insert(pid);
+        }
+        self.processes.push((pid, row));
+        if self.looks_at(Look::CHILDREN) {
+            self.for_children(&mut path, pid, pid, &row);
+        }
+        if self.looks_at(Look::THREADS) {
+            self.threads(&mut path, pid, &row, wanted);
+        }
+        if self.query.look.intersects(Look::DESCRIPTORS | Look::SOCKETS) {
+            self.descriptors(&mut path, pid, &row);
+        }
+    }
+
+    fn is_own(&self, path: &CStr) -> bool {
+        self.proc.stat(path).is_ok_and(|about| about.st_uid == nix::unistd::geteuid().as_raw())
+    }
+
+    fn row(&mut self, path: &mut Path, wanted: &[usize]) -> Seen {
+        let mut row = [NONE; 8];
+        let mut seen = Seen::Gone;
+        for &kind in wanted {
+            match self.proc.inode(path.with(LINKS[kind])) {
+                Ok(inode) => {
+                    row[kind] = self.known(kind, inode);
+                    seen = Seen::In(row);
+                }
+                // A zombie has left most of its namespaces already.
+                Err(Errno::ENOENT | Errno::ESRCH) => {}
+                Err(_) => return Seen::Unreadable,
+            }
+        }
+        seen
+    }
+
+    /// The record of a namespace; mostly the one that the process before is in, too.
+    fn known(&mut self, kind: usize, inode: u64) -> u32 {
+        if let Some((_, row)) = self.processes.last()
+            && row[kind] != NONE
+            && self.table[row[kind]].inode == inode
+        {
+            return row[kind];
+        }
+        self.table.find_or_add(kind, inode)
+    }
+
+    /// Threads whose namespaces are not those of their process.
+    fn threads(&mut self, path: &mut Path, pid: i32, process: &Row, wanted: &[usize]) {
+        // One thread, and the two links of every directory.
+        if self.proc.stat(path.with(c"/task")).is_ok_and(|about| about.st_nlink <= 3) {
+            return;
+        }
+        let mut tids = Vec::new();
+        if self.proc.numbers(path.with(c"/task"), |tid| tids.push(tid)).is_err() {
+            return;
+        }
+        for tid in tids.into_iter().filter(|tid| *tid != pid) {
+            let mut path = Path::of_thread(pid, tid);
+            let Seen::In(row) = self.row(&mut path, wanted) else { continue };
+            for &kind in wanted {
+                if row[kind] != process[kind] && row[kind] != NONE {
+                    self.hold(row[kind], Holder::Thread { pid, tid }, path.with(LINKS[kind]));
+                }
+            }
+            if self.looks_at(Look::CHILDREN) {
+                self.for_children(&mut path, pid, tid, &row);
+            }
+        }
+    }
+
+    /// The namespaces that the children of a thread will be in.
+    fn for_children(&mut self, path: &mut Path, pid: i32, tid: i32, row: &Row) {
+        if row[TIME] != NONE {
+            let link = path.with(TIME_FOR_CHILDREN);
+            if let Ok(inode) = self.proc.inode(link)
+                && inode != self.table[row[TIME]].inode
+            {
+                let index = self.table.find_or_add(TIME, inode);
+                self.hold(index, Holder::TimeForChildren { pid, tid }, path.with(TIME_FOR_CHILDREN));
+            }
+        }
+        if row[PID] == NONE {
+            return;
+        }
+        match self.proc.inode(path.with(PID_FOR_CHILDREN)) {
+            Ok(inode) if inode != self.table[row[PID]].inode => {
+                let index = self.table.find_or_add(PID, inode);
+                self.hold(index, Holder::PidForChildren { pid, tid }, path.with(PID_FOR_CHILDREN));
+            }
+            // It has no init yet, and a link is not given before.
+            Err(Errno::ENOENT) => self.without_init(pid, tid),
+            _ => {}
+        }
+    }
+
+    fn without_init(&mut self, pid: i32, tid: i32) {
+        let Some(thread) = open_thread(pid, tid) else { return };
+        let Some(fd) = family::new_descriptor(thread.as_fd(), PIDFD_GET_PID_FOR_CHILDREN_NAMESPACE) else {
+            return;
+        };
+        if let Some(inode) = family::inode(fd.as_fd()) {
+            let index = self.table.find_or_add(PID, inode);
+            self.table.hold(index, Holder::PidForChildren { pid, tid });
+            self.describe(index, fd.as_fd());
+        }
+    }
+
+    /// Remembers a thread or process as a holder. `link` is below `/proc`.
+    fn hold(&mut self, index: u32, holder: Holder, link: &CStr) {
+        self.table.hold(index, holder);
+        if self.asks_about(index) {
+            self.describe_link(index, link);
+        }
+    }
+
+    /// The pids in each namespace, one range of the list a namespace.
+    pub(super) fn members(&mut self) -> Vec<i32> {
+        let mut end = 0;
+        for record in &mut self.table.records {
+            record.members = end;
+            end += record.processes;
+        }
+        let mut next: Vec<u32> = self.table.records.iter().map(|record| record.members).collect();
+        let mut members = vec![0; end as usize];
+        for (pid, row) in std::mem::take(&mut self.processes) {
+            for index in row {
+                if index != NONE {
+                    members[next[index as usize] as usize] = pid;
+                    next[index as usize] += 1;
+                }
+            }
+        }
+        members
+    }
+}
+
+/// A pidfd of a thread, or of the process where the kernel (before 6.9) knows no others.
+fn open_thread(pid: i32, tid: i32) -> Option<OwnedFd> {
+    let flags = if pid == tid { 0 } else { libc::PIDFD_THREAD };
+    // SAFETY: numbers; what it returns is new, ours and close-on-exec.
+    unsafe {
+        match libc::syscall(libc::SYS_pidfd_open, tid, flags) {
+            ..0 => None,
+            fd => Some(OwnedFd::from_raw_fd(fd as i32)),
+        }
+    }
+}

@@ -1,0 +1,36 @@
+//! The caller's resource limits, `getrlimit(2)`, for the hints of errors.
+
+use std::io;
+
+type Resource = libc::__rlimit_resource_t;
+
+/// The limit that is enforced.
+pub(crate) fn soft(resource: Resource) -> u64 {
+    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: `limit` is valid for writing.
+    unsafe { libc::getrlimit(resource, &raw mut limit) };
+    limit.rlim_cur
+}
+
+pub(crate) fn in_words(resource: Resource) -> String {
+    match soft(resource) {
+        libc::RLIM_INFINITY => "unlimited".into(),
+        limit => limit.to_string(),
+    }
+}
+
+/// Why there is no descriptor to be had.
+pub(crate) fn of_descriptors() -> String {
+    format!("file descriptors are used up: the limit RLIMIT_NOFILE is {}", in_words(libc::RLIMIT_NOFILE))
+}
+
+/// For a descriptor that could not be had in the caller's own process.
+pub(crate) fn descriptor_hint(error: &io::Error) -> String {
+    match error.raw_os_error() {
+        Some(libc::EMFILE | libc::EINVAL) => of_descriptors(),
+        Some(libc::EBADF) => {
+            "the descriptor is not open: it must stay open until the program has been spawned".into()
+        }
+        _ => String::new(),
+    }
+}

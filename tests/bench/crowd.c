@@ -1,0 +1,57 @@
+/* A crowd to be listed: crowd PROCESSES GROUPS [DESCRIPTORS]. GROUPS groups of processes, each in new
+ * namespaces of all kinds but user and time, sleep until this program's input ends. With DESCRIPTORS, this program opens that many. */
+#define _GNU_SOURCE
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define KINDS (CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP | CLONE_NEWPID)
+
+static void sleeper(void)
+{
+    for (;;)
+        pause();
+}
+
+int main(int argc, char **argv)
+{
+    int processes = argc > 1 ? atoi(argv[1]) : 0, groups = argc > 2 ? atoi(argv[2]) : 1;
+    int descriptors = argc > 3 ? atoi(argv[3]) : 0, ready[2];
+    char byte;
+
+    struct rlimit many = {1 << 20, 1 << 20};
+    setrlimit(RLIMIT_NOFILE, &many);
+    for (int n = 0; n < descriptors; n++)
+        if (open("/dev/null", O_RDONLY | O_CLOEXEC) < 0)
+            return 2;
+    if (pipe(ready))
+        return 2;
+    for (int group = 0; group < groups; group++) {
+        int size = processes / groups + (group < processes % groups);
+        long leader = syscall(SYS_clone, KINDS | SIGCHLD, NULL, NULL, NULL, NULL);
+        if (leader < 0)
+            return 3;
+        if (leader == 0) {
+            /* The kernel ends the whole pid namespace with its first process. */
+            prctl(PR_SET_PDEATHSIG, SIGKILL);
+            for (int n = 1; n < size; n++)
+                if (fork() == 0)
+                    sleeper();
+            if (write(ready[1], "r", 1) != 1)
+                _exit(4);
+            sleeper();
+        }
+        if (read(ready[0], &byte, 1) != 1)
+            return 4;
+    }
+    puts("ready");
+    fflush(stdout);
+    return read(0, &byte, 1) < 0;
+}

@@ -1,0 +1,58 @@
+/* The limit of listing: the least C that learns kind and inode of what every process is in, and counts
+ * the namespaces in a table. With an argument: how often. Prints nanoseconds, one scan a line. */
+#define _GNU_SOURCE
+#include <dirent.h>
+#include <fcntl.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+static const char *links[] = {"user", "pid", "mnt", "net", "ipc", "uts", "time", "cgroup"};
+
+static uint64_t table[1 << 18];
+static unsigned count;
+
+static void add(uint64_t inode)
+{
+    size_t at = inode * 0x9E3779B97F4A7C15u >> 46;
+    while (table[at] && table[at] != inode)
+        at = (at + 1) % (sizeof table / sizeof *table);
+    count += !table[at];
+    table[at] = inode;
+}
+
+static void scan(void)
+{
+    DIR *proc = opendir("/proc");
+    struct dirent *entry;
+    memset(table, 0, sizeof table);
+    count = 0;
+    while ((entry = readdir(proc))) {
+        if (entry->d_name[0] < '0' || entry->d_name[0] > '9')
+            continue;
+        char path[64];
+        char *end = stpcpy(stpcpy(path, entry->d_name), "/ns/");
+        for (int n = 0; n < 8; n++) {
+            char target[64] = "";
+            strcpy(end, links[n]);
+            if (readlinkat(dirfd(proc), path, target, sizeof target - 1) > 0)
+                add(strtoull(strchr(target, '[') + 1, NULL, 10));
+        }
+    }
+    closedir(proc);
+}
+
+int main(int argc, char **argv)
+{
+    for (int n = argc > 1 ? atoi(argv[1]) : 1; n > 0; n--) {
+        struct timespec a, b;
+        clock_gettime(CLOCK_MONOTONIC, &a);
+        scan();
+        clock_gettime(CLOCK_MONOTONIC, &b);
+        printf("%lld %u\n", (b.tv_sec - a.tv_sec) * 1000000000LL + b.tv_nsec - a.tv_nsec, count);
+    }
+    return 0;
+}
