@@ -1,5 +1,6 @@
 /* unshare(1) on top of libnsiso: the options of util-linux 2.42, as its manual page describes them, that a
- * spec can carry. The program always runs as a child, and a program killed by signal N makes 128 + N.
+ * spec can carry. The program always runs as a child (without --fork all signals are passed on to it, and it starts
+ * with none ignored), and a program killed by signal N makes 128 + N.
  * Unlike unshare(1), a caller whose own id is not among the mapped ones becomes the lowest one that is. */
 #define _GNU_SOURCE
 #include <ctype.h>
@@ -183,7 +184,8 @@ static void inherit_descriptors(ns_spec *spec)
         closedir(directory);
 }
 
-/* Waits for the program's end. SIGINT and SIGTERM, which are blocked, are passed on or left lying. */
+/* Waits for the program's end. The signals in `held`, which are blocked, are passed on or left lying. What the
+ * terminal sends reaches the program without us. */
 static int wait_for(ns_process *process, const sigset_t *held, bool forward)
 {
     ns_status status;
@@ -193,7 +195,7 @@ static int wait_for(ns_process *process, const sigset_t *held, bool forward)
     };
     while (forward && (poll(ready, 2, -1) < 0 || !ready[0].revents)) {
         struct signalfd_siginfo signal;
-        if (read(ready[1].fd, &signal, sizeof signal) == sizeof signal)
+        if (read(ready[1].fd, &signal, sizeof signal) == sizeof signal && signal.ssi_code <= 0)
             ns_process_signal(process, (int)signal.ssi_signo, NULL);
     }
     must(ns_process_wait(process, -1, &status, sizeof status, &err));
@@ -206,7 +208,7 @@ int main(int argc, char *argv[])
     char letters[2 * ROWS + 2] = "";
     struct option options[ROWS + 1] = {0};
     uint64_t kinds = 0;
-    bool forward = false, clocks = false;
+    bool forward = false, forked = false, clocks = false;
     int setgroups = -1;
     ns_spec *spec = ns_spec_new();
     if (!spec)
@@ -246,6 +248,7 @@ int main(int argc, char *argv[])
             break;
         case MONOTONIC: clocks = true, must(ns_spec_monotonic(spec, seconds(optarg), 0, &err)); break;
         case BOOTTIME: clocks = true, must(ns_spec_boottime(spec, seconds(optarg), 0, &err)); break;
+        case 'f': forked = true; break;
         case FORWARD_SIGNALS: forward = true; break;
         case 'h': print_help(); return 0;
         case 'V': printf("unshare from nsiso %s\n", ns_version()); return 0;
@@ -275,19 +278,25 @@ int main(int argc, char *argv[])
     must(ns_spec_loopback(spec, false, &err)); /* as unshare(1) leaves it */
     inherit_descriptors(spec);
 
+    if (optind < argc && !*argv[optind]) {
+        fputs("unshare: the program's name is empty\n", stderr);
+        return NOT_FOUND;
+    }
     const char *shell[] = {getenv("SHELL") ? getenv("SHELL") : "/bin/sh", NULL};
     must(ns_spec_argv(spec, optind < argc ? (const char *const *)(argv + optind) : shell, &err));
 
+    /* Without --fork unshare(1) becomes the program, so that every signal is for that. */
+    static const int signals[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGALRM, SIGCONT, SIGWINCH};
     sigset_t held;
     sigemptyset(&held);
-    sigaddset(&held, SIGINT);
-    sigaddset(&held, SIGTERM);
+    for (size_t i = 0; i < (forked ? 2 : sizeof signals / sizeof *signals); i++)
+        sigaddset(&held, signals[i]);
     sigprocmask(SIG_BLOCK, &held, NULL);
 
     ns_process *process;
     if (ns_spawn(spec, &process, &err) < 0)
         check(-1, err.step != NS_STEP_EXEC ? FAILED : err.errnum == ENOENT ? NOT_FOUND : CANNOT_EXECUTE);
-    int code = wait_for(process, &held, forward);
+    int code = wait_for(process, &held, forward || !forked);
     ns_process_free(process);
     ns_spec_free(spec);
     return code;

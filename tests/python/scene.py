@@ -32,6 +32,7 @@ def child(work):
     pid = os.fork()
     if pid == 0:
         call("prctl", 1, 9, 0, 0, 0)  # dies with its parent
+        os.closerange(3, write)  # what the parent holds
         work()
         os.write(write, b"r")
         while True:
@@ -116,7 +117,7 @@ def by_thread():
             "tid": threading.get_native_id(),
         }
         done.set()
-        time.sleep(100000)
+        time.sleep(100_000)
 
     threading.Thread(target=work, daemon=True).start()
     assert done.wait(10)

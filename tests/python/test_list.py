@@ -172,7 +172,6 @@ def test_the_64_bit_id_is_the_kernels(listing):
 def test_the_nsid_is_the_one_that_ip_gave(tmp_path):
     program = f"""
 import os, subprocess, nsiso
-subprocess.run("ip link add a type veth peer name b; unshare --net=/tmp/n true", shell=True, check=True) if 0 else None
 child = nsiso.Popen(["sleep", "1000"], net=True)
 subprocess.run(["ip", "link", "add", "a", "type", "veth", "peer", "name", "b", "netns", str(child.pid)], check=True)
 subprocess.run(["ip", "link", "show", "a"], check=True)

@@ -145,6 +145,31 @@ def test_input_output_and_text():
     assert nsiso.run(["cat"], input=big, capture_output=True, text=True).stdout == big
 
 
+def test_the_odd_forms_that_subprocess_takes():
+    run = lambda *args, **keywords: nsiso.run(*args, capture_output=True, text=True, **keywords).stdout
+    assert run(word for word in ["echo", "x"]) == "x\n"
+    assert run("echo $0", shell=True, executable="/bin/bash") == "/bin/bash\n"
+    assert run([b"echo", "x"], umask=-1, creationflags=0, group=None, pass_fds=[0, 1]) == "x\n"
+    assert run(["hostname"], user=True, hostname=b"x") == "x\n"
+    assert run(["echo"], user=True, pid=True, mount_proc=b"/proc", map_root=True) == "\n"
+    positional = nsiso.Popen(["cat"], -1, None, nsiso.PIPE, nsiso.PIPE)
+    assert positional.communicate(b"a") == (b"a", None)
+
+
+def test_ids_of_the_hosts_own_users_are_not_proposed_for_lending():
+    if os.geteuid() == 0:
+        pytest.skip("root may map any range")
+    with pytest.raises(nsiso.Error) as caught:
+        nsiso.run(["true"], uid_map=[(0, 0, 1)])
+    assert "map_root" in caught.value.hint and "add this line" not in caught.value.hint
+
+
+def test_a_map_that_the_kernel_cannot_take_is_refused():
+    ranges = [(n * 2, 1_000_000 + n * 2, 1) for n in range(340)]
+    with pytest.raises(ValueError, match="use fewer ranges"):
+        nsiso.run(["true"], uid_map=ranges)
+
+
 def test_check_and_timeout():
     with pytest.raises(subprocess.CalledProcessError) as caught:
         nsiso.run(["sh", "-c", "echo no; exit 3"], check=True, capture_output=True, user=True)
@@ -225,6 +250,21 @@ def test_a_missing_loader_is_told_from_a_missing_program(tmp_path):
 def test_words_that_are_not_ours_are_refused():
     with pytest.raises(TypeError, match="preexec_fn"):
         nsiso.run(["true"], preexec_fn=print)
+    with pytest.raises(TypeError, match="to run as somebody use uid"):
+        nsiso.run(["true"], user="nobody")
+    with pytest.raises(TypeError, match="map_root is True or False"):
+        nsiso.run(["true"], map_root="no")
+    with pytest.raises(TypeError, match="positional"):
+        nsiso.run(["true"], -1, None, None, None, None, print)
+    with pytest.raises(ValueError, match="do not go together"):
+        nsiso.run(["true"], map_root=True, map_current=True)
+    with pytest.raises(ValueError, match="uid: -1 is not in the range"):
+        nsiso.run(["true"], map_root=True, uid=-1)
+    with pytest.raises(ValueError, match="standard descriptor"):
+        nsiso.run(["true"], pass_fds={1: 2})
+    with pytest.raises(NotADirectoryError):
+        nsiso.run(["true"], cwd="/etc/passwd")
+    assert str(nsiso.Error(1, "x")) == "x"
     with pytest.raises(TypeError, match="nonsense"):
         nsiso.run(["true"], nonsense=1)
     with pytest.raises(TypeError, match="inside, outside, count"):
@@ -273,9 +313,10 @@ def reaper():
                 os.waitpid(-1, 0)
             except ChildProcessError:
                 time.sleep(0.001)
-    threading.Thread(target=reap, daemon=True).start()
+    for _ in range(4):
+        threading.Thread(target=reap, daemon=True).start()
 {habit}
-for n in range(20):
+for n in range(200):
     try:
         assert nsiso.run(["sh", "-c", f"exit {{n}}"]).returncode == n
     except nsiso.Error as lost:

@@ -5,10 +5,14 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use crate::error::Step;
 use crate::{Error, Result};
+
+/// How long another thread's reaping of our process may take.
+const REAPING: Duration = Duration::from_millis(500);
 
 /// How a process ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -153,7 +157,7 @@ impl Process {
             if let Some(status) = *self.status.lock().unwrap_or_else(PoisonError::into_inner) {
                 return Ok(Some(status));
             }
-            let ended = self.poll(PollFlags::POLLIN, deadline)?;
+            let ended = self.poll(deadline)?;
             let mut status = self.status.lock().unwrap_or_else(PoisonError::into_inner);
             if status.is_none() && ended {
                 *status = self.reap()?;
@@ -169,8 +173,8 @@ impl Process {
         }
     }
 
-    /// Whether the pidfd has one of `events` before the deadline.
-    fn poll(&self, events: PollFlags, deadline: Option<Instant>) -> Result<bool> {
+    /// Whether the process ends before the deadline.
+    fn poll(&self, deadline: Option<Instant>) -> Result<bool> {
         loop {
             let timeout = match deadline {
                 None => PollTimeout::NONE,
@@ -180,9 +184,9 @@ impl Process {
                     PollTimeout::try_from(left.as_nanos().div_ceil(1_000_000)).unwrap_or(PollTimeout::MAX)
                 }
             };
-            match poll(&mut [PollFd::new(self.pidfd.as_fd(), events)], timeout) {
+            match poll(&mut [PollFd::new(self.pidfd.as_fd(), PollFlags::POLLIN)], timeout) {
                 Ok(ready) => return Ok(ready > 0),
-                Err(nix::errno::Errno::EINTR) => {}
+                Err(Errno::EINTR) => {}
                 Err(errno) => return Err(self.failed(errno as i32)),
             }
         }
@@ -225,21 +229,22 @@ impl Process {
     }
 
     /// Somebody else has taken the status, or the kernel has, because the host ignores SIGCHLD.
-    /// Since Linux 6.15 the pidfd still knows it.
+    /// Since Linux 6.15 the pidfd still knows it, a moment after the process has left waitid's sight.
     fn status_of_reaped(&self) -> Result<Status> {
-        let mut info = pidfd_info::ask(self.pidfd.as_fd());
-        if info.is_some_and(|info| info.exit().is_none()) {
-            // It is being reaped this moment: POLLHUP tells when that is done.
-            self.poll(PollFlags::empty(), Some(Instant::now() + Duration::from_secs(1)))?;
-            info = pidfd_info::ask(self.pidfd.as_fd());
+        let deadline = Instant::now() + REAPING;
+        loop {
+            match pidfd_info::exit(self.pidfd.as_fd()) {
+                Ok(Some(word)) => return Ok(Status::from_wait_status(word)),
+                Ok(None) | Err(Errno::ESRCH) if Instant::now() < deadline => {
+                    std::thread::sleep(Duration::from_micros(200));
+                }
+                _ => break,
+            }
         }
-        match info.and_then(|info| info.exit()) {
-            Some(word) => Ok(Status::from_wait_status(word)),
-            None => Err(self.failed(libc::ECHILD).with_hint(
-                "the exit status is lost: this process ignores SIGCHLD or another part of it waits for all \
-                 children, and the kernel (before Linux 6.15) keeps no status for the pidfd",
-            )),
-        }
+        Err(self.failed(libc::ECHILD).with_hint(
+            "the exit status is lost: this process ignores SIGCHLD or another part of it waits for all \
+             children, and the kernel (before Linux 6.15) keeps no status for the pidfd",
+        ))
     }
 
     fn failed(&self, errno: i32) -> Error {
@@ -271,32 +276,28 @@ impl From<libc::rusage> for Usage {
 mod pidfd_info {
     use std::os::fd::{AsRawFd, BorrowedFd};
 
+    use nix::errno::Errno;
+
     /// `_IOWR(0xFF, 11, struct pidfd_info)` in the struct's first version.
     const PIDFD_GET_INFO: libc::c_ulong = 0xC040_FF0B;
     const PIDFD_INFO_EXIT: u64 = 1 << 3;
 
     /// `struct pidfd_info` in its first version.
     #[repr(C)]
-    #[derive(Clone, Copy, Default)]
-    pub(super) struct Info {
+    #[derive(Default)]
+    struct Info {
         mask: u64,
         cgroup: u64,
         ids: [u32; 11],
         exit_code: i32,
     }
 
-    impl Info {
-        /// The status word, if the kernel has it.
-        pub fn exit(self) -> Option<i32> {
-            (self.mask & PIDFD_INFO_EXIT != 0).then_some(self.exit_code)
-        }
-    }
-
-    /// Nothing where the kernel does not know the question.
-    pub(super) fn ask(pidfd: BorrowedFd) -> Option<Info> {
+    /// The status word, once the process has been reaped. Fails with ESRCH while it is being reaped (and, on
+    /// kernels that keep no status, ever after), with another error where the question is not known.
+    pub(super) fn exit(pidfd: BorrowedFd) -> Result<Option<i32>, Errno> {
         let mut info = Info { mask: PIDFD_INFO_EXIT, ..Info::default() };
         // SAFETY: `info` has the size that the request's number carries.
-        let done = unsafe { libc::ioctl(pidfd.as_raw_fd(), PIDFD_GET_INFO, &raw mut info) };
-        (done == 0).then_some(info)
+        Errno::result(unsafe { libc::ioctl(pidfd.as_raw_fd(), PIDFD_GET_INFO, &raw mut info) })?;
+        Ok((info.mask & PIDFD_INFO_EXIT != 0).then_some(info.exit_code))
     }
 }

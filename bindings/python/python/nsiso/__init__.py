@@ -3,17 +3,18 @@
     nsiso.run(["sh", "-c", "id -u; ps -ef"], user=True, pid=True, map_root=True, mount_proc=True)
 
 ``run`` and ``Popen`` take subprocess's arguments and give its results, and take keywords for isolation:
-see ``help(nsiso.Popen)``. ``list`` and ``tree`` show every namespace of the machine and who holds it. Errors are ``nsiso.Error``, an OSError with ``step`` and ``hint``.
+see ``help(nsiso.Popen)``. ``list`` and ``tree`` show every namespace of the machine and who holds it. Errors
+are ``nsiso.Error``, an OSError with ``step`` and ``hint``.
 """
 
 from subprocess import DEVNULL, PIPE, STDOUT, CalledProcessError, CompletedProcess, TimeoutExpired
 
-from ._error import ArgumentError, DeniedError, Error, NotFoundError
+from ._error import ArgumentError, DeniedError, Error, NotDirectoryError, NotFoundError
 from ._list import Gaps, Holder, Listing, Namespace, Node, list, tree
 from ._popen import Popen, Usage, run
 
 __all__ = [
-    "ArgumentError", "CalledProcessError", "CompletedProcess", "DEVNULL", "DeniedError", "Error", "NotFoundError",
-    "Gaps", "Holder", "Listing", "Namespace", "Node", "PIPE", "Popen", "STDOUT", "TimeoutExpired", "Usage", "list",
-    "run", "tree",
+    "ArgumentError", "CalledProcessError", "CompletedProcess", "DEVNULL", "DeniedError", "Error", "Gaps", "Holder",
+    "Listing", "Namespace", "Node", "NotDirectoryError", "NotFoundError", "PIPE", "Popen", "STDOUT", "TimeoutExpired",
+    "Usage", "list", "run", "tree",
 ]  # fmt: skip

@@ -12,9 +12,9 @@ class Error(OSError):
     alike was meant (or None), ``hint`` what to do about it (may be empty).
     """
 
-    step: str
-    index: Optional[int]
-    hint: str
+    step: str = "none"
+    index: Optional[int] = None
+    hint: str = ""
 
     def __str__(self) -> str:
         return f"{self.strerror} [{self.hint}]" if self.hint else str(self.strerror)
@@ -28,6 +28,10 @@ class NotFoundError(Error, FileNotFoundError):
     """ENOENT: a program, an interpreter, a directory is missing."""
 
 
+class NotDirectoryError(Error, NotADirectoryError):
+    """ENOTDIR."""
+
+
 class DeniedError(Error, PermissionError):
     """EPERM or EACCES."""
 
@@ -39,6 +43,8 @@ def make(errno: int, message: str, step: str, index: Optional[int], hint: str) -
         kind = ArgumentError
     elif errno == _errno.ENOENT:
         kind = NotFoundError
+    elif errno == _errno.ENOTDIR:
+        kind = NotDirectoryError
     elif errno in (_errno.EPERM, _errno.EACCES):
         kind = DeniedError
     else:

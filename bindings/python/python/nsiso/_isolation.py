@@ -16,13 +16,17 @@ KEYWORDS = KINDS + (
 Seconds = Union[int, float, Fraction, timedelta, Tuple[int, int]]
 
 
+FLAGS = KINDS + ("map_root", "map_current", "map_auto", "keep_caps", "setgroups", "loopback")
+
+
 def apply(spec: Spec, wishes: Mapping[str, Any]) -> None:
     """Puts ``wishes``, a mapping with some of KEYWORDS, into ``spec``. None is no wish."""
+    wishes = {name: value for name, value in wishes.items() if value is not None}
+    if wishes.get("map_root") and wishes.get("map_current"):
+        raise ValueError("map_root and map_current do not go together: one id cannot be two")
     for name, value in wishes.items():
-        if name not in KEYWORDS:
-            raise TypeError(f"unexpected keyword argument {name!r}")
-        if value is None:
-            continue
+        if name in FLAGS and not isinstance(value, bool):
+            raise TypeError(f"{name} is True or False, not {value!r}{_ELSEWHERE.get(name, '')}")
         if name in KINDS:
             if value:
                 spec.unshare(name)
@@ -33,13 +37,28 @@ def apply(spec: Spec, wishes: Mapping[str, Any]) -> None:
             _ranges(getattr(spec, name), name, value)
         elif name in ("monotonic", "boottime"):
             getattr(spec, name)(*timespec(value))
+        elif name in ("uid", "gid"):
+            getattr(spec, name)(_id(name, value))
         elif name == "groups":
-            spec.groups(list(value))
+            spec.groups([_id("groups", gid) for gid in value])
+        elif name in ("hostname", "domainname"):
+            getattr(spec, name)(os.fsdecode(value))
         elif name == "mount_proc":
-            if value:
-                spec.mount_proc("/proc" if value is True else os.fspath(value))
+            if value is not False:
+                spec.mount_proc("/proc" if value is True else os.fsdecode(value))
         else:
             getattr(spec, name)(value)
+
+
+_ELSEWHERE = {"user": ": it asks for a new user namespace; to run as somebody use uid, gid and groups"}
+
+
+def _id(name: str, value: int) -> int:
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise TypeError(f"{name}: {value!r} is no number")
+    if not 0 <= value < 2**32:
+        raise ValueError(f"{name}: {value} is not in the range 0 to {2**32 - 1}")
+    return value
 
 
 def _ranges(add: Any, name: str, ranges: Iterable[Tuple[int, int, int]]) -> None:
@@ -48,7 +67,7 @@ def _ranges(add: Any, name: str, ranges: Iterable[Tuple[int, int, int]]) -> None
             inside, outside, count = entry
         except (TypeError, ValueError):
             raise TypeError(f"{name} is a list of (inside, outside, count), not of {entry!r}") from None
-        add(inside, outside, count)
+        add(*(_id(name, number) for number in (inside, outside, count)))
 
 
 def timespec(offset: Seconds) -> Tuple[int, int]:

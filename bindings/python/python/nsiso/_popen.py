@@ -21,6 +21,8 @@ _REFUSED = {
     "startupinfo": "it is for Windows",
     "creationflags": "they are for Windows",
 }
+# What subprocess takes for "not wanted", besides None.
+_UNSET = {"umask": -1, "creationflags": 0}
 
 
 class Usage(NamedTuple):
@@ -75,20 +77,30 @@ class Popen(subprocess.Popen):
     def __init__(
         self,
         args: Any,
-        *positional: Any,
+        bufsize: int = -1,
+        executable: Any = None,
+        stdin: Any = None,
+        stdout: Any = None,
+        stderr: Any = None,
+        *,
         pass_fds: Union[Iterable[int], Mapping[int, int]] = (),
         start_new_session: bool = False,
         **keywords: Any,
     ) -> None:
         for name, instead in _REFUSED.items():
-            if keywords.get(name) is not None:
+            if keywords.get(name) not in (None, _UNSET.get(name)):
                 raise TypeError(f"{name} is not supported: {instead}")
         self._wishes = {name: keywords.pop(name) for name in _isolation.KEYWORDS if name in keywords}
         self._passed: Dict[int, int] = (
             dict(pass_fds) if isinstance(pass_fds, Mapping) else {int(fd): int(fd) for fd in pass_fds}
         )
+        for number in (0, 1, 2):
+            if self._passed.pop(number, number) != number:
+                raise ValueError(f"pass_fds: {number} is a standard descriptor: use stdin, stdout or stderr")
         self._session = start_new_session
-        super().__init__(args, *positional, **keywords)
+        if not isinstance(args, (str, bytes, os.PathLike)):
+            args = args if isinstance(args, (list, tuple)) else [*args]
+        super().__init__(args, bufsize, executable, stdin, stdout, stderr, **keywords)
 
     def _execute_child(
         self, args, executable, preexec_fn, close_fds, pass_fds, cwd, env, startupinfo, creationflags, shell,
@@ -97,7 +109,7 @@ class Popen(subprocess.Popen):
         if isinstance(args, (str, bytes, os.PathLike)):
             args = [args]
         if shell:
-            args = ["/bin/sh", "-c", *args]
+            args = [executable or "/bin/sh", "-c", *args]
         spec = Spec([os.fsdecode(arg) for arg in args])
         if executable is not None:
             spec.program(os.fsdecode(executable))

@@ -6,7 +6,10 @@ use super::id_kind::IdKind;
 use super::{Action, Plan, subordinate};
 use crate::error::Step;
 use crate::spec::{IdMap, IdRange};
-use crate::{Kinds, Result, Spec};
+use crate::{Error, Kinds, Result, Spec};
+
+/// The kernel takes a map in one write of less than a page.
+const FILE_MAX: usize = 4096;
 
 /// One map, worked out.
 #[derive(Debug)]
@@ -32,7 +35,15 @@ impl Map {
             let block = subordinate::first_block(kind)?;
             ranges = subordinate::lay_around(&ranges, block);
         }
-        Ok(Map { kind, ranges, caller })
+        let map = Map { kind, ranges, caller };
+        match map.text().len() {
+            ..FILE_MAX => Ok(map),
+            len => Err(Error::argument(format!(
+                "the {} has {len} bytes in {} lines; the kernel takes less than {FILE_MAX}: use fewer ranges",
+                kind.file(),
+                map.ranges.len()
+            ))),
+        }
     }
 
     /// A process may map its own id alone; anything else takes a privileged parent.

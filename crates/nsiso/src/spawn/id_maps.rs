@@ -6,7 +6,7 @@ use std::io::{self, Read};
 
 use super::Child;
 use crate::plan::{Map, Maps, missing_line};
-use crate::{Error, Result, Spec, Stdio};
+use crate::{Error, IdRange, Result, Spec, Stdio};
 
 pub(super) fn write(child: &Child, maps: &Maps) -> Result<()> {
     maps.for_parent().into_iter().try_for_each(|map| write_one(child, map))
@@ -23,7 +23,11 @@ fn write_one(child: &Child, map: &Map) -> Result<()> {
 }
 
 fn describe(map: &Map) -> String {
-    format!("{:?} to {} of the child", map.text(), map.kind.file())
+    let text = match map.ranges.len() {
+        0..=4 => format!("{:?}", map.text()),
+        many => format!("{many} ranges"),
+    };
+    format!("{text} to {} of the child", map.kind.file())
 }
 
 fn through_helper(child: &Child, map: &Map, path: &str) -> Result<()> {
@@ -52,9 +56,16 @@ fn through_helper(child: &Child, map: &Map, path: &str) -> Result<()> {
 /// The lines that would lend the caller all it asked for.
 fn missing_lines(map: &Map) -> String {
     let own = map.kind.of_caller();
-    let others = map.ranges.iter().filter(|range| (range.outside(), range.count()) != (own, 1));
-    let lines = others.map(|range| {
-        format!("add this line to {}; ", missing_line(map.kind, range.outside(), range.count()))
-    });
-    lines.collect()
+    let others = || map.ranges.iter().filter(|range| (range.outside(), range.count()) != (own, 1));
+    if others().any(|range| range.outside() < FIRST_LENT) {
+        return format!(
+            "ids below {FIRST_LENT} belong to the host's own users and should not be lent: to be root inside, map your own \
+             id to 0 (map_root), and others from {FIRST_LENT} on; "
+        );
+    }
+    let line = |range: &IdRange| missing_line(map.kind, range.outside(), range.count());
+    others().map(|range| format!("add this line to {}; ", line(range))).collect()
 }
+
+/// Below are system accounts, people and nobody, `login.defs(5)`.
+const FIRST_LENT: u32 = 65_536;
