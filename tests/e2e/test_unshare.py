@@ -224,11 +224,19 @@ def started(*arguments):
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_signals_to_unshare_are_ignored(number):
-    with started("sh", "-c", "echo ready; read line </dev/null; sleep 0.3; echo end") as process:
+def test_with_fork_signals_to_unshare_are_ignored(number):
+    with started("--fork", "sh", "-c", "echo ready; read line </dev/null; sleep 0.3; echo end") as process:
         process.send_signal(number)
         assert process.stdout.read() == "end\n"
     assert process.returncode == 0
+
+
+def test_without_fork_a_signal_is_the_programs():
+    script = "trap 'echo caught; exit 5' TERM; echo ready; while :; do sleep 0.05; done"
+    with started("-r", "sh", "-c", script) as process:
+        process.terminate()
+        assert process.stdout.read() == "caught\n"
+    assert process.returncode == 5
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
