@@ -479,7 +479,8 @@ typedef struct ns_gaps {
    */
   uint32_t vanished;
   /**
-   * Processes and mount namespaces whose descriptors or mounts may not be read, though their namespaces may.
+   * Processes and mount namespaces whose threads, descriptors or mounts may not be read, though their
+   * namespaces may.
    */
   uint32_t closed;
   /**

@@ -43,10 +43,16 @@ def child(work):
     return pid
 
 
+def enter_uts(pid):
+    link = os.open(f"/proc/{pid}/ns/uts", os.O_RDONLY)
+    call("setns", link, NEWUTS)
+    os.close(link)
+
+
 def by_processes():
-    pids = [child(lambda: call("unshare", NEWUTS))]
-    pids.append(child(lambda: call("setns", os.open(f"/proc/{pids[0]}/ns/uts", os.O_RDONLY | os.O_CLOEXEC), NEWUTS)))
-    made["processes"] = {"inode": inode(f"/proc/{pids[0]}/ns/uts"), "pids": pids}
+    first = child(lambda: call("unshare", NEWUTS))
+    second = child(lambda: enter_uts(first))
+    made["processes"] = {"inode": inode(f"/proc/{first}/ns/uts"), "pids": [first, second]}
 
 
 def by_mount_elsewhere():
@@ -59,9 +65,7 @@ def by_mount_elsewhere():
         call("mount", b"/proc/self/ns/uts", path.encode(), None, 0x1000, None)
         with open(f"{place}/inode", "w") as file:
             file.write(str(inode(path)))
-        home = os.open(f"/proc/{os.getppid()}/ns/uts", os.O_RDONLY)
-        call("setns", home, NEWUTS)
-        os.close(home)
+        enter_uts(os.getppid())
 
     pid = child(work)
     with open(f"/proc/{pid}/root{place}/inode") as file:

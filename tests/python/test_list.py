@@ -169,14 +169,17 @@ def test_the_64_bit_id_is_the_kernels(listing):
     assert own.id and len({namespace.id for namespace in listing}) == len(listing)
 
 
-def test_the_nsid_is_the_one_that_ip_gave(tmp_path):
-    program = f"""
-import os, subprocess, nsiso
-child = nsiso.Popen(["sleep", "1000"], net=True)
-subprocess.run(["ip", "link", "add", "a", "type", "veth", "peer", "name", "b", "netns", str(child.pid)], check=True)
-subprocess.run(["ip", "link", "show", "a"], check=True)
-print(nsiso.list("net").find(pid=child.pid, kind="net").nsid)
-child.kill()
+def test_the_nsid_is_the_one_that_ip_gave():
+    program = """
+import subprocess, nsiso
+with nsiso.Popen(["sleep", "1000"], net=True) as child:
+    try:
+        there = str(child.pid)
+        subprocess.run(["ip", "link", "add", "here0", "type", "veth", "peer", "name", "there0", "netns", there], check=True)
+        subprocess.run(["ip", "link", "show", "here0"], check=True)
+        print(nsiso.list("net").find(pid=child.pid, kind="net").nsid)
+    finally:
+        child.kill()
 """
     done = nsiso.run([sys.executable, "-c", program], map_root=True, net=True, capture_output=True, text=True)
     assert done.stdout.split()[-1] == "0" and "link-netnsid 0" in done.stdout, done

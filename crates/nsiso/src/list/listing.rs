@@ -107,7 +107,8 @@ pub struct Gaps {
     pub unreadable: u32,
     /// Processes that were listed and had ended when they were looked at. They leave no gap.
     pub vanished: u32,
-    /// Processes and mount namespaces whose descriptors or mounts may not be read, though their namespaces may.
+    /// Processes and mount namespaces whose threads, descriptors or mounts may not be read, though their
+    /// namespaces may.
     pub closed: u32,
     /// Sockets whose network namespace may not be asked for.
     pub sockets: u32,

@@ -95,19 +95,31 @@ impl Scan {
 
     fn row(&mut self, path: &mut Path, wanted: &[usize]) -> Seen {
         let mut row = [NONE; 8];
-        let mut seen = Seen::Gone;
+        let (mut any, mut refused) = (false, false);
         for &kind in wanted {
             match self.proc.inode(path.with(LINKS[kind])) {
                 Ok(inode) => {
                     row[kind] = self.known(kind, inode);
-                    seen = Seen::In(row);
+                    any = true;
                 }
                 // A zombie has left most of its namespaces already.
                 Err(Errno::ENOENT | Errno::ESRCH) => {}
-                Err(_) => return Seen::Unreadable,
+                Err(_) => {
+                    refused = true;
+                    break;
+                }
             }
         }
-        seen
+        match (any, refused) {
+            (true, false) => Seen::In(row),
+            // It took another user's rights in the middle: what was seen stays.
+            (true, true) => {
+                self.gaps.unreadable += 1;
+                Seen::In(row)
+            }
+            (false, true) => Seen::Unreadable,
+            (false, false) => Seen::Gone,
+        }
     }
 
     /// The record of a namespace; mostly the one that the process before is in, too.
@@ -133,7 +145,14 @@ impl Scan {
         }
         for tid in tids.into_iter().filter(|tid| *tid != pid) {
             let mut path = Path::of_thread(pid, tid);
-            let Seen::In(row) = self.row(&mut path, wanted) else { continue };
+            let row = match self.row(&mut path, wanted) {
+                Seen::In(row) => row,
+                Seen::Gone => continue,
+                Seen::Unreadable => {
+                    self.gaps.closed += 1;
+                    continue;
+                }
+            };
             for &kind in wanted {
                 if row[kind] != process[kind] && row[kind] != NONE {
                     self.hold(row[kind], Holder::Thread { pid, tid }, path.with(LINKS[kind]));
