@@ -29,6 +29,18 @@
         }                                                                                       \
     } while (0)
 
+/* A call that must fail with this errno and say these words. */
+#define FAILS(call, number, words)                                                              \
+    do {                                                                                        \
+        ns_error err;                                                                           \
+        int result = (call);                                                                    \
+        if (result != -(number) || !strstr(err.message, words)) {                               \
+            fprintf(stderr, "%s:%d: %s: %d, %s\n", __FILE__, __LINE__, #call, result,           \
+                    result < 0 ? err.message : "no error");                                     \
+            exit(1);                                                                            \
+        }                                                                                       \
+    } while (0)
+
 static inline int open_descriptors(void)
 {
     int count = 0;

@@ -21,7 +21,7 @@ use nix::fcntl::OFlag;
 
 pub use listing::{Gaps, Held, Holder, Listing, Namespace};
 
-use crate::{Kinds, Result};
+use crate::{Error, Kinds, Result};
 use procfs::Procfs;
 use table::Table;
 
@@ -99,9 +99,12 @@ impl Query {
 
     /// Takes a snapshot. It is not a moment's picture: what comes and goes meanwhile may be in it or not.
     ///
-    /// Fails where there is no proc file system at `/proc`. What could not be read is counted in
+    /// Fails without a kind and where there is no proc file system at `/proc`. What could not be read is counted in
     /// [`Listing::gaps`].
     pub fn list(&self) -> Result<Listing> {
+        if self.kinds.is_empty() {
+            return Err(Error::argument("no kind of namespace is asked for"));
+        }
         let mut scan = Scan::new(*self)?;
         scan.processes()?;
         let members = scan.members();
