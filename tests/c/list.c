@@ -197,7 +197,7 @@ static void bad_input_is_refused(void)
     FAILS(ns_listing_gaps(listing, &gaps, 0, &err), EINVAL, "size");
     FAILS(ns_listing_gaps(NULL, &gaps, sizeof gaps, &err), EINVAL, "listing");
     FAILS(ns_listing_find_fd(listing, null, &err), EINVAL, "no namespace");
-    FAILS(ns_listing_find_fd(listing, -1, &err), EBADF, "-1");
+    FAILS(ns_listing_find_fd(listing, -1, &err), EINVAL, "-1");
     FAILS(ns_listing_find_path(listing, "/dev/null", &err), EINVAL, "/dev/null");
     FAILS(ns_listing_find_path(listing, "/no/such", &err), ENOENT, "/no/such");
     FAILS(ns_listing_find_path(listing, NULL, &err), EINVAL, "path");
