@@ -66,6 +66,7 @@ lint:
 bench: build
 	@sh tests/bench/build.sh
 	@/usr/bin/python3 tests/bench/run.py
+	@/usr/bin/python3 tests/bench/list.py
 
 header:
 	UPDATE=1 cargo test --quiet -p nsiso-capi --test header

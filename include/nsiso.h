@@ -105,7 +105,8 @@
 
 /**
  * ns_list: what the kernel tells of each namespace (id, parent, owner, network id) and of its process with the
- * lowest pid (command, user, parent). Finds parents and owners that have no process.
+ * lowest pid (command, user, parent). Finds parents and owners that have no process, and where the kernel has
+ * listns(2) (Linux 6.19) also what is held out of the caller's sight.
  */
 #define NS_LOOK_DETAILS 1
 

@@ -5,11 +5,13 @@ cd "$(dirname "$0")/../.."
 mkdir -p build/bench
 flags="-std=gnu11 -O2 -Wall -Wextra -pthread"
 ${CC:-gcc} -O2 -static -nostdlib -o build/bench/nothing tests/bench/nothing.c
-for name in limit fork tool; do
+for name in limit fork tool scan crowd; do
     # shellcheck disable=SC2086
     ${CC:-gcc} $flags -o build/bench/$name tests/bench/$name.c
 done
-# shellcheck disable=SC2086
-${CC:-gcc} $flags -Iinclude -o build/bench/ours_c tests/bench/ours_c.c -Lbuild/lib -lnsiso -Wl,-rpath,'$ORIGIN/../lib'
+for name in ours_c list; do
+    # shellcheck disable=SC2086
+    ${CC:-gcc} $flags -Iinclude -o build/bench/$name tests/bench/$name.c -Lbuild/lib -lnsiso -Wl,-rpath,'$ORIGIN/../lib'
+done
 cargo build --release --quiet -p nsiso-bench
 install -m 755 target/release/bench-rust build/bench/rust

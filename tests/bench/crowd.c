@@ -1,5 +1,6 @@
 /* A crowd to be listed: crowd PROCESSES GROUPS [DESCRIPTORS]. GROUPS groups of processes, each in new
- * namespaces of all kinds but user and time, sleep until this program's input ends. With DESCRIPTORS, this program opens that many. */
+ * namespaces of all kinds but user and time, sleep until this program's input ends. The
+ * leaders of the groups open DESCRIPTORS between them. */
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <sched.h>
@@ -26,11 +27,10 @@ int main(int argc, char **argv)
     int descriptors = argc > 3 ? atoi(argv[3]) : 0, ready[2];
     char byte;
 
-    struct rlimit many = {1 << 20, 1 << 20};
-    setrlimit(RLIMIT_NOFILE, &many);
-    for (int n = 0; n < descriptors; n++)
-        if (open("/dev/null", O_RDONLY | O_CLOEXEC) < 0)
-            return 2;
+    struct rlimit limit;
+    getrlimit(RLIMIT_NOFILE, &limit);
+    limit.rlim_cur = limit.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &limit);
     if (pipe(ready))
         return 2;
     for (int group = 0; group < groups; group++) {
@@ -44,6 +44,10 @@ int main(int argc, char **argv)
             for (int n = 1; n < size; n++)
                 if (fork() == 0)
                     sleeper();
+            /* Only now, that the others do not have them too. */
+            for (int n = 0; n < descriptors / groups; n++)
+                if (open("/dev/null", O_RDONLY | O_CLOEXEC) < 0)
+                    _exit(2);
             if (write(ready[1], "r", 1) != 1)
                 _exit(4);
             sleeper();

@@ -9,7 +9,8 @@ use crate::argument::{descriptor, kinds, reference, reference_mut, store, text};
 use crate::error::{boundary, ns_error};
 
 /// ns_list: what the kernel tells of each namespace (id, parent, owner, network id) and of its process with the
-/// lowest pid (command, user, parent). Finds parents and owners that have no process.
+/// lowest pid (command, user, parent). Finds parents and owners that have no process, and where the kernel has
+/// listns(2) (Linux 6.19) also what is held out of the caller's sight.
 pub const NS_LOOK_DETAILS: u32 = 1;
 /// ns_list: what processes have ready for their children, pid_for_children and time_for_children.
 pub const NS_LOOK_CHILDREN: u32 = 2;

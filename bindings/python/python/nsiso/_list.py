@@ -184,7 +184,8 @@ def list(
     ``kinds`` narrows it to some kinds ("net", or ["user", "pid"]); the cost falls with them. Namespaces are found by
     what each process is in, and by what the other keywords say; each costs something and may be switched off:
 
-    details      ids, parents, owners, commands and users; finds parents and owners without a process
+    details      ids, parents, owners, commands and users; finds parents and owners without a process, and all that
+                 listns(2) of Linux 6.19 tells
     children     what processes have ready for their children
     threads      threads that have left the namespaces of their process
     mounts       bind mounts in every mount namespace that has a process

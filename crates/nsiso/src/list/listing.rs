@@ -194,7 +194,7 @@ impl Listing {
         }
         holders.sort_unstable();
         if scan.query.look.contains(super::Look::DETAILS) {
-            gaps.undescribed = records.iter().filter(|record| !record.described).count() as u32;
+            gaps.undescribed += records.iter().filter(|record| !record.described).count() as u32;
         }
         Listing {
             len: records.iter().filter(|record| listed(record)).count(),

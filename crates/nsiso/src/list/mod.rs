@@ -1,12 +1,13 @@
 //! Every namespace of the machine: who holds each and how, who owns it, how they nest.
 //!
-//! The kernel keeps no list that a program may read (before `listns(2)` of Linux 6.19), so this is found
+//! Before `listns(2)` of Linux 6.19 the kernel has no list that a program may read, so this is found
 //! through what holds namespaces: processes, threads, descriptors, sockets, mounts, other namespaces.
 
 mod descriptors;
 mod family;
 mod leaders;
 mod listing;
+mod listns;
 mod mounts;
 mod nsid;
 mod processes;
@@ -33,7 +34,8 @@ bitflags::bitflags! {
     #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
     pub struct Look: u32 {
         /// What the kernel tells of each namespace (id, parent, owner, network id) and of its process with
-        /// the lowest pid (command, user, parent). Finds parents and owners that have no process.
+        /// the lowest pid (command, user, parent). Finds parents and owners that have no process, and where the
+        /// kernel has `listns(2)` (Linux 6.19) also what is held out of the caller's sight.
         const DETAILS = 1;
         /// What processes have ready for their children: `pid_for_children`, `time_for_children`.
         const CHILDREN = 2;
@@ -111,6 +113,9 @@ impl Query {
         scan.details(&members);
         if self.look.contains(Look::MOUNTS) {
             scan.mounts();
+        }
+        if self.look.contains(Look::DETAILS) && !self.own {
+            scan.listed_by_the_kernel();
         }
         Ok(Listing::new(scan, members))
     }
