@@ -22,31 +22,56 @@ const NS_GET_ID: c_ulong = 0x8008_B70D;
 /// The network namespace of a socket, `socket(7)`.
 const SIOCGSKNS: c_ulong = 0x894C;
 
-/// Asks the kernel about the namespace `index`, which `fd` is, and about its parent and owner.
-pub(super) fn describe(table: &mut Table, index: u32, fd: BorrowedFd, nsids: &mut nsid::Socket) {
-    table[index].described = true;
-    table[index].id = id(fd);
-    match usize::from(table[index].kind) {
-        kind::USER => {
-            table[index].creator = owner_uid(fd);
-            let parent = relative(table, kind::USER, fd, NS_GET_PARENT, nsids);
-            (table[index].parent, table[index].owner) = (parent, parent);
-            table[index].depth = below(table, parent);
-        }
-        kind => {
-            table[index].owner = relative(table, kind::USER, fd, NS_GET_USERNS, nsids);
-            table[index].depth = match table[index].owner {
-                NONE => 0,
-                owner => table[owner].depth,
-            };
-            if kind == kind::PID {
-                table[index].parent = relative(table, kind::PID, fd, NS_GET_PARENT, nsids);
-                table[index].depth = below(table, table[index].parent);
+/// What asks.
+#[derive(Default)]
+pub(super) struct Family {
+    nsids: nsid::Socket,
+    /// The relative of each kind that was met last. The kernel opens one in half the time while it is open
+    /// already, and mostly it is the same again.
+    met: [Option<OwnedFd>; 8],
+}
+
+impl Family {
+    /// Asks the kernel about the namespace `index`, which `fd` is, and about its parent and owner.
+    pub fn describe(&mut self, table: &mut Table, index: u32, fd: BorrowedFd) {
+        table[index].described = true;
+        table[index].id = id(fd);
+        match usize::from(table[index].kind) {
+            kind::USER => {
+                table[index].creator = owner_uid(fd);
+                let parent = self.relative(table, kind::USER, fd, NS_GET_PARENT);
+                (table[index].parent, table[index].owner) = (parent, parent);
+                table[index].depth = below(table, parent);
             }
-            if kind == kind::NET {
-                table[index].nsid = nsids.of(fd);
+            kind => {
+                table[index].owner = self.relative(table, kind::USER, fd, NS_GET_USERNS);
+                table[index].depth = match table[index].owner {
+                    NONE => 0,
+                    owner => table[owner].depth,
+                };
+                if kind == kind::PID {
+                    table[index].parent = self.relative(table, kind::PID, fd, NS_GET_PARENT);
+                    table[index].depth = below(table, table[index].parent);
+                }
+                if kind == kind::NET {
+                    table[index].nsid = self.nsids.of(fd);
+                }
             }
         }
+    }
+
+    /// The parent or owner, described too. The kernel gives none for the topmost, nor for one that lies
+    /// outside the caller's own.
+    fn relative(&mut self, table: &mut Table, kind: usize, fd: BorrowedFd, what: c_ulong) -> u32 {
+        let Some(fd) = new_descriptor(fd, what) else { return NONE };
+        let Some(inode) = inode(fd.as_fd()) else { return NONE };
+        let index = table.find_or_add(kind, inode);
+        table[index].held |= Held::DESCENDANTS;
+        if !table[index].described {
+            self.describe(table, index, fd.as_fd());
+        }
+        self.met[kind] = Some(fd);
+        index
     }
 }
 
@@ -55,19 +80,6 @@ fn below(table: &Table, parent: u32) -> u32 {
         NONE => 0,
         parent => table[parent].depth + 1,
     }
-}
-
-/// The parent or owner, described too. The kernel gives none for the topmost, nor for one that lies
-/// outside the caller's own.
-fn relative(table: &mut Table, kind: usize, fd: BorrowedFd, what: c_ulong, nsids: &mut nsid::Socket) -> u32 {
-    let Some(fd) = new_descriptor(fd, what) else { return NONE };
-    let Some(inode) = inode(fd.as_fd()) else { return NONE };
-    let index = table.find_or_add(kind, inode);
-    table[index].held |= Held::DESCENDANTS;
-    if !table[index].described {
-        describe(table, index, fd.as_fd(), nsids);
-    }
-    index
 }
 
 /// The kind's place and the inode, if `fd` is a namespace.

@@ -129,7 +129,7 @@ struct Scan {
     /// Each process that could be read, by pid, and the record of each kind that it is in.
     processes: Vec<(i32, [u32; 8])>,
     leaders: leaders::Leaders,
-    nsids: nsid::Socket,
+    family: family::Family,
     gaps: Gaps,
     /// The mount namespaces, each with a process in it, where mounts are looked at.
     mount_namespaces: HashMap<u64, i32>,
@@ -145,7 +145,7 @@ impl Scan {
             table: Table::default(),
             processes: Vec::new(),
             leaders: leaders::Leaders::default(),
-            nsids: nsid::Socket::default(),
+            family: family::Family::default(),
             gaps: Gaps::of_this_proc(&proc),
             mount_namespaces: HashMap::new(),
             sockets: HashSet::new(),
@@ -164,7 +164,7 @@ impl Scan {
     /// Asks the kernel about a namespace at hand, if that is wanted.
     fn describe(&mut self, index: u32, fd: BorrowedFd) {
         if self.asks_about(index) {
-            family::describe(&mut self.table, index, fd, &mut self.nsids);
+            self.family.describe(&mut self.table, index, fd);
         }
     }
 

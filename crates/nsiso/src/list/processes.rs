@@ -231,7 +231,7 @@ impl Scan {
 }
 
 /// A pidfd of a thread, or of the process where the kernel (before 6.9) knows no others.
-fn open_thread(pid: i32, tid: i32) -> Option<OwnedFd> {
+pub(super) fn open_thread(pid: i32, tid: i32) -> Option<OwnedFd> {
     let flags = if pid == tid { 0 } else { libc::PIDFD_THREAD };
     // SAFETY: numbers; what it returns is new, ours and close-on-exec.
     unsafe {

@@ -1,8 +1,6 @@
 //! `/proc`, read as fast as it can be: one open directory, short relative paths, no allocation per link.
 
 use std::ffi::CStr;
-use std::fs::File;
-use std::io::Read;
 use std::os::fd::{AsRawFd, OwnedFd};
 
 use libc::c_char;
@@ -72,11 +70,19 @@ impl Procfs {
     }
 
     pub fn read(&self, path: &CStr) -> Outcome<Vec<u8>> {
-        let mut text = Vec::new();
-        let mut file = File::from(self.open_at(path, OFlag::O_RDONLY)?);
-        match file.read_to_end(&mut text) {
-            Ok(_) => Ok(text),
-            Err(error) => Err(Errno::from_raw(error.raw_os_error().unwrap_or(libc::EIO))),
+        let file = self.open_at(path, OFlag::O_RDONLY)?;
+        let mut text = Vec::with_capacity(4096);
+        loop {
+            let room = text.spare_capacity_mut();
+            // SAFETY: room for as many bytes as is said.
+            let got = unsafe { libc::read(file.as_raw_fd(), room.as_mut_ptr().cast(), room.len()) };
+            let got = Errno::result(got)? as usize;
+            if got == 0 {
+                return Ok(text);
+            }
+            // SAFETY: the kernel has written these.
+            unsafe { text.set_len(text.len() + got) };
+            text.reserve(1024);
         }
     }
 
