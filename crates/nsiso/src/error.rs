@@ -67,6 +67,14 @@ pub enum Step {
     Internal = 25,
     /// Listing the machine's namespaces.
     List = 26,
+    /// Opening a namespace.
+    Open = 27,
+    /// `setns(2)`: joining a namespace.
+    Join = 28,
+    /// `setns(2)`: going back to where a thread was.
+    Leave = 29,
+    /// Keeping a namespace at a path.
+    Pin = 30,
 }
 
 impl Step {
@@ -96,6 +104,10 @@ impl Step {
             Step::Wait => "wait for",
             Step::Signal => "signal",
             Step::List => "look at",
+            Step::Open => "open",
+            Step::Join => "join",
+            Step::Leave => "return to",
+            Step::Pin => "pin",
             Step::Internal => "internal fault in",
         }
     }

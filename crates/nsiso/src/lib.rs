@@ -2,22 +2,29 @@
 //! view of users, processes, mounts, network, host name and clock, without root.
 //!
 //! [`Spec`] says what is wanted, [`Spec::spawn`] starts it, [`Process`] is what runs. [`Query`] lists every
-//! namespace of the machine and who holds it. The library
-//! is made for multi-threaded hosts with big heaps: it never forks them, keeps no state of its
+//! namespace of the machine and who holds it. [`Handle`] is an existing namespace: a [`Spec`] may join it, [`enter`]
+//! takes a thread and [`call`] a function into it, [`pin`] keeps it. The library is made for multi-threaded hosts with big heaps: it never forks them, keeps no state of its
 //! own, prints nothing and handles no signals.
 
 mod child;
+mod enter;
 mod error;
+mod handle;
 mod kind;
 mod list;
+mod nsfs;
+mod pin;
 mod plan;
 mod process;
 mod rlimit;
 mod spawn;
 mod spec;
 
+pub use enter::{Entered, call, enter};
 pub use error::{Error, Result, Step};
+pub use handle::Handle;
 pub use kind::Kinds;
 pub use list::{Gaps, Held, Holder, Listing, Look, Namespace, Query};
+pub use pin::{pin, unpin};
 pub use process::{Exit, Process, Status, Usage};
 pub use spec::{ClockOffset, IdRange, Propagation, Spec, Stdio};

@@ -8,6 +8,7 @@
 mod capabilities;
 mod descriptors;
 mod loopback;
+mod second;
 mod signals;
 pub(crate) mod syscall;
 
@@ -27,11 +28,35 @@ use syscall::{Outcome, check, syscall};
 #[inline(never)]
 pub(crate) unsafe extern "C" fn main(plan: *const Plan) -> ! {
     // SAFETY: the caller keeps the plan alive and does not change it.
+    run(unsafe { &*plan }, 0)
+}
+
+/// Where the second child starts, which carries out what comes after [`Action::Clone`].
+///
+/// # Safety
+/// As for [`main`].
+#[inline(never)]
+unsafe extern "C" fn second(plan: *const Plan) -> ! {
+    // SAFETY: as in `main`.
     let plan = unsafe { &*plan };
-    for (number, op) in plan.ops.iter().enumerate() {
+    run(plan, plan.second_from.unwrap_or(0))
+}
+
+fn run(plan: &Plan, first: usize) -> ! {
+    for (number, op) in plan.ops.iter().enumerate().skip(first) {
         plan.mailbox.begin(number as u32);
-        // SAFETY: the pointers in an action are valid as long as the plan.
-        if let Err(errno) = unsafe { carry_out(&op.action, plan) } {
+        let done = match op.action {
+            Action::Clone(kinds) => match second::clone(plan, kinds) {
+                Ok(pid) => {
+                    plan.mailbox.set_second(pid);
+                    break;
+                }
+                Err(errno) => Err(errno),
+            },
+            // SAFETY: the pointers in an action are valid as long as the plan.
+            _ => unsafe { carry_out(&op.action, plan) },
+        };
+        if let Err(errno) = done {
             plan.mailbox.fail(errno);
             break;
         }
@@ -50,6 +75,16 @@ unsafe fn carry_out(action: &Action, plan: &Plan) -> Outcome<()> {
         match *action {
             Action::Unshare(kinds) => check(libc::SYS_unshare, [kinds.bits() as usize, 0, 0, 0, 0])?,
             Action::WriteFile { path, data, len } => return write_file(path, data, len),
+            Action::Join { fd, kind, .. } => {
+                check(libc::SYS_setns, [fd as usize, kind.bits() as usize, 0, 0, 0])?
+            }
+            Action::DropGroups => return unless(libc::EPERM, check(libc::SYS_setgroups, [0; 5])),
+            Action::BecomeRoot => {
+                unless(libc::EINVAL, check(libc::SYS_setresgid, [0; 5]))?;
+                return unless(libc::EINVAL, check(libc::SYS_setresuid, [0; 5]));
+            }
+            // Done where the second child starts.
+            Action::Clone(_) => return Ok(()),
             Action::AwaitParent => return await_parent(plan),
             Action::SetHostname { name, len } => check(libc::SYS_sethostname, [name as usize, len, 0, 0, 0])?,
             Action::SetDomainname { name, len } => {
@@ -76,6 +111,14 @@ unsafe fn carry_out(action: &Action, plan: &Plan) -> Outcome<()> {
         };
     }
     Ok(())
+}
+
+/// This failure is none.
+fn unless(errno: i32, outcome: Outcome<usize>) -> Outcome<()> {
+    match outcome {
+        Err(failed) if failed != errno => Err(failed),
+        _ => Ok(()),
+    }
 }
 
 /// # Safety

@@ -5,8 +5,9 @@ use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
 use nix::fcntl::OFlag;
 
 use super::procfs::{Path, Target};
-use super::{Holder, Look, NONE, Scan, family};
+use super::{Holder, Look, NONE, Scan};
 use crate::kind::{NAMES, NET};
+use crate::nsfs;
 
 impl Scan {
     /// Goes through the descriptors of a process that is in the namespaces of `row`.
@@ -43,11 +44,11 @@ impl Scan {
     /// A socket stays in the network namespace where it was made.
     fn socket(&mut self, process: Option<&OwnedFd>, pid: i32, fd: i32, home: u32) {
         let socket = process.and_then(|process| copy_of(process, fd));
-        let Some(namespace) = socket.and_then(|socket| family::of_socket(socket.as_fd())) else {
+        let Some(namespace) = socket.and_then(|socket| nsfs::of_socket(socket.as_fd())) else {
             self.gaps.sockets += 1;
             return;
         };
-        let Some(inode) = family::inode(namespace.as_fd()) else { return };
+        let Some(inode) = nsfs::inode(namespace.as_fd()) else { return };
         if home != NONE && self.table[home].inode == inode {
             return;
         }

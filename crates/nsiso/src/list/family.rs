@@ -1,26 +1,14 @@
 //! What the kernel tells of a namespace through a descriptor of it, `ioctl_nsfs(2)`: its id, its parent,
 //! its owner. Parents and owners without a process of their own are found this way.
 
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use libc::c_ulong;
-use nix::sys::stat::fstat;
-use nix::sys::statfs::{NSFS_MAGIC, fstatfs};
 
 use super::table::Table;
 use super::{Held, NONE, nsid};
 use crate::kind;
-
-const NS_GET_USERNS: c_ulong = 0xB701;
-const NS_GET_PARENT: c_ulong = 0xB702;
-const NS_GET_NSTYPE: c_ulong = 0xB703;
-const NS_GET_OWNER_UID: c_ulong = 0xB704;
-/// Linux 6.8, and for mount namespaces alone.
-const NS_GET_MNTNS_ID: c_ulong = 0x8008_B705;
-/// Linux 6.18.
-const NS_GET_ID: c_ulong = 0x8008_B70D;
-/// The network namespace of a socket, `socket(7)`.
-const SIOCGSKNS: c_ulong = 0x894C;
+use crate::nsfs::{NS_GET_PARENT, NS_GET_USERNS, id, inode, new_descriptor, owner_uid};
 
 /// What asks.
 #[derive(Default)]
@@ -80,55 +68,4 @@ fn below(table: &Table, parent: u32) -> u32 {
         NONE => 0,
         parent => table[parent].depth + 1,
     }
-}
-
-/// The kind's place and the inode, if `fd` is a namespace.
-pub(super) fn identify(fd: BorrowedFd) -> Option<(usize, u64)> {
-    // SAFETY: the request takes no argument.
-    let bit = unsafe { libc::ioctl(fd.as_raw_fd(), NS_GET_NSTYPE) };
-    let kind = kind::NAMES.iter().position(|(kind, _)| kind.bits() == u64::try_from(bit).unwrap_or(0))?;
-    Some((kind, inode(fd)?))
-}
-
-/// The network namespace in which a socket was made. Takes CAP_NET_ADMIN in it.
-pub(super) fn of_socket(socket: BorrowedFd) -> Option<OwnedFd> {
-    new_descriptor(socket, SIOCGSKNS)
-}
-
-pub(super) fn new_descriptor(fd: BorrowedFd, request: c_ulong) -> Option<OwnedFd> {
-    // SAFETY: the request takes no argument; what it returns is new, ours and close-on-exec.
-    unsafe {
-        match libc::ioctl(fd.as_raw_fd(), request, 0) {
-            ..0 => None,
-            new => Some(OwnedFd::from_raw_fd(new)),
-        }
-    }
-}
-
-pub(super) fn inode(fd: BorrowedFd) -> Option<u64> {
-    fstat(fd).ok().map(|about| about.st_ino)
-}
-
-/// Whether it lies in the file system of namespaces, where inodes are theirs.
-pub(super) fn is_namespace(fd: BorrowedFd) -> bool {
-    fstatfs(fd).is_ok_and(|about| about.filesystem_type() == NSFS_MAGIC)
-}
-
-/// The 64-bit id, which is never used again; 0 where the kernel has none.
-pub(super) fn id(fd: BorrowedFd) -> u64 {
-    let mut id = 0u64;
-    for request in [NS_GET_ID, NS_GET_MNTNS_ID] {
-        // SAFETY: `id` is valid for writing.
-        if unsafe { libc::ioctl(fd.as_raw_fd(), request, &raw mut id) } == 0 {
-            return id;
-        }
-    }
-    0
-}
-
-fn owner_uid(fd: BorrowedFd) -> Option<u32> {
-    let mut uid = 0u32;
-    // SAFETY: `uid` is valid for writing.
-    let done = unsafe { libc::ioctl(fd.as_raw_fd(), NS_GET_OWNER_UID, &raw mut uid) };
-    (done == 0).then_some(uid)
 }

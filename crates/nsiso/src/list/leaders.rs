@@ -4,17 +4,13 @@ use std::collections::HashMap;
 use std::ffi::CString;
 use std::os::fd::{AsFd, OwnedFd};
 
-use libc::c_ulong;
-
 use super::processes::{LINKS, open_thread};
 use super::procfs::{Path, Procfs};
-use super::{Held, Look, NONE, Scan, family};
+use super::{Held, Look, NONE, Scan};
+use crate::nsfs;
 
 /// How many members of a namespace are tried while processes end under our hands.
 const TRIES: usize = 8;
-
-/// `PIDFD_GET_USER_NAMESPACE` and so on, by kind.
-const NAMESPACE_OF_PIDFD: [c_ulong; 8] = [0xFF09, 0xFF05, 0xFF03, 0xFF04, 0xFF02, 0xFF0A, 0xFF07, 0xFF01];
 
 #[derive(Debug)]
 pub(super) struct Leader {
@@ -82,14 +78,14 @@ impl Member {
         if self.pid != pid {
             *self = Member { pid, pidfd: open_thread(pid, pid) };
         }
-        family::new_descriptor(self.pidfd.as_ref()?.as_fd(), NAMESPACE_OF_PIDFD[kind])
+        nsfs::of_pidfd(self.pidfd.as_ref()?.as_fd(), kind)
     }
 }
 
 impl Scan {
     fn describe_member(&mut self, index: u32, kind: usize, pid: i32, member: &mut Member) -> bool {
         match member.namespace(pid, kind) {
-            Some(fd) if family::inode(fd.as_fd()) == Some(self.table[index].inode) => {
+            Some(fd) if nsfs::inode(fd.as_fd()) == Some(self.table[index].inode) => {
                 self.describe(index, fd.as_fd());
                 true
             }

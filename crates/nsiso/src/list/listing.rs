@@ -9,10 +9,10 @@ use nix::unistd::{Uid, User};
 use super::leaders::Leader;
 use super::procfs::Procfs;
 use super::table::Record;
-use super::{NONE, Scan, family};
+use super::{NONE, Scan};
 use crate::error::Step;
 use crate::kind::{self, NAMES};
-use crate::{Error, Kinds, Result};
+use crate::{Error, Kinds, Result, nsfs};
 
 bitflags::bitflags! {
     /// The ways in which a namespace is held.
@@ -242,7 +242,7 @@ impl Listing {
 
     /// The namespace that a descriptor is. Fails where it is none; `None` if it is not in the snapshot.
     pub fn find_fd(&self, fd: BorrowedFd) -> Result<Option<Namespace<'_>>> {
-        match family::identify(fd) {
+        match nsfs::identify(fd) {
             Some((_, inode)) => Ok(self.find_inode(inode)),
             None => Err(Error::new(Step::List, libc::EINVAL, "a descriptor that is no namespace")
                 .with_hint("open /proc/PID/ns/KIND or a bind mount of one")),
@@ -259,8 +259,8 @@ impl Listing {
             nix::sys::stat::Mode::empty(),
         );
         let place = place.map_err(|errno| Error::new(Step::List, errno as i32, path.display()))?;
-        match family::inode(place.as_fd()) {
-            Some(inode) if family::is_namespace(place.as_fd()) => Ok(self.find_inode(inode)),
+        match nsfs::inode(place.as_fd()) {
+            Some(inode) if nsfs::is_namespace(place.as_fd()) => Ok(self.find_inode(inode)),
             _ => Err(Error::new(Step::List, libc::EINVAL, format!("{}: it is no namespace", path.display()))
                 .with_hint(
                     "namespaces are at /proc/PID/ns/KIND and where one is bind-mounted, as in /run/netns",

@@ -7,8 +7,8 @@ use std::os::fd::{AsFd, FromRawFd, OwnedFd};
 use libc::{c_int, c_long};
 use nix::errno::Errno;
 
-use super::{Scan, family};
-use crate::Kinds;
+use super::Scan;
+use crate::{Kinds, nsfs};
 
 /// The same on every architecture that Rust's standard library runs on.
 const SYS_LISTNS: c_long = 470;
@@ -90,7 +90,7 @@ impl Scan {
         for id in ids(source, self.query.kinds).into_iter().filter(|id| !known.contains(id)) {
             match source.open(id) {
                 Ok(fd) => {
-                    if let Some((kind, inode)) = family::identify(fd.as_fd()) {
+                    if let Some((kind, inode)) = nsfs::identify(fd.as_fd()) {
                         let index = self.table.find_or_add(kind, inode);
                         self.describe(index, fd.as_fd());
                     }
@@ -191,17 +191,17 @@ mod tests {
     #[test]
     fn a_namespace_is_opened_by_its_handle() {
         let own = std::fs::File::open("/proc/self/ns/net").unwrap();
-        let (id, inode) = (family::id(own.as_fd()), family::inode(own.as_fd()).unwrap());
+        let (id, inode) = (nsfs::id(own.as_fd()), nsfs::inode(own.as_fd()).unwrap());
         if id == 0 {
             eprintln!("skipped: the kernel has no ids of network namespaces (Linux 6.18 has)");
             return;
         }
         let whole = Handle { kind: Kinds::NET.bits() as u32, inode: inode as u32, ..Handle::of(id) };
-        assert_eq!(family::inode(whole.open().unwrap().as_fd()), Some(inode));
+        assert_eq!(nsfs::inode(whole.open().unwrap().as_fd()), Some(inode));
         assert_eq!(Kernel.open(u64::MAX - 1).unwrap_err(), Errno::ESTALE);
         match Kernel.open(id) {
             Err(Errno::ESTALE) => eprintln!("skipped: a handle of the id alone takes Linux 6.19"),
-            opened => assert_eq!(family::inode(opened.unwrap().as_fd()), Some(inode)),
+            opened => assert_eq!(nsfs::inode(opened.unwrap().as_fd()), Some(inode)),
         }
     }
 }

@@ -22,7 +22,7 @@ use nix::fcntl::OFlag;
 
 pub use listing::{Gaps, Held, Holder, Listing, Namespace};
 
-use crate::{Error, Kinds, Result};
+use crate::{Error, Kinds, Result, nsfs};
 use procfs::Procfs;
 use table::Table;
 
@@ -171,7 +171,7 @@ impl Scan {
     /// Asks about the namespace that a link below `/proc` leads to. False if it is another one by now.
     fn describe_link(&mut self, index: u32, link: &CStr) -> bool {
         match self.proc.open_at(link, OFlag::O_RDONLY) {
-            Ok(fd) if family::inode(fd.as_fd()) == Some(self.table[index].inode) => {
+            Ok(fd) if nsfs::inode(fd.as_fd()) == Some(self.table[index].inode) => {
                 self.describe(index, fd.as_fd());
                 true
             }
@@ -182,9 +182,7 @@ impl Scan {
     /// The same for a place that may be anything by now: it is opened for reading only if it is the
     /// namespace, since to open a device or a pipe can do harm or block.
     fn describe_place(&mut self, index: u32, place: &OwnedFd) {
-        if family::inode(place.as_fd()) == Some(self.table[index].inode)
-            && family::is_namespace(place.as_fd())
-        {
+        if nsfs::inode(place.as_fd()) == Some(self.table[index].inode) && nsfs::is_namespace(place.as_fd()) {
             let link = format!("self/fd/{}", place.as_raw_fd());
             self.describe_link(index, &CString::new(link).unwrap_or_default());
         }

@@ -3,22 +3,18 @@
 use std::ffi::CStr;
 use std::os::fd::{AsFd, FromRawFd, OwnedFd};
 
-use libc::c_ulong;
 use nix::errno::Errno;
 
 use super::procfs::Path;
-use super::{Holder, Look, NONE, Scan, family};
+use super::{Holder, Look, NONE, Scan};
 use crate::kind::{MNT, NAMES, PID, TIME};
-use crate::{Error, Result, Step};
+use crate::{Error, Result, Step, nsfs};
 
 /// The link of each kind, in the order of [`NAMES`].
 pub(super) const LINKS: [&CStr; 8] =
     [c"/ns/user", c"/ns/pid", c"/ns/mnt", c"/ns/net", c"/ns/ipc", c"/ns/uts", c"/ns/time", c"/ns/cgroup"];
 pub(super) const PID_FOR_CHILDREN: &CStr = c"/ns/pid_for_children";
 pub(super) const TIME_FOR_CHILDREN: &CStr = c"/ns/time_for_children";
-
-/// `_IO(0xFF, 6)`, Linux 6.11: gives the pid namespace of future children, also before it has an init.
-const PIDFD_GET_PID_FOR_CHILDREN_NAMESPACE: c_ulong = 0xFF06;
 
 /// A process or thread, and the records of what it is in.
 type Row = [u32; 8];
@@ -191,10 +187,10 @@ impl Scan {
 
     fn without_init(&mut self, pid: i32, tid: i32) {
         let Some(thread) = open_thread(pid, tid) else { return };
-        let Some(fd) = family::new_descriptor(thread.as_fd(), PIDFD_GET_PID_FOR_CHILDREN_NAMESPACE) else {
+        let Some(fd) = nsfs::new_descriptor(thread.as_fd(), nsfs::PID_FOR_CHILDREN) else {
             return;
         };
-        if let Some(inode) = family::inode(fd.as_fd()) {
+        if let Some(inode) = nsfs::inode(fd.as_fd()) {
             let index = self.table.find_or_add(PID, inode);
             self.table.hold(index, Holder::PidForChildren { pid, tid });
             self.describe(index, fd.as_fd());

@@ -3,8 +3,9 @@
 use std::fmt::Write;
 
 use super::id_kind::IdKind;
-use super::{Action, Plan, subordinate};
+use super::{Action, Joins, Plan, subordinate};
 use crate::error::Step;
+use crate::kind::USER;
 use crate::spec::{IdMap, IdRange};
 use crate::{Error, Kinds, Result, Spec};
 
@@ -16,13 +17,12 @@ const FILE_MAX: usize = 4096;
 pub(crate) struct Map {
     pub kind: IdKind,
     pub ranges: Vec<IdRange>,
-    /// The caller's effective id when the plan was made.
+    /// The child's id outside: the caller's effective one when the plan was made.
     caller: u32,
 }
 
 impl Map {
-    fn new(kind: IdKind, wish: &IdMap) -> Result<Self> {
-        let caller = kind.of_caller();
+    fn new(kind: IdKind, wish: &IdMap, caller: u32) -> Result<Self> {
         let mut ranges = wish.ranges.clone();
         if let Some(inside) = wish.caller {
             let own = IdRange::new(inside.unwrap_or(caller), caller, 1)?;
@@ -85,9 +85,11 @@ pub(crate) struct Maps {
 }
 
 impl Maps {
-    pub fn new(spec: &Spec) -> Result<Self> {
-        let group = Map::new(IdKind::Group, &spec.gid_map)?;
-        let user = Map::new(IdKind::User, &spec.uid_map)?;
+    pub fn new(spec: &Spec, joins: &Joins) -> Result<Self> {
+        // In a joined user namespace the child has become root.
+        let caller = |kind: IdKind| if joins.has(USER) { 0 } else { kind.of_caller() };
+        let group = Map::new(IdKind::Group, &spec.gid_map, caller(IdKind::Group))?;
+        let user = Map::new(IdKind::User, &spec.uid_map, caller(IdKind::User))?;
         let deny_setgroups = match spec.setgroups {
             Some(allow) => !allow,
             None => group.own_id_alone(),
@@ -152,7 +154,8 @@ impl Plan {
         let uid = spec.uid.or_else(|| self.maps.user.fallback_id());
         let gid = spec.gid.or_else(|| self.maps.group.fallback_id());
         // The caller's groups go with its identity, unless the kernel itself forbids the change.
-        let drop_groups = (uid.is_some() || gid.is_some()) && !self.maps.deny_setgroups;
+        let dropped = self.joins.has(USER) && !spec.kinds.contains(Kinds::USER);
+        let drop_groups = (uid.is_some() || gid.is_some()) && !self.maps.deny_setgroups && !dropped;
         let groups = match &spec.groups {
             Some(groups) => Some(groups.as_slice()),
             None if drop_groups && self.may_set_groups(spec) => Some([].as_slice()),

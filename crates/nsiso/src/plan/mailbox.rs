@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicI32, AtomicU32, Ordering};
 
-/// One word for the state and two for the news. The kernel itself writes `RELEASED` and wakes the
+/// One word for the state and some for the news. The kernel itself writes `RELEASED` and wakes the
 /// parent when the child execs or dies (`CLONE_CHILD_CLEARTID`), so nothing has to be closed,
 /// polled or read to the end.
 #[derive(Debug)]
@@ -12,6 +12,9 @@ pub(crate) struct Mailbox {
     progress: AtomicU32,
     /// 0, or why that action failed.
     errno: AtomicI32,
+    /// The second child, where there is one: 0 until it is made, and the pidfd, which the kernel writes.
+    second: AtomicI32,
+    second_pidfd: AtomicI32,
 }
 
 /// What the state word says.
@@ -32,6 +35,8 @@ impl Mailbox {
             state: AtomicU32::new(state::RUNNING),
             progress: AtomicU32::new(0),
             errno: AtomicI32::new(0),
+            second: AtomicI32::new(0),
+            second_pidfd: AtomicI32::new(-1),
         }
     }
 
@@ -62,6 +67,22 @@ impl Mailbox {
     /// The action begun last has failed.
     pub fn fail(&self, errno: i32) {
         self.errno.store(errno, Ordering::Relaxed);
+    }
+
+    /// The second child has been made.
+    pub fn set_second(&self, pid: i32) {
+        self.second.store(pid, Ordering::Release);
+    }
+
+    /// The second child's pid, 0 if the first one was killed before it could tell, and its pidfd.
+    pub fn second(&self) -> Option<(i32, i32)> {
+        let pidfd = self.second_pidfd.load(Ordering::Acquire);
+        (pidfd >= 0).then(|| (self.second.load(Ordering::Acquire), pidfd))
+    }
+
+    /// Where the kernel writes the pidfd.
+    pub fn second_pidfd(&self) -> *mut i32 {
+        self.second_pidfd.as_ptr()
     }
 
     /// The action begun last, once the child has released the memory.

@@ -8,13 +8,14 @@ mod descriptors;
 mod environment;
 mod id_kind;
 mod identity;
+mod joins;
 pub(crate) mod mailbox;
 mod program;
 mod subordinate;
 
 use std::ffi::CStr;
 
-use libc::{c_char, c_int, c_uint, c_ulong};
+use libc::{c_char, c_int, c_uint, c_ulong, c_void};
 
 use crate::error::Step;
 use crate::spec::{ClockOffset, Propagation};
@@ -22,6 +23,7 @@ use crate::{Kinds, Result, Spec};
 use arena::Arena;
 pub(crate) use descriptors::Pipes;
 pub(crate) use identity::{Map, Maps};
+use joins::Joins;
 pub(crate) use mailbox::Mailbox;
 pub(crate) use program::places;
 pub(crate) use subordinate::missing_line;
@@ -37,6 +39,18 @@ pub(crate) enum Action {
         data: *const u8,
         len: usize,
     },
+    /// Enter an existing namespace.
+    Join {
+        fd: c_int,
+        kind: Kinds,
+        inode: u64,
+    },
+    /// No supplementary groups, unless the user namespace forbids any change.
+    DropGroups,
+    /// Uid and gid 0, where they are mapped.
+    BecomeRoot,
+    /// Make the second child, in new namespaces of these kinds. It carries out the rest.
+    Clone(Kinds),
     /// Wait until the parent has done its part.
     AwaitParent,
     SetHostname {
@@ -102,6 +116,10 @@ pub(crate) struct Plan {
     /// The namespaces that clone itself makes.
     pub clone: Kinds,
     pub ops: Vec<Op>,
+    /// Where the second child begins, if there is one, and its stack.
+    pub second_from: Option<usize>,
+    pub second_stack: *mut c_void,
+    joins: Joins,
     pub mailbox: Mailbox,
     /// The id maps that the parent writes.
     pub maps: Maps,
@@ -119,18 +137,23 @@ const fn bytes(text: &'static CStr) -> *const c_char {
 impl Plan {
     /// Works out `spec`. Opens what the child gets; makes nothing else.
     pub fn new(spec: &Spec) -> Result<Plan> {
-        let maps = Maps::new(spec)?;
+        let joins = Joins::new(spec)?;
+        let maps = Maps::new(spec, &joins)?;
         let mut plan = Plan {
             // A child that shares the caller's memory enters a time namespace at exec, so it is
             // made by unshare: clone(2) has no bit for it, and one way is enough.
             clone: spec.kinds - Kinds::TIME,
             ops: Vec::with_capacity(24),
+            second_from: None,
+            second_stack: std::ptr::null_mut(),
+            joins,
             mailbox: Mailbox::new(),
             changes_uid: false,
             pipes: Pipes::default(),
             arena: Arena::default(),
             maps,
         };
+        plan.joins(spec);
         // Files under /proc/self come before the change of uid, which makes them root's.
         plan.id_maps(spec)?;
         plan.time(spec);
@@ -253,6 +276,11 @@ impl Op {
                 let data = unsafe { std::slice::from_raw_parts(data, len) };
                 format!("{:?} to {}", String::from_utf8_lossy(data), text(path))
             }
+            Action::Join { kind, inode, .. } => format!("{kind}:[{inode}]"),
+            Action::DropGroups => "none".into(),
+            Action::BecomeRoot => "0".into(),
+            Action::Clone(kinds) if kinds.is_empty() => "a process in joined namespaces".into(),
+            Action::Clone(kinds) => format!("a process with new namespaces ({kinds}) in joined ones"),
             Action::AwaitParent => "the id maps".into(),
             Action::SetHostname { name, .. } | Action::SetDomainname { name, .. } => {
                 format!("{:?}", text(name))

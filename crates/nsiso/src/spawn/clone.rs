@@ -23,6 +23,10 @@ pub(super) fn clone(plan: &Plan) -> Result<Child, i32> {
 
 /// What parent and child share and how the parent waits: until exec, unless the child needs it.
 fn flags(plan: &Plan) -> u64 {
+    // The first of two children is gone once the second one is made, which is waited for then.
+    if plan.second_from.is_some() {
+        return (libc::CLONE_VM | libc::CLONE_PIDFD | libc::CLONE_FILES | libc::CLONE_VFORK) as u64;
+    }
     let wait = if plan.awaits_parent() { 0 } else { libc::CLONE_VFORK };
     plan.clone.bits() | (libc::CLONE_VM | libc::CLONE_PIDFD | libc::CLONE_CHILD_CLEARTID | wait) as u64
 }
@@ -78,7 +82,7 @@ mod clone3 {
     pub fn clone(plan: &Plan) -> Result<Child, i32> {
         // While the parent is held by CLONE_VFORK the child may go on where its stack ends, as after
         // vfork(2): no memory to map, and the thread's guard page holds for the child too.
-        let stack = match plan.awaits_parent() {
+        let stack = match flags(plan) & libc::CLONE_VFORK as u64 == 0 {
             true => Some(Stack::new()?),
             false => None,
         };
@@ -159,7 +163,7 @@ impl Stack {
     /// The largest page there is.
     const GUARD: usize = 64 << 10;
 
-    fn new() -> Result<Self, i32> {
+    pub fn new() -> Result<Self, i32> {
         let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_STACK | libc::MAP_NORESERVE;
         // SAFETY: a new mapping at a place of the kernel's choice.
         let map =
@@ -180,7 +184,7 @@ impl Stack {
         self.map.wrapping_byte_add(Self::GUARD)
     }
 
-    fn top(&self) -> *mut c_void {
+    pub fn top(&self) -> *mut c_void {
         self.bottom().wrapping_byte_add(Self::SIZE)
     }
 }

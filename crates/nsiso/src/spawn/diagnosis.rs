@@ -28,6 +28,10 @@ pub(super) fn of_clone(errno: i32, kinds: Kinds) -> Error {
 pub(super) fn of_step(op: &Op, errno: i32, spec: &Spec) -> Error {
     let error = match op.step {
         Step::Exec => return of_exec(errno, spec),
+        Step::Clone => {
+            return Error::new(op.step, errno, op.object())
+                .with_hint(clone_hint(errno, spec.kinds, &read_host));
+        }
         step => Error::new(step, errno, op.object()).with_index(op.index),
     };
     error.with_hint(step_hint(op, errno, spec.kinds, &read_host))
@@ -76,6 +80,12 @@ fn step_hint(op: &Op, errno: i32, kinds: Kinds, read: Read) -> String {
         (Step::Loopback | Step::Hostname | Step::Domainname | Step::Unshare | Step::Propagation, libc::EPERM) if kinds.contains(Kinds::USER) => {
             apparmor_or(read, "the new user namespace gives no capability here")
         }
+        (Step::Join, libc::EPERM) => {
+            "it takes CAP_SYS_ADMIN in the user namespace that owns it: join that user namespace too, or run as root".into()
+        }
+        (Step::Join, libc::EINVAL) => "the kernel lets nobody join its own user namespace again, nor a pid namespace that is no descendant of its own".into(),
+        (Step::Join, libc::EBADF) => "the descriptor is not open: it must stay open until the program has been spawned".into(),
+        (Step::Join, libc::ENOMEM) => "the init process of the pid namespace has ended".into(),
         (Step::Unshare, libc::ENOSPC) => clone_hint(errno, Kinds::TIME, read),
         (Step::Unshare, libc::EPERM) => clone_hint(errno, Kinds::TIME, read),
         (Step::Unshare, libc::EINVAL) => "time namespaces need Linux 5.6 and CONFIG_TIME_NS".into(),

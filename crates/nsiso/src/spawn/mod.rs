@@ -7,7 +7,7 @@ mod id_maps;
 mod interpreter;
 mod signals;
 
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 
 use crate::plan::{Mailbox, Plan, mailbox::state};
 use crate::{Error, Process, Result, Spec, Step};
@@ -48,9 +48,13 @@ fn writes_proc(step: Step) -> bool {
 
 fn attempt(spec: &Spec) -> Result<Process> {
     let mut plan = Plan::new(spec)?;
+    let second_stack = second_stack(&mut plan)?;
     let dumpable = plan.changes_uid.then(Dumpable::guard);
     let blocked = SignalsBlocked::new();
-    let cloned = clone::clone(&plan);
+    let mut cloned = clone::clone(&plan);
+    if let (Ok(first), Some(stack)) = (&mut cloned, second_stack) {
+        second_in_place(first, stack, &plan);
+    }
     let answered = match &cloned {
         Ok(child) => answer(child, &plan),
         Err(_) => Ok(()),
@@ -68,6 +72,40 @@ fn attempt(spec: &Spec) -> Result<Process> {
     }
 }
 
+/// The stack of a second child, if there is to be one.
+fn second_stack(plan: &mut Plan) -> Result<Option<clone::Stack>> {
+    if plan.second_from.is_none() {
+        return Ok(None);
+    }
+    let stack =
+        clone::Stack::new().map_err(|errno| Error::new(Step::Prepare, errno, "a stack for the child"))?;
+    plan.second_stack = stack.top();
+    Ok(Some(stack))
+}
+
+/// The first child has ended. Where it has made a second one, that is the child from now on.
+fn second_in_place(child: &mut Child, stack: clone::Stack, plan: &Plan) {
+    match plan.mailbox.second() {
+        Some((pid, pidfd)) => {
+            // SAFETY: the kernel has made it for us, in our table.
+            let pidfd = unsafe { OwnedFd::from_raw_fd(pidfd) };
+            if pid == 0 {
+                // The first one was killed before it could tell: nobody would know the second.
+                end(pidfd.as_fd());
+            }
+            let first = std::mem::replace(child, Child { pid, pidfd, _stack: Some(stack) });
+            let _ = Process::new(first.pid, first.pidfd, Default::default()).wait();
+        }
+        // It holds no memory of ours any more, as a child that has failed.
+        None => plan.mailbox.set_state(state::RELEASED),
+    }
+}
+
+fn end(pidfd: BorrowedFd) {
+    // SAFETY: a descriptor of ours and numbers.
+    unsafe { libc::syscall(libc::SYS_pidfd_send_signal, pidfd.as_raw_fd(), libc::SIGKILL, 0, 0) };
+}
+
 /// Does the parent's part once the child asks for it. Failing that, the child is ended here.
 fn answer(child: &Child, plan: &Plan) -> Result<()> {
     if !plan.awaits_parent() {
@@ -79,8 +117,7 @@ fn answer(child: &Child, plan: &Plan) -> Result<()> {
     }
     let written = id_maps::write(child, &plan.maps);
     if written.is_err() {
-        // SAFETY: a descriptor of ours and numbers.
-        unsafe { libc::syscall(libc::SYS_pidfd_send_signal, child.pidfd.as_raw_fd(), libc::SIGKILL, 0, 0) };
+        end(child.pidfd.as_fd());
     }
     plan.mailbox.answer();
     // SAFETY: the word lives in the plan; a shared futex, as the kernel's own wake at exec is one.

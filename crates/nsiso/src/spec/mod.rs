@@ -4,6 +4,7 @@
 mod clock;
 mod environment;
 mod id_map;
+mod join;
 mod stdio;
 
 use std::ffi::{CString, OsStr};
@@ -14,6 +15,7 @@ pub use clock::ClockOffset;
 pub(crate) use environment::Environment;
 pub(crate) use id_map::IdMap;
 pub use id_map::IdRange;
+pub(crate) use join::Join;
 pub use stdio::Stdio;
 pub(crate) use stdio::{MAX_DESCRIPTOR, Source};
 
@@ -61,6 +63,8 @@ pub struct Spec<'fd> {
     pub(crate) environment: Environment,
     pub(crate) cwd: Option<CString>,
     pub(crate) kinds: Kinds,
+    pub(crate) joins: Vec<Join<'fd>>,
+    pub(crate) keep_credentials: bool,
     pub(crate) uid_map: IdMap,
     pub(crate) gid_map: IdMap,
     pub(crate) setgroups: Option<bool>,
@@ -90,6 +94,8 @@ impl<'fd> Spec<'fd> {
             environment: Environment::default(),
             cwd: None,
             kinds: Kinds::empty(),
+            joins: Vec::new(),
+            keep_credentials: false,
             uid_map: IdMap::default(),
             gid_map: IdMap::default(),
             setgroups: None,

@@ -1,0 +1,288 @@
+//! An existing namespace, held by a descriptor of it: the way to join, enter or keep it.
+
+use std::ffi::{CString, OsStr};
+use std::fs;
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::path::Path;
+
+use nix::errno::Errno;
+use nix::fcntl::{OFlag, open};
+use nix::sys::stat::Mode;
+
+use crate::kind::{self, NAMES};
+use crate::{Error, Kinds, Result, Step, nsfs};
+
+/// Where `ip-netns(8)` keeps the network namespaces that have a name.
+const NAMED: &str = "/run/netns";
+
+/// One namespace, which exists as long as this does. The descriptor is close-on-exec.
+///
+/// Two handles are equal if they are of the same namespace.
+///
+/// ```
+/// use nsiso::{Handle, Kinds};
+///
+/// let own = Handle::own(Kinds::NET)?;
+/// assert_eq!(own, Handle::of_pid(std::process::id() as i32, Kinds::NET)?);
+/// println!("{:?} is owned by {:?}", own, own.owner()?);
+/// # Ok::<(), nsiso::Error>(())
+/// ```
+pub struct Handle {
+    fd: OwnedFd,
+    kind: usize,
+    inode: u64,
+}
+
+impl Handle {
+    /// Takes a descriptor of a namespace: one of `/proc/PID/ns`, or of a bind mount of such a file.
+    pub fn from_fd(fd: OwnedFd) -> Result<Self> {
+        let (kind, inode) = identify(fd.as_fd())?;
+        Ok(Handle { fd, kind, inode })
+    }
+
+    /// Opens a file of `/proc/PID/ns` or a bind mount of one. Another file is not opened for reading, whatever it is.
+    pub fn open(path: impl AsRef<Path>) -> Result<Self> {
+        let path = path.as_ref();
+        let failed = |errno: Errno| Error::new(Step::Open, errno as i32, path.display());
+        let place = open(path, OFlag::O_PATH | OFlag::O_CLOEXEC, Mode::empty()).map_err(failed)?;
+        if !nsfs::is_namespace(place.as_fd()) {
+            return Err(Error::argument(format!("{} is no namespace", path.display())));
+        }
+        reopen(&place).map_err(failed).and_then(Handle::from_fd)
+    }
+
+    /// The network namespace that `ip-netns(8)` knows by this name.
+    pub fn named(name: impl AsRef<OsStr>) -> Result<Self> {
+        Handle::open(name_path(name.as_ref())?)
+    }
+
+    /// The namespace of one kind that the calling thread is in.
+    pub fn own(kind: Kinds) -> Result<Self> {
+        Handle::open(format!("/proc/thread-self/ns/{}", NAMES[one(kind)?].1))
+    }
+
+    /// The namespace of one kind that a process is in. Takes the right to `ptrace(2)` it.
+    pub fn of_process(pidfd: BorrowedFd, kind: Kinds) -> Result<Self> {
+        let kind = one(kind)?;
+        open_of(pidfd, NAMES[kind].1, nsfs::of_pidfd(pidfd, kind)).and_then(Handle::from_fd)
+    }
+
+    /// The same by a pid, which must not be held over time: another process may get it.
+    pub fn of_pid(pid: i32, kind: Kinds) -> Result<Self> {
+        Handle::of_process(open_process(pid)?.as_fd(), kind)
+    }
+
+    /// The namespace, of kind pid or time, that the future children of a process will be in.
+    pub fn for_children(pidfd: BorrowedFd, kind: Kinds) -> Result<Self> {
+        let (request, link) = match kind {
+            Kinds::PID => (nsfs::PID_FOR_CHILDREN, "pid_for_children"),
+            Kinds::TIME => (nsfs::TIME_FOR_CHILDREN, "time_for_children"),
+            _ => return Err(Error::argument("only pid and time namespaces are made for children")),
+        };
+        open_of(pidfd, link, nsfs::new_descriptor(pidfd, request)).and_then(Handle::from_fd)
+    }
+
+    /// The network namespace that a socket was made in. Takes CAP_NET_ADMIN in it, `socket(7)`.
+    pub fn of_socket(socket: BorrowedFd) -> Result<Self> {
+        match nsfs::of_socket(socket) {
+            Some(fd) => Handle::from_fd(fd),
+            None => Err(Error::new(
+                Step::Open,
+                Errno::last_raw(),
+                format!("the network namespace of descriptor {}", socket.as_raw_fd()),
+            )
+            .with_hint("it must be a socket, and you need CAP_NET_ADMIN in its network namespace")),
+        }
+    }
+
+    /// Its kind.
+    pub fn kind(&self) -> Kinds {
+        NAMES[self.kind].0
+    }
+
+    /// The number in its link, `/proc/PID/ns`.
+    pub fn inode(&self) -> u64 {
+        self.inode
+    }
+
+    /// The 64-bit id, which is never used again; none before Linux 6.18 (6.8 for mount namespaces).
+    pub fn id(&self) -> Option<u64> {
+        Some(nsfs::id(self.fd.as_fd())).filter(|id| *id != 0)
+    }
+
+    /// The user namespace that owns it; its parent for a user namespace. None where that is out of the caller's
+    /// sight, or where there is none.
+    pub fn owner(&self) -> Result<Option<Handle>> {
+        self.relative(nsfs::NS_GET_USERNS)
+    }
+
+    /// The parent of a pid or user namespace; none as for [`Handle::owner`].
+    pub fn parent(&self) -> Result<Option<Handle>> {
+        match self.kind {
+            kind::USER | kind::PID => self.relative(nsfs::NS_GET_PARENT),
+            _ => Ok(None),
+        }
+    }
+
+    /// The uid that made a user namespace, as seen from the caller's.
+    pub fn owner_uid(&self) -> Option<u32> {
+        nsfs::owner_uid(self.fd.as_fd()).filter(|_| self.kind == kind::USER)
+    }
+
+    fn relative(&self, request: libc::c_ulong) -> Result<Option<Handle>> {
+        nsfs::new_descriptor(self.fd.as_fd(), request).map(Handle::from_fd).transpose()
+    }
+}
+
+impl AsFd for Handle {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.fd.as_fd()
+    }
+}
+
+impl From<Handle> for OwnedFd {
+    fn from(handle: Handle) -> Self {
+        handle.fd
+    }
+}
+
+impl PartialEq for Handle {
+    fn eq(&self, other: &Self) -> bool {
+        // Both exist, so neither number has been used again.
+        self.inode == other.inode
+    }
+}
+
+impl Eq for Handle {}
+
+impl std::hash::Hash for Handle {
+    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
+        self.inode.hash(state);
+    }
+}
+
+impl std::fmt::Debug for Handle {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}:[{}]", NAMES[self.kind].1, self.inode)
+    }
+}
+
+/// The kind's place and the inode of what must be a namespace.
+pub(crate) fn identify(fd: BorrowedFd) -> Result<(usize, u64)> {
+    nsfs::identify(fd)
+        .ok_or_else(|| Error::argument(format!("descriptor {} is no namespace", fd.as_raw_fd())))
+}
+
+/// A pidfd, close-on-exec.
+pub(crate) fn open_process(pid: i32) -> Result<OwnedFd> {
+    // SAFETY: numbers; what it returns is new and ours.
+    match Errno::result(unsafe { libc::syscall(libc::SYS_pidfd_open, pid, 0) }) {
+        // SAFETY: as above.
+        Ok(fd) => Ok(unsafe { OwnedFd::from_raw_fd(fd as RawFd) }),
+        Err(errno) => {
+            let hint = match errno {
+                Errno::ESRCH => "there is no such process",
+                Errno::EINVAL => "a process id is positive, and not that of a thread",
+                _ => "",
+            };
+            Err(Error::new(Step::Open, errno as i32, format!("process {pid}")).with_hint(hint))
+        }
+    }
+}
+
+/// The path of a name for `ip-netns(8)`.
+pub(crate) fn name_path(name: &OsStr) -> Result<std::path::PathBuf> {
+    match name.as_encoded_bytes() {
+        b"" | b"." | b".." => Err(Error::argument(format!("{name:?} is no name for a network namespace"))),
+        bytes if bytes.contains(&b'/') => {
+            Err(Error::argument(format!("{name:?} is a path, not a name in {NAMED}")))
+        }
+        _ => Ok(Path::new(NAMED).join(name)),
+    }
+}
+
+/// The place in [`NAMES`] of what must be one kind.
+pub(crate) fn one(kind: Kinds) -> Result<usize> {
+    NAMES.iter().position(|(known, _)| *known == kind).ok_or_else(|| {
+        Error::argument(match kind.is_empty() {
+            true => "no kind of namespace is given".into(),
+            false => format!("{kind} are more kinds than one"),
+        })
+    })
+}
+
+/// What `place` is, for reading.
+fn reopen(place: &OwnedFd) -> std::result::Result<OwnedFd, Errno> {
+    let link = CString::new(format!("/proc/self/fd/{}", place.as_raw_fd())).unwrap_or_default();
+    open(link.as_c_str(), OFlag::O_RDONLY | OFlag::O_CLOEXEC, Mode::empty())
+}
+
+/// The result of a request to a pidfd, or the link below `/proc` where the kernel does not know the request.
+fn open_of(pidfd: BorrowedFd, link: &str, asked: Option<OwnedFd>) -> Result<OwnedFd> {
+    if let Some(fd) = asked {
+        return Ok(fd);
+    }
+    let errno = Errno::last();
+    let (errno, pid) = match (errno, pid_of(pidfd)) {
+        (Errno::ENOTTY | Errno::EINVAL, Some(pid)) => match through_proc(pidfd, pid, link) {
+            Ok(fd) => return Ok(fd),
+            Err(errno) => (errno, Some(pid)),
+        },
+        (errno, pid) => (errno, pid),
+    };
+    let (object, hint) = match (errno, pid) {
+        (Errno::ENOTTY | Errno::EINVAL | Errno::EBADF, None) => {
+            (format!("descriptor {}", pidfd.as_raw_fd()), "it is no pidfd, pidfd_open(2)")
+        }
+        (Errno::ESRCH, _) => (format!("the {link} namespace of a process"), "the process has ended"),
+        (Errno::EPERM | Errno::EACCES, Some(pid)) => (
+            format!("the {link} namespace of process {pid}"),
+            "it takes the right to ptrace the process: be its user, or root",
+        ),
+        (_, _) => (format!("the {link} namespace of a process"), ""),
+    };
+    Err(Error::new(Step::Open, errno as i32, object).with_hint(hint))
+}
+
+/// Through `/proc/PID/ns`; the process is still there afterwards, so it was the one.
+fn through_proc(pidfd: BorrowedFd, pid: i32, link: &str) -> std::result::Result<OwnedFd, Errno> {
+    let path = format!("/proc/{pid}/ns/{link}");
+    let fd = open(path.as_str(), OFlag::O_RDONLY | OFlag::O_CLOEXEC, Mode::empty());
+    // SAFETY: a descriptor and numbers; signal 0 is none.
+    let alive = unsafe { libc::syscall(libc::SYS_pidfd_send_signal, pidfd.as_raw_fd(), 0, 0, 0) };
+    match (Errno::result(alive), fd) {
+        (Err(Errno::ESRCH), _) => Err(Errno::ESRCH),
+        (_, fd) => fd,
+    }
+}
+
+/// The pid that a pidfd is of, as the caller sees it; none if it is no pidfd.
+pub(crate) fn pid_of(pidfd: BorrowedFd) -> Option<i32> {
+    let read = |path: String| -> io::Result<String> { fs::read_to_string(path) };
+    let text = read(format!("/proc/thread-self/fdinfo/{}", pidfd.as_raw_fd())).ok()?;
+    text.lines().find_map(|line| line.strip_prefix("Pid:"))?.trim().parse().ok().filter(|pid| *pid > 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_kernel_without_requests_on_pidfds_is_asked_through_proc() {
+        let pid = std::process::id() as i32;
+        let pidfd = open_process(pid).unwrap();
+        assert_eq!(pid_of(pidfd.as_fd()), Some(pid));
+        Errno::ENOTTY.set();
+        let fd = open_of(pidfd.as_fd(), "net", None).unwrap();
+        assert_eq!(Handle::from_fd(fd).unwrap(), Handle::own(Kinds::NET).unwrap());
+    }
+
+    #[test]
+    fn names_are_no_paths() {
+        for bad in ["", ".", "..", "a/b", "/run"] {
+            assert!(name_path(OsStr::new(bad)).is_err(), "{bad}");
+        }
+        assert_eq!(name_path(OsStr::new("blue")).unwrap(), Path::new("/run/netns/blue"));
+    }
+}

@@ -1,0 +1,125 @@
+//! The namespaces to join, opened and put in the order in which the kernel takes them.
+
+use std::os::fd::{AsFd, AsRawFd, RawFd};
+
+use super::{Action, Plan};
+use crate::error::Step;
+use crate::handle::identify;
+use crate::kind::{NAMES, PID, TIME, USER};
+use crate::spec::Join;
+use crate::{Error, Handle, Kinds, Result, Spec};
+
+#[derive(Debug, Default)]
+pub(crate) struct Joins {
+    targets: Vec<Target>,
+    /// What was opened for them.
+    opened: Vec<Handle>,
+}
+
+#[derive(Debug)]
+struct Target {
+    /// Which wish of the spec it comes from.
+    index: usize,
+    fd: RawFd,
+    kind: usize,
+    inode: u64,
+}
+
+impl Joins {
+    pub fn new(spec: &Spec) -> Result<Self> {
+        let mut joins = Joins::default();
+        for (index, join) in spec.joins.iter().enumerate() {
+            joins.add(index, *join).map_err(|error| error.with_index(Some(index)))?;
+        }
+        // Whoever is privileged outside needs that for the others; anybody else gets it from the user namespace.
+        let privileged = privileged();
+        joins.targets.sort_by_key(|target| (target.kind == USER) == privileged);
+        Ok(joins)
+    }
+
+    fn add(&mut self, index: usize, join: Join) -> Result<()> {
+        match join {
+            Join::Namespace(fd) => {
+                let (kind, inode) = identify(fd)?;
+                let shared = Handle::own(NAMES[kind].0)?.inode() == inode;
+                if shared && kind == USER {
+                    return Err(Error::argument(format!(
+                        "user:[{inode}] is your own user namespace: the kernel lets nobody join that again"
+                    )));
+                }
+                if !shared || kind != TIME {
+                    self.push(Target { index, fd: fd.as_raw_fd(), kind, inode })?;
+                }
+            }
+            Join::Process(pidfd, kinds) => {
+                for (kind, (bit, _)) in NAMES.iter().enumerate().filter(|(_, (bit, _))| kinds.contains(*bit))
+                {
+                    let handle = Handle::of_process(pidfd, *bit)?;
+                    if handle == Handle::own(*bit)? {
+                        continue;
+                    }
+                    let fd = handle.as_fd().as_raw_fd();
+                    self.push(Target { index, fd, kind, inode: handle.inode() })?;
+                    self.opened.push(handle);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn push(&mut self, target: Target) -> Result<()> {
+        let name = NAMES[target.kind].1;
+        if target.kind == TIME {
+            return Err(Error::new(Step::Join, libc::ENOTSUP, format!("time:[{}]", target.inode)).with_hint(
+                "the kernel lets nobody who shares memory enter another time namespace: leave the kind time out",
+            ));
+        }
+        match self.targets.iter().find(|other| other.kind == target.kind) {
+            Some(other) if other.inode != target.inode => Err(Error::argument(format!(
+                "{name}:[{}] and {name}:[{}] cannot both be joined",
+                other.inode, target.inode
+            ))),
+            Some(_) => Ok(()),
+            None => {
+                self.targets.push(target);
+                Ok(())
+            }
+        }
+    }
+
+    pub fn has(&self, kind: usize) -> bool {
+        self.targets.iter().any(|target| target.kind == kind)
+    }
+}
+
+/// Whether the caller is root where it is. In doubt (root without capabilities) the kernel decides.
+fn privileged() -> bool {
+    nix::unistd::geteuid().is_root()
+}
+
+impl Plan {
+    pub(super) fn joins(&mut self, spec: &Spec) {
+        let joins = std::mem::take(&mut self.joins);
+        for target in &joins.targets {
+            let Target { index, fd, kind, inode } = *target;
+            self.push_nth(Step::Join, index, Action::Join { fd, kind: NAMES[kind].0, inode });
+        }
+        if joins.has(USER) {
+            // Also without a change of the uid: the kernel looks at the owner of the user namespace.
+            self.changes_uid = true;
+            if !spec.keep_credentials {
+                self.push(Step::Groups, Action::DropGroups);
+                if spec.uid.is_none() && spec.gid.is_none() {
+                    self.push(Step::Uid, Action::BecomeRoot);
+                }
+            }
+        }
+        // A new namespace is made inside the joined ones, and a pid namespace is joined by children alone.
+        if joins.has(PID) || !joins.targets.is_empty() && !self.clone.is_empty() {
+            let kinds = std::mem::replace(&mut self.clone, Kinds::empty());
+            self.push(Step::Clone, Action::Clone(kinds));
+            self.second_from = Some(self.ops.len());
+        }
+        self.joins = joins;
+    }
+}

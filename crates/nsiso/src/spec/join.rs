@@ -1,0 +1,54 @@
+//! Existing namespaces that the program is to be in.
+
+use std::os::fd::BorrowedFd;
+
+use super::Spec;
+use crate::handle::{identify, pid_of};
+use crate::{Error, Kinds, Result};
+
+/// Where a namespace to join is found.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Join<'fd> {
+    /// It is this one.
+    Namespace(BorrowedFd<'fd>),
+    /// Those of these kinds that a process is in, given by its pidfd.
+    Process(BorrowedFd<'fd>, Kinds),
+}
+
+impl<'fd> Spec<'fd> {
+    /// Runs the program in an existing namespace, `setns(2)`: an nsfs descriptor, such as a [`Handle`](crate::Handle).
+    ///
+    /// Namespaces that are made new besides are made inside the joined ones: a new pid namespace is a child of a
+    /// joined one, a new mount namespace a copy. In a joined user namespace the program is root, where root
+    /// is mapped, unless an id is asked for or [`Spec::keep_credentials`]. In a joined mount namespace it begins at the root directory.
+    ///
+    /// A time namespace other than the caller's cannot be joined.
+    pub fn join(&mut self, namespace: BorrowedFd<'fd>) -> Result<&mut Self> {
+        identify(namespace)?;
+        self.joins.push(Join::Namespace(namespace));
+        Ok(self)
+    }
+
+    /// The same with namespaces of a process, given by its pidfd, that it is in when the program is spawned. Those
+    /// that the caller shares with it are left out.
+    pub fn join_process(&mut self, pidfd: BorrowedFd<'fd>, kinds: Kinds) -> Result<&mut Self> {
+        if kinds.is_empty() {
+            return Err(Error::argument("no kind of namespace is given"));
+        }
+        if pid_of(pidfd).is_none() {
+            use std::os::fd::AsRawFd;
+            let fd = pidfd.as_raw_fd();
+            return Err(Error::argument(format!(
+                "descriptor {fd} is no pidfd of a living process, pidfd_open(2)"
+            )));
+        }
+        self.joins.push(Join::Process(pidfd, kinds));
+        Ok(self)
+    }
+
+    /// In a joined user namespace the program keeps the caller's uid, gid and groups, mapped or not.
+    pub fn keep_credentials(&mut self) -> &mut Self {
+        self.keep_credentials = true;
+        self
+    }
+}
