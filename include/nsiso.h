@@ -11,8 +11,8 @@
  * - A descriptor that is passed in is borrowed; one that is returned is the caller's and close-on-exec. 0 is a
  *   descriptor like any other.
  * - Functions that take a const pointer may be called from many threads with the same object.
- * - The library prints nothing, never ends the process, starts no thread, handles no signal, and keeps no
- *   handles of its own.
+ * - The library prints nothing, never ends the process, starts no thread (ns_call apart), handles no signal, and keeps
+ *   no handles of its own.
  * - A wish brings the namespace it needs: a host name asks for a new UTS namespace, an id map for a new user
  *   namespace, and so on. Within one soname there are only additions.
  */
@@ -302,6 +302,22 @@ enum ns_step
    * Listing the machine's namespaces.
    */
   NS_STEP_LIST = 26,
+  /**
+   * Opening a namespace.
+   */
+  NS_STEP_OPEN = 27,
+  /**
+   * `setns(2)`: joining a namespace.
+   */
+  NS_STEP_JOIN = 28,
+  /**
+   * `setns(2)`: going back to where a thread was.
+   */
+  NS_STEP_LEAVE = 29,
+  /**
+   * Keeping a namespace at a path.
+   */
+  NS_STEP_PIN = 30,
 };
 #ifndef __cplusplus
 #if __STDC_VERSION__ >= 202311L
@@ -310,6 +326,11 @@ typedef enum ns_step ns_step;
 typedef int32_t ns_step;
 #endif // __STDC_VERSION__ >= 202311L
 #endif // __cplusplus
+
+/**
+ * The calling thread in other namespaces. Opaque; to be used on its thread alone.
+ */
+typedef struct ns_entered ns_entered;
 
 /**
  * A snapshot of the machine's namespaces. Opaque; only read, so many threads may do so at a time.
@@ -358,6 +379,28 @@ typedef struct ns_error {
    */
   char hint[512];
 } ns_error;
+
+/**
+ * A namespace, as its descriptor tells.
+ */
+typedef struct ns_identity {
+  /**
+   * NS_USER, NS_PID, ...
+   */
+  uint64_t kind;
+  /**
+   * The number in its link, /proc/PID/ns. Used again once the namespace is gone.
+   */
+  uint64_t inode;
+  /**
+   * The 64-bit id, never used again; 0 before Linux 6.18 (6.8 for mount namespaces).
+   */
+  uint64_t id;
+  /**
+   * The uid that made a user namespace, as the caller sees it; -1 for other kinds.
+   */
+  int64_t owner_uid;
+} ns_identity;
 
 /**
  * A namespace of a listing. Where a number is not known or there is none, it is -1, or 0 for `id` and the inodes.
@@ -554,6 +597,103 @@ extern "C" {
 const char *ns_version(void);
 
 /**
+ * Opens a namespace by a file of /proc/PID/ns or a bind mount of one, and returns a descriptor of it, which the caller
+ * closes. The namespace exists as long as the descriptor is open. Any other file is -EINVAL and not opened for reading.
+ */
+int ns_open(const char *path,
+            struct ns_error *err);
+
+/**
+ * The same with the network namespace that ip-netns(8) knows by this name.
+ */
+int ns_open_name(const char *name, struct ns_error *err);
+
+/**
+ * The same with the namespace of one kind that a process is in, given by its pidfd, pidfd_open(2). -ESRCH if it has
+ * ended. Takes the right to ptrace(2) it.
+ */
+int ns_open_process(int pidfd,
+                    uint64_t kind,
+                    struct ns_error *err);
+
+/**
+ * The same by a pid; 0 is the calling thread. A pid must not be held over time: another process may get it.
+ */
+int ns_open_pid(int pid, uint64_t kind, struct ns_error *err);
+
+/**
+ * The same with the namespace, NS_PID or NS_TIME, that the future children of a process will be in.
+ */
+int ns_open_for_children(int pidfd, uint64_t kind, struct ns_error *err);
+
+/**
+ * The same with the network namespace that a socket was made in. Takes CAP_NET_ADMIN in it.
+ */
+int ns_open_socket(int socket, struct ns_error *err);
+
+/**
+ * The user namespace that owns the namespace `fd`; of a user namespace, its parent. Returns a descriptor as ns_open
+ * does; -ENOENT where there is none or it lies out of the caller's sight. ioctl_nsfs(2).
+ */
+int ns_open_owner(int fd,
+                  struct ns_error *err);
+
+/**
+ * The same with the parent of a user or pid namespace.
+ */
+int ns_open_parent(int fd, struct ns_error *err);
+
+/**
+ * Tells what namespace `fd` is. `out` has `size` bytes: pass sizeof(ns_identity). Two descriptors are of one
+ * namespace if their inodes are equal while both are open.
+ */
+int ns_identify(int fd, struct ns_identity *out, uintptr_t size, struct ns_error *err);
+
+/**
+ * Takes the calling thread, no other, into `count` existing namespaces of the kinds net, uts, ipc and cgroup, and
+ * stores in `*out` what ns_leave brings it back with. What it opens meanwhile belongs to them: a socket stays in the network
+ * namespace that it was made in. Calls may nest, if they are left in the reverse order. On failure the thread is where
+ * it was. Takes CAP_SYS_ADMIN in the owners and in the caller's own user namespace. setns(2).
+ */
+int ns_enter(const int *fds,
+             uintptr_t count,
+             struct ns_entered **out,
+             struct ns_error *err);
+
+/**
+ * Brings the thread back and frees `entered`. On failure the thread is lost where it is: end it. -EINVAL on
+ * another thread than the one that entered; then nothing is done and nothing freed.
+ */
+int ns_leave(struct ns_entered *entered, struct ns_error *err);
+
+/**
+ * Calls `function(argument)` on a new thread inside `count` existing namespaces of the kinds net, uts, ipc, cgroup
+ * and mnt, waits for it, and stores what it returns in `*result` (NULL is allowed). This is how a threaded
+ * program opens a socket or a file inside other namespaces. The thread has a root and a working directory of its own. The
+ * function must return: no exception and no longjmp may leave it. Needs what ns_enter needs, and CAP_SYS_CHROOT for
+ * mount namespaces.
+ */
+int ns_call(const int *fds,
+            uintptr_t count,
+            void *(*function)(void *argument),
+            void *argument,
+            void **result,
+            struct ns_error *err);
+
+/**
+ * Keeps the namespace `fd` at `path`, by a bind mount on a file that is made for it and must not exist. nsenter(1) and
+ * unshare(1) find it there; below /run/netns, ip-netns(8) too. Takes CAP_SYS_ADMIN over the caller's mount namespace.
+ */
+int ns_pin(int fd,
+           const char *path,
+           struct ns_error *err);
+
+/**
+ * Undoes ns_pin: unmounts the namespace at `path` and removes the file. -EINVAL if no namespace is there.
+ */
+int ns_unpin(const char *path, struct ns_error *err);
+
+/**
  * Takes a snapshot of the namespaces of `kinds` (NS_ALL, or some joined by |: the cost falls with them), looked for at
  * what each process is in and at `look` besides: NS_LOOK_* joined by |. Stores it in `*out`, which
  * ns_listing_free frees. What comes and goes meanwhile may be in it or not. -ENOENT without a proc file system at /proc. Safe
@@ -733,6 +873,30 @@ int ns_spec_argv(struct ns_spec *spec, const char *const *argv, struct ns_error 
  * needs NS_USER for all others. -EINVAL for a bit that is none of NS_ALL.
  */
 int ns_spec_unshare(struct ns_spec *spec, uint64_t kinds, struct ns_error *err);
+
+/**
+ * Runs the program in the existing namespace `fd`, ns_open(); the descriptor must stay open until the program has been
+ * spawned. New namespaces are made inside joined ones. In a joined user namespace the program is root where root is mapped,
+ * unless it is given an id or ns_spec_keep_credentials; in a joined mount namespace it begins at the root directory. A time
+ * namespace other than the caller's cannot be joined. setns(2).
+ */
+int ns_spec_join(struct ns_spec *spec,
+                 int fd,
+                 struct ns_error *err);
+
+/**
+ * The same with namespaces of a process, given by its pidfd, that it is in at the spawn: NS_USER | NS_NET | ..., or
+ * NS_ALL. Those that it shares with the caller are left out.
+ */
+int ns_spec_join_process(struct ns_spec *spec,
+                         int pidfd,
+                         uint64_t kinds,
+                         struct ns_error *err);
+
+/**
+ * In a joined user namespace the program keeps the caller's uid, gid and groups, mapped or not.
+ */
+int ns_spec_keep_credentials(struct ns_spec *spec, struct ns_error *err);
 
 /**
  * The supplementary groups, as seen inside: `count` gids, copied; none if `count` is 0.

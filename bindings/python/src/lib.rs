@@ -1,9 +1,10 @@
 //! The compiled half of the Python package `nsiso`: translation and nothing else. What users see is in
 //! `python/nsiso`.
 
+mod enter;
 mod list;
 
-use std::os::fd::{AsRawFd, BorrowedFd};
+use std::os::fd::AsRawFd;
 use std::time::{Duration, Instant};
 
 use nsiso::{ClockOffset, Exit, IdRange, Propagation, Status, Stdio};
@@ -149,12 +150,20 @@ impl Spec {
     }
 
     fn fd(&mut self, py: Python<'_>, child_fd: i32, fd: i32) -> PyResult<()> {
-        if fd < 0 {
-            return Err(PyValueError::new_err(format!("{fd} is no file descriptor")));
-        }
-        // SAFETY: the Python side keeps it open until the spawn; a closed one is an error of the spawn.
-        let fd = unsafe { BorrowedFd::borrow_raw(fd) };
-        self.0.fd(child_fd, fd).map(drop).map_err(|error| raise(py, error))
+        self.0.fd(child_fd, enter::borrowed(fd)?).map(drop).map_err(|error| raise(py, error))
+    }
+
+    fn join(&mut self, py: Python<'_>, fd: i32) -> PyResult<()> {
+        self.0.join(enter::borrowed(fd)?).map(drop).map_err(|error| raise(py, error))
+    }
+
+    fn join_process(&mut self, py: Python<'_>, pidfd: i32, names: Vec<String>) -> PyResult<()> {
+        let kinds = names.iter().map(|name| list::kind(name)).collect::<PyResult<nsiso::Kinds>>()?;
+        self.0.join_process(enter::borrowed(pidfd)?, kinds).map(drop).map_err(|error| raise(py, error))
+    }
+
+    fn keep_credentials(&mut self) {
+        self.0.keep_credentials();
     }
 
     fn spawn(&self, py: Python<'_>) -> PyResult<Process> {
@@ -223,6 +232,11 @@ impl Process {
 
 #[pymodule]
 mod _nsiso {
+    #[pymodule_export]
+    use super::enter::{
+        Entered, call, enter, identify, open_for_children, open_name, open_own, open_path, open_process,
+        open_socket, pin, relative, unpin,
+    };
     #[pymodule_export]
     use super::list::{Listing, list};
     #[pymodule_export]

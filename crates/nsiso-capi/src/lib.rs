@@ -6,6 +6,7 @@
 #![allow(clippy::missing_safety_doc)]
 
 mod argument;
+mod enter;
 mod error;
 pub mod kinds;
 pub mod list;

@@ -75,6 +75,43 @@ pub unsafe extern "C" fn ns_spec_unshare(spec: *mut ns_spec, kinds: u64, err: *m
     }
 }
 
+/// Runs the program in the existing namespace `fd`, ns_open(); the descriptor must stay open until the program has been
+/// spawned. New namespaces are made inside joined ones. In a joined user namespace the program is root where root is mapped,
+/// unless it is given an id or ns_spec_keep_credentials; in a joined mount namespace it begins at the root directory. A time
+/// namespace other than the caller's cannot be joined. setns(2).
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ns_spec_join(spec: *mut ns_spec, fd: c_int, err: *mut ns_error) -> c_int {
+    // SAFETY: the spec is the caller's.
+    unsafe { set(spec, err, |spec| spec.join(descriptor(fd)?).map(drop)) }
+}
+
+/// The same with namespaces of a process, given by its pidfd, that it is in at the spawn: NS_USER | NS_NET | ..., or
+/// NS_ALL. Those that it shares with the caller are left out.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ns_spec_join_process(
+    spec: *mut ns_spec,
+    pidfd: c_int,
+    kinds: u64,
+    err: *mut ns_error,
+) -> c_int {
+    // SAFETY: the spec is the caller's.
+    unsafe {
+        set(spec, err, |spec| spec.join_process(descriptor(pidfd)?, crate::argument::kinds(kinds)?).map(drop))
+    }
+}
+
+/// In a joined user namespace the program keeps the caller's uid, gid and groups, mapped or not.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ns_spec_keep_credentials(spec: *mut ns_spec, err: *mut ns_error) -> c_int {
+    // SAFETY: the spec is the caller's.
+    unsafe {
+        set(spec, err, |spec| {
+            spec.keep_credentials();
+            Ok(())
+        })
+    }
+}
+
 /// The supplementary groups, as seen inside: `count` gids, copied; none if `count` is 0.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ns_spec_groups(

@@ -41,6 +41,15 @@ impl Handle {
         Ok(Handle { fd, kind, inode })
     }
 
+    /// A handle of its own for a descriptor of a namespace.
+    pub fn of_fd(fd: BorrowedFd) -> Result<Self> {
+        let copy = fd.try_clone_to_owned().map_err(|error| {
+            Error::from_io(Step::Open, format!("descriptor {}", fd.as_raw_fd()), &error)
+                .with_hint(crate::rlimit::descriptor_hint(&error))
+        })?;
+        Handle::from_fd(copy)
+    }
+
     /// Opens a file of `/proc/PID/ns` or a bind mount of one. Another file is not opened for reading, whatever it is.
     pub fn open(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();

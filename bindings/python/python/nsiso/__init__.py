@@ -3,18 +3,20 @@
     nsiso.run(["sh", "-c", "id -u; ps -ef"], user=True, pid=True, map_root=True, mount_proc=True)
 
 ``run`` and ``Popen`` take subprocess's arguments and give its results, and take keywords for isolation:
-see ``help(nsiso.Popen)``. ``list`` and ``tree`` show every namespace of the machine and who holds it. Errors
+see ``help(nsiso.Popen)``. ``join`` runs a program in existing namespaces, ``enter`` takes the calling thread and ``call_in``
+a function into them; ``Namespace`` is one of them, opened. ``list`` and ``tree`` show every namespace of the machine and who holds it. Errors
 are ``nsiso.Error``, an OSError with ``step`` and ``hint``.
 """
 
 from subprocess import DEVNULL, PIPE, STDOUT, CalledProcessError, CompletedProcess, TimeoutExpired
 
 from ._error import ArgumentError, DeniedError, Error, NotDirectoryError, NotFoundError
-from ._list import Gaps, Holder, Listing, Namespace, Node, list, tree
+from ._list import Gaps, Holder, Listed, Listing, Node, list, tree
+from ._namespace import Namespace, call_in, enter, pin, unpin
 from ._popen import Popen, Usage, run
 
 __all__ = [
     "ArgumentError", "CalledProcessError", "CompletedProcess", "DEVNULL", "DeniedError", "Error", "Gaps", "Holder",
-    "Listing", "Namespace", "Node", "NotDirectoryError", "NotFoundError", "PIPE", "Popen", "STDOUT", "TimeoutExpired",
-    "Usage", "list", "run", "tree",
+    "Listed", "Listing", "Namespace", "Node", "NotDirectoryError", "NotFoundError", "PIPE", "Popen", "STDOUT",
+    "TimeoutExpired", "Usage", "call_in", "enter", "list", "pin", "run", "tree", "unpin",
 ]  # fmt: skip

@@ -5,14 +5,14 @@ import json
 import sys
 from typing import Iterable, List
 
-from . import Error, Listing, Namespace, Node
+from . import Error, Listing, Listed, Node
 from . import list as take
 from . import tree
 
 COLUMNS = ("NS", "TYPE", "NPROCS", "PID", "USER", "OWNER", "HELD BY", "COMMAND")
 
 
-def row(namespace: Namespace) -> List[str]:
+def row(namespace: Listed) -> List[str]:
     user = namespace.user or namespace.uid
     what = namespace.command if namespace.command is not None else " ".join(namespace.paths[:1])
     cells = (

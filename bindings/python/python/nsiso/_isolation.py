@@ -11,12 +11,13 @@ KINDS = ("user", "pid", "mnt", "net", "ipc", "uts", "time", "cgroup")
 KEYWORDS = KINDS + (
     "map_root", "map_current", "map_auto", "uid_map", "gid_map", "setgroups", "uid", "gid", "groups",
     "keep_caps", "hostname", "domainname", "monotonic", "boottime", "propagation", "mount_proc", "loopback",
+    "keep_credentials",
 )
 
 Seconds = Union[int, float, Fraction, timedelta, Tuple[int, int]]
 
 
-FLAGS = KINDS + ("map_root", "map_current", "map_auto", "keep_caps", "setgroups", "loopback")
+FLAGS = KINDS + ("keep_credentials", "map_root", "map_current", "map_auto", "keep_caps", "setgroups", "loopback")
 
 
 def apply(spec: Spec, wishes: Mapping[str, Any]) -> None:
@@ -30,7 +31,7 @@ def apply(spec: Spec, wishes: Mapping[str, Any]) -> None:
         if name in KINDS:
             if value:
                 spec.unshare(name)
-        elif name in ("map_root", "map_current", "map_auto", "keep_caps"):
+        elif name in ("map_root", "map_current", "map_auto", "keep_caps", "keep_credentials"):
             if value:
                 getattr(spec, name)()
         elif name in ("uid_map", "gid_map"):

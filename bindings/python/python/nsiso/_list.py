@@ -44,7 +44,7 @@ class Gaps(NamedTuple):
     hidden_processes: bool
 
 
-class Namespace:
+class Listed:
     """A namespace of a listing. What is not known is None."""
 
     kind: str  #: "user", "pid", "mnt", "net", "ipc", "uts", "time" or "cgroup"
@@ -72,12 +72,12 @@ class Namespace:
         self.held = tuple(self.held)
 
     @property
-    def parent(self) -> Optional["Namespace"]:
+    def parent(self) -> Optional["Listed"]:
         """The namespace around it; None at the top, and where its kind was not asked for."""
         return None if self._parent is None else self._listing[self._parent]
 
     @property
-    def owner(self) -> Optional["Namespace"]:
+    def owner(self) -> Optional["Listed"]:
         """The user namespace that owns it; None as for ``parent``."""
         return None if self._owner is None else self._listing[self._owner]
 
@@ -106,10 +106,10 @@ class Namespace:
     def __repr__(self) -> str:
         who = f", pid {self.pid} {self.command}" if self.pid is not None else ""
         plural = "" if self.nprocs == 1 else "es"
-        return f"<Namespace {self.kind}:[{self.inode}], {self.nprocs} process{plural}{who}, held by {'+'.join(self.held)}>"
+        return f"<Listed {self.kind}:[{self.inode}], {self.nprocs} process{plural}{who}, held by {'+'.join(self.held)}>"
 
     def __eq__(self, other: object) -> bool:
-        if not isinstance(other, Namespace):
+        if not isinstance(other, Listed):
             return NotImplemented
         return (self.device, self.inode, self.id) == (other.device, other.inode, other.id)
 
@@ -118,7 +118,7 @@ class Namespace:
 
 
 class Listing(Sequence):
-    """A snapshot: a sequence of ``Namespace``, ordered by inode, with ``gaps``."""
+    """A snapshot: a sequence of ``Listed``, ordered by inode, with ``gaps``."""
 
     def __init__(self, snapshot: "_nsiso.Listing") -> None:
         self._snapshot = snapshot
@@ -128,14 +128,14 @@ class Listing(Sequence):
 
     def __getitem__(self, index: Any) -> Any:
         if isinstance(index, slice):
-            return [Namespace(self, n) for n in range(*index.indices(len(self)))]
+            return [Listed(self, n) for n in range(*index.indices(len(self)))]
         n = index + len(self) if index < 0 else index
         if not 0 <= n < len(self):
             raise IndexError(f"namespace {index} of {len(self)}")
-        return Namespace(self, n)
+        return Listed(self, n)
 
-    def __iter__(self) -> Iterator[Namespace]:
-        return (Namespace(self, n) for n in range(len(self)))
+    def __iter__(self) -> Iterator[Listed]:
+        return (Listed(self, n) for n in range(len(self)))
 
     @property
     def gaps(self) -> Gaps:
@@ -150,7 +150,7 @@ class Listing(Sequence):
         path: Union[str, "os.PathLike[str]", None] = None,
         pid: Optional[int] = None,
         kind: Optional[str] = None,
-    ) -> Optional[Namespace]:
+    ) -> Optional[Listed]:
         """One namespace: by inode, by a descriptor of it, by a path, or by a process and a kind. None if it is not there."""
         if [inode, fd, path, pid].count(None) != 3 or (pid is None) != (kind is None):
             raise TypeError("find() takes one of inode, fd, path, or pid with kind")
@@ -202,7 +202,7 @@ def list(
 class Node(NamedTuple):
     """A namespace in a tree, with those below it."""
 
-    namespace: Namespace
+    namespace: Listed
     children: "List[Node]"
 
 

@@ -4,12 +4,14 @@ Pipes, text, communicate and timeouts are the standard library's: what differs i
 started, waited for and signalled, which are the methods of subprocess.Popen overridden here.
 """
 
+import contextlib
 import os
 import subprocess
 import sys
 from typing import Any, Dict, Iterable, Mapping, NamedTuple, Optional, Union
 
 from . import _isolation
+from ._namespace import Joins
 from ._nsiso import Process, Spec
 
 _REFUSED = {
@@ -64,6 +66,13 @@ class Popen(subprocess.Popen):
     loopback: bool
         Bring up the loopback device of a new network namespace; True by default.
 
+    join: existing namespaces that the program is in
+        A Namespace, a path of one, a process (Popen or pid) whose namespaces are all joined, as far as they
+        are not shared, a tuple of a process and the kinds wanted, (process, ["user", "net"]), or a list of
+        these. New namespaces are made inside joined ones; in a joined user namespace the program is root, setns(2).
+    keep_credentials: bool
+        In a joined user namespace the program keeps the caller's ids, mapped or not.
+
     A wish brings the namespace it needs. ``pass_fds`` may be a mapping {number in the program: descriptor}.
     Descriptors that are not passed are always closed. Raises nsiso.Error, an OSError, when the program
     cannot be started: then nothing is left behind.
@@ -85,6 +94,7 @@ class Popen(subprocess.Popen):
         *,
         pass_fds: Union[Iterable[int], Mapping[int, int]] = (),
         start_new_session: bool = False,
+        join: Any = None,
         **keywords: Any,
     ) -> None:
         for name, instead in _REFUSED.items():
@@ -98,6 +108,7 @@ class Popen(subprocess.Popen):
             if self._passed.pop(number, number) != number:
                 raise ValueError(f"pass_fds: {number} is a standard descriptor: use stdin, stdout or stderr")
         self._session = start_new_session
+        self._join = () if join is None else join
         if not isinstance(args, (str, bytes, os.PathLike)):
             args = args if isinstance(args, (list, tuple)) else [*args]
         super().__init__(args, bufsize, executable, stdin, stdout, stderr, **keywords)
@@ -129,7 +140,8 @@ class Popen(subprocess.Popen):
         _isolation.apply(spec, self._wishes)
         sys.audit("subprocess.Popen", executable or args[0], args, cwd, env)
         try:
-            self._process = spec.spawn()
+            with contextlib.closing(Joins(spec, self._join)):
+                self._process = spec.spawn()
         finally:
             self._close_pipe_fds(p2cread, p2cwrite, c2pread, c2pwrite, errread, errwrite)
         self.pid = self._process.pid
