@@ -75,6 +75,8 @@ pub enum Step {
     Leave = 29,
     /// Keeping a namespace at a path.
     Pin = 30,
+    /// `chroot(2)`.
+    Root = 31,
 }
 
 impl Step {
@@ -108,6 +110,7 @@ impl Step {
             Step::Join => "join",
             Step::Leave => "return to",
             Step::Pin => "pin",
+            Step::Root => "take as root directory",
             Step::Internal => "internal fault in",
         }
     }

@@ -1,19 +1,20 @@
 //! Namespaces kept at a path, by a bind mount of their file: they exist until it is unmounted.
 
-use std::fs;
+use std::fs::{self, File};
 use std::io;
-use std::os::fd::{AsFd, AsRawFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
+use nix::errno::Errno;
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
 
 use crate::handle::identify;
 use crate::kind::{MNT, NAMES};
-use crate::{Error, Handle, Result, Step};
+use crate::{Error, Handle, Result, Step, nsfs};
 
-/// Keeps a namespace at `path`, which must not exist. `nsenter(1)`, `unshare(1)` and, below `/run/netns`, `ip-netns(8)`
-/// find it there. Takes CAP_SYS_ADMIN in the user namespace that owns the caller's mount namespace.
+/// Keeps a namespace at `path`: an empty file, made if it is not there. `nsenter(1)`, `unshare(1)` and, below `/run/netns`,
+/// `ip-netns(8)` find it there. Takes CAP_SYS_ADMIN in the user namespace that owns the caller's mount namespace.
 pub fn pin(namespace: impl AsFd, path: impl AsRef<Path>) -> Result<()> {
     let (fd, path) = (namespace.as_fd(), path.as_ref());
     let (kind, inode) = identify(fd)?;
@@ -21,29 +22,57 @@ pub fn pin(namespace: impl AsFd, path: impl AsRef<Path>) -> Result<()> {
         let object = format!("{}:[{inode}] at {}", NAMES[kind].1, path.display());
         Error::new(Step::Pin, errno, object).with_hint(hint)
     };
-    // A file of our own: nothing that is there is covered, and no symlink is followed.
-    if let Err(error) = fs::OpenOptions::new().write(true).create_new(true).mode(0o444).open(path) {
-        let errno = error.raw_os_error().unwrap_or(libc::EIO);
-        return Err(failed(
-            errno,
-            match error.kind() {
-                io::ErrorKind::AlreadyExists => "choose another path, or unpin what is there",
-                io::ErrorKind::NotFound => "make its directory first",
-                _ => "",
-            },
-        ));
-    }
-    let source = format!("/proc/self/fd/{}", fd.as_raw_fd());
-    mount(Some(source.as_str()), path, None::<&str>, MsFlags::MS_BIND, None::<&str>).map_err(|errno| {
-        let _ = fs::remove_file(path);
+    let (place, made) = place(path).map_err(|error| {
+        let hint = match error.raw_os_error() {
+            Some(libc::ENOENT) => "make its directory first",
+            Some(libc::EEXIST) => {
+                "only an empty file may be covered: choose another path, or unpin what is there"
+            }
+            Some(libc::ELOOP) => "symlinks are not followed",
+            _ => "",
+        };
+        failed(error.raw_os_error().unwrap_or(libc::EIO), hint)
+    })?;
+    // Through the descriptors: nobody can put another file in between.
+    let (source, target) = (link(fd), link(place.as_fd()));
+    mount(Some(source.as_str()), target.as_str(), None::<&str>, MsFlags::MS_BIND, None::<&str>).map_err(|errno| {
+        if made {
+            let _ = fs::remove_file(path);
+        }
         failed(errno as i32, match errno {
-            nix::errno::Errno::EPERM => "it takes CAP_SYS_ADMIN over your mount namespace: be root, or in namespaces of your own",
-            nix::errno::Errno::EINVAL if kind == MNT => {
-                "a mount namespace can be kept only from an older one, and where mounts do not propagate: use a private mount"
+            Errno::EPERM => "it takes CAP_SYS_ADMIN over your mount namespace: be root, or in namespaces of your own",
+            Errno::EINVAL if kind == MNT => {
+                "a mount namespace is kept only from an older one, and where mounts do not propagate: use a private mount"
             }
             _ => "",
         })
     })
+}
+
+/// The empty file at `path`, and whether it was made for this.
+fn place(path: &Path) -> io::Result<(File, bool)> {
+    let open = |flags| {
+        let flags = libc::O_NOFOLLOW | libc::O_NONBLOCK | libc::O_NOCTTY | flags;
+        fs::OpenOptions::new().read(true).mode(0o444).custom_flags(flags).clone()
+    };
+    match open(0).write(true).create_new(true).open(path) {
+        Ok(file) => return Ok((file, true)),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+        Err(error) => return Err(error),
+    }
+    let place = open(libc::O_PATH).open(path)?;
+    let about = place.metadata()?;
+    match about.file_type().is_symlink() {
+        true => Err(io::Error::from_raw_os_error(libc::ELOOP)),
+        false if about.is_file() && about.len() == 0 && !nsfs::is_namespace(place.as_fd()) => {
+            Ok((place, false))
+        }
+        false => Err(io::Error::from_raw_os_error(libc::EEXIST)),
+    }
+}
+
+fn link(fd: BorrowedFd) -> String {
+    format!("/proc/self/fd/{}", fd.as_raw_fd())
 }
 
 /// Undoes [`pin`]: unmounts what is at `path` and removes the file. The namespace ends if nothing else holds it.

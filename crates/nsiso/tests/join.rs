@@ -355,6 +355,18 @@ fn a_pinned_namespace_outlives_its_processes() {
     pin(&net, &place).unwrap();
     let error = pin(&net, &place).unwrap_err();
     assert_eq!((error.step(), error.errno()), (Step::Pin, libc::EEXIST));
+    // An empty file will do, a symlink or a file with something in it will not.
+    let (empty, full) = (place.with_extension("empty"), place.with_extension("full"));
+    fs::write(&empty, "").unwrap();
+    fs::write(&full, "x").unwrap();
+    pin(&net, &empty).unwrap();
+    unpin(&empty).unwrap();
+    std::os::unix::fs::symlink(&full, &empty).unwrap();
+    assert_eq!(pin(&net, &empty).unwrap_err().errno(), libc::ELOOP);
+    assert_eq!(pin(&net, &full).unwrap_err().errno(), libc::EEXIST);
+    assert_eq!(fs::read_to_string(&full).unwrap(), "x");
+    fs::remove_file(&empty).unwrap();
+    fs::remove_file(&full).unwrap();
     let inode = net.inode();
     drop(net);
     target.end();
@@ -367,4 +379,54 @@ fn a_pinned_namespace_outlives_its_processes() {
     assert!(!place.exists());
     assert!(unpin("/dev/null").is_err());
     assert_eq!(pin(&kept, "/does/not/exist").unwrap_err().errno(), libc::ENOENT);
+}
+
+#[test]
+fn namespaces_are_pinned_from_the_start() {
+    if skipped("namespaces_are_pinned_from_the_start") {
+        return;
+    }
+    let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap().lines().count();
+    let place = |link: &str| std::env::temp_dir().join(format!("nsiso-start-{}-{link}", std::process::id()));
+    let mut spec = Spec::new("true").unwrap();
+    spec.map_root();
+    let all = LINKS.into_iter().chain([(Kinds::TIME, "time")]);
+    for (kind, link) in all.clone() {
+        spec.pin(kind, place(link)).unwrap();
+    }
+    assert_eq!(spec.spawn().unwrap().wait().unwrap().code(), Some(0));
+    for (kind, link) in all.clone() {
+        let kept = Handle::open(place(link)).unwrap();
+        assert_eq!(kept.kind(), kind);
+        assert_ne!(kept, Handle::own(kind).unwrap());
+        unpin(place(link)).unwrap();
+    }
+    // What fails leaves nothing behind: the program, or one of the pins.
+    for error in [spec.argv(["/does/not/exist"]).unwrap().spawn().unwrap_err(), {
+        spec.argv(["true"]).unwrap().pin(Kinds::UTS, "/does/not/exist").unwrap().spawn().unwrap_err()
+    }] {
+        assert_eq!(error.errno(), libc::ENOENT, "{error}");
+        assert!(all.clone().all(|(_, link)| !place(link).exists()), "{error}");
+    }
+    assert_eq!(fs::read_to_string("/proc/self/mountinfo").unwrap().lines().count(), mounts);
+}
+
+#[test]
+fn a_root_and_a_working_directory_are_entered() {
+    let target = Target::new(Kinds::USER | Kinds::MNT);
+    let root = File::open("/usr").unwrap();
+    let cwd = File::open("/proc").unwrap();
+    let mut spec = Spec::new("/bin/ls").unwrap();
+    spec.join_process(target.process.pidfd(), Kinds::USER).unwrap();
+    spec.cwd_at(cwd.as_fd());
+    assert!(output(spec.argv(["pwd"]).unwrap()).starts_with("/proc"));
+    spec.root_at(root.as_fd());
+    let error = spec.argv(["/does/not/exist"]).unwrap().spawn().unwrap_err();
+    assert_eq!(error.step(), Step::Exec);
+    if !is_root() {
+        let mut spec = Spec::new("true").unwrap();
+        let error = spec.root_at(root.as_fd()).spawn().unwrap_err();
+        assert_eq!((error.step(), error.errno()), (Step::Root, libc::EPERM));
+    }
+    target.end();
 }

@@ -95,6 +95,8 @@ unsafe fn carry_out(action: &Action, plan: &Plan) -> Outcome<()> {
                 [source as usize, target as usize, fstype as usize, flags as usize, 0],
             )?,
             Action::ChangeDirectory { path } => check(libc::SYS_chdir, [path as usize, 0, 0, 0, 0])?,
+            Action::EnterDirectory(fd) => check(libc::SYS_fchdir, [fd as usize, 0, 0, 0, 0])?,
+            Action::ChangeRoot => check(libc::SYS_chroot, [c".".as_ptr() as usize, 0, 0, 0, 0])?,
             Action::LoopbackUp => return loopback::bring_up(),
             Action::NewSession => check(libc::SYS_setsid, [0; 5])?,
             Action::KeepCapabilities => return capabilities::keep_over_uid_change(),

@@ -130,11 +130,9 @@ fn privileged() -> bool {
 }
 
 impl Plan {
-    pub(super) fn id_maps(&mut self, spec: &Spec) -> Result<()> {
-        if !spec.kinds.contains(Kinds::USER) {
-            return Ok(());
-        }
-        if self.maps.deny_setgroups {
+    pub(super) fn id_maps(&mut self, spec: &Spec) {
+        let new_user = spec.kinds.contains(Kinds::USER);
+        if new_user && self.maps.deny_setgroups {
             self.write_file(Step::Setgroups, c"/proc/self/setgroups", "deny");
         }
         for (step, text) in self.maps.for_child() {
@@ -147,7 +145,6 @@ impl Plan {
         if self.awaits_parent() {
             self.push(Step::UidMap, Action::AwaitParent);
         }
-        Ok(())
     }
 
     pub(super) fn identity(&mut self, spec: &Spec) {

@@ -114,6 +114,13 @@ impl Plan {
                 }
             }
         }
+        if let Some(directory) = spec.root_at {
+            self.push(Step::Root, Action::EnterDirectory(directory.as_raw_fd()));
+            self.push(Step::Root, Action::ChangeRoot);
+        }
+        if let Some(directory) = spec.cwd_at {
+            self.push(Step::Cwd, Action::EnterDirectory(directory.as_raw_fd()));
+        }
         // A new namespace is made inside the joined ones, and a pid namespace is joined by children alone.
         if joins.has(PID) || !joins.targets.is_empty() && !self.clone.is_empty() {
             let kinds = std::mem::replace(&mut self.clone, Kinds::empty());

@@ -70,6 +70,10 @@ pub(crate) enum Action {
     ChangeDirectory {
         path: *const c_char,
     },
+    /// Enter a directory that is open.
+    EnterDirectory(c_int),
+    /// Make the working directory the root.
+    ChangeRoot,
     LoopbackUp,
     NewSession,
     /// Keep the permitted capabilities over the change of uid.
@@ -123,6 +127,8 @@ pub(crate) struct Plan {
     pub mailbox: Mailbox,
     /// The id maps that the parent writes.
     pub maps: Maps,
+    /// The parent pins namespaces of the child's.
+    pins: bool,
     /// The child becomes another uid, which makes the memory it shares undumpable.
     pub changes_uid: bool,
     /// The parent's and the child's ends of the pipes, and what else was opened for the child.
@@ -148,6 +154,7 @@ impl Plan {
             second_stack: std::ptr::null_mut(),
             joins,
             mailbox: Mailbox::new(),
+            pins: !spec.pins.is_empty(),
             changes_uid: false,
             pipes: Pipes::default(),
             arena: Arena::default(),
@@ -155,8 +162,9 @@ impl Plan {
         };
         plan.joins(spec);
         // Files under /proc/self come before the change of uid, which makes them root's.
-        plan.id_maps(spec)?;
-        plan.time(spec);
+        plan.time_namespace(spec);
+        plan.id_maps(spec);
+        plan.clocks(spec);
         plan.names(spec);
         plan.mounts(spec);
         plan.surroundings(spec);
@@ -169,7 +177,7 @@ impl Plan {
 
     /// Whether the child waits for the parent in the middle of its work.
     pub fn awaits_parent(&self) -> bool {
-        !self.maps.for_parent().is_empty()
+        self.pins || !self.maps.for_parent().is_empty()
     }
 
     fn push(&mut self, step: Step, action: Action) {
@@ -185,11 +193,13 @@ impl Plan {
         self.push(step, Action::WriteFile { path: bytes(path), data, len: text.len() });
     }
 
-    fn time(&mut self, spec: &Spec) {
-        if !spec.kinds.contains(Kinds::TIME) {
-            return;
+    fn time_namespace(&mut self, spec: &Spec) {
+        if spec.kinds.contains(Kinds::TIME) {
+            self.push(Step::Unshare, Action::Unshare(Kinds::TIME));
         }
-        self.push(Step::Unshare, Action::Unshare(Kinds::TIME));
+    }
+
+    fn clocks(&mut self, spec: &Spec) {
         let line = |clock: &str, offset: Option<ClockOffset>| match offset {
             Some(offset) => format!("{clock} {} {}\n", offset.seconds(), offset.nanoseconds()),
             None => String::new(),
@@ -287,6 +297,8 @@ impl Op {
             }
             Action::Mount { target, .. } => text(target).into(),
             Action::ChangeDirectory { path } => text(path).into(),
+            Action::EnterDirectory(fd) => format!("descriptor {fd}"),
+            Action::ChangeRoot => "the directory given".into(),
             Action::LoopbackUp => "the loopback device".into(),
             Action::NewSession => "a new session".into(),
             Action::KeepCapabilities | Action::RaiseAmbient => "capabilities over exec".into(),

@@ -5,6 +5,7 @@ mod diagnosis;
 mod dumpable;
 mod id_maps;
 mod interpreter;
+mod pins;
 mod signals;
 
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
@@ -56,8 +57,8 @@ fn attempt(spec: &Spec) -> Result<Process> {
         second_in_place(first, stack, &plan);
     }
     let answered = match &cloned {
-        Ok(child) => answer(child, &plan),
-        Err(_) => Ok(()),
+        Ok(child) => answer(child, &plan, spec),
+        Err(_) => Ok(Answer::NotAsked),
     };
     if cloned.is_ok() {
         sleep_until(&plan.mailbox, |state| state == state::RELEASED);
@@ -66,9 +67,15 @@ fn attempt(spec: &Spec) -> Result<Process> {
     drop(dumpable);
     let child = cloned.map_err(|errno| diagnosis::of_clone(errno, spec.kinds))?;
     let process = Process::new(child.pid, child.pidfd, std::mem::take(&mut plan.pipes.parent));
-    match failure(&plan, spec, answered) {
+    let kept = answered == Ok(Answer::Given);
+    match failure(&plan, spec, answered.map(drop)) {
         None => Ok(process),
-        Some(error) => Err(collect(process, error)),
+        Some(error) => {
+            if kept {
+                pins::undo(&spec.pins);
+            }
+            Err(collect(process, error))
+        }
     }
 }
 
@@ -106,23 +113,30 @@ fn end(pidfd: BorrowedFd) {
     unsafe { libc::syscall(libc::SYS_pidfd_send_signal, pidfd.as_raw_fd(), libc::SIGKILL, 0, 0) };
 }
 
+/// Whether the parent has done its part.
+#[derive(PartialEq)]
+enum Answer {
+    NotAsked,
+    Given,
+}
+
 /// Does the parent's part once the child asks for it. Failing that, the child is ended here.
-fn answer(child: &Child, plan: &Plan) -> Result<()> {
+fn answer(child: &Child, plan: &Plan, spec: &Spec) -> Result<Answer> {
     if !plan.awaits_parent() {
-        return Ok(());
+        return Ok(Answer::NotAsked);
     }
     sleep_until(&plan.mailbox, |state| state != state::RUNNING);
     if plan.mailbox.state() == state::RELEASED {
-        return Ok(());
+        return Ok(Answer::NotAsked);
     }
-    let written = id_maps::write(child, &plan.maps);
+    let written = id_maps::write(child, &plan.maps).and_then(|()| pins::make(child, spec));
     if written.is_err() {
         end(child.pidfd.as_fd());
     }
     plan.mailbox.answer();
     // SAFETY: the word lives in the plan; a shared futex, as the kernel's own wake at exec is one.
     unsafe { libc::syscall(libc::SYS_futex, plan.mailbox.word(), libc::FUTEX_WAKE, 1) };
-    written
+    written.map(|()| Answer::Given)
 }
 
 fn sleep_until(mailbox: &Mailbox, done: impl Fn(u32) -> bool) {

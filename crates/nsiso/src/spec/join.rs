@@ -1,9 +1,10 @@
 //! Existing namespaces that the program is to be in.
 
-use std::os::fd::BorrowedFd;
+use std::os::fd::{AsRawFd, BorrowedFd};
+use std::path::Path;
 
 use super::Spec;
-use crate::handle::{identify, pid_of};
+use crate::handle::{identify, one, pid_of};
 use crate::{Error, Kinds, Result};
 
 /// Where a namespace to join is found.
@@ -36,7 +37,6 @@ impl<'fd> Spec<'fd> {
             return Err(Error::argument("no kind of namespace is given"));
         }
         if pid_of(pidfd).is_none() {
-            use std::os::fd::AsRawFd;
             let fd = pidfd.as_raw_fd();
             return Err(Error::argument(format!(
                 "descriptor {fd} is no pidfd of a living process, pidfd_open(2)"
@@ -44,6 +44,28 @@ impl<'fd> Spec<'fd> {
         }
         self.joins.push(Join::Process(pidfd, kinds));
         Ok(self)
+    }
+
+    /// The directory that is the program's root, `chroot(2)`: a descriptor, of another mount namespace perhaps. Where mounts are
+    /// joined, it is entered after them. Takes CAP_SYS_CHROOT.
+    pub fn root_at(&mut self, directory: BorrowedFd<'fd>) -> &mut Self {
+        self.root_at = Some(directory);
+        self
+    }
+
+    /// The working directory as a descriptor, entered after [`Spec::root_at`], which may leave it outside.
+    pub fn cwd_at(&mut self, directory: BorrowedFd<'fd>) -> &mut Self {
+        self.cwd_at = Some(directory);
+        self
+    }
+
+    /// Keeps the new namespace of one kind at `path`, as [`pin`](crate::pin()) does, before the program runs. Asks for a new namespace.
+    /// If the program cannot be started, nothing is kept.
+    pub fn pin(&mut self, kind: Kinds, path: impl AsRef<Path>) -> Result<&mut Self> {
+        one(kind)?;
+        self.pins.retain(|(other, _)| *other != kind);
+        self.pins.push((kind, path.as_ref().to_owned()));
+        Ok(self.unshare(kind))
     }
 
     /// In a joined user namespace the program keeps the caller's uid, gid and groups, mapped or not.

@@ -10,6 +10,7 @@ mod stdio;
 use std::ffi::{CString, OsStr};
 use std::os::fd::BorrowedFd;
 use std::os::unix::ffi::OsStrExt;
+use std::path::PathBuf;
 
 pub use clock::ClockOffset;
 pub(crate) use environment::Environment;
@@ -65,6 +66,9 @@ pub struct Spec<'fd> {
     pub(crate) kinds: Kinds,
     pub(crate) joins: Vec<Join<'fd>>,
     pub(crate) keep_credentials: bool,
+    pub(crate) root_at: Option<BorrowedFd<'fd>>,
+    pub(crate) cwd_at: Option<BorrowedFd<'fd>>,
+    pub(crate) pins: Vec<(Kinds, PathBuf)>,
     pub(crate) uid_map: IdMap,
     pub(crate) gid_map: IdMap,
     pub(crate) setgroups: Option<bool>,
@@ -96,6 +100,9 @@ impl<'fd> Spec<'fd> {
             kinds: Kinds::empty(),
             joins: Vec::new(),
             keep_credentials: false,
+            root_at: None,
+            cwd_at: None,
+            pins: Vec::new(),
             uid_map: IdMap::default(),
             gid_map: IdMap::default(),
             setgroups: None,
