@@ -318,6 +318,10 @@ enum ns_step
    * Keeping a namespace at a path.
    */
   NS_STEP_PIN = 30,
+  /**
+   * `chroot(2)`.
+   */
+  NS_STEP_ROOT = 31,
 };
 #ifndef __cplusplus
 #if __STDC_VERSION__ >= 202311L
@@ -681,7 +685,7 @@ int ns_call(const int *fds,
             struct ns_error *err);
 
 /**
- * Keeps the namespace `fd` at `path`, by a bind mount on a file that is made for it and must not exist. nsenter(1) and
+ * Keeps the namespace `fd` at `path`, by a bind mount on an empty file, made if it is not there. nsenter(1) and
  * unshare(1) find it there; below /run/netns, ip-netns(8) too. Takes CAP_SYS_ADMIN over the caller's mount namespace.
  */
 int ns_pin(int fd,
@@ -897,6 +901,28 @@ int ns_spec_join_process(struct ns_spec *spec,
  * In a joined user namespace the program keeps the caller's uid, gid and groups, mapped or not.
  */
 int ns_spec_keep_credentials(struct ns_spec *spec, struct ns_error *err);
+
+/**
+ * The directory `fd` becomes the program's root, chroot(2), after mounts have been joined. Takes CAP_SYS_CHROOT. The
+ * descriptor must stay open until the program has been spawned.
+ */
+int ns_spec_root_at(struct ns_spec *spec,
+                    int fd,
+                    struct ns_error *err);
+
+/**
+ * The directory `fd` becomes the working directory; it may lie outside the root. fchdir(2).
+ */
+int ns_spec_cwd_at(struct ns_spec *spec, int fd, struct ns_error *err);
+
+/**
+ * Keeps the new namespace of one kind at `path`, as ns_pin does, before the program runs. Asks for a new namespace. If the
+ * program cannot be started, nothing is kept.
+ */
+int ns_spec_pin(struct ns_spec *spec,
+                uint64_t kind,
+                const char *path,
+                struct ns_error *err);
 
 /**
  * The supplementary groups, as seen inside: `count` gids, copied; none if `count` is 0.

@@ -3,27 +3,8 @@
  * with none ignored), and a program killed by signal N makes 128 + N.
  * Unlike unshare(1), a caller whose own id is not among the mapped ones becomes the lowest one that is. */
 #define _GNU_SOURCE
-#include <ctype.h>
-#include <dirent.h>
-#include <errno.h>
-#include <fcntl.h>
-#include <getopt.h>
-#include <grp.h>
-#include <nsiso.h>
-#include <poll.h>
-#include <pwd.h>
-#include <signal.h>
-#include <stdarg.h>
-#include <stdbool.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/signalfd.h>
-#include <unistd.h>
-
+#include "tool.h"
 #include "unshare_options.h"
-
-enum { FAILED = 1, CANNOT_EXECUTE = 126, NOT_FOUND = 127, KILLED = 128 };
 
 /* What is wanted for uids, or for gids. */
 struct ids {
@@ -32,63 +13,6 @@ struct ids {
     size_t count;
     struct { uint32_t inner, outer, count; } ranges[340];
 };
-
-static ns_error err;
-
-_Noreturn static void fail(const char *format, ...)
-{
-    va_list args;
-    va_start(args, format);
-    fputs("unshare: ", stderr);
-    vfprintf(stderr, format, args);
-    fputc('\n', stderr);
-    va_end(args);
-    exit(FAILED);
-}
-
-/* Ends with the library's words and `code` if `result` tells of a failure. */
-static void check(int result, int code)
-{
-    if (result >= 0)
-        return;
-    fprintf(stderr, "unshare: %s\n", err.message);
-    if (*err.hint)
-        fprintf(stderr, "hint: %s\n", err.hint);
-    exit(code);
-}
-
-static void must(int result)
-{
-    check(result, FAILED);
-}
-
-static bool number(const char *text, int64_t *out)
-{
-    char *end;
-    errno = 0;
-    *out = strtoll(text, &end, 10);
-    return end != text && *end == '\0' && errno == 0;
-}
-
-static uint32_t id(const char *what, const char *text)
-{
-    int64_t value;
-    if (!number(text, &value) || value < 0 || value > UINT32_MAX)
-        fail("%s '%s' is not known", what, text);
-    return (uint32_t)value;
-}
-
-static uint32_t user(const char *text)
-{
-    const struct passwd *entry = getpwnam(text);
-    return entry ? entry->pw_uid : id("user", text);
-}
-
-static uint32_t group(const char *text)
-{
-    const struct group *entry = getgrnam(text);
-    return entry ? entry->gr_gid : id("group", text);
-}
 
 static int64_t seconds(const char *text)
 {
@@ -170,37 +94,7 @@ static void apply_map(ns_spec *spec, const struct ids *ids, uint32_t own, map_se
     }
 }
 
-/* The library closes what it is not told of; unshare(1) passes on what it was given. */
-static void inherit_descriptors(ns_spec *spec)
-{
-    DIR *directory = opendir("/proc/self/fd");
-    for (struct dirent *entry; directory && (entry = readdir(directory));) {
-        int fd = isdigit((unsigned char)*entry->d_name) ? atoi(entry->d_name) : -1;
-        int flags = fd > STDERR_FILENO ? fcntl(fd, F_GETFD) : -1;
-        if (flags >= 0 && !(flags & FD_CLOEXEC))
-            must(ns_spec_fd(spec, fd, fd, &err));
-    }
-    if (directory)
-        closedir(directory);
-}
-
-/* Waits for the program's end. The signals in `held`, which are blocked, are passed on or left lying. What the
- * terminal sends reaches the program without us. */
-static int wait_for(ns_process *process, const sigset_t *held, bool forward)
-{
-    ns_status status;
-    struct pollfd ready[] = {
-        {.fd = ns_process_pidfd(process), .events = POLLIN},
-        {.fd = forward ? signalfd(-1, held, SFD_NONBLOCK | SFD_CLOEXEC) : -1, .events = POLLIN},
-    };
-    while (forward && (poll(ready, 2, -1) < 0 || !ready[0].revents)) {
-        struct signalfd_siginfo signal;
-        if (read(ready[1].fd, &signal, sizeof signal) == sizeof signal && signal.ssi_code <= 0)
-            ns_process_signal(process, (int)signal.ssi_signo, NULL);
-    }
-    must(ns_process_wait(process, -1, &status, sizeof status, &err));
-    return status.signal ? KILLED + status.signal : status.exit_code;
-}
+const char tool[] = "unshare";
 
 int main(int argc, char *argv[])
 {
@@ -221,9 +115,11 @@ int main(int argc, char *argv[])
             fputs("Try 'unshare --help'.\n", stderr);
             return FAILED;
         }
-        if (!row->help || (row->kind && optarg))
-            fail("--%s%s is not supported yet", row->name, row->help ? "=FILE" : "");
+        if (!row->help)
+            fail("--%s is not supported yet", row->name);
         kinds |= row->kind;
+        if (row->kind && optarg)
+            must(ns_spec_pin(spec, row->kind, optarg, &err));
         switch (key) {
         case MOUNT_PROC: must(ns_spec_mount_proc(spec, optarg ? optarg : "/proc", &err)); break;
         case MAP_USER: users.caller = user(optarg); break;
@@ -277,27 +173,6 @@ int main(int argc, char *argv[])
         must(ns_spec_setgroups(spec, setgroups, &err));
     must(ns_spec_loopback(spec, false, &err)); /* as unshare(1) leaves it */
     inherit_descriptors(spec);
-
-    if (optind < argc && !*argv[optind]) {
-        fputs("unshare: the program's name is empty\n", stderr);
-        return NOT_FOUND;
-    }
-    const char *shell[] = {getenv("SHELL") ? getenv("SHELL") : "/bin/sh", NULL};
-    must(ns_spec_argv(spec, optind < argc ? (const char *const *)(argv + optind) : shell, &err));
-
-    /* Without --fork unshare(1) becomes the program, so that every signal is for that. */
-    static const int signals[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGALRM, SIGCONT, SIGWINCH};
-    sigset_t held;
-    sigemptyset(&held);
-    for (size_t i = 0; i < (forked ? 2 : sizeof signals / sizeof *signals); i++)
-        sigaddset(&held, signals[i]);
-    sigprocmask(SIG_BLOCK, &held, NULL);
-
-    ns_process *process;
-    if (ns_spawn(spec, &process, &err) < 0)
-        check(-1, err.step != NS_STEP_EXEC ? FAILED : err.errnum == ENOENT ? NOT_FOUND : CANNOT_EXECUTE);
-    int code = wait_for(process, &held, forward || !forked);
-    ns_process_free(process);
-    ns_spec_free(spec);
-    return code;
+    set_program(spec, argv + optind);
+    return run(spec, forked, forward || !forked);
 }

@@ -195,6 +195,12 @@ static void a_thread_enters_and_a_function_is_called(void)
     snprintf(path, sizeof path, "/tmp/nsiso-c-pin-%d", getpid());
     OK(ns_pin(fds[0], path, &err));
     FAILS(ns_pin(fds[0], path, &err), EEXIST, path);
+    ns_spec *spec = shell("true");
+    FAILS(ns_spec_pin(spec, NS_NET | NS_UTS, path, &err), EINVAL, "more kinds than one");
+    OK(ns_spec_pin(spec, NS_NET, path, &err));
+    ns_process *process;
+    FAILS(ns_spawn(spec, &process, &err), EEXIST, path);
+    ns_spec_free(spec);
     OK(net = ns_open(path, &err));
     CHECK(inode(net) == inode(fds[0]));
     close(net);

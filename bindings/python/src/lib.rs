@@ -162,6 +162,10 @@ impl Spec {
         self.0.join_process(enter::borrowed(pidfd)?, kinds).map(drop).map_err(|error| raise(py, error))
     }
 
+    fn pin(&mut self, py: Python<'_>, name: &str, path: std::ffi::OsString) -> PyResult<()> {
+        self.0.pin(list::kind(name)?, path).map(drop).map_err(|error| raise(py, error))
+    }
+
     fn keep_credentials(&mut self) {
         self.0.keep_credentials();
     }

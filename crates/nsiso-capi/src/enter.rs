@@ -207,7 +207,7 @@ pub unsafe extern "C" fn ns_call(
     })
 }
 
-/// Keeps the namespace `fd` at `path`, by a bind mount on a file that is made for it and must not exist. nsenter(1) and
+/// Keeps the namespace `fd` at `path`, by a bind mount on an empty file, made if it is not there. nsenter(1) and
 /// unshare(1) find it there; below /run/netns, ip-netns(8) too. Takes CAP_SYS_ADMIN over the caller's mount namespace.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ns_pin(fd: c_int, path: *const c_char, err: *mut ns_error) -> c_int {

@@ -112,6 +112,49 @@ pub unsafe extern "C" fn ns_spec_keep_credentials(spec: *mut ns_spec, err: *mut 
     }
 }
 
+/// The directory `fd` becomes the program's root, chroot(2), after mounts have been joined. Takes CAP_SYS_CHROOT. The
+/// descriptor must stay open until the program has been spawned.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ns_spec_root_at(spec: *mut ns_spec, fd: c_int, err: *mut ns_error) -> c_int {
+    // SAFETY: the spec is the caller's.
+    unsafe {
+        set(spec, err, |spec| {
+            spec.root_at(descriptor(fd)?);
+            Ok(())
+        })
+    }
+}
+
+/// The directory `fd` becomes the working directory; it may lie outside the root. fchdir(2).
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ns_spec_cwd_at(spec: *mut ns_spec, fd: c_int, err: *mut ns_error) -> c_int {
+    // SAFETY: the spec is the caller's.
+    unsafe {
+        set(spec, err, |spec| {
+            spec.cwd_at(descriptor(fd)?);
+            Ok(())
+        })
+    }
+}
+
+/// Keeps the new namespace of one kind at `path`, as ns_pin does, before the program runs. Asks for a new namespace. If the
+/// program cannot be started, nothing is kept.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ns_spec_pin(
+    spec: *mut ns_spec,
+    kind: u64,
+    path: *const c_char,
+    err: *mut ns_error,
+) -> c_int {
+    // SAFETY: the spec is the caller's.
+    unsafe {
+        set(spec, err, |spec| {
+            // SAFETY: NULL or a string, says the header.
+            spec.pin(crate::argument::kinds(kind)?, text(path, "path")?).map(drop)
+        })
+    }
+}
+
 /// The supplementary groups, as seen inside: `count` gids, copied; none if `count` is 0.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ns_spec_groups(

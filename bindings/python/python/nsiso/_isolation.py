@@ -11,7 +11,7 @@ KINDS = ("user", "pid", "mnt", "net", "ipc", "uts", "time", "cgroup")
 KEYWORDS = KINDS + (
     "map_root", "map_current", "map_auto", "uid_map", "gid_map", "setgroups", "uid", "gid", "groups",
     "keep_caps", "hostname", "domainname", "monotonic", "boottime", "propagation", "mount_proc", "loopback",
-    "keep_credentials",
+    "keep_credentials", "pin",
 )
 
 Seconds = Union[int, float, Fraction, timedelta, Tuple[int, int]]
@@ -44,6 +44,9 @@ def apply(spec: Spec, wishes: Mapping[str, Any]) -> None:
             spec.groups([_id("groups", gid) for gid in value])
         elif name in ("hostname", "domainname"):
             getattr(spec, name)(os.fsdecode(value))
+        elif name == "pin":
+            for kind, path in value.items():
+                spec.pin(kind, os.fsdecode(path))
         elif name == "mount_proc":
             if value is not False:
                 spec.mount_proc("/proc" if value is True else os.fsdecode(value))

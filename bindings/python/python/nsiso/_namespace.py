@@ -84,7 +84,7 @@ class Namespace:
         return None if fd is None else Namespace._of_fd(fd)
 
     def pin(self, path: Path) -> None:
-        """Keeps it at ``path``, a file that must not exist, also when no process is in it: see ``unpin``."""
+        """Keeps it at ``path``, an empty file, made if it is not there, also when no process is in it: see ``unpin``."""
         _nsiso.pin(self.fileno(), os.fsdecode(path))
 
     def fileno(self) -> int:
@@ -213,7 +213,7 @@ def unpin(path: Path) -> None:
 
 
 def pin(target: Union[Namespace, Path], path: Path) -> None:
-    """Keeps a namespace at ``path``, which must not exist: nsenter(1), and below /run/netns ip-netns(8), find it there."""
+    """Keeps a namespace at ``path``, an empty file, made if it is not there: nsenter(1), and below /run/netns ip-netns(8), find it there."""
     if isinstance(target, Namespace):
         target.pin(path)
     else:

@@ -70,6 +70,8 @@ class Popen(subprocess.Popen):
         A Namespace, a path of one, a process (Popen or pid) whose namespaces are all joined, as far as they
         are not shared, a tuple of a process and the kinds wanted, (process, ["user", "net"]), or a list of
         these. New namespaces are made inside joined ones; in a joined user namespace the program is root, setns(2).
+    pin: {kind: path}
+        Keeps new namespaces at these paths, also when the program has ended: see nsiso.pin.
     keep_credentials: bool
         In a joined user namespace the program keeps the caller's ids, mapped or not.
 

@@ -1,0 +1,148 @@
+/* What the tools unshare and nsenter have in common: messages, numbers and names, and a program run as if the tool
+ * had become it. */
+#ifndef TOOL_H
+#define TOOL_H
+
+#include <ctype.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <grp.h>
+#include <nsiso.h>
+#include <poll.h>
+#include <pwd.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+enum { FAILED = 1, CANNOT_EXECUTE = 126, NOT_FOUND = 127, KILLED = 128 };
+
+static ns_error err;
+/* The name that messages begin with. */
+extern const char tool[];
+
+_Noreturn static void fail(const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    fprintf(stderr, "%s: ", tool);
+    vfprintf(stderr, format, args);
+    fputc('\n', stderr);
+    va_end(args);
+    exit(FAILED);
+}
+
+/* Ends with the library's words and `code` if `result` tells of a failure. */
+static void check(int result, int code)
+{
+    if (result >= 0)
+        return;
+    fprintf(stderr, "%s: %s\n", tool, err.message);
+    if (*err.hint)
+        fprintf(stderr, "hint: %s\n", err.hint);
+    exit(code);
+}
+
+static void must(int result)
+{
+    check(result, FAILED);
+}
+
+static bool number(const char *text, int64_t *out)
+{
+    char *end;
+    errno = 0;
+    *out = strtoll(text, &end, 10);
+    return end != text && *end == '\0' && errno == 0;
+}
+
+static uint32_t id(const char *what, const char *text)
+{
+    int64_t value;
+    if (!number(text, &value) || value < 0 || value > UINT32_MAX)
+        fail("%s '%s' is not known", what, text);
+    return (uint32_t)value;
+}
+
+static uint32_t user(const char *text)
+{
+    const struct passwd *entry = getpwnam(text);
+    return entry ? entry->pw_uid : id("user", text);
+}
+
+static uint32_t group(const char *text)
+{
+    const struct group *entry = getgrnam(text);
+    return entry ? entry->gr_gid : id("group", text);
+}
+
+/* The library closes what it is not told of; a tool passes on what it was given. */
+static void inherit_descriptors(ns_spec *spec)
+{
+    DIR *directory = opendir("/proc/self/fd");
+    for (struct dirent *entry; directory && (entry = readdir(directory));) {
+        int fd = isdigit((unsigned char)*entry->d_name) ? atoi(entry->d_name) : -1;
+        int flags = fd > STDERR_FILENO ? fcntl(fd, F_GETFD) : -1;
+        if (flags >= 0 && !(flags & FD_CLOEXEC))
+            must(ns_spec_fd(spec, fd, fd, &err));
+    }
+    if (directory)
+        closedir(directory);
+}
+
+/* Waits for the program's end. The signals in `held`, which are blocked, are passed on or left lying. What the
+ * terminal sends reaches the program without us. */
+static int wait_for(ns_process *process, const sigset_t *held, bool forward)
+{
+    ns_status status;
+    struct pollfd ready[] = {
+        {.fd = ns_process_pidfd(process), .events = POLLIN},
+        {.fd = forward ? signalfd(-1, held, SFD_NONBLOCK | SFD_CLOEXEC) : -1, .events = POLLIN},
+    };
+    while (forward && (poll(ready, 2, -1) < 0 || !ready[0].revents)) {
+        struct signalfd_siginfo signal;
+        if (read(ready[1].fd, &signal, sizeof signal) == sizeof signal && signal.ssi_code <= 0)
+            ns_process_signal(process, (int)signal.ssi_signo, NULL);
+    }
+    must(ns_process_wait(process, -1, &status, sizeof status, &err));
+    return status.signal ? KILLED + status.signal : status.exit_code;
+}
+
+/* The program and its arguments, the user's shell without. */
+static void set_program(ns_spec *spec, char *argv[])
+{
+    const char *shell[] = {getenv("SHELL") ? getenv("SHELL") : "/bin/sh", NULL};
+    if (*argv && !**argv) {
+        fprintf(stderr, "%s: the program's name is empty\n", tool);
+        exit(NOT_FOUND);
+    }
+    must(ns_spec_argv(spec, *argv ? (const char *const *)argv : shell, &err));
+}
+
+/* Runs the program to its end and frees the spec; returns what the tool is to exit with. Unless `forked`, every signal is for
+ * the program, as if the tool had become it. */
+static int run(ns_spec *spec, bool forked, bool forward)
+{
+    static const int signals[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGALRM, SIGCONT, SIGWINCH};
+    sigset_t held;
+    sigemptyset(&held);
+    for (size_t i = 0; i < (forked ? 2 : sizeof signals / sizeof *signals); i++)
+        sigaddset(&held, signals[i]);
+    sigprocmask(SIG_BLOCK, &held, NULL);
+
+    ns_process *process;
+    if (ns_spawn(spec, &process, &err) < 0)
+        check(-1, err.step != NS_STEP_EXEC ? FAILED : err.errnum == ENOENT ? NOT_FOUND : CANNOT_EXECUTE);
+    int code = wait_for(process, &held, forward);
+    ns_process_free(process);
+    ns_spec_free(spec);
+    return code;
+}
+
+#endif
