@@ -67,6 +67,7 @@ bench: build
 	@sh tests/bench/build.sh
 	@/usr/bin/python3 tests/bench/run.py
 	@/usr/bin/python3 tests/bench/list.py
+	@/usr/bin/python3 tests/bench/enter.py
 
 header:
 	UPDATE=1 cargo test --quiet -p nsiso-capi --test header

@@ -9,7 +9,7 @@ for name in limit fork tool scan crowd; do
     # shellcheck disable=SC2086
     ${CC:-gcc} $flags -o build/bench/$name tests/bench/$name.c
 done
-for name in ours_c list; do
+for name in ours_c list enter; do
     # shellcheck disable=SC2086
     ${CC:-gcc} $flags -Iinclude -o build/bench/$name tests/bench/$name.c -Lbuild/lib -lnsiso -Wl,-rpath,'$ORIGIN/../lib'
 done

@@ -68,7 +68,9 @@ impl Handle {
 
     /// The namespace of one kind that the calling thread is in.
     pub fn own(kind: Kinds) -> Result<Self> {
-        Handle::open(format!("/proc/thread-self/ns/{}", NAMES[one(kind)?].1))
+        let path = own_link(one(kind)?);
+        let opened = open(path.as_str(), OFlag::O_RDONLY | OFlag::O_CLOEXEC, Mode::empty());
+        Handle::from_fd(opened.map_err(|errno| no_own(&path, errno))?)
     }
 
     /// The namespace of one kind that a process is in. Takes the right to `ptrace(2)` it.
@@ -177,6 +179,24 @@ impl std::fmt::Debug for Handle {
     }
 }
 
+fn own_link(kind: usize) -> String {
+    format!("/proc/thread-self/ns/{}", NAMES[kind].1)
+}
+
+fn no_own(path: &str, errno: Errno) -> Error {
+    Error::new(Step::Open, errno as i32, path).with_hint(match errno {
+        Errno::ENOENT => "a mounted /proc is needed, and a kernel that has this kind",
+        _ => "",
+    })
+}
+
+/// The inode of the namespace that the calling thread is in, without opening it.
+pub(crate) fn own_inode(kind: usize) -> Result<u64> {
+    let path = own_link(kind);
+    let about = nix::sys::stat::stat(path.as_str()).map_err(|errno| no_own(&path, errno))?;
+    Ok(about.st_ino)
+}
+
 /// The kind's place and the inode of what must be a namespace.
 pub(crate) fn identify(fd: BorrowedFd) -> Result<(usize, u64)> {
     nsfs::identify(fd)
@@ -267,7 +287,7 @@ fn through_proc(pidfd: BorrowedFd, pid: i32, link: &str) -> std::result::Result<
 }
 
 /// The pid that a pidfd is of, as the caller sees it; none if it is no pidfd.
-pub(crate) fn pid_of(pidfd: BorrowedFd) -> Option<i32> {
+fn pid_of(pidfd: BorrowedFd) -> Option<i32> {
     let read = |path: String| -> io::Result<String> { fs::read_to_string(path) };
     let text = read(format!("/proc/thread-self/fdinfo/{}", pidfd.as_raw_fd())).ok()?;
     text.lines().find_map(|line| line.strip_prefix("Pid:"))?.trim().parse().ok().filter(|pid| *pid > 0)

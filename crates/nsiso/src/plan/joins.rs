@@ -4,7 +4,7 @@ use std::os::fd::{AsFd, AsRawFd, RawFd};
 
 use super::{Action, Plan};
 use crate::error::Step;
-use crate::handle::identify;
+use crate::handle::{identify, own_inode};
 use crate::kind::{NAMES, PID, TIME, USER};
 use crate::spec::Join;
 use crate::{Error, Handle, Kinds, Result, Spec};
@@ -41,7 +41,7 @@ impl Joins {
         match join {
             Join::Namespace(fd) => {
                 let (kind, inode) = identify(fd)?;
-                let shared = Handle::own(NAMES[kind].0)?.inode() == inode;
+                let shared = own_inode(kind)? == inode;
                 if shared && kind == USER {
                     return Err(Error::argument(format!(
                         "user:[{inode}] is your own user namespace: the kernel lets nobody join that again"
@@ -55,7 +55,7 @@ impl Joins {
                 for (kind, (bit, _)) in NAMES.iter().enumerate().filter(|(_, (bit, _))| kinds.contains(*bit))
                 {
                     let handle = Handle::of_process(pidfd, *bit)?;
-                    if handle == Handle::own(*bit)? {
+                    if handle.inode() == own_inode(kind)? {
                         continue;
                     }
                     let fd = handle.as_fd().as_raw_fd();

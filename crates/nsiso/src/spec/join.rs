@@ -3,9 +3,11 @@
 use std::os::fd::{AsRawFd, BorrowedFd};
 use std::path::Path;
 
+use nix::errno::Errno;
+
 use super::Spec;
-use crate::handle::{identify, one, pid_of};
-use crate::{Error, Kinds, Result};
+use crate::handle::{identify, one};
+use crate::{Error, Kinds, Result, Step};
 
 /// Where a namespace to join is found.
 #[derive(Clone, Copy, Debug)]
@@ -36,11 +38,19 @@ impl<'fd> Spec<'fd> {
         if kinds.is_empty() {
             return Err(Error::argument("no kind of namespace is given"));
         }
-        if pid_of(pidfd).is_none() {
-            let fd = pidfd.as_raw_fd();
-            return Err(Error::argument(format!(
-                "descriptor {fd} is no pidfd of a living process, pidfd_open(2)"
-            )));
+        // SAFETY: a descriptor and numbers; signal 0 is none.
+        let asked = unsafe { libc::syscall(libc::SYS_pidfd_send_signal, pidfd.as_raw_fd(), 0, 0, 0) };
+        match Errno::result(asked) {
+            Err(errno @ Errno::ESRCH) => {
+                return Err(Error::new(Step::Open, errno as i32, "the namespaces of a process")
+                    .with_hint("the process has ended"));
+            }
+            Err(Errno::EBADF | Errno::EINVAL) => {
+                let fd = pidfd.as_raw_fd();
+                return Err(Error::argument(format!("descriptor {fd} is no pidfd, pidfd_open(2)")));
+            }
+            // Whether another user's process may be joined is told at the spawn.
+            _ => {}
         }
         self.joins.push(Join::Process(pidfd, kinds));
         Ok(self)

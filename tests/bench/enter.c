@@ -1,0 +1,158 @@
+/* Enter and run: /bin/true (or, in case "enter-static", the program named by BENCH_STATIC) in the user, pid and mount
+ * namespaces of process BENCH_TARGET; and in case "thread" a thread that enters the network namespace of that process and leaves it.
+ * The way is named first: enter WAY [--parent SIZE]. Limit: the least C, two clones that share memory. */
+#define _GNU_SOURCE
+#include "bench.h"
+#include <fcntl.h>
+#include <nsiso.h>
+#include <spawn.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+
+#define KINDS (CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNS)
+
+extern char **environ;
+
+static char first_stack[65536] __attribute__((aligned(16))), second_stack[65536] __attribute__((aligned(16)));
+static int pid, pidfd;
+static char *program[2];
+
+static void reap(pid_t child)
+{
+    int status;
+    if (child < 0 || waitpid(child, &status, __WALL) != child || status)
+        bench_fail("child");
+}
+
+static int second(void *unused)
+{
+    (void)unused;
+    execve(program[0], program, environ);
+    _exit(127);
+}
+
+static volatile pid_t grandchild;
+
+static int first(void *unused)
+{
+    if (setns(pidfd, KINDS))
+        _exit(1);
+    grandchild = clone(second, second_stack + sizeof second_stack, CLONE_VM | CLONE_VFORK | CLONE_PARENT | SIGCHLD, unused);
+    _exit(grandchild < 0);
+}
+
+static void limit(void)
+{
+    pid_t child = clone(first, first_stack + sizeof first_stack, CLONE_VM | CLONE_VFORK | CLONE_FILES | SIGCHLD, NULL);
+    reap(child);
+    reap(grandchild);
+}
+
+static void with_fork(void)
+{
+    pid_t child = fork();
+    if (child == 0) {
+        int status;
+        if (setns(pidfd, KINDS))
+            _exit(1);
+        pid_t inner = fork();
+        if (inner == 0)
+            second(NULL);
+        _exit(waitpid(inner, &status, 0) != inner || status);
+    }
+    reap(child);
+}
+
+static void tool(void)
+{
+    char target[16];
+    char *argv[] = {getenv("BENCH_TOOL"), "-t", target, "-U", "-p", "-m", program[0], NULL};
+    pid_t child;
+    snprintf(target, sizeof target, "%d", pid);
+    if (posix_spawn(&child, argv[0], NULL, NULL, argv, environ))
+        bench_fail("posix_spawn");
+    reap(child);
+}
+
+static void must(int result, const ns_error *error)
+{
+    if (result >= 0)
+        return;
+    fprintf(stderr, "nsiso: %s %s\n", error->message, error->hint);
+    exit(1);
+}
+
+static void ours(void)
+{
+    ns_error error;
+    ns_status status;
+    ns_process *process;
+    ns_spec *spec = ns_spec_new();
+    must(ns_spec_argv(spec, (const char *const *)program, &error), &error);
+    must(ns_spec_join_process(spec, pidfd, NS_USER | NS_PID | NS_MNT, &error), &error);
+    must(ns_spawn(spec, &process, &error), &error);
+    must(ns_process_wait(process, -1, &status, sizeof status, &error), &error);
+    if (status.exit_code)
+        bench_fail("status");
+    ns_process_free(process);
+    ns_spec_free(spec);
+}
+
+static int net;
+
+static void limit_of_thread(void)
+{
+    int before = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
+    if (setns(net, CLONE_NEWNET) || setns(before, CLONE_NEWNET))
+        bench_fail("setns");
+    close(before);
+}
+
+static void our_thread(void)
+{
+    ns_error error;
+    ns_entered *entered;
+    must(ns_enter(&net, 1, &entered, &error), &error);
+    must(ns_leave(entered, &error), &error);
+}
+
+static const struct { const char *name; void (*run)(void), (*thread)(void); } ways[] = {
+    {"limit", limit, limit_of_thread}, {"ours", ours, our_thread}, {"fork", with_fork, NULL}, {"tool", tool, NULL},
+};
+
+static void (*now_run)(void);
+
+static void spawn_and_reap(const struct bench_case *wanted)
+{
+    (void)wanted;
+    now_run();
+}
+
+int main(int argc, char **argv)
+{
+    char name[32], path[64];
+    int count, way = 0;
+    (void)bench_main, (void)spawn_and_reap;
+    while (way < 4 && strcmp(ways[way].name, argc > 1 ? argv[1] : ""))
+        way++;
+    if (way == 4 || !getenv("BENCH_TARGET"))
+        return 2;
+    if (argc > 3)
+        bench_grow(argv[3]);
+    pid = atoi(getenv("BENCH_TARGET"));
+    pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
+    snprintf(path, sizeof path, "/proc/%d/ns/net", pid);
+    net = open(path, O_RDONLY | O_CLOEXEC);
+    while (scanf("%31s %d", name, &count) == 2) {
+        program[0] = strstr(name, "static") ? getenv("BENCH_STATIC") : "/bin/true";
+        now_run = strcmp(name, "thread") ? ways[way].run : ways[way].thread;
+        for (int n = 0; n < count; n++) {
+            int64_t start = bench_now();
+            spawn_and_reap(NULL);
+            printf("%lld ", (long long)(bench_now() - start));
+        }
+        puts("");
+        fflush(stdout);
+    }
+    return 0;
+}
