@@ -32,7 +32,7 @@ def lines(*words):
 def test_all_namespaces_of_a_target(target):
     wanted = [os.readlink(f"/proc/{target.pid}/ns/{link.rsplit('/', 1)[1]}") for link in LINKS]
     assert lines(NSENTER, "-t", target.pid, "-a", "readlink", *LINKS) == wanted
-    assert lines("nsenter", "-t", target.pid, "-U", "-p", "-m", "-n", "-i", "-u", "-C", "readlink", *LINKS) == wanted
+    assert lines("nsenter", "-t", target.pid, "--preserve-credentials", "-U", "-p", "-m", "-n", "-i", "-u", "-C", "readlink", *LINKS) == wanted
     inode = os.stat(target.fileno()).st_ino
     assert lines(NSENTER, "-t", f"{target.pid}:{inode}", "-U", "-n", "readlink", LINKS[3]) == wanted[3:4]
 
