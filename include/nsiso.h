@@ -186,6 +186,21 @@
 #define NS_HELD_DESCENDANTS 128
 
 /**
+ * ns_finding: it can be had.
+ */
+#define NS_YES 1
+
+/**
+ * ns_finding: it can be had with a new user namespace beside it.
+ */
+#define NS_IN_USER_NAMESPACE 2
+
+/**
+ * ns_finding: it cannot be had.
+ */
+#define NS_NO 0
+
+/**
  * The step of the work at which an error happened. The numbers are part of the C interface:
  * new steps go to the end.
  */
@@ -322,6 +337,10 @@ enum ns_step
    * `chroot(2)`.
    */
   NS_STEP_ROOT = 31,
+  /**
+   * An overlay file system.
+   */
+  NS_STEP_OVERLAY = 32,
 };
 #ifndef __cplusplus
 #if __STDC_VERSION__ >= 202311L
@@ -335,6 +354,11 @@ typedef int32_t ns_step;
  * The calling thread in other namespaces. Opaque; to be used on its thread alone.
  */
 typedef struct ns_entered ns_entered;
+
+/**
+ * What a probe has found. Opaque; only read, by many threads if need be.
+ */
+typedef struct ns_findings ns_findings;
 
 /**
  * A snapshot of the machine's namespaces. Opaque; only read, so many threads may do so at a time.
@@ -556,6 +580,29 @@ typedef struct ns_gaps {
    */
   int32_t reserved;
 } ns_gaps;
+
+/**
+ * One thing that was tried. The texts are UTF-8 and live as long as the findings.
+ */
+typedef struct ns_finding {
+  /**
+   * A kind of namespace ("user", "pid", "mnt", "net", "ipc", "uts", "time", "cgroup"), "nested_user", "proc", "overlay",
+   * "clone3", "listns", "pidfd_info_exit", "landlock", "cgroup_v2" or "cgroup_v1".
+   */
+  const char *name;
+  /**
+   * NS_YES, NS_IN_USER_NAMESPACE or NS_NO.
+   */
+  int64_t verdict;
+  /**
+   * Why not, or what there is; may be empty.
+   */
+  const char *detail;
+  /**
+   * What to do about it; may be empty.
+   */
+  const char *hint;
+} ns_finding;
 
 /**
  * How a program ended and what it has used. Times are nanoseconds.
@@ -805,6 +852,41 @@ int ns_listing_gaps(const struct ns_listing *listing,
                     struct ns_gaps *out,
                     uintptr_t size,
                     struct ns_error *err);
+
+/**
+ * Tries what this kernel, this user and this host allow, in children that are thrown away, and stores what was found in `*out`. Nothing is
+ * kept from one call to the next. Takes some milliseconds. Free it with ns_findings_free.
+ */
+int ns_probe(struct ns_findings **out,
+             struct ns_error *err);
+
+/**
+ * How many there are; 0 for NULL.
+ */
+uintptr_t ns_findings_len(const struct ns_findings *findings);
+
+/**
+ * Number `index`, counted from 0. `out` has `size` bytes: pass sizeof(ns_finding). -ERANGE past the end.
+ */
+int ns_findings_get(const struct ns_findings *findings,
+                    uintptr_t index,
+                    struct ns_finding *out,
+                    uintptr_t size,
+                    struct ns_error *err);
+
+/**
+ * Frees them; NULL is allowed.
+ */
+void ns_findings_free(struct ns_findings *findings);
+
+/**
+ * Moves the calling program itself into new namespaces, unshare(2); with `map_root` (not 0) it is root in a new user
+ * namespace. There is no way back. New pid and time namespaces are for children to come. -EINVAL in a program with threads, which may
+ * have net, uts and ipc alone, for the calling thread: it starts a program with ns_spawn.
+ */
+int ns_unshare(uint64_t wanted,
+               int map_root,
+               struct ns_error *err);
 
 /**
  * Starts the program of `spec` and stores it in `*out`. Returns 0 when the program runs. On failure

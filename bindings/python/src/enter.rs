@@ -109,3 +109,18 @@ pub(crate) fn call(py: Python<'_>, fds: Vec<i32>, function: Py<PyAny>) -> PyResu
     let result = py.detach(|| nsiso::call(&fds, || Python::attach(|py| function.call0(py))));
     result.map_err(|error| raise(py, error))?
 }
+
+/// Name, verdict, detail and hint of all that was tried.
+#[pyfunction]
+pub(crate) fn probe(py: Python<'_>) -> Vec<(String, String, String, String)> {
+    let findings = py.detach(nsiso::probe).into_iter();
+    findings
+        .map(|found| (found.name.into(), format!("{:?}", found.verdict), found.detail, found.hint))
+        .collect()
+}
+
+#[pyfunction]
+pub(crate) fn unshare(py: Python<'_>, names: Vec<String>, map_root: bool) -> PyResult<()> {
+    let kinds = names.iter().map(|name| kind(name)).collect::<PyResult<nsiso::Kinds>>()?;
+    nsiso::unshare(kinds, map_root).map_err(|error| raise(py, error))
+}

@@ -10,6 +10,7 @@ mod enter;
 mod error;
 pub mod kinds;
 pub mod list;
+pub mod probe;
 mod process;
 mod spec;
 

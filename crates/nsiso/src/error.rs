@@ -77,6 +77,8 @@ pub enum Step {
     Pin = 30,
     /// `chroot(2)`.
     Root = 31,
+    /// An overlay file system.
+    Overlay = 32,
 }
 
 impl Step {
@@ -110,6 +112,7 @@ impl Step {
             Step::Join => "join",
             Step::Leave => "return to",
             Step::Pin => "pin",
+            Step::Overlay => "mount an overlay at",
             Step::Root => "take as root directory",
             Step::Internal => "internal fault in",
         }

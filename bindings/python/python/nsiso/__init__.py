@@ -14,9 +14,11 @@ from ._error import ArgumentError, DeniedError, Error, NotDirectoryError, NotFou
 from ._list import Gaps, Holder, Listed, Listing, Node, list, tree
 from ._namespace import Namespace, call_in, enter, pin, unpin
 from ._popen import Popen, Usage, run
+from ._probe import Finding, probe, unshare
 
 __all__ = [
-    "ArgumentError", "CalledProcessError", "CompletedProcess", "DEVNULL", "DeniedError", "Error", "Gaps", "Holder",
-    "Listed", "Listing", "Namespace", "Node", "NotDirectoryError", "NotFoundError", "PIPE", "Popen", "STDOUT",
-    "TimeoutExpired", "Usage", "call_in", "enter", "list", "pin", "run", "tree", "unpin",
+    "ArgumentError", "CalledProcessError", "CompletedProcess", "DEVNULL", "DeniedError", "Error", "Finding", "Gaps",
+    "Holder", "Listed", "Listing", "Namespace", "Node", "NotDirectoryError", "NotFoundError", "PIPE", "Popen", "STDOUT",
+    "TimeoutExpired", "Usage", "call_in", "enter", "list", "pin", "probe", "run", "tree", "unpin",
+    "unshare",
 ]  # fmt: skip

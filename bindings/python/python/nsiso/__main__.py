@@ -1,11 +1,12 @@
-"""``python -m nsiso list``: the machine's namespaces as a table, a tree or json."""
+"""``python -m nsiso run|enter|list|doctor``: nsiso for the shell, with the words of unshare(1) and nsenter(1)."""
 
 import argparse
 import json
+import os
 import sys
-from typing import Iterable, List
+from typing import Any, Iterable, List
 
-from . import Error, Listing, Listed, Node
+from . import Error, Listed, Listing, Node, Popen, probe
 from . import list as take
 from . import tree
 
@@ -53,21 +54,109 @@ def gaps_of(listing: Listing) -> str:
     return "; ".join(text for there, text in parts if there)
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m nsiso", description="Linux namespaces.")
-    command = parser.add_subparsers(dest="command", required=True)
+# The words of unshare(1) and nsenter(1), and the keywords they are here.
+KINDS = {
+    "user": ("-U", "user"), "pid": ("-p", "pid"), "mount": ("-m", "mnt"), "net": ("-n", "net"), "ipc": ("-i", "ipc"),
+    "uts": ("-u", "uts"), "time": ("-T", "time"), "cgroup": ("-C", "cgroup"),
+}  # fmt: skip
+
+
+def add_list(command: Any) -> None:
     listing_of = command.add_parser("list", help="list the machine's namespaces and how each is held")
     listing_of.add_argument("kinds", nargs="*", metavar="KIND", help="user pid mnt net ipc uts time cgroup; all by default")
     listing_of.add_argument("--own", action="store_true", help="only through processes of your own")
     form = listing_of.add_mutually_exclusive_group()
     form.add_argument("--tree", nargs="?", const="owner", choices=["owner", "parent"], help="as trees, by owner or parent")
     form.add_argument("--json", action="store_true", help="all there is, as json")
-    options = parser.parse_args()
+    listing_of.set_defaults(work=show_list)
+
+
+def add_run(command: Any) -> None:
+    run = command.add_parser("run", help="run a program in new namespaces")
+    for word, (letter, kind) in KINDS.items():
+        run.add_argument(letter, f"--{word}", dest=kind, action="store_true", help=f"a new {word} namespace")
+    run.add_argument("-r", "--map-root-user", dest="map_root", action="store_true", help="be root inside")
+    run.add_argument("-c", "--map-current-user", dest="map_current", action="store_true", help="keep the ids inside")
+    run.add_argument("--map-auto", action="store_true", help="map the ids lent in /etc/subuid and /etc/subgid")
+    run.add_argument("--mount-proc", action="store_true", help="mount a fresh proc")
+    run.add_argument("--keep-caps", action="store_true", help="keep the capabilities of the user namespace")
+    run.add_argument("--hostname", help="the host name inside")
+    run.add_argument("-w", "--wd", dest="cwd", help="the working directory")
+    run.add_argument("program", nargs=argparse.REMAINDER, help="the program and its arguments; your shell by default")
+    run.set_defaults(work=run_new)
+
+
+def add_enter(command: Any) -> None:
+    enter = command.add_parser("enter", help="run a program in existing namespaces")
+    enter.add_argument("-t", "--target", type=int, help="the process whose namespaces are meant")
+    enter.add_argument("-a", "--all", action="store_true", help="all of them")
+    for word, (letter, kind) in KINDS.items():
+        options = dict(nargs="?", const=True, metavar="FILE", help=f"its {word} namespace, or that of --{word}=FILE")
+        enter.add_argument(letter, f"--{word}", dest=kind, **options)
+    enter.add_argument("--preserve-credentials", dest="keep_credentials", action="store_true", help="keep uid and gid")
+    enter.add_argument("-w", "--wd", dest="cwd", help="the working directory inside")
+    enter.add_argument("program", nargs=argparse.REMAINDER, help="the program and its arguments; your shell by default")
+    enter.set_defaults(work=run_in)
+
+
+def add_doctor(command: Any) -> None:
+    command.add_parser("doctor", help="say what this host allows").set_defaults(work=doctor)
+
+
+def program_of(options: argparse.Namespace) -> List[str]:
+    words = options.program[1:] if options.program[:1] == ["--"] else options.program
+    return words or [os.environ.get("SHELL", "/bin/sh")]
+
+
+def finish(words: List[str], **keywords: Any) -> int:
+    """Runs the program to its end; Ctrl-C is for the program alone."""
+    fds = {int(fd) for fd in os.listdir("/proc/self/fd")}
+    passed = [fd for fd in fds if fd > 2 and _inheritable(fd)]
+    with Popen(words, pass_fds=passed, **keywords) as process:
+        while True:
+            try:
+                code = process.wait()
+            except KeyboardInterrupt:
+                continue
+            return code if code >= 0 else 128 - code
+
+
+def _inheritable(fd: int) -> bool:
     try:
-        listing = take(options.kinds or None, own=options.own)
-    except (Error, ValueError) as error:
-        print(f"nsiso: {error}", file=sys.stderr)
-        return 1
+        return os.get_inheritable(fd)
+    except OSError:
+        return False
+
+
+def run_new(options: argparse.Namespace) -> int:
+    wishes = {name: value for name, value in vars(options).items() if name not in ("command", "work", "program")}
+    return finish(program_of(options), **{name: value for name, value in wishes.items() if value})
+
+
+def run_in(options: argparse.Namespace) -> int:
+    chosen = {kind: getattr(options, kind) for _, kind in KINDS.values()}
+    kinds = [kind for kind, value in chosen.items() if value is True or options.all]
+    join: List[Any] = [value for value in chosen.values() if isinstance(value, str)]
+    if kinds and options.target is None:
+        raise ValueError("no target process is given, with --target")
+    if kinds:
+        join.append((options.target, kinds))
+    if not join:
+        raise ValueError("no namespace is given: --all, --net, --net=FILE, ...")
+    return finish(program_of(options), join=join, cwd=options.cwd, keep_credentials=options.keep_credentials)
+
+
+def doctor(_: argparse.Namespace) -> int:
+    verdicts = {"yes": "yes", "in_user_namespace": "with a user namespace", "no": "no"}
+    for finding in probe().values():
+        print(f"{finding.name:16} {verdicts[finding.verdict]:22} {finding.detail}".rstrip())
+        if finding.hint:
+            print(f"{'':39} {finding.hint}")
+    return 0
+
+
+def show_list(options: argparse.Namespace) -> int:
+    listing = take(options.kinds or None, own=options.own)
     if options.json:
         everything = {"namespaces": [namespace.to_dict() for namespace in listing], "gaps": listing.gaps._asdict()}
         json.dump(everything, sys.stdout, indent=1)
@@ -78,6 +167,21 @@ def main() -> int:
     if not listing.gaps.complete:
         print(f"incomplete: {gaps_of(listing)}", file=sys.stderr)
     return 0
+
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m nsiso", description="Linux namespaces.")
+    command = parser.add_subparsers(dest="command", required=True)
+    for add in (add_run, add_enter, add_list, add_doctor):
+        add(command)
+    options = parser.parse_args()
+    try:
+        return options.work(options)
+    except (Error, ValueError, ProcessLookupError) as error:
+        print(f"nsiso: {error}", file=sys.stderr)
+        step = getattr(error, "step", None)
+        return {"exec": 127 if isinstance(error, FileNotFoundError) else 126}.get(step, 1)
 
 
 if __name__ == "__main__":

@@ -90,9 +90,9 @@ unsafe fn carry_out(action: &Action, plan: &Plan) -> Outcome<()> {
             Action::SetDomainname { name, len } => {
                 check(libc::SYS_setdomainname, [name as usize, len, 0, 0, 0])?
             }
-            Action::Mount { source, target, fstype, flags } => check(
+            Action::Mount { source, target, fstype, flags, data } => check(
                 libc::SYS_mount,
-                [source as usize, target as usize, fstype as usize, flags as usize, 0],
+                [source as usize, target as usize, fstype as usize, flags as usize, data as usize],
             )?,
             Action::ChangeDirectory { path } => check(libc::SYS_chdir, [path as usize, 0, 0, 0, 0])?,
             Action::EnterDirectory(fd) => check(libc::SYS_fchdir, [fd as usize, 0, 0, 0, 0])?,

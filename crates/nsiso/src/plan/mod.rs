@@ -18,7 +18,7 @@ use std::ffi::CStr;
 use libc::{c_char, c_int, c_uint, c_ulong, c_void};
 
 use crate::error::Step;
-use crate::spec::{ClockOffset, Propagation};
+use crate::spec::{ClockOffset, Propagation, Trial};
 use crate::{Kinds, Result, Spec};
 use arena::Arena;
 pub(crate) use descriptors::Pipes;
@@ -66,6 +66,7 @@ pub(crate) enum Action {
         target: *const c_char,
         fstype: *const c_char,
         flags: c_ulong,
+        data: *const c_char,
     },
     ChangeDirectory {
         path: *const c_char,
@@ -170,6 +171,7 @@ impl Plan {
         plan.surroundings(spec);
         plan.identity(spec);
         plan.descriptors(spec)?;
+        plan.trial(spec);
         plan.push(Step::Signals, Action::ResetSignals);
         plan.program(spec);
         Ok(plan)
@@ -247,13 +249,30 @@ impl Plan {
                 target,
                 fstype: bytes(c"proc"),
                 flags: libc::MS_NOSUID | libc::MS_NODEV | libc::MS_NOEXEC,
+                data: std::ptr::null(),
             },
         );
     }
 
     fn propagation(&mut self, step: Step, target: *const c_char, flags: c_ulong) {
         let nothing = bytes(c"none");
-        self.push(step, Action::Mount { source: nothing, target, fstype: nothing, flags });
+        self.push(
+            step,
+            Action::Mount { source: nothing, target, fstype: nothing, flags, data: std::ptr::null() },
+        );
+    }
+
+    /// What a probe wants to know, tried last.
+    fn trial(&mut self, spec: &Spec) {
+        match spec.trial {
+            Some(Trial::NestedUser) => self.push(Step::Unshare, Action::Unshare(Kinds::USER)),
+            Some(Trial::Overlay) => {
+                let (source, target) = (bytes(c"overlay"), bytes(c"/"));
+                let data = bytes(c"lowerdir=/bin:/usr");
+                self.push(Step::Overlay, Action::Mount { source, target, fstype: source, flags: 0, data });
+            }
+            None => {}
+        }
     }
 
     fn surroundings(&mut self, spec: &Spec) {

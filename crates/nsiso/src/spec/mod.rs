@@ -36,6 +36,13 @@ pub enum Propagation {
     Unchanged,
 }
 
+/// What a probe tries in its child, beyond what a program can ask for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Trial {
+    NestedUser,
+    Overlay,
+}
+
 /// A program to start and the isolation it gets.
 ///
 /// A wish brings the namespace it needs: a host name asks for a new UTS namespace, an id map for
@@ -84,6 +91,7 @@ pub struct Spec<'fd> {
     pub(crate) proc_mount: Option<CString>,
     pub(crate) loopback: bool,
     pub(crate) new_session: bool,
+    pub(crate) trial: Option<Trial>,
     pub(crate) descriptors: Vec<(i32, Source<'fd>)>,
 }
 
@@ -118,6 +126,7 @@ impl<'fd> Spec<'fd> {
             proc_mount: None,
             loopback: true,
             new_session: false,
+            trial: None,
             descriptors: Vec::new(),
         })
     }

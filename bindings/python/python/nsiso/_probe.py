@@ -1,0 +1,42 @@
+"""What this kernel, this user and this host allow."""
+
+import re
+from typing import Dict, NamedTuple
+
+from . import _nsiso
+
+
+class Finding(NamedTuple):
+    """One thing that was tried."""
+
+    name: str
+    """A kind of namespace, "nested_user", "proc", "overlay", "clone3", "listns", "pidfd_info_exit", "landlock", ..."""
+    verdict: str
+    """"yes", "in_user_namespace" (with a new one beside it) or "no"."""
+    detail: str
+    """Why not, or what there is; may be empty."""
+    hint: str
+    """What to do about it; may be empty."""
+
+    def __bool__(self) -> bool:
+        """Whether it can be had."""
+        return self.verdict != "no"
+
+
+def probe() -> Dict[str, Finding]:
+    """Tries all there is, in children that are thrown away, in some milliseconds; by name. Nothing is kept."""
+
+    def spelled(verdict: str) -> str:
+        return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", verdict).lower()
+
+    findings = (Finding(name, spelled(verdict), detail, hint) for name, verdict, detail, hint in _nsiso.probe())
+    return {finding.name: finding for finding in findings}
+
+
+def unshare(*kinds: str, map_root: bool = False) -> None:
+    """Moves this program itself into new namespaces, unshare(2): there is no way back.
+
+    With ``map_root`` it is root in a new user namespace. New pid and time namespaces are for children to come. A program with
+    threads can have net, uts and ipc alone, for the calling thread: use ``run`` there.
+    """
+    _nsiso.unshare([*kinds], map_root)

@@ -1,0 +1,233 @@
+//! What this kernel, this user and this host allow: found by trying, in children that are thrown away.
+
+use std::fs;
+use std::os::fd::{AsFd, AsRawFd};
+
+use nix::errno::Errno;
+
+use crate::kind::NAMES;
+use crate::spec::Trial;
+use crate::{Error, Kinds, Result, Spec, Stdio, Step};
+
+/// Whether something can be had.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// Yes, as it is.
+    Yes,
+    /// With a new user namespace beside it.
+    InUserNamespace,
+    /// No.
+    No,
+}
+
+/// One thing that was tried.
+#[derive(Clone, Debug)]
+pub struct Finding {
+    /// A kind of namespace (`user`, `pid`, ...), `nested_user`, `proc`, `overlay`, `clone3`, `listns`, `pidfd_info_exit`,
+    /// `landlock`, `cgroup_v2` or `cgroup_v1`.
+    pub name: &'static str,
+    /// Whether it can be had.
+    pub verdict: Verdict,
+    /// Why not, or what there is. May be empty.
+    pub detail: String,
+    /// What to do about it. May be empty.
+    pub hint: String,
+}
+
+/// Tries everything, in some milliseconds. Nothing is kept: a later call tries again.
+///
+/// ```
+/// for finding in nsiso::probe() {
+///     println!("{}: {:?} {} {}", finding.name, finding.verdict, finding.detail, finding.hint);
+/// }
+/// ```
+pub fn probe() -> Vec<Finding> {
+    let kinds = NAMES
+        .iter()
+        .map(|(kind, name)| with_or_without_user(name, |user| attempt(*kind | user, None, false)));
+    let in_mounts = |trial| move |user| attempt(Kinds::MNT | user, trial, false);
+    let mut findings: Vec<Finding> = kinds.collect();
+    findings.push(of("nested_user", attempt(Kinds::USER, Some(Trial::NestedUser), false)));
+    findings.push(with_or_without_user("proc", |user| attempt(Kinds::PID | Kinds::MNT | user, None, true)));
+    findings.push(with_or_without_user("overlay", in_mounts(Some(Trial::Overlay))));
+    findings.push(call("clone3", libc::SYS_clone3, "clone(2) is used in its place"));
+    findings.push(call("listns", SYS_LISTNS, "namespaces are found through /proc alone; Linux 6.19 has it"));
+    findings.push(pidfd_info_exit());
+    findings.push(landlock());
+    findings.extend(cgroups());
+    findings
+}
+
+const SYS_LISTNS: libc::c_long = 470;
+
+/// A program that no kernel executes: to come so far is to have all that was asked for.
+fn attempt(kinds: Kinds, trial: Option<Trial>, mount_proc: bool) -> Result<()> {
+    let mut spec = Spec::new("/")?;
+    spec.unshare(kinds);
+    if kinds.contains(Kinds::USER) {
+        spec.map_root();
+    }
+    if mount_proc {
+        spec.mount_proc("/proc")?;
+    }
+    spec.trial = trial;
+    match spec.spawn() {
+        Err(error) if error.step() != Step::Exec => Err(error),
+        _ => Ok(()),
+    }
+}
+
+fn finding(
+    name: &'static str,
+    verdict: Verdict,
+    detail: impl Into<String>,
+    hint: impl Into<String>,
+) -> Finding {
+    Finding { name, verdict, detail: detail.into(), hint: hint.into() }
+}
+
+fn of(name: &'static str, result: Result<()>) -> Finding {
+    match result {
+        Ok(()) => finding(name, Verdict::Yes, "", ""),
+        Err(error) => refused(name, &error),
+    }
+}
+
+fn refused(name: &'static str, error: &Error) -> Finding {
+    finding(name, Verdict::No, error.message(), error.hint())
+}
+
+fn with_or_without_user(name: &'static str, attempt: impl Fn(Kinds) -> Result<()>) -> Finding {
+    if attempt(Kinds::empty()).is_ok() {
+        return finding(name, Verdict::Yes, "", "");
+    }
+    match attempt(Kinds::USER) {
+        Ok(()) => finding(name, Verdict::InUserNamespace, "", ""),
+        Err(error) => refused(name, &error),
+    }
+}
+
+/// A system call that is there, but makes nothing of arguments that are all 0.
+fn call(name: &'static str, number: libc::c_long, without: &str) -> Finding {
+    // SAFETY: the calls that are asked about refuse a NULL of size 0.
+    let result = Errno::result(unsafe { libc::syscall(number, 0usize, 0usize, 0usize, 0usize) });
+    match result {
+        Err(errno @ (Errno::ENOSYS | Errno::EPERM)) => finding(name, Verdict::No, errno.desc(), without),
+        _ => finding(name, Verdict::Yes, "", ""),
+    }
+}
+
+/// Whether a pidfd tells the exit status of a process that somebody else has reaped. Linux 6.15.
+fn pidfd_info_exit() -> Finding {
+    const NAME: &str = "pidfd_info_exit";
+    const PIDFD_GET_INFO: libc::c_ulong = 0xC040_FF0B;
+    const PIDFD_INFO_EXIT: u64 = 8;
+    let reaped = || -> Result<_> {
+        let process = Spec::new("true")?.stdio(0, Stdio::Null)?.spawn()?;
+        process.wait()?;
+        Ok(process)
+    };
+    let process = match reaped() {
+        Ok(process) => process,
+        Err(error) => return refused(NAME, &error),
+    };
+    let mut info = [PIDFD_INFO_EXIT, 0, 0, 0, 0, 0, 0, 0];
+    // SAFETY: 64 bytes, as the request says.
+    let asked =
+        unsafe { libc::ioctl(process.pidfd().as_fd().as_raw_fd(), PIDFD_GET_INFO, info.as_mut_ptr()) };
+    match asked == 0 && info[0] & PIDFD_INFO_EXIT != 0 {
+        true => finding(NAME, Verdict::Yes, "", ""),
+        false => finding(
+            NAME,
+            Verdict::No,
+            "the kernel keeps no exit status with a pidfd",
+            "a host that ignores SIGCHLD or reaps all children loses the status; Linux 6.15 has it",
+        ),
+    }
+}
+
+fn landlock() -> Finding {
+    const LANDLOCK_CREATE_RULESET_VERSION: usize = 1;
+    // SAFETY: numbers only; nothing is made.
+    let abi = unsafe {
+        libc::syscall(libc::SYS_landlock_create_ruleset, 0usize, 0usize, LANDLOCK_CREATE_RULESET_VERSION)
+    };
+    match Errno::result(abi) {
+        Ok(abi) => finding("landlock", Verdict::Yes, format!("ABI {abi}"), ""),
+        Err(errno) => finding(
+            "landlock",
+            Verdict::No,
+            errno.desc(),
+            "it takes CONFIG_SECURITY_LANDLOCK and landlock in lsm=",
+        ),
+    }
+}
+
+/// Where the controllers of each version are, `cgroups(7)`.
+fn cgroups() -> [Finding; 2] {
+    let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
+    let mut v1 = Vec::new();
+    let mut v2 = None;
+    for line in mounts.lines() {
+        let Some((place, about)) = line.split_once(" - ") else { continue };
+        let path = place.split(' ').nth(4).unwrap_or_default();
+        let mut about = about.split(' ');
+        match about.next() {
+            Some("cgroup2") => {
+                let controllers =
+                    fs::read_to_string(format!("{path}/cgroup.controllers")).unwrap_or_default();
+                v2.get_or_insert(format!("{} at {path}", list(controllers.trim())));
+            }
+            Some("cgroup") => v1.push(format!("{} at {path}", about.nth(1).unwrap_or_default())),
+            _ => {}
+        }
+    }
+    [
+        match v2 {
+            Some(detail) => finding("cgroup_v2", Verdict::Yes, detail, ""),
+            None => finding("cgroup_v2", Verdict::No, "not mounted", "mount cgroup2 at /sys/fs/cgroup"),
+        },
+        match v1.is_empty() {
+            false => finding("cgroup_v1", Verdict::Yes, v1.join("; "), ""),
+            true => finding("cgroup_v1", Verdict::No, "not mounted", ""),
+        },
+    ]
+}
+
+fn list(controllers: &str) -> String {
+    match controllers {
+        "" => "no controllers".into(),
+        some => some.replace(' ', ","),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_found_is_what_a_spawn_does() {
+        let findings = probe();
+        let verdict = |name: &str| findings.iter().find(|finding| finding.name == name).unwrap().verdict;
+        for (kind, name) in NAMES {
+            let mut spec = Spec::new("true").unwrap();
+            spec.unshare(kind);
+            assert_eq!(spec.spawn().is_ok(), verdict(name) == Verdict::Yes, "{name}");
+            spec.map_root();
+            assert_eq!(spec.spawn().is_ok(), verdict(name) != Verdict::No, "{name}");
+        }
+        for finding in &findings {
+            let told = finding.verdict != Verdict::No || !finding.detail.is_empty();
+            assert!(told, "{finding:?}");
+        }
+    }
+
+    #[test]
+    fn a_limit_is_told_with_its_reason() {
+        let finding = with_or_without_user("net", |_| {
+            Err(Error::new(Step::Clone, libc::ENOSPC, "a process").with_hint("a limit"))
+        });
+        assert_eq!((finding.verdict, finding.hint.as_str()), (Verdict::No, "a limit"));
+        assert!(finding.detail.contains("ENOSPC"));
+    }
+}
