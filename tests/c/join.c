@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 
 enum { THREADS = 64 };
 
@@ -261,11 +262,50 @@ static void bad_input_is_refused(void)
     close(null);
 }
 
+static void a_probe_is_read(void)
+{
+    ns_findings *findings;
+    ns_finding finding;
+    int kinds = 0, before = open_descriptors();
+    OK(ns_probe(&findings, &err));
+    for (size_t n = 0; n < ns_findings_len(findings); n++) {
+        OK(ns_findings_get(findings, n, &finding, sizeof finding, &err));
+        CHECK(*finding.name && finding.detail && finding.hint);
+        CHECK(finding.verdict == NS_YES || finding.verdict == NS_IN_USER_NAMESPACE || *finding.detail);
+        if (strcmp(finding.name, "net") == 0) {
+            CHECK(finding.verdict == (geteuid() ? NS_IN_USER_NAMESPACE : NS_YES));
+            kinds++;
+        }
+    }
+    CHECK(kinds == 1);
+    FAILS(ns_findings_get(findings, 1000, &finding, sizeof finding, &err), ERANGE, "finding number 1000");
+    FAILS(ns_findings_get(findings, 0, NULL, sizeof finding, &err), EINVAL, "out is NULL");
+    FAILS(ns_probe(NULL, &err), EINVAL, "out is NULL");
+    FAILS(ns_unshare(0, 0, &err), EINVAL, "no kind");
+    FAILS(ns_unshare(NS_NET, 1, &err), EINVAL, "add the kind user");
+    ns_findings_free(findings);
+    CHECK(open_descriptors() == before);
+}
+
+static void a_program_moves_itself(void)
+{
+    int status;
+    pid_t child = fork();
+    if (child == 0) {
+        OK(ns_unshare(NS_USER | NS_UTS, 1, &err));
+        CHECK(getuid() == 0 && sethostname("moved", 5) == 0);
+        _exit(0);
+    }
+    CHECK(waitpid(child, &status, 0) == child && status == 0);
+}
+
 int main(void)
 {
     RUN(namespaces_are_opened_and_described);
     RUN(a_program_joins);
     RUN(bad_input_is_refused);
+    RUN(a_probe_is_read);
+    RUN(a_program_moves_itself);
     if (geteuid() == 0)
         RUN(a_thread_enters_and_a_function_is_called);
     else

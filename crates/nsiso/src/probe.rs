@@ -1,11 +1,11 @@
 //! What this kernel, this user and this host allow: found by trying, in children that are thrown away.
 
 use std::fs;
-use std::os::fd::{AsFd, AsRawFd};
 
 use nix::errno::Errno;
 
 use crate::kind::NAMES;
+use crate::process::pidfd_info;
 use crate::spec::Trial;
 use crate::{Error, Kinds, Result, Spec, Stdio, Step};
 
@@ -120,8 +120,6 @@ fn call(name: &'static str, number: libc::c_long, without: &str) -> Finding {
 /// Whether a pidfd tells the exit status of a process that somebody else has reaped. Linux 6.15.
 fn pidfd_info_exit() -> Finding {
     const NAME: &str = "pidfd_info_exit";
-    const PIDFD_GET_INFO: libc::c_ulong = 0xC040_FF0B;
-    const PIDFD_INFO_EXIT: u64 = 8;
     let reaped = || -> Result<_> {
         let process = Spec::new("true")?.stdio(0, Stdio::Null)?.spawn()?;
         process.wait()?;
@@ -131,11 +129,7 @@ fn pidfd_info_exit() -> Finding {
         Ok(process) => process,
         Err(error) => return refused(NAME, &error),
     };
-    let mut info = [PIDFD_INFO_EXIT, 0, 0, 0, 0, 0, 0, 0];
-    // SAFETY: 64 bytes, as the request says.
-    let asked =
-        unsafe { libc::ioctl(process.pidfd().as_fd().as_raw_fd(), PIDFD_GET_INFO, info.as_mut_ptr()) };
-    match asked == 0 && info[0] & PIDFD_INFO_EXIT != 0 {
+    match matches!(pidfd_info::exit(process.pidfd()), Ok(Some(_))) {
         true => finding(NAME, Verdict::Yes, "", ""),
         false => finding(
             NAME,
@@ -178,7 +172,13 @@ fn cgroups() -> [Finding; 2] {
                     fs::read_to_string(format!("{path}/cgroup.controllers")).unwrap_or_default();
                 v2.get_or_insert(format!("{} at {path}", list(controllers.trim())));
             }
-            Some("cgroup") => v1.push(format!("{} at {path}", about.nth(1).unwrap_or_default())),
+            Some("cgroup") => {
+                let controllers = about.nth(1).unwrap_or_default();
+                v1.push(format!(
+                    "{} at {path}",
+                    controllers.trim_start_matches("rw,").trim_start_matches("ro,")
+                ));
+            }
             _ => {}
         }
     }

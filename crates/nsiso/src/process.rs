@@ -273,7 +273,7 @@ impl From<libc::rusage> for Usage {
 }
 
 /// `PIDFD_GET_INFO`, `pidfd_open(2)` of newer kernels.
-mod pidfd_info {
+pub(crate) mod pidfd_info {
     use std::os::fd::{AsRawFd, BorrowedFd};
 
     use nix::errno::Errno;
@@ -294,7 +294,7 @@ mod pidfd_info {
 
     /// The status word, once the process has been reaped. Fails with ESRCH while it is being reaped (and, on
     /// kernels that keep no status, ever after), with another error where the question is not known.
-    pub(super) fn exit(pidfd: BorrowedFd) -> Result<Option<i32>, Errno> {
+    pub(crate) fn exit(pidfd: BorrowedFd) -> Result<Option<i32>, Errno> {
         let mut info = Info { mask: PIDFD_INFO_EXIT, ..Info::default() };
         // SAFETY: `info` has the size that the request's number carries.
         Errno::result(unsafe { libc::ioctl(pidfd.as_raw_fd(), PIDFD_GET_INFO, &raw mut info) })?;

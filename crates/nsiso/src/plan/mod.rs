@@ -268,7 +268,7 @@ impl Plan {
             Some(Trial::NestedUser) => self.push(Step::Unshare, Action::Unshare(Kinds::USER)),
             Some(Trial::Overlay) => {
                 let (source, target) = (bytes(c"overlay"), bytes(c"/"));
-                let data = bytes(c"lowerdir=/bin:/usr");
+                let data = bytes(c"lowerdir=/etc:/usr");
                 self.push(Step::Overlay, Action::Mount { source, target, fstype: source, flags: 0, data });
             }
             None => {}
