@@ -27,7 +27,8 @@ pub struct Entered {
 /// Takes the calling thread, no other, into existing namespaces of the kinds net, uts, ipc and cgroup, `setns(2)`.
 ///
 /// What the thread opens meanwhile belongs to them: a socket stays in the network namespace it was made in.
-/// Takes CAP_SYS_ADMIN in the user namespaces that own them, and in the caller's own. For the other kinds a
+/// Takes CAP_SYS_ADMIN in the user namespaces that own them, that own those the thread is in (it could not return otherwise,
+/// and is not let go), and in the caller's own. For the other kinds a
 /// thread cannot come back: use [`call`] for mount namespaces, and a [`Spec`](crate::Spec) that joins for user, pid and time.
 ///
 /// ```no_run
@@ -45,7 +46,9 @@ pub fn enter<F: AsFd>(namespaces: &[F]) -> Result<Entered> {
         Entered { before: Vec::with_capacity(targets.len()), _bound_to_its_thread: PhantomData };
     for (fd, kind) in targets {
         let before = Handle::own(NAMES[kind].0)?;
-        // What was entered so far is left again if this fails.
+        // Who may enter where it is may come back there; others would be lost. What was entered so far is left
+        // again if this fails.
+        setns(before.as_fd(), before.kind()).map_err(|errno| no_return(&before, errno))?;
         join(fd, kind)?;
         entered.before.push(before);
     }
@@ -111,6 +114,12 @@ fn targets<F: AsFd>(namespaces: &[F], allowed: Kinds) -> Result<Vec<(BorrowedFd<
     };
     let kinds: Vec<usize> = namespaces.iter().enumerate().map(target).collect::<Result<_>>()?;
     Ok(namespaces.iter().map(F::as_fd).zip(kinds).collect())
+}
+
+fn no_return(before: &Handle, errno: Errno) -> Error {
+    Error::new(Step::Join, errno as i32, format!("other namespaces from {before:?}")).with_hint(
+        "the thread could not return: that takes CAP_SYS_ADMIN in the user namespace that owns it, too; use a call on a thread of its own",
+    )
 }
 
 /// The rule that keeps a thread out, setns(2).

@@ -272,7 +272,7 @@ fn an_ordinary_user_is_told_why_a_thread_may_not_enter() {
     if !is_root() {
         let error = enter(&[&net]).unwrap_err();
         assert_eq!((error.step(), error.errno()), (Step::Join, libc::EPERM));
-        assert!(error.hint().contains("start a program there"), "{}", error.hint());
+        assert!(error.hint().contains("could not return"), "{}", error.hint());
     }
     target.end();
 }
@@ -428,5 +428,73 @@ fn a_root_and_a_working_directory_are_entered() {
         let error = spec.root_at(root.as_fd()).spawn().unwrap_err();
         assert_eq!((error.step(), error.errno()), (Step::Root, libc::EPERM));
     }
+    target.end();
+}
+
+#[test]
+fn a_target_may_die_at_any_moment() {
+    for round in 0..150 {
+        let target = Target::new(Kinds::USER | Kinds::PID | Kinds::NET);
+        let pidfd = target.process.pidfd().try_clone_to_owned().unwrap();
+        let mut spec = Spec::new("true").unwrap();
+        spec.join_process(pidfd.as_fd(), Kinds::all()).unwrap();
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                thread::sleep(std::time::Duration::from_micros(round * 4));
+                target.process.kill().unwrap();
+            });
+            for _ in 0..3 {
+                match spec.spawn() {
+                    // Inside the pid namespace it dies with the target.
+                    Ok(process) => drop(process.wait().unwrap()),
+                    Err(error) => {
+                        assert!(!error.message().is_empty() && !error.hint().is_empty(), "{error:?}")
+                    }
+                }
+            }
+        });
+        target.end();
+    }
+}
+
+#[test]
+fn a_pid_namespace_without_init_takes_nobody() {
+    let target = Target::new(Kinds::USER | Kinds::PID);
+    let (user, pid) = (target.handle(Kinds::USER), target.handle(Kinds::PID));
+    target.end();
+    let mut spec = Spec::new("true").unwrap();
+    let error = spec.join(user.as_fd()).unwrap().join(pid.as_fd()).unwrap().spawn().unwrap_err();
+    assert_eq!((error.step(), error.errno()), (Step::Clone, libc::ENOMEM), "{error}");
+    assert!(error.hint().contains("init process"), "{}", error.hint());
+}
+
+/// An ordinary user is privileged inside its own user namespace: there its threads enter what that owns.
+#[test]
+fn the_owner_of_a_user_namespace_enters_with_a_thread() {
+    if std::env::var_os("NSISO_INSIDE").is_none() {
+        let name = "the_owner_of_a_user_namespace_enters_with_a_thread";
+        let mut spec = Spec::new(std::env::current_exe().unwrap()).unwrap();
+        spec.args(["--exact", name, "--nocapture"]).unwrap().map_root().unshare(Kinds::MNT | Kinds::NET);
+        spec.env("NSISO_INSIDE", "1").unwrap();
+        let text = output(&mut spec);
+        assert!(text.contains("1 passed"), "{text}");
+        return;
+    }
+    let target = Target::new(Kinds::NET | Kinds::UTS | Kinds::MNT);
+    let (net, uts, mnt) = (target.handle(Kinds::NET), target.handle(Kinds::UTS), target.handle(Kinds::MNT));
+    let before = Handle::own(Kinds::NET).unwrap();
+    let entered = enter(&[&net]).unwrap();
+    assert_eq!(Handle::own(Kinds::NET).unwrap(), net);
+    entered.leave().unwrap();
+    // The UTS namespace it is in belongs to somebody else: it could enter another, but not return.
+    let error = enter(&[&net, &uts]).unwrap_err();
+    assert!(error.hint().contains("could not return"), "{error}");
+    assert_eq!(call(&[&uts], || Handle::own(Kinds::UTS).unwrap()).unwrap(), uts);
+    assert_eq!(Handle::own(Kinds::NET).unwrap(), before);
+    assert_eq!(call(&[&net, &mnt], || Handle::own(Kinds::MNT).unwrap()).unwrap(), mnt);
+    let place = std::env::temp_dir().join(format!("nsiso-inside-{}", std::process::id()));
+    pin(&net, &place).unwrap();
+    assert_eq!(Handle::open(&place).unwrap(), net);
+    unpin(&place).unwrap();
     target.end();
 }

@@ -12,9 +12,20 @@ pub(crate) struct Mailbox {
     progress: AtomicU32,
     /// 0, or why that action failed.
     errno: AtomicI32,
-    /// The second child, where there is one: 0 until it is made, and the pidfd, which the kernel writes.
+    /// The second child, where there is one: its pid, 0 until it is made, and the pidfd, which the kernel writes.
     second: AtomicI32,
     second_pidfd: AtomicI32,
+}
+
+/// A second child, as the first one leaves it.
+pub(crate) enum Second {
+    Made {
+        pid: i32,
+        pidfd: i32,
+    },
+    NotMade,
+    /// The first one was killed while it was at it.
+    Unknown,
 }
 
 /// What the state word says.
@@ -74,10 +85,15 @@ impl Mailbox {
         self.second.store(pid, Ordering::Release);
     }
 
-    /// The second child's pid, 0 if the first one was killed before it could tell, and its pidfd.
-    pub fn second(&self) -> Option<(i32, i32)> {
+    /// What has become of the second child, once the first one has ended.
+    pub fn second(&self) -> Second {
         let pidfd = self.second_pidfd.load(Ordering::Acquire);
-        (pidfd >= 0).then(|| (self.second.load(Ordering::Acquire), pidfd))
+        match self.second.load(Ordering::Acquire) {
+            // The kernel writes the pidfd before all that may still fail, and closes it again if it does.
+            0 if pidfd < 0 || self.errno().is_some() => Second::NotMade,
+            0 => Second::Unknown,
+            pid => Second::Made { pid, pidfd },
+        }
     }
 
     /// Where the kernel writes the pidfd.

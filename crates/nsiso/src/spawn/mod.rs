@@ -10,7 +10,8 @@ mod signals;
 
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 
-use crate::plan::{Mailbox, Plan, mailbox::state};
+use crate::plan::mailbox::{Second, state};
+use crate::plan::{Mailbox, Plan};
 use crate::{Error, Process, Result, Spec, Step};
 use dumpable::{Dumpable, Moment};
 use signals::SignalsBlocked;
@@ -53,8 +54,14 @@ fn attempt(spec: &Spec) -> Result<Process> {
     let dumpable = plan.changes_uid.then(Dumpable::guard);
     let blocked = SignalsBlocked::new();
     let mut cloned = clone::clone(&plan);
-    if let (Ok(first), Some(stack)) = (&mut cloned, second_stack) {
-        second_in_place(first, stack, &plan);
+    if let (Ok(first), Some(stack)) = (&mut cloned, second_stack)
+        && let Err(error) = second_in_place(first, stack, &plan)
+    {
+        std::mem::forget(plan);
+        return Err(match cloned {
+            Ok(first) => collect(Process::new(first.pid, first.pidfd, Default::default()), error),
+            Err(_) => error,
+        });
     }
     let answered = match &cloned {
         Ok(child) => answer(child, &plan, spec),
@@ -91,20 +98,26 @@ fn second_stack(plan: &mut Plan) -> Result<Option<clone::Stack>> {
 }
 
 /// The first child has ended. Where it has made a second one, that is the child from now on.
-fn second_in_place(child: &mut Child, stack: clone::Stack, plan: &Plan) {
+fn second_in_place(child: &mut Child, stack: clone::Stack, plan: &Plan) -> Result<()> {
     match plan.mailbox.second() {
-        Some((pid, pidfd)) => {
+        Second::Made { pid, pidfd } => {
             // SAFETY: the kernel has made it for us, in our table.
             let pidfd = unsafe { OwnedFd::from_raw_fd(pidfd) };
-            if pid == 0 {
-                // The first one was killed before it could tell: nobody would know the second.
-                end(pidfd.as_fd());
-            }
             let first = std::mem::replace(child, Child { pid, pidfd, _stack: Some(stack) });
             let _ = Process::new(first.pid, first.pidfd, Default::default()).wait();
+            Ok(())
         }
         // It holds no memory of ours any more, as a child that has failed.
-        None => plan.mailbox.set_state(state::RELEASED),
+        Second::NotMade => {
+            plan.mailbox.set_state(state::RELEASED);
+            Ok(())
+        }
+        Second::Unknown => {
+            // It may run on this.
+            std::mem::forget(stack);
+            Err(Error::new(Step::Clone, libc::EINTR, "a process in joined namespaces")
+                .with_hint("the child that was to make it was killed"))
+        }
     }
 }
 
