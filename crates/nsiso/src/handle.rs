@@ -287,7 +287,7 @@ fn through_proc(pidfd: BorrowedFd, pid: i32, link: &str) -> std::result::Result<
 }
 
 /// The pid that a pidfd is of, as the caller sees it; none if it is no pidfd.
-fn pid_of(pidfd: BorrowedFd) -> Option<i32> {
+pub(crate) fn pid_of(pidfd: BorrowedFd) -> Option<i32> {
     let read = |path: String| -> io::Result<String> { fs::read_to_string(path) };
     let text = read(format!("/proc/thread-self/fdinfo/{}", pidfd.as_raw_fd())).ok()?;
     text.lines().find_map(|line| line.strip_prefix("Pid:"))?.trim().parse().ok().filter(|pid| *pid > 0)

@@ -6,9 +6,13 @@ use super::syscall::Outcome;
 use crate::Kinds;
 use crate::plan::Plan;
 
-/// What it shares with the caller, whose child it becomes by CLONE_PARENT. The pidfd lands among the caller's descriptors, since
-/// the first child shares these (`CLONE_FILES`).
-const FLAGS: c_int = libc::CLONE_VM | libc::CLONE_PARENT | libc::CLONE_PIDFD | libc::CLONE_CHILD_CLEARTID;
+/// It becomes the caller's child by CLONE_PARENT. The pidfd lands among the caller's descriptors, since
+/// the first child shares these (`CLONE_FILES`). It shares the first child's memory. Where that is the caller's, the kernel tells when it
+/// lets go of it; where it is a copy, the first child stays until then.
+fn flags(plan: &Plan, kinds: Kinds) -> c_int {
+    let wait = if plan.copies { libc::CLONE_VFORK } else { libc::CLONE_CHILD_CLEARTID };
+    wait | libc::CLONE_VM | libc::CLONE_PARENT | libc::CLONE_PIDFD | kinds.bits() as c_int
+}
 
 /// Makes it, in new namespaces, on its own stack; returns its pid. It goes on with the plan at once.
 #[cfg(all(target_arch = "x86_64", not(nsiso_portable)))]
@@ -28,7 +32,7 @@ pub(super) fn clone(plan: &Plan, kinds: Kinds) -> Outcome<i32> {
             "2:",
             second = sym super::second,
             inlateout("rax") libc::SYS_clone as isize => result,
-            in("rdi") FLAGS as usize | kinds.bits() as usize,
+            in("rdi") flags(plan, kinds) as usize,
             in("rsi") plan.second_stack,
             in("rdx") plan.mailbox.second_pidfd(),
             in("r10") plan.mailbox.word(),
@@ -60,7 +64,7 @@ pub(super) fn clone(plan: &Plan, kinds: Kinds) -> Outcome<i32> {
         let pid = libc::clone(
             start,
             plan.second_stack,
-            FLAGS | kinds.bits() as c_int,
+            flags(plan, kinds),
             (&raw const *plan).cast_mut().cast(),
             plan.mailbox.second_pidfd(),
             std::ptr::null_mut::<c_void>(),

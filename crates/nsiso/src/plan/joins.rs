@@ -69,11 +69,6 @@ impl Joins {
 
     fn push(&mut self, target: Target) -> Result<()> {
         let name = NAMES[target.kind].1;
-        if target.kind == TIME {
-            return Err(Error::new(Step::Join, libc::ENOTSUP, format!("time:[{}]", target.inode)).with_hint(
-                "the kernel lets nobody who shares memory enter another time namespace: leave the kind time out",
-            ));
-        }
         match self.targets.iter().find(|other| other.kind == target.kind) {
             Some(other) if other.inode != target.inode => Err(Error::argument(format!(
                 "{name}:[{}] and {name}:[{}] cannot both be joined",
@@ -107,6 +102,9 @@ impl Plan {
         if joins.has(USER) {
             // Also without a change of the uid: the kernel looks at the owner of the user namespace.
             self.changes_uid = true;
+            // Whoever is root in there could otherwise look into the child, and so into the caller's memory, ptrace(2). A user namespace
+            // nested in it takes files of /proc/self that are root's then.
+            self.enters_user = !spec.kinds.intersects(Kinds::USER | Kinds::TIME);
             if !spec.keep_credentials {
                 self.push(Step::Groups, Action::DropGroups);
                 if spec.uid.is_none() && spec.gid.is_none() {
@@ -122,7 +120,7 @@ impl Plan {
             self.push(Step::Cwd, Action::EnterDirectory(directory.as_raw_fd()));
         }
         // A new namespace is made inside the joined ones, and a pid namespace is joined by children alone.
-        if joins.has(PID) || !joins.targets.is_empty() && !self.clone.is_empty() {
+        if joins.has(PID) || joins.has(TIME) || !joins.targets.is_empty() && !self.clone.is_empty() {
             let kinds = std::mem::replace(&mut self.clone, Kinds::empty());
             self.push(Step::Clone, Action::Clone(kinds));
             self.second_from = Some(self.ops.len());

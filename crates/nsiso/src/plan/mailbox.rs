@@ -1,12 +1,20 @@
 //! The memory through which parent and child talk while the child still shares it.
 
+use std::ptr::{self, NonNull};
 use std::sync::atomic::{AtomicI32, AtomicU32, Ordering};
+
+use crate::{Error, Result, Step};
 
 /// One word for the state and some for the news. The kernel itself writes `RELEASED` and wakes the
 /// parent when the child execs or dies (`CLONE_CHILD_CLEARTID`), so nothing has to be closed,
 /// polled or read to the end.
-#[derive(Debug)]
 pub(crate) struct Mailbox {
+    words: NonNull<Words>,
+    /// It is in memory that a child with a memory of its own shares, too.
+    mapped: bool,
+}
+
+struct Words {
     state: AtomicU32,
     /// The action that is being done: an index into the plan's actions.
     progress: AtomicU32,
@@ -24,8 +32,10 @@ pub(crate) enum Second {
         pidfd: i32,
     },
     NotMade,
-    /// The first one was killed while it was at it.
-    Unknown,
+    /// The first one is still at it, or was killed at it.
+    Unknown {
+        pidfd: i32,
+    },
 }
 
 /// What the state word says.
@@ -42,7 +52,98 @@ pub(crate) mod state {
 
 impl Mailbox {
     pub fn new() -> Self {
-        Mailbox {
+        let words = Box::leak(Box::new(Words::new()));
+        Mailbox { words: NonNull::from(words), mapped: false }
+    }
+
+    /// For a child with a memory of its own.
+    pub fn between_memories() -> Result<Self> {
+        let flags = libc::MAP_SHARED | libc::MAP_ANONYMOUS;
+        let access = libc::PROT_READ | libc::PROT_WRITE;
+        // SAFETY: a new mapping at a place of the kernel's choice.
+        let map = unsafe { libc::mmap(ptr::null_mut(), size_of::<Words>(), access, flags, -1, 0) };
+        match NonNull::new(map.cast::<Words>()).filter(|_| map != libc::MAP_FAILED) {
+            Some(words) => {
+                // SAFETY: the mapping is large enough, and aligned to a page.
+                unsafe { words.write(Words::new()) };
+                Ok(Mailbox { words, mapped: true })
+            }
+            None => Err(Error::last_os(Step::Prepare, "memory to share with the child")),
+        }
+    }
+
+    fn words(&self) -> &Words {
+        // SAFETY: ours until we are dropped, and changed through atomics alone.
+        unsafe { self.words.as_ref() }
+    }
+
+    /// The word that futex(2) and the kernel work on.
+    pub fn word(&self) -> *mut u32 {
+        self.words().state.as_ptr()
+    }
+
+    pub fn state(&self) -> u32 {
+        self.words().state.load(Ordering::Acquire)
+    }
+
+    pub fn set_state(&self, state: u32) {
+        self.words().state.store(state, Ordering::Release);
+    }
+
+    /// The parent has done its part, if the child still waits: a dead one must stay `RELEASED`.
+    pub fn answer(&self) {
+        let (asking, answered) = (state::ASKING, state::ANSWERED);
+        let _ = self.words().state.compare_exchange(asking, answered, Ordering::AcqRel, Ordering::Acquire);
+    }
+
+    /// The child begins with action number `op`.
+    pub fn begin(&self, op: u32) {
+        self.words().progress.store(op, Ordering::Relaxed);
+    }
+
+    /// The action begun last has failed.
+    pub fn fail(&self, errno: i32) {
+        self.words().errno.store(errno, Ordering::Relaxed);
+    }
+
+    /// The second child has been made.
+    pub fn set_second(&self, pid: i32) {
+        self.words().second.store(pid, Ordering::Release);
+    }
+
+    /// What has become of the second child, once the first one has ended.
+    pub fn second(&self) -> Second {
+        let pidfd = self.words().second_pidfd.load(Ordering::Acquire);
+        match self.words().second.load(Ordering::Acquire) {
+            // The kernel writes the pidfd before all that may still fail, and closes it again if it does.
+            0 if pidfd < 0 || self.errno().is_some() => Second::NotMade,
+            0 => Second::Unknown { pidfd },
+            pid => Second::Made { pid, pidfd },
+        }
+    }
+
+    /// Where the kernel writes the pidfd.
+    pub fn second_pidfd(&self) -> *mut i32 {
+        self.words().second_pidfd.as_ptr()
+    }
+
+    /// The action begun last, once the child has released the memory.
+    pub fn progress(&self) -> usize {
+        self.words().progress.load(Ordering::Acquire) as usize
+    }
+
+    /// Why it failed, if it did.
+    pub fn errno(&self) -> Option<i32> {
+        match self.words().errno.load(Ordering::Acquire) {
+            0 => None,
+            errno => Some(errno),
+        }
+    }
+}
+
+impl Words {
+    fn new() -> Self {
+        Words {
             state: AtomicU32::new(state::RUNNING),
             progress: AtomicU32::new(0),
             errno: AtomicI32::new(0),
@@ -50,67 +151,16 @@ impl Mailbox {
             second_pidfd: AtomicI32::new(-1),
         }
     }
+}
 
-    /// The word that futex(2) and the kernel work on.
-    pub fn word(&self) -> *mut u32 {
-        self.state.as_ptr()
-    }
-
-    pub fn state(&self) -> u32 {
-        self.state.load(Ordering::Acquire)
-    }
-
-    pub fn set_state(&self, state: u32) {
-        self.state.store(state, Ordering::Release);
-    }
-
-    /// The parent has done its part, if the child still waits: a dead one must stay `RELEASED`.
-    pub fn answer(&self) {
-        let (asking, answered) = (state::ASKING, state::ANSWERED);
-        let _ = self.state.compare_exchange(asking, answered, Ordering::AcqRel, Ordering::Acquire);
-    }
-
-    /// The child begins with action number `op`.
-    pub fn begin(&self, op: u32) {
-        self.progress.store(op, Ordering::Relaxed);
-    }
-
-    /// The action begun last has failed.
-    pub fn fail(&self, errno: i32) {
-        self.errno.store(errno, Ordering::Relaxed);
-    }
-
-    /// The second child has been made.
-    pub fn set_second(&self, pid: i32) {
-        self.second.store(pid, Ordering::Release);
-    }
-
-    /// What has become of the second child, once the first one has ended.
-    pub fn second(&self) -> Second {
-        let pidfd = self.second_pidfd.load(Ordering::Acquire);
-        match self.second.load(Ordering::Acquire) {
-            // The kernel writes the pidfd before all that may still fail, and closes it again if it does.
-            0 if pidfd < 0 || self.errno().is_some() => Second::NotMade,
-            0 => Second::Unknown,
-            pid => Second::Made { pid, pidfd },
-        }
-    }
-
-    /// Where the kernel writes the pidfd.
-    pub fn second_pidfd(&self) -> *mut i32 {
-        self.second_pidfd.as_ptr()
-    }
-
-    /// The action begun last, once the child has released the memory.
-    pub fn progress(&self) -> usize {
-        self.progress.load(Ordering::Acquire) as usize
-    }
-
-    /// Why it failed, if it did.
-    pub fn errno(&self) -> Option<i32> {
-        match self.errno.load(Ordering::Acquire) {
-            0 => None,
-            errno => Some(errno),
+impl Drop for Mailbox {
+    fn drop(&mut self) {
+        // SAFETY: made by `between_memories` or `new`, and used by nobody any more.
+        unsafe {
+            match self.mapped {
+                true => drop(libc::munmap(self.words.as_ptr().cast(), size_of::<Words>())),
+                false => drop(Box::from_raw(self.words.as_ptr())),
+            }
         }
     }
 }

@@ -19,7 +19,7 @@ use libc::{c_char, c_int, c_uint, c_ulong, c_void};
 
 use crate::error::Step;
 use crate::spec::{ClockOffset, Propagation, Trial};
-use crate::{Kinds, Result, Spec};
+use crate::{Kinds, Result, Spec, kind};
 use arena::Arena;
 pub(crate) use descriptors::Pipes;
 pub(crate) use identity::{Map, Maps};
@@ -124,6 +124,8 @@ pub(crate) struct Plan {
     /// Where the second child begins, if there is one, and its stack.
     pub second_from: Option<usize>,
     pub second_stack: *mut c_void,
+    /// The children have a copy of the caller's memory, as by fork(2): who shares it cannot enter a time namespace.
+    pub copies: bool,
     joins: Joins,
     pub mailbox: Mailbox,
     /// The id maps that the parent writes.
@@ -132,6 +134,8 @@ pub(crate) struct Plan {
     pins: bool,
     /// The child becomes another uid, which makes the memory it shares undumpable.
     pub changes_uid: bool,
+    /// The child enters a user namespace where others may be privileged, and can do without files of /proc/self.
+    pub enters_user: bool,
     /// The parent's and the child's ends of the pipes, and what else was opened for the child.
     pub pipes: Pipes,
     arena: Arena,
@@ -146,6 +150,7 @@ impl Plan {
     pub fn new(spec: &Spec) -> Result<Plan> {
         let joins = Joins::new(spec)?;
         let maps = Maps::new(spec, &joins)?;
+        let copies = joins.has(kind::TIME);
         let mut plan = Plan {
             // A child that shares the caller's memory enters a time namespace at exec, so it is
             // made by unshare: clone(2) has no bit for it, and one way is enough.
@@ -153,10 +158,12 @@ impl Plan {
             ops: Vec::with_capacity(24),
             second_from: None,
             second_stack: std::ptr::null_mut(),
+            copies,
             joins,
-            mailbox: Mailbox::new(),
+            mailbox: if copies { Mailbox::between_memories()? } else { Mailbox::new() },
             pins: !spec.pins.is_empty(),
             changes_uid: false,
+            enters_user: false,
             pipes: Pipes::default(),
             arena: Arena::default(),
             maps,

@@ -23,9 +23,11 @@ pub(super) fn clone(plan: &Plan) -> Result<Child, i32> {
 
 /// What parent and child share and how the parent waits: until exec, unless the child needs it.
 fn flags(plan: &Plan) -> u64 {
-    // The first of two children is gone once the second one is made, which is waited for then.
+    // The first of two children is gone once the second one is made, which is waited for then. With a copy of the memory it stays, and is
+    // waited for itself.
     if plan.second_from.is_some() {
-        return (libc::CLONE_VM | libc::CLONE_PIDFD | libc::CLONE_FILES | libc::CLONE_VFORK) as u64;
+        let memory = if plan.copies { 0 } else { libc::CLONE_VM | libc::CLONE_VFORK };
+        return (libc::CLONE_PIDFD | libc::CLONE_FILES | memory) as u64;
     }
     let wait = if plan.awaits_parent() { 0 } else { libc::CLONE_VFORK };
     plan.clone.bits() | (libc::CLONE_VM | libc::CLONE_PIDFD | libc::CLONE_CHILD_CLEARTID | wait) as u64

@@ -62,7 +62,9 @@ fn clone_hint(errno: i32, kinds: Kinds, read: Read) -> String {
             rlimit::in_words(libc::RLIMIT_NPROC)
         ),
         libc::EMFILE => rlimit::of_descriptors(),
-        libc::ENOMEM => "the kernel has no memory for another process, or the init process of the pid namespace has ended".into(),
+        libc::ENOMEM => "the kernel has no memory for another process (joining a time namespace takes a copy of yours, vm.overcommit_memory), or \
+                         the init process of the pid namespace has ended"
+            .into(),
         _ => String::new(),
     }
 }

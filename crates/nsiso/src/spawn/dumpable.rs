@@ -20,7 +20,8 @@ pub(super) struct Dumpable {
 }
 
 impl Dumpable {
-    pub fn guard() -> Self {
+    /// With `hide` the flag is cleared at once.
+    pub fn guard(hide: bool) -> Self {
         loop {
             let guards = GUARDS.load(Ordering::Acquire);
             let was_set = match guards & COUNT {
@@ -30,6 +31,9 @@ impl Dumpable {
             let flag = if was_set { WAS_SET } else { 0 };
             let next = (guards & !WAS_SET | flag).wrapping_add(MADE + 1);
             if GUARDS.compare_exchange(guards, next, Ordering::AcqRel, Ordering::Relaxed).is_ok() {
+                if hide {
+                    set(false);
+                }
                 return Dumpable { was_set };
             }
         }
@@ -54,7 +58,7 @@ impl Drop for Dumpable {
     fn drop(&mut self) {
         // Before the count goes down: whoever finds it at 0 reads the flag itself.
         if self.was_set {
-            set();
+            set(true);
         }
         GUARDS.fetch_sub(1, Ordering::AcqRel);
     }
@@ -66,7 +70,7 @@ fn get() -> bool {
     unsafe { libc::prctl(libc::PR_GET_DUMPABLE) == 1 }
 }
 
-fn set() {
+fn set(flag: bool) {
     // SAFETY: numbers only.
-    unsafe { libc::prctl(libc::PR_SET_DUMPABLE, 1) };
+    unsafe { libc::prctl(libc::PR_SET_DUMPABLE, libc::c_ulong::from(flag)) };
 }

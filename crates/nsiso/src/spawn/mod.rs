@@ -10,6 +10,10 @@ mod signals;
 
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+
+use crate::handle::pid_of;
 use crate::plan::mailbox::{Second, state};
 use crate::plan::{Mailbox, Plan};
 use crate::{Error, Process, Result, Spec, Step};
@@ -22,6 +26,19 @@ struct Child {
     pidfd: OwnedFd,
     /// To be kept until the memory is released.
     _stack: Option<clone::Stack>,
+}
+
+impl Child {
+    fn into_process(self) -> Process {
+        Process::new(self.pid, self.pidfd, Default::default())
+    }
+
+    /// Waits until it has ended.
+    fn end(self) {
+        // Its stack may go after that.
+        let Child { pid, pidfd, _stack } = self;
+        let _ = Process::new(pid, pidfd, Default::default()).wait();
+    }
 }
 
 /// How often a spawn is tried while other threads' spawns are in its way.
@@ -51,24 +68,31 @@ fn writes_proc(step: Step) -> bool {
 fn attempt(spec: &Spec) -> Result<Process> {
     let mut plan = Plan::new(spec)?;
     let second_stack = second_stack(&mut plan)?;
-    let dumpable = plan.changes_uid.then(Dumpable::guard);
+    let dumpable = plan.changes_uid.then(|| Dumpable::guard(plan.enters_user));
     let blocked = SignalsBlocked::new();
     let mut cloned = clone::clone(&plan);
-    if let (Ok(first), Some(stack)) = (&mut cloned, second_stack)
-        && let Err(error) = second_in_place(first, stack, &plan)
-    {
-        std::mem::forget(plan);
-        return Err(match cloned {
-            Ok(first) => collect(Process::new(first.pid, first.pidfd, Default::default()), error),
-            Err(_) => error,
-        });
+    let mut first = None;
+    if let (Ok(child), Some(stack)) = (&mut cloned, second_stack) {
+        match second_in_place(child, stack, &plan) {
+            Ok(replaced) => first = replaced,
+            Err(error) => {
+                std::mem::forget(plan);
+                return Err(match cloned {
+                    Ok(first) => collect(first.into_process(), error),
+                    Err(_) => error,
+                });
+            }
+        }
     }
     let answered = match &cloned {
         Ok(child) => answer(child, &plan, spec),
         Err(_) => Ok(Answer::NotAsked),
     };
-    if cloned.is_ok() {
+    if cloned.is_ok() && !plan.copies {
         sleep_until(&plan.mailbox, |state| state == state::RELEASED);
+    }
+    if let Some(first) = first {
+        first.end();
     }
     drop(blocked);
     drop(dumpable);
@@ -97,22 +121,35 @@ fn second_stack(plan: &mut Plan) -> Result<Option<clone::Stack>> {
     Ok(Some(stack))
 }
 
-/// The first child has ended. Where it has made a second one, that is the child from now on.
-fn second_in_place(child: &mut Child, stack: clone::Stack, plan: &Plan) -> Result<()> {
+/// The first child has ended, or waits for a second one that has a memory of its own. Where there is a second one, that is the child
+/// from now on, and the first one is returned.
+fn second_in_place(child: &mut Child, stack: clone::Stack, plan: &Plan) -> Result<Option<Child>> {
+    if plan.copies {
+        until_asked_or_ended(child, plan);
+    }
+    // SAFETY: the kernel has made it for us, in our table.
+    let of_second = |pidfd| unsafe { OwnedFd::from_raw_fd(pidfd) };
     match plan.mailbox.second() {
         Second::Made { pid, pidfd } => {
-            // SAFETY: the kernel has made it for us, in our table.
-            let pidfd = unsafe { OwnedFd::from_raw_fd(pidfd) };
-            let first = std::mem::replace(child, Child { pid, pidfd, _stack: Some(stack) });
-            let _ = Process::new(first.pid, first.pidfd, Default::default()).wait();
-            Ok(())
+            let second = Child { pid, pidfd: of_second(pidfd), _stack: Some(stack) };
+            Ok(Some(std::mem::replace(child, second)))
+        }
+        Second::Unknown { pidfd } if plan.second_from.is_some_and(|from| plan.mailbox.progress() >= from) => {
+            let pidfd = of_second(pidfd);
+            if plan.mailbox.state() == state::RELEASED {
+                // Whoever would tell when it has run the program was killed.
+                end(pidfd.as_fd());
+            }
+            // It is not collected yet, so it still has a pid.
+            let pid = pid_of(pidfd.as_fd()).unwrap_or(0);
+            Ok(Some(std::mem::replace(child, Child { pid, pidfd, _stack: Some(stack) })))
         }
         // It holds no memory of ours any more, as a child that has failed.
         Second::NotMade => {
             plan.mailbox.set_state(state::RELEASED);
-            Ok(())
+            Ok(None)
         }
-        Second::Unknown => {
+        Second::Unknown { .. } => {
             // It may run on this.
             std::mem::forget(stack);
             Err(Error::new(Step::Clone, libc::EINTR, "a process in joined namespaces")
@@ -152,6 +189,25 @@ fn answer(child: &Child, plan: &Plan, spec: &Spec) -> Result<Answer> {
     written.map(|()| Answer::Given)
 }
 
+/// The first child, with a copy of the memory, ends when the second one has run the program or has failed. The kernel does not tell of that through
+/// the mailbox, so where the second one may ask for something, both are looked at in turn.
+fn until_asked_or_ended(first: &Child, plan: &Plan) {
+    let timeout = match plan.awaits_parent() {
+        true => PollTimeout::from(ASKED_AFTER),
+        false => PollTimeout::NONE,
+    };
+    while plan.mailbox.state() != state::ASKING {
+        match poll(&mut [PollFd::new(first.pidfd.as_fd(), PollFlags::POLLIN)], timeout) {
+            Ok(0) | Err(Errno::EINTR) => {}
+            // With an error nothing will be known but the end.
+            _ => return plan.mailbox.set_state(state::RELEASED),
+        }
+    }
+}
+
+/// Milliseconds.
+const ASKED_AFTER: u8 = 1;
+
 fn sleep_until(mailbox: &Mailbox, done: impl Fn(u32) -> bool) {
     loop {
         let now = mailbox.state();
@@ -180,8 +236,9 @@ fn failure(plan: &Plan, spec: &Spec, answered: Result<()>) -> Option<Error> {
     }
 }
 
-/// Leaves no zombie of a child that failed.
+/// Leaves no child that failed, nor its zombie.
 fn collect(process: Process, error: Error) -> Error {
+    let _ = process.kill();
     let _ = process.wait();
     error
 }

@@ -25,7 +25,8 @@ impl<'fd> Spec<'fd> {
     /// joined one, a new mount namespace a copy. In a joined user namespace the program is root, where root
     /// is mapped, unless an id is asked for or [`Spec::keep_credentials`]. In a joined mount namespace it begins at the root directory.
     ///
-    /// A time namespace other than the caller's cannot be joined.
+    /// The kernel lets nobody enter another time namespace who shares memory, so this one alone gives the child a copy of the caller's, as
+    /// fork(2) does, until it runs the program.
     pub fn join(&mut self, namespace: BorrowedFd<'fd>) -> Result<&mut Self> {
         identify(namespace)?;
         self.joins.push(Join::Namespace(namespace));
