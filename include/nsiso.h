@@ -338,9 +338,9 @@ enum ns_step
    */
   NS_STEP_ROOT = 31,
   /**
-   * An overlay file system.
+   * Mounting a file system or changing a mount.
    */
-  NS_STEP_OVERLAY = 32,
+  NS_STEP_MOUNT = 32,
 };
 #ifndef __cplusplus
 #if __STDC_VERSION__ >= 202311L
@@ -673,9 +673,20 @@ int ns_open_process(int pidfd,
 int ns_open_pid(int pid, uint64_t kind, struct ns_error *err);
 
 /**
- * The same with the namespace, NS_PID or NS_TIME, that the future children of a process will be in.
+ * Opens the process `pid`: its pidfd, close-on-exec and the caller's, which never means another process, also when the pid is
+ * used again. Whoever has to keep a process in words keeps its pid and the inode of its pidfd, fstat(2), which no other process ever gets
+ * (Linux 6.9): with that as `inode`, another process is refused with -ESRCH; 0 takes any. pidfd_open(2).
  */
-int ns_open_for_children(int pidfd, uint64_t kind, struct ns_error *err);
+int ns_pidfd(int pid,
+             uint64_t inode,
+             struct ns_error *err);
+
+/**
+ * Opens the namespace, NS_PID or NS_TIME, that the future children of a process will be in; as ns_open_process.
+ */
+int ns_open_for_children(int pidfd,
+                         uint64_t kind,
+                         struct ns_error *err);
 
 /**
  * The same with the network namespace that a socket was made in. Takes CAP_NET_ADMIN in it.
@@ -963,8 +974,9 @@ int ns_spec_unshare(struct ns_spec *spec, uint64_t kinds, struct ns_error *err);
 /**
  * Runs the program in the existing namespace `fd`, ns_open(); the descriptor must stay open until the program has been
  * spawned. New namespaces are made inside joined ones. In a joined user namespace the program is root where root is mapped,
- * unless it is given an id or ns_spec_keep_credentials; in a joined mount namespace it begins at the root directory. A time
- * namespace other than the caller's cannot be joined. setns(2).
+ * unless it is given an id or ns_spec_keep_credentials; in a joined mount namespace it begins at the root directory. The
+ * kernel lets nobody enter another time namespace who shares memory, so this one alone gives the child a copy of the caller's, as
+ * fork(2) does, until it runs the program. setns(2).
  */
 int ns_spec_join(struct ns_spec *spec,
                  int fd,

@@ -1,7 +1,6 @@
 /* nsenter(1) on top of libnsiso: the options of util-linux 2.42, as its manual page describes them. The program always runs
  * as a child, all signals are passed on to it, and a program killed by signal N makes 128 + N. A target is held by its pidfd, so that a
- * pid that is used again cannot be meant. A time namespace other than the caller's, --join-cgroup and
- * --follow-context are not supported. */
+ * pid that is used again cannot be meant. --join-cgroup is for cgroup v2; --follow-context is not supported. */
 #define _GNU_SOURCE
 #include "tool.h"
 
@@ -58,6 +57,7 @@ static const char help[] =
     "  -w, --wd[=DIR]            working directory: DIR, or the target's\n"
     "  -W, --wdns DIR            working directory, as seen inside\n"
     "  -e, --env                 the target's environment\n"
+    "  -c, --join-cgroup         in the target's cgroup\n"
     "  -F, --no-fork             accepted: the program always runs as a child\n"
     "  -h, --help  -V, --version\n";
 
@@ -85,14 +85,9 @@ static struct target target(const char *text)
 {
     char *end;
     struct target target = {.pid = (int)strtol(text, &end, 10)};
-    struct stat about;
-    target.pidfd = (int)syscall(SYS_pidfd_open, target.pid, 0);
     if (end == text || (*end && *end != ':') || target.pid <= 0)
         fail("'%s' is no process id", text);
-    if (target.pidfd < 0)
-        fail("process %d: %s", target.pid, strerror(errno));
-    if (*end == ':' && (fstat(target.pidfd, &about) || about.st_ino != strtoull(end + 1, NULL, 10)))
-        fail("process %d is not the one meant: its pidfd has another inode", target.pid);
+    must(target.pidfd = ns_pidfd(target.pid, *end ? strtoull(end + 1, NULL, 10) : 0, &err));
     return target;
 }
 
@@ -127,6 +122,30 @@ static uint32_t inside(struct target target, const char *map, uint32_t outer)
             return in + (outer - out);
         }
     fail("id %u of the target is not mapped in its user namespace", outer);
+}
+
+/* Moves this process, and so the program, into the target's cgroup: the kernel shows it by a path below where cgroup2 is mounted. */
+static void join_cgroup(struct target target)
+{
+    char line[4096], path[8192] = "", cgroup[4096] = "", type[64], mount[4096];
+    FILE *file = fdopen(open_of(target, "cgroup", O_RDONLY), "r");
+    while (file && fgets(line, sizeof line, file))
+        if (strncmp(line, "0::", 3) == 0)
+            snprintf(cgroup, sizeof cgroup, "%.*s", (int)strcspn(line + 3, "\n"), line + 3);
+    if (file)
+        fclose(file);
+    file = fopen("/proc/self/mounts", "re");
+    while (file && !*path && fscanf(file, "%*s %4095s %63s %*[^\n]", mount, type) == 2)
+        if (strcmp(type, "cgroup2") == 0)
+            snprintf(path, sizeof path, "%s%s/cgroup.procs", mount, cgroup);
+    if (file)
+        fclose(file);
+    if (!*cgroup || !*path)
+        fail("--join-cgroup: no cgroup v2 is mounted");
+    int fd = open(path, O_WRONLY | O_CLOEXEC);
+    if (fd < 0 || write(fd, "0", 1) != 1)
+        fail("%s: %s", path, strerror(errno));
+    close(fd);
 }
 
 /* What --setuid=follow and --setgid=follow mean; -1 for another text. */
@@ -180,7 +199,7 @@ int main(int argc, char *argv[])
     int files[32], count = 0, user_file = -1;
     bool all = false, user_parent = false, env = false, keep = false;
     const char *uid = NULL, *gid = NULL, *net_socket = NULL, *root = NULL, *wd = NULL;
-    bool with_root = false, with_wd = false;
+    bool with_root = false, with_wd = false, with_cgroup = false;
     ns_spec *spec = ns_spec_new();
     if (!spec)
         fail("out of memory");
@@ -212,8 +231,8 @@ int main(int argc, char *argv[])
         case 'w': with_wd = true, wd = optarg; break;
         case 'W': must(ns_spec_cwd(spec, optarg, &err)); break;
         case 'e': env = true; break;
-        case 'c': fail("--join-cgroup is not supported yet");
-        case 'Z': fail("--follow-context is not supported yet");
+        case 'c': with_cgroup = true; break;
+        case 'Z': fail("--follow-context is not supported: it takes SELinux");
         case 'h': fputs(help, stdout); return 0;
         case 'V': printf("nsenter from nsiso %s\n", ns_version()); return 0;
         case '?': fputs("Try 'nsenter --help'.\n", stderr); return FAILED;
@@ -253,6 +272,8 @@ int main(int argc, char *argv[])
         must(ns_spec_cwd_at(spec, wd ? directory(wd) : open_of(of, "cwd", O_PATH | O_DIRECTORY), &err));
     if (env)
         take_environment(spec, of);
+    if (with_cgroup)
+        join_cgroup(of);
     inherit_descriptors(spec);
     set_program(spec, argv + optind);
     return run(spec, false, true);

@@ -232,6 +232,8 @@ static void bad_input_is_refused(void)
     FAILS(ns_open_pid(0, 1, &err), EINVAL, "0x1 is no kind");
     FAILS(ns_open_process(null, NS_NET, &err), ENOTTY, "descriptor");
     FAILS(ns_open_process(-1, NS_NET, &err), EINVAL, "descriptor -1 is not open");
+    FAILS(ns_pidfd(-3, 0, &err), EINVAL, "process -3");
+    FAILS(ns_pidfd(pid, 1, &err), ESRCH, "process");
     FAILS(ns_open_for_children(pidfd, NS_NET, &err), EINVAL, "only pid and time");
     FAILS(ns_open_socket(null, &err), ENOTTY, "the network namespace of descriptor");
     FAILS(ns_identify(null, &identity, sizeof identity, &err), EINVAL, "is no namespace");

@@ -1,11 +1,14 @@
 """Hosts whose seccomp filter refuses a call that we would like to use: the isolation is the same."""
 
+import os
 import subprocess
+import time
 from pathlib import Path
 
+import nsiso
 import pytest
 
-UNSHARE = Path(__file__).parents[2] / "build/bin/unshare"
+UNSHARE, NSENTER = (Path(__file__).parents[2] / "build/bin" / name for name in ("unshare", "nsenter"))
 
 
 @pytest.mark.parametrize("refused", ["clone3:error=ENOSYS", "clone3:error=EPERM", "close_range:error=EPERM"])
@@ -16,3 +19,41 @@ def test_a_refused_call_takes_its_fallback(refused):
     line = "/bin/echo $$; exec cat /proc/self/uid_map"
     run = subprocess.run([*strace, UNSHARE, *options, "sh", "-c", line], capture_output=True, text=True)
     assert run.stdout.split()[:2] == ["1", "0"], run
+
+
+@pytest.mark.parametrize("call", ["setns", "fchdir", "chroot", "setgroups", "setresuid"])
+def test_a_failing_call_of_a_join_is_told_and_leaves_nothing(call):
+    words = ["sh", "-c", "echo; exec cat"]
+    options = dict(map_root=True, pid=True, mount_proc=True, time=True)
+    with nsiso.Popen(words, stdin=-1, stdout=-1, **options) as target:
+        target.stdout.read(1)
+        strace = ["strace", "-f", "-qq", "-o", "/dev/null", "-e", f"trace={call}", "-e", f"inject={call}:error=EIO"]
+        for kinds in (["-U"], ["-U", "-p", "-m"], ["-U", "-T"]):
+            where = [NSENTER, "-t", str(target.pid), *kinds, "-r", "-w"]
+            done = subprocess.run([*strace, *where, "true"], capture_output=True, text=True, timeout=60)
+            assert done.returncode == 1 and "EIO" in done.stderr, (kinds, done)
+        target.stdin.close()
+
+
+def test_the_host_cannot_be_looked_into_while_its_child_joins():
+    """Whoever is root in the container could otherwise read the host's memory through the child, which shares it."""
+    with nsiso.Popen(["sh", "-c", "echo; exec cat"], stdin=-1, stdout=-1, map_root=True, pid=True) as target:
+        target.stdout.read(1)
+        strace = ["strace", "-f", "-qq", "-o", "/dev/null", "-e", "trace=setns", "-e", "inject=setns:delay_exit=400000"]
+        host = subprocess.Popen([*strace, NSENTER, "-t", str(target.pid), "-U", "-p", "true"])
+        flags = set()
+        while host.poll() is None:
+            for pid in children(host.pid):
+                try:
+                    flags.add(os.stat(f"/proc/{pid}/mem").st_uid)
+                except OSError:
+                    pass
+            time.sleep(0.01)
+        assert host.returncode == 0 and 0 in flags
+        if os.geteuid():
+            assert os.geteuid() in flags, "and before, or after, it can"
+        target.stdin.close()
+
+
+def children(pid):
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]

@@ -9,13 +9,13 @@ from conftest import BUILD, run
 
 NSENTER, UNSHARE = BUILD / "bin/nsenter", BUILD / "bin/unshare"
 root_only = pytest.mark.skipif(os.geteuid() != 0, reason="keeping a namespace takes root")
-LINKS = [f"/proc/self/ns/{kind}" for kind in ("user", "pid", "mnt", "net", "ipc", "uts", "cgroup")]
+LINKS = [f"/proc/self/ns/{kind}" for kind in ("user", "pid", "mnt", "net", "ipc", "uts", "time", "cgroup")]
 
 
 @pytest.fixture
 def target(tmp_path):
     words = ["sh", "-c", "cd /usr; export COLOUR=blue; echo; exec cat"]
-    kinds = dict(user=True, pid=True, mnt=True, net=True, ipc=True, uts=True, cgroup=True)
+    kinds = dict(user=True, pid=True, mnt=True, net=True, ipc=True, uts=True, time=True, cgroup=True)
     with nsiso.Popen(words, stdin=-1, stdout=-1, map_root=True, mount_proc=True, cwd="/", **kinds) as process:
         process.stdout.read(1)
         # What exec has replaced keeps its variables: those of the shell itself are in /proc/PID/environ.
@@ -32,7 +32,7 @@ def lines(*words):
 def test_all_namespaces_of_a_target(target):
     wanted = [os.readlink(f"/proc/{target.pid}/ns/{link.rsplit('/', 1)[1]}") for link in LINKS]
     assert lines(NSENTER, "-t", target.pid, "-a", "readlink", *LINKS) == wanted
-    assert lines("nsenter", "-t", target.pid, "--preserve-credentials", "-U", "-p", "-m", "-n", "-i", "-u", "-C", "readlink", *LINKS) == wanted
+    assert lines("nsenter", "-t", target.pid, "--preserve-credentials", "-U", "-p", "-m", "-n", "-i", "-u", "-T", "-C", "readlink", *LINKS) == wanted
     inode = os.stat(target.fileno()).st_ino
     assert lines(NSENTER, "-t", f"{target.pid}:{inode}", "-U", "-n", "readlink", LINKS[3]) == wanted[3:4]
 
@@ -43,6 +43,22 @@ def test_single_kinds_and_files(target):
     files = [f"--user=/proc/{target.pid}/ns/user", f"-n/proc/{target.pid}/ns/net"]
     assert lines(NSENTER, *files, "readlink", LINKS[3]) == [net]
     assert lines(NSENTER, *files, "sh", "-c", "echo $0", "-x") == ["-x"]
+
+
+@root_only
+def test_the_cgroup_of_a_target(target):
+    mounts = [line.split() for line in open("/proc/self/mounts")]
+    group = next(words[1] for words in mounts if words[2] == "cgroup2") + f"/nsiso-test-{os.getpid()}"
+    os.mkdir(group)
+    try:
+        with open(f"{group}/cgroup.procs", "w") as procs:
+            procs.write(str(target.pid))
+        line = next(line for line in open(f"/proc/{target.pid}/cgroup") if line.startswith("0::"))
+        assert line.strip() in lines(NSENTER, "-t", target.pid, "-c", "-U", "cat", "/proc/self/cgroup")
+    finally:
+        target.kill()
+        target.wait()
+        os.rmdir(group)
 
 
 def test_ids(target):
@@ -68,9 +84,9 @@ def test_exit_codes_and_words(target):
         (["-n", "true"], "no target process"),
         (["-t", "x", "-n", "true"], "is no process id"),
         (["-t", "4194303", "-n", "true"], "No such process"),
-        (["-t", f"{target.pid}:1", "-n", "true"], "another inode"),
+        (["-t", f"{target.pid}:1", "-n", "true"], "not the one meant"),
         (["--net=/dev/null", "true"], "is no namespace"),
-        (["-t", target.pid, "-Z", "true"], "not supported yet"),
+        (["-t", target.pid, "-Z", "true"], "SELinux"),
     ]:
         done = run(NSENTER, *words)
         assert (done.returncode, said in done.stderr) == (1, True), (words, done.stderr)

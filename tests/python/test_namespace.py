@@ -12,7 +12,7 @@ import nsiso
 import pytest
 
 root_only = pytest.mark.skipif(os.geteuid() != 0, reason="a thread enters namespaces as root alone")
-KINDS = ("user", "pid", "mnt", "net", "ipc", "uts", "cgroup")
+KINDS = ("user", "pid", "mnt", "net", "ipc", "uts", "time", "cgroup")
 
 
 def inode(pid, kind):
@@ -75,6 +75,33 @@ def test_some_of_a_process_and_new_ones_are_mixed(target):
     with nsiso.Namespace.of(target, "user") as user, nsiso.Namespace.of(target, "ipc") as ipc:
         seen = nsiso.run(["readlink", "/proc/self/ns/ipc"], join=[user, ipc], capture_output=True, text=True, check=True)
     assert seen.stdout.strip() == f"ipc:[{inode(target.pid, 'ipc')}]"
+
+
+def test_the_clock_of_a_process_is_joined():
+    words = ["sh", "-c", "cut -d. -f1 /proc/uptime"]
+    with nsiso.Popen(["sh", "-c", "echo; exec cat"], stdin=-1, stdout=-1, map_root=True, boottime=10**6) as process:
+        process.stdout.read(1)
+        heap = bytearray(b"x" * 500_000_000)
+        done = nsiso.run(words, join=(process, ["user", "time"]), capture_output=True, check=True)
+        assert int(done.stdout) > 10**6 and len(heap)
+        done = nsiso.run(words, join=(process, ["user", "time"]), pid=True, mount_proc=True, capture_output=True, check=True)
+        assert int(done.stdout) > 10**6
+        process.stdin.close()
+
+
+def test_a_process_is_named_in_words(target):
+    with nsiso.Pidfd(target.pid) as pidfd:
+        assert nsiso.Namespace.of(pidfd, "net") == nsiso.Namespace.of(target, "net")
+        inode = pidfd.inode
+    with pytest.raises(ValueError, match="closed"):
+        pidfd.fileno()
+    with nsiso.Pidfd(target.pid, inode) as pidfd:
+        assert nsiso.run(["true"], join=(pidfd, "user")).returncode == 0
+    # Its pid has gone to another process, as far as can be told.
+    with pytest.raises(nsiso.NoProcessError, match="not the one meant"):
+        nsiso.Pidfd(os.getpid(), inode)
+    with pytest.raises(ProcessLookupError):
+        nsiso.Pidfd(2**22 - 1, inode)
 
 
 def test_many_threads_join_at_a_time(target):

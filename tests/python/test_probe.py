@@ -31,6 +31,7 @@ def test_what_a_probe_says_is_what_happens():
     assert found["user"].verdict == "yes" or found["user"].detail
     assert found["landlock"].detail.startswith("ABI") or not found["landlock"]
     assert (found["net"].verdict == "yes") == (os.geteuid() == 0)
+    assert bool(found["idmapped_mounts"]) == (os.geteuid() == 0), found["idmapped_mounts"]
     assert found["overlay"] and found["nested_user"] and found["proc"]
 
 

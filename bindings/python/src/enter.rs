@@ -38,6 +38,11 @@ pub(crate) fn open_own(py: Python<'_>, name: &str) -> PyResult<i32> {
 }
 
 #[pyfunction]
+pub(crate) fn pidfd(py: Python<'_>, pid: i32, inode: Option<u64>) -> PyResult<i32> {
+    nsiso::open_process(pid, inode).map(IntoRawFd::into_raw_fd).map_err(|error| raise(py, error))
+}
+
+#[pyfunction]
 pub(crate) fn open_process(py: Python<'_>, pidfd: i32, name: &str) -> PyResult<i32> {
     handed_out(py, Handle::of_process(borrowed(pidfd)?, kind(name)?))
 }

@@ -239,7 +239,7 @@ mod _nsiso {
     #[pymodule_export]
     use super::enter::{
         Entered, call, enter, identify, open_for_children, open_name, open_own, open_path, open_process,
-        open_socket, pin, probe, relative, unpin, unshare,
+        open_socket, pidfd, pin, probe, relative, unpin, unshare,
     };
     #[pymodule_export]
     use super::list::{Listing, list};

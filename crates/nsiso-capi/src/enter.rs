@@ -65,7 +65,17 @@ pub unsafe extern "C" fn ns_open_pid(pid: c_int, kind: u64, err: *mut ns_error) 
     })
 }
 
-/// The same with the namespace, NS_PID or NS_TIME, that the future children of a process will be in.
+/// Opens the process `pid`: its pidfd, close-on-exec and the caller's, which never means another process, also when the pid is
+/// used again. Whoever has to keep a process in words keeps its pid and the inode of its pidfd, fstat(2), which no other process ever gets
+/// (Linux 6.9): with that as `inode`, another process is refused with -ESRCH; 0 takes any. pidfd_open(2).
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ns_pidfd(pid: c_int, inode: u64, err: *mut ns_error) -> c_int {
+    boundary(err, || {
+        nsiso::open_process(pid, Some(inode).filter(|inode| *inode != 0)).map(IntoRawFd::into_raw_fd)
+    })
+}
+
+/// Opens the namespace, NS_PID or NS_TIME, that the future children of a process will be in; as ns_open_process.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ns_open_for_children(pidfd: c_int, kind: u64, err: *mut ns_error) -> c_int {
     boundary(err, || handed_out(Handle::for_children(descriptor(pidfd)?, kinds(kind)?)))

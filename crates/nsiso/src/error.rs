@@ -77,8 +77,8 @@ pub enum Step {
     Pin = 30,
     /// `chroot(2)`.
     Root = 31,
-    /// An overlay file system.
-    Overlay = 32,
+    /// Mounting a file system or changing a mount.
+    Mount = 32,
 }
 
 impl Step {
@@ -112,7 +112,7 @@ impl Step {
             Step::Join => "join",
             Step::Leave => "return to",
             Step::Pin => "pin",
-            Step::Overlay => "mount an overlay at",
+            Step::Mount => "mount",
             Step::Root => "take as root directory",
             Step::Internal => "internal fault in",
         }

@@ -1,9 +1,7 @@
 //! An existing namespace, held by a descriptor of it: the way to join, enter or keep it.
 
 use std::ffi::{CString, OsStr};
-use std::fs;
-use std::io;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 
 use nix::errno::Errno;
@@ -11,6 +9,7 @@ use nix::fcntl::{OFlag, open};
 use nix::sys::stat::Mode;
 
 use crate::kind::{self, NAMES};
+use crate::pidfd::{open_process, pid_of};
 use crate::{Error, Kinds, Result, Step, nsfs};
 
 /// Where `ip-netns(8)` keeps the network namespaces that have a name.
@@ -81,7 +80,7 @@ impl Handle {
 
     /// The same by a pid, which must not be held over time: another process may get it.
     pub fn of_pid(pid: i32, kind: Kinds) -> Result<Self> {
-        Handle::of_process(open_process(pid)?.as_fd(), kind)
+        Handle::of_process(open_process(pid, None)?.as_fd(), kind)
     }
 
     /// The namespace, of kind pid or time, that the future children of a process will be in.
@@ -203,23 +202,6 @@ pub(crate) fn identify(fd: BorrowedFd) -> Result<(usize, u64)> {
         .ok_or_else(|| Error::argument(format!("descriptor {} is no namespace", fd.as_raw_fd())))
 }
 
-/// A pidfd, close-on-exec.
-pub(crate) fn open_process(pid: i32) -> Result<OwnedFd> {
-    // SAFETY: numbers; what it returns is new and ours.
-    match Errno::result(unsafe { libc::syscall(libc::SYS_pidfd_open, pid, 0) }) {
-        // SAFETY: as above.
-        Ok(fd) => Ok(unsafe { OwnedFd::from_raw_fd(fd as RawFd) }),
-        Err(errno) => {
-            let hint = match errno {
-                Errno::ESRCH => "there is no such process",
-                Errno::EINVAL => "a process id is positive, and not that of a thread",
-                _ => "",
-            };
-            Err(Error::new(Step::Open, errno as i32, format!("process {pid}")).with_hint(hint))
-        }
-    }
-}
-
 /// The path of a name for `ip-netns(8)`.
 pub(crate) fn name_path(name: &OsStr) -> Result<std::path::PathBuf> {
     match name.as_encoded_bytes() {
@@ -286,13 +268,6 @@ fn through_proc(pidfd: BorrowedFd, pid: i32, link: &str) -> std::result::Result<
     }
 }
 
-/// The pid that a pidfd is of, as the caller sees it; none if it is no pidfd.
-pub(crate) fn pid_of(pidfd: BorrowedFd) -> Option<i32> {
-    let read = |path: String| -> io::Result<String> { fs::read_to_string(path) };
-    let text = read(format!("/proc/thread-self/fdinfo/{}", pidfd.as_raw_fd())).ok()?;
-    text.lines().find_map(|line| line.strip_prefix("Pid:"))?.trim().parse().ok().filter(|pid| *pid > 0)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -300,7 +275,7 @@ mod tests {
     #[test]
     fn a_kernel_without_requests_on_pidfds_is_asked_through_proc() {
         let pid = std::process::id() as i32;
-        let pidfd = open_process(pid).unwrap();
+        let pidfd = open_process(pid, None).unwrap();
         assert_eq!(pid_of(pidfd.as_fd()), Some(pid));
         Errno::ENOTTY.set();
         let fd = open_of(pidfd.as_fd(), "net", None).unwrap();

@@ -1,13 +1,14 @@
 //! What this kernel, this user and this host allow: found by trying, in children that are thrown away.
 
 use std::fs;
+use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd, RawFd};
 
 use nix::errno::Errno;
 
 use crate::kind::NAMES;
 use crate::process::pidfd_info;
 use crate::spec::Trial;
-use crate::{Error, Kinds, Result, Spec, Stdio, Step};
+use crate::{Error, Handle, Kinds, Result, Spec, Stdio, Step};
 
 /// Whether something can be had.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,7 +24,7 @@ pub enum Verdict {
 /// One thing that was tried.
 #[derive(Clone, Debug)]
 pub struct Finding {
-    /// A kind of namespace (`user`, `pid`, ...), `nested_user`, `proc`, `overlay`, `clone3`, `listns`, `pidfd_info_exit`,
+    /// A kind of namespace (`user`, `pid`, ...), `nested_user`, `proc`, `overlay`, `idmapped_mounts`, `clone3`, `listns`, `pidfd_info_exit`,
     /// `landlock`, `cgroup_v2` or `cgroup_v1`.
     pub name: &'static str,
     /// Whether it can be had.
@@ -50,6 +51,7 @@ pub fn probe() -> Vec<Finding> {
     findings.push(of("nested_user", attempt(Kinds::USER, Some(Trial::NestedUser), false)));
     findings.push(with_or_without_user("proc", |user| attempt(Kinds::PID | Kinds::MNT | user, None, true)));
     findings.push(with_or_without_user("overlay", in_mounts(Some(Trial::Overlay))));
+    findings.push(of("idmapped_mounts", idmapped_mount()));
     findings.push(call("clone3", libc::SYS_clone3, "clone(2) is used in its place"));
     findings.push(call("listns", SYS_LISTNS, "namespaces are found through /proc alone; Linux 6.19 has it"));
     findings.push(pidfd_info_exit());
@@ -105,6 +107,54 @@ fn with_or_without_user(name: &'static str, attempt: impl Fn(Kinds) -> Result<()
         Ok(()) => finding(name, Verdict::InUserNamespace, "", ""),
         Err(error) => refused(name, &error),
     }
+}
+
+/// A copy of the root directory's mount with other ids, which is never attached anywhere, `mount_setattr(2)`.
+fn idmapped_mount() -> Result<()> {
+    let mut holder = Spec::new("cat")?;
+    holder.map_root().stdio(0, Stdio::Pipe)?.stdio(1, Stdio::Null)?;
+    let holder = holder.spawn()?;
+    let result = Handle::of_process(holder.pidfd(), Kinds::USER).and_then(|user| map_ids(&user));
+    holder.kill().and_then(|()| holder.wait())?;
+    result
+}
+
+fn map_ids(user: &Handle) -> Result<()> {
+    let failed = |errno| {
+        Error::new(Step::Mount, errno as i32, "a mount with mapped ids").with_hint(match errno {
+            Errno::EPERM => {
+                "it takes CAP_SYS_ADMIN in the user namespace that owns the file system: be root of the host"
+            }
+            Errno::EINVAL => "the file system of the root directory does not know them",
+            Errno::ENOSYS => "Linux 5.12 has them",
+            _ => "",
+        })
+    };
+    let flags = libc::OPEN_TREE_CLONE | libc::OPEN_TREE_CLOEXEC;
+    // SAFETY: a string and numbers; what it returns is new and ours.
+    let tree =
+        Errno::result(unsafe { libc::syscall(libc::SYS_open_tree, libc::AT_FDCWD, c"/".as_ptr(), flags) })
+            .map_err(failed)?;
+    // SAFETY: as above.
+    let tree = unsafe { OwnedFd::from_raw_fd(tree as RawFd) };
+    let change = libc::mount_attr {
+        attr_set: libc::MOUNT_ATTR_IDMAP,
+        attr_clr: 0,
+        propagation: 0,
+        userns_fd: user.as_fd().as_raw_fd() as u64,
+    };
+    // SAFETY: the struct has the size given.
+    let changed = unsafe {
+        libc::syscall(
+            libc::SYS_mount_setattr,
+            tree.as_raw_fd(),
+            c"".as_ptr(),
+            libc::AT_EMPTY_PATH,
+            &raw const change,
+            size_of_val(&change),
+        )
+    };
+    Errno::result(changed).map(drop).map_err(failed)
 }
 
 /// A system call that is there, but makes nothing of arguments that are all 0.

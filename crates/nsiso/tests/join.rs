@@ -273,7 +273,10 @@ fn another_time_namespace_is_joined() {
     if is_root() {
         let mut spec = Spec::new("sh").unwrap();
         spec.join(time.as_fd()).unwrap();
-        spec.uid_map(IdRange::new(0, 0, 10).unwrap()).unwrap().gid_map(IdRange::new(0, 0, 10).unwrap()).unwrap();
+        spec.uid_map(IdRange::new(0, 0, 10).unwrap())
+            .unwrap()
+            .gid_map(IdRange::new(0, 0, 10).unwrap())
+            .unwrap();
         is_there(&mut spec);
     }
     // What goes wrong is told, too.

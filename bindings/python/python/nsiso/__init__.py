@@ -10,15 +10,15 @@ are ``nsiso.Error``, an OSError with ``step`` and ``hint``.
 
 from subprocess import DEVNULL, PIPE, STDOUT, CalledProcessError, CompletedProcess, TimeoutExpired
 
-from ._error import ArgumentError, DeniedError, Error, NotDirectoryError, NotFoundError
+from ._error import ArgumentError, DeniedError, Error, NoProcessError, NotDirectoryError, NotFoundError
 from ._list import Gaps, Holder, Listed, Listing, Node, list, tree
-from ._namespace import Namespace, call_in, enter, pin, unpin
+from ._namespace import Namespace, Pidfd, call_in, enter, pin, unpin
 from ._popen import Popen, Usage, run
 from ._probe import Finding, probe, unshare
 
 __all__ = [
     "ArgumentError", "CalledProcessError", "CompletedProcess", "DEVNULL", "DeniedError", "Error", "Finding", "Gaps",
-    "Holder", "Listed", "Listing", "Namespace", "Node", "NotDirectoryError", "NotFoundError", "PIPE", "Popen", "STDOUT",
+    "Holder", "Listed", "Listing", "Namespace", "NoProcessError", "Node", "NotDirectoryError", "NotFoundError", "PIPE", "Pidfd", "Popen", "STDOUT",
     "TimeoutExpired", "Usage", "call_in", "enter", "list", "pin", "probe", "run", "tree", "unpin",
     "unshare",
 ]  # fmt: skip

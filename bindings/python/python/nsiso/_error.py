@@ -36,19 +36,23 @@ class DeniedError(Error, PermissionError):
     """EPERM or EACCES."""
 
 
+class NoProcessError(Error, ProcessLookupError):
+    """ESRCH: the process has ended."""
+
+
+_KINDS = {
+    _errno.ENOENT: NotFoundError,
+    _errno.ENOTDIR: NotDirectoryError,
+    _errno.EPERM: DeniedError,
+    _errno.EACCES: DeniedError,
+    _errno.ESRCH: NoProcessError,
+}
+
+
 def make(errno: int, message: str, step: str, index: Optional[int], hint: str) -> Error:
     """The fitting kind of error. ``step`` comes in the spelling of Rust."""
     step = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", step).lower()
-    if step == "argument":
-        kind = ArgumentError
-    elif errno == _errno.ENOENT:
-        kind = NotFoundError
-    elif errno == _errno.ENOTDIR:
-        kind = NotDirectoryError
-    elif errno in (_errno.EPERM, _errno.EACCES):
-        kind = DeniedError
-    else:
-        kind = Error
+    kind = ArgumentError if step == "argument" else _KINDS.get(errno, Error)
     error = kind(errno, message)
     error.step, error.index, error.hint = step, index, hint
     return error

@@ -119,6 +119,39 @@ class Namespace:
         return f"<Namespace {self.kind}:[{self.inode}]>"
 
 
+class Pidfd:
+    """A process held by its pidfd, pidfd_open(2), which never means another one, also when the pid is used again.
+
+    ``inode`` is the pidfd's, which no other process ever gets (Linux 6.9). Keep pid and inode to name a process in words:
+    ``Pidfd(pid, inode)`` raises nsiso.Error where the pid has gone to another process. A context manager, which closes it.
+    """
+
+    def __init__(self, pid: int, inode: Optional[int] = None) -> None:
+        self._fd: Optional[int] = _nsiso.pidfd(pid, inode)
+        self.pid = pid
+        self.inode = os.fstat(self._fd).st_ino
+
+    def fileno(self) -> int:
+        if self._fd is None:
+            raise ValueError(f"the pidfd of process {self.pid} is closed")
+        return self._fd
+
+    def close(self) -> None:
+        fd, self._fd = self._fd, None
+        if fd is not None:
+            os.close(fd)
+
+    def __enter__(self) -> "Pidfd":
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        self.close()
+
+    def __del__(self) -> None:
+        if getattr(self, "_fd", None) is not None:
+            self.close()
+
+
 @contextlib.contextmanager
 def _pidfd(process: Any) -> Iterator[int]:
     """The pidfd of a process that is given by one, by an object with one, or by its pid."""
@@ -128,19 +161,8 @@ def _pidfd(process: Any) -> Iterator[int]:
     pid = process if isinstance(process, int) and not isinstance(process, bool) else getattr(process, "pid", None)
     if pid is None:
         raise TypeError(f"{process!r} is no process: give a Popen, an object with a pidfd, or a pid")
-    pidfd = _open_pid(pid)
-    try:
-        yield pidfd
-    finally:
-        os.close(pidfd)
-
-
-def _open_pid(pid: int) -> int:
-    try:
-        return os.pidfd_open(pid)
-    except OSError as error:
-        error.filename = f"process {pid}"
-        raise
+    with Pidfd(pid) as opened:
+        yield opened.fileno()
 
 
 def _is_path(target: Any) -> bool:

@@ -276,7 +276,7 @@ impl Plan {
             Some(Trial::Overlay) => {
                 let (source, target) = (bytes(c"overlay"), bytes(c"/"));
                 let data = bytes(c"lowerdir=/etc:/usr");
-                self.push(Step::Overlay, Action::Mount { source, target, fstype: source, flags: 0, data });
+                self.push(Step::Mount, Action::Mount { source, target, fstype: source, flags: 0, data });
             }
             None => {}
         }

@@ -10,10 +10,12 @@ mod signals;
 
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 
+use std::time::{Duration, Instant};
+
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
-use crate::handle::pid_of;
+use crate::pidfd::pid_of;
 use crate::plan::mailbox::{Second, state};
 use crate::plan::{Mailbox, Plan};
 use crate::{Error, Process, Result, Spec, Step};
@@ -41,24 +43,27 @@ impl Child {
     }
 }
 
-/// How often a spawn is tried while other threads' spawns are in its way.
-const TRIES: usize = 20;
+/// How long a spawn is tried while other threads' spawns are in its way.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 pub(crate) fn spawn(spec: &Spec) -> Result<Process> {
-    for _ in 1..TRIES {
+    let begun = Instant::now();
+    loop {
         let start = Moment::now();
         match attempt(spec) {
             // While the memory is not dumpable, the files under /proc/self are root's: a child on another
             // thread, which has just changed its uid, was in our way.
             Err(error)
-                if error.errno() == libc::EACCES && writes_proc(error.step()) && start.flag_was_away() =>
+                if error.errno() == libc::EACCES
+                    && writes_proc(error.step())
+                    && start.flag_was_away()
+                    && begun.elapsed() < PATIENCE =>
             {
                 std::thread::yield_now();
             }
             result => return result,
         }
     }
-    attempt(spec)
 }
 
 fn writes_proc(step: Step) -> bool {

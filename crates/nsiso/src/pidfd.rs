@@ -1,0 +1,44 @@
+//! A process held by a descriptor, `pidfd_open(2)`.
+
+use std::fs;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+
+use nix::errno::Errno;
+use nix::sys::stat::fstat;
+
+use crate::{Error, Result, Step};
+
+/// Opens the process with this pid: its pidfd, close-on-exec, which never means another one, also when the pid is used again.
+///
+/// Whoever has to keep a process in words keeps its pid and the inode of its pidfd, which no other process ever gets
+/// (`fstat(2)`, Linux 6.9): with `inode`, any other process is refused with ESRCH.
+pub fn open_process(pid: i32, inode: Option<u64>) -> Result<OwnedFd> {
+    let failed = |errno, hint| Error::new(Step::Open, errno as i32, format!("process {pid}")).with_hint(hint);
+    // SAFETY: numbers; what it returns is new and ours.
+    let pidfd = match Errno::result(unsafe { libc::syscall(libc::SYS_pidfd_open, pid, 0) }) {
+        // SAFETY: as above.
+        Ok(fd) => unsafe { OwnedFd::from_raw_fd(fd as RawFd) },
+        Err(errno @ Errno::ESRCH) => return Err(failed(errno, "there is no such process")),
+        Err(errno @ Errno::EINVAL) => {
+            return Err(failed(errno, "a process id is positive, and not that of a thread"));
+        }
+        Err(errno @ (Errno::EMFILE | Errno::ENFILE)) => {
+            return Err(failed(errno, &crate::rlimit::of_descriptors()));
+        }
+        Err(errno) => return Err(failed(errno, "")),
+    };
+    let own = fstat(pidfd.as_fd()).map_err(|errno| failed(errno, ""))?.st_ino;
+    match inode {
+        Some(inode) if inode != own => {
+            let hint = format!("it is not the one meant: the inode of its pidfd is {own}, not {inode}");
+            Err(failed(Errno::ESRCH, &hint))
+        }
+        _ => Ok(pidfd),
+    }
+}
+
+/// The pid that a pidfd is of, as the caller sees it; none if it is no pidfd.
+pub(crate) fn pid_of(pidfd: BorrowedFd) -> Option<i32> {
+    let text = fs::read_to_string(format!("/proc/thread-self/fdinfo/{}", pidfd.as_raw_fd())).ok()?;
+    text.lines().find_map(|line| line.strip_prefix("Pid:"))?.trim().parse().ok().filter(|pid| *pid > 0)
+}
