@@ -75,10 +75,12 @@ pub enum Step {
     Leave = 29,
     /// Keeping a namespace at a path.
     Pin = 30,
-    /// `chroot(2)`.
+    /// `chroot(2)` or `pivot_root(2)`.
     Root = 31,
     /// Mounting a file system or changing a mount.
     Mount = 32,
+    /// Making a file, a directory or a symbolic link.
+    Make = 33,
 }
 
 impl Step {
@@ -113,6 +115,7 @@ impl Step {
             Step::Leave => "return to",
             Step::Pin => "pin",
             Step::Mount => "mount",
+            Step::Make => "make",
             Step::Root => "take as root directory",
             Step::Internal => "internal fault in",
         }

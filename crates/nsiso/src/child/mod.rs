@@ -11,6 +11,7 @@ mod loopback;
 mod second;
 mod signals;
 pub(crate) mod syscall;
+mod view;
 
 use std::ptr;
 
@@ -94,6 +95,7 @@ unsafe fn carry_out(action: &Action, plan: &Plan) -> Outcome<()> {
                 libc::SYS_mount,
                 [source as usize, target as usize, fstype as usize, flags as usize, data as usize],
             )?,
+            Action::View(ref change) => return view::make(change),
             Action::ChangeDirectory { path } => check(libc::SYS_chdir, [path as usize, 0, 0, 0, 0])?,
             Action::EnterDirectory(fd) => check(libc::SYS_fchdir, [fd as usize, 0, 0, 0, 0])?,
             Action::ChangeRoot => check(libc::SYS_chroot, [c".".as_ptr() as usize, 0, 0, 0, 0])?,

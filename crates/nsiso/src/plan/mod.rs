@@ -12,6 +12,7 @@ mod joins;
 pub(crate) mod mailbox;
 mod program;
 mod subordinate;
+mod view;
 
 use std::ffi::CStr;
 
@@ -27,6 +28,7 @@ use joins::Joins;
 pub(crate) use mailbox::Mailbox;
 pub(crate) use program::places;
 pub(crate) use subordinate::missing_line;
+pub(crate) use view::{Attributes, Change, Place};
 
 /// One thing the child does. The pointers lead into the plan's arena or to static data.
 #[derive(Clone, Copy, Debug)]
@@ -68,6 +70,8 @@ pub(crate) enum Action {
         flags: c_ulong,
         data: *const c_char,
     },
+    /// Build the view of the file system.
+    View(Change),
     ChangeDirectory {
         path: *const c_char,
     },
@@ -175,6 +179,7 @@ impl Plan {
         plan.clocks(spec);
         plan.names(spec);
         plan.mounts(spec);
+        plan.view(spec)?;
         plan.surroundings(spec);
         plan.identity(spec);
         plan.descriptors(spec)?;
@@ -243,6 +248,9 @@ impl Plan {
         if let Some(flag) = change {
             self.propagation(Step::Propagation, bytes(c"/"), flag | libc::MS_REC);
         }
+        if !spec.mounts.is_empty() {
+            return;
+        }
         let Some(path) = &spec.proc_mount else { return };
         let target = self.arena.text(path);
         if matches!(spec.propagation, Propagation::Shared | Propagation::Unchanged) {
@@ -283,7 +291,7 @@ impl Plan {
     }
 
     fn surroundings(&mut self, spec: &Spec) {
-        if let Some(path) = &spec.cwd {
+        if let Some(path) = spec.cwd.as_ref().filter(|_| spec.mounts.is_empty()) {
             let path = self.arena.text(path);
             self.push(Step::Cwd, Action::ChangeDirectory { path });
         }
@@ -322,6 +330,7 @@ impl Op {
                 format!("{:?}", text(name))
             }
             Action::Mount { target, .. } => text(target).into(),
+            Action::View(change) => change.object(),
             Action::ChangeDirectory { path } => text(path).into(),
             Action::EnterDirectory(fd) => format!("descriptor {fd}"),
             Action::ChangeRoot => "the directory given".into(),

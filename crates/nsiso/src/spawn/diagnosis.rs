@@ -3,7 +3,7 @@
 
 use std::fs;
 
-use super::interpreter;
+use super::{interpreter, view};
 use crate::error::Step;
 use crate::plan::{Action, Op};
 use crate::{Error, Kinds, Spec, rlimit};
@@ -104,6 +104,19 @@ fn step_hint(op: &Op, errno: i32, kinds: Kinds, read: Read) -> String {
                                             use the propagation private"
             .into(),
         (Step::MountProc, libc::ENOENT | libc::ENOTDIR) => "the mount point must be a directory that exists".into(),
+        (Step::Mount, libc::EPERM | libc::EACCES) => view::denied(op),
+        (Step::Mount, libc::EINVAL) => view::invalid(op),
+        (Step::Mount, libc::ESTALE) => "what the descriptor is of has moved, or lies in another mount namespace".into(),
+        (Step::Mount, libc::EROFS) | (Step::Make, libc::EROFS) => {
+            "the target is missing and what it lies in is read-only: make it there first, or mount a tmpfs over that".into()
+        }
+        (Step::Mount, libc::ENOENT) => "the source must exist, as the caller sees it (use if_exists where it need not)".into(),
+        (Step::Mount, libc::ENOTDIR) => "a directory is mounted on a directory, a file on a file".into(),
+        (Step::Mount, libc::ENODEV) => "the kernel does not have this file system".into(),
+        (Step::Mount | Step::Make, libc::ELOOP) => "a symbolic link on the way leads round in circles, or into /proc/PID/fd".into(),
+        (Step::Mount, libc::ENOSYS) => "Linux 5.12 is needed for mounts with attributes".into(),
+        (Step::Make, libc::EEXIST) => "there is something already".into(),
+        (Step::Root, libc::EINVAL) => "the root directory of the host must be a mount point: not a chroot, and not the initial ramfs".into(),
         (Step::Groups, libc::EPERM) => "setgroups is denied in this user namespace, or it has no gid map, or you are not root".into(),
         (Step::Uid | Step::Gid | Step::Groups, libc::EINVAL) => "the id has no mapping in the new user namespace: add it to the map".into(),
         (Step::Uid | Step::Gid, libc::EPERM) => "another id takes root, or a new user namespace that maps it".into(),

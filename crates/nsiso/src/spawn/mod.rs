@@ -7,6 +7,7 @@ mod id_maps;
 mod interpreter;
 mod pins;
 mod signals;
+mod view;
 
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 

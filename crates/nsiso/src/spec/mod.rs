@@ -5,6 +5,7 @@ mod clock;
 mod environment;
 mod id_map;
 mod join;
+mod mount;
 mod stdio;
 
 use std::ffi::{CString, OsStr};
@@ -17,6 +18,8 @@ pub(crate) use environment::Environment;
 pub(crate) use id_map::IdMap;
 pub use id_map::IdRange;
 pub(crate) use join::Join;
+pub use mount::Mount;
+pub(crate) use mount::{Tree, What};
 pub use stdio::Stdio;
 pub(crate) use stdio::{MAX_DESCRIPTOR, Source};
 
@@ -89,6 +92,7 @@ pub struct Spec<'fd> {
     pub(crate) boottime: Option<ClockOffset>,
     pub(crate) propagation: Propagation,
     pub(crate) proc_mount: Option<CString>,
+    pub(crate) mounts: Vec<Mount<'fd>>,
     pub(crate) loopback: bool,
     pub(crate) new_session: bool,
     pub(crate) trial: Option<Trial>,
@@ -124,6 +128,7 @@ impl<'fd> Spec<'fd> {
             boottime: None,
             propagation: Propagation::default(),
             proc_mount: None,
+            mounts: Vec::new(),
             loopback: true,
             new_session: false,
             trial: None,

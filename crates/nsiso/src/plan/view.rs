@@ -1,0 +1,445 @@
+//! The view of the file system, as changes that the child makes one after the other.
+//!
+//! From the first change on the child's working directory is the new root, while its root is still the host's: so sources
+//! are found by absolute paths, and targets below the working directory.
+
+use std::ffi::{CStr, CString};
+use std::fs;
+use std::os::fd::{AsRawFd, BorrowedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+use std::ptr;
+
+use libc::{c_char, c_int};
+
+use super::{Action, Plan, bytes};
+use crate::error::Step;
+use crate::spec::{Mount, Propagation, Tree, What};
+use crate::{Error, Kinds, Result, Spec};
+
+/// One change of the view. The pointers are as in an [`Action`].
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Change {
+    /// Mount a copy of the tree at `source`; where `fd` is not -1, of this alone.
+    Bind {
+        source: *const c_char,
+        fd: c_int,
+        recursive: bool,
+        attributes: Attributes,
+        optional: bool,
+        at: Place,
+    },
+    /// Mount a new file system; the options end with a NULL name.
+    Filesystem {
+        kind: *const c_char,
+        options: *const [*const c_char; 2],
+        attributes: u64,
+        at: Place,
+    },
+    /// Mount an overlay. Without `upper` its layer is a new tmpfs.
+    Overlay {
+        lower: *const c_char,
+        upper: *const c_char,
+        work: *const c_char,
+        user_attributes: bool,
+        attributes: u64,
+        at: Place,
+    },
+    Directory {
+        mode: u32,
+        at: Place,
+    },
+    Symlink {
+        to: *const c_char,
+        at: Place,
+    },
+    File {
+        data: *const u8,
+        len: usize,
+        mode: u32,
+        at: Place,
+    },
+    Mask {
+        at: Place,
+    },
+    ReadOnly {
+        optional: bool,
+        at: Place,
+    },
+    Propagation {
+        flag: u64,
+        at: Place,
+    },
+    /// Make the working directory the root, and let go of the old one.
+    Pivot,
+    /// Go to a directory of the view.
+    Enter {
+        path: *const c_char,
+        optional: bool,
+    },
+}
+
+/// What `mount_setattr(2)` sets; `id_map` is -1 for none.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Attributes {
+    pub set: u64,
+    pub id_map: c_int,
+}
+
+/// A target: its path, and each directory on the way with its last part, itself included, NULL at the end. No part for `/`.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Place {
+    pub path: *const c_char,
+    pub parts: *const [*const c_char; 2],
+}
+
+impl Place {
+    /// The root of the view.
+    pub fn is_root(self) -> bool {
+        // SAFETY: a table has one entry at least, its end.
+        unsafe { (*self.parts)[0].is_null() }
+    }
+}
+
+const NODES: [&str; 6] = ["null", "zero", "full", "random", "urandom", "tty"];
+const LINKS: [(&CStr, &str); 5] = [
+    (c"/proc/self/fd", "fd"),
+    (c"/proc/self/fd/0", "stdin"),
+    (c"/proc/self/fd/1", "stdout"),
+    (c"/proc/self/fd/2", "stderr"),
+    (c"pts/ptmx", "ptmx"),
+];
+
+/// File systems that are no store of files: an overlay shows them as they are.
+const NO_STORE: [&str; 14] = [
+    "proc",
+    "sysfs",
+    "devtmpfs",
+    "devpts",
+    "cgroup",
+    "cgroup2",
+    "mqueue",
+    "securityfs",
+    "debugfs",
+    "tracefs",
+    "bpf",
+    "configfs",
+    "fusectl",
+    "autofs",
+];
+
+impl Plan {
+    pub(super) fn view(&mut self, spec: &Spec) -> Result<()> {
+        if spec.mounts.is_empty() {
+            return Ok(());
+        }
+        if matches!(spec.propagation, Propagation::Shared | Propagation::Unchanged) {
+            return Err(Error::argument(
+                "a view of its own would spread to the host: it takes the propagation private or slave",
+            ));
+        }
+        if !is_at_root(&spec.mounts[0]) {
+            let mut host = Mount::bind("/", "/")?;
+            host.attributes = 0;
+            self.change(&host, spec, None)?;
+        }
+        for (index, mount) in spec.mounts.iter().enumerate() {
+            if index > 0 && is_at_root(mount) && makes_a_mount(mount) {
+                return Err(Error::argument("what is mounted at / comes first").with_index(Some(index)));
+            }
+            self.change(mount, spec, Some(index)).map_err(|error| error.with_index(Some(index)))?;
+        }
+        if let Some(path) = &spec.proc_mount {
+            self.change(&Mount::proc(std::ffi::OsStr::from_bytes(path.to_bytes()))?, spec, None)?;
+        }
+        self.push(Step::Root, Action::View(Change::Pivot));
+        let here = std::env::current_dir().unwrap_or_else(|_| PathBuf::from("/"));
+        let path = match &spec.cwd {
+            Some(path) => self.arena.text(path),
+            None => self.arena.text(&CString::new(here.as_os_str().as_bytes()).unwrap_or_default()),
+        };
+        self.push(Step::Cwd, Action::View(Change::Enter { path, optional: spec.cwd.is_none() }));
+        Ok(())
+    }
+
+    fn change(&mut self, mount: &Mount, spec: &Spec, index: Option<usize>) -> Result<()> {
+        let path = Path::new(std::ffi::OsStr::from_bytes(mount.at.to_bytes()));
+        let at = self.place(path);
+        let (attributes, optional) = (mount.attributes, mount.optional);
+        let (step, change) = match &mount.what {
+            What::Bind { tree, recursive, id_map } => {
+                let (source, fd) = match tree {
+                    Tree::Path(path) => (self.arena.text(path), -1),
+                    Tree::Fd(fd) => (self.arena.text(&path_of(*fd)?), fd.as_raw_fd()),
+                };
+                let id_map = id_map.map_or(-1, |fd| fd.as_raw_fd());
+                let attributes = Attributes { set: attributes, id_map };
+                (Step::Mount, Change::Bind { source, fd, recursive: *recursive, attributes, optional, at })
+            }
+            What::Filesystem { kind, options } => {
+                let step = if *kind == "proc" { Step::MountProc } else { Step::Mount };
+                let options: Vec<_> = options.iter().map(|(name, value)| (*name, value.as_deref())).collect();
+                (step, self.filesystem(kind, &options, attributes, at))
+            }
+            What::Dev => return self.devices(path, index),
+            What::Overlay { lower, changes: None } => {
+                let lower = Path::new(std::ffi::OsStr::from_bytes(lower.to_bytes()));
+                return self.layers(lower, path, &Table::read(), spec, attributes, index);
+            }
+            What::Overlay { lower, changes: Some((upper, work)) } => {
+                let lower = self.arena.text(&escaped(lower));
+                let (upper, work) = (self.arena.text(&escaped(upper)), self.arena.text(&escaped(work)));
+                let user_attributes = spec.kinds.contains(Kinds::USER);
+                (Step::Mount, Change::Overlay { lower, upper, work, user_attributes, attributes, at })
+            }
+            What::Directory { mode } => (Step::Make, Change::Directory { mode: *mode, at }),
+            What::Symlink { to } => (Step::Make, Change::Symlink { to: self.arena.text(to), at }),
+            What::File { content, mode } => {
+                let data = self.arena.bytes(content);
+                (Step::Make, Change::File { data, len: content.len(), mode: *mode, at })
+            }
+            What::Mask => (Step::Mount, Change::Mask { at }),
+            What::ReadOnly => (Step::Mount, Change::ReadOnly { optional, at }),
+            What::Propagation(propagation) => {
+                let flag = match propagation {
+                    Propagation::Slave => libc::MS_SLAVE,
+                    Propagation::Shared => libc::MS_SHARED,
+                    _ => libc::MS_PRIVATE,
+                };
+                (Step::Propagation, Change::Propagation { flag, at })
+            }
+        };
+        self.push_change(step, index, change);
+        Ok(())
+    }
+
+    fn push_change(&mut self, step: Step, index: Option<usize>, change: Change) {
+        self.ops.push(super::Op { action: Action::View(change), step, index });
+    }
+
+    fn place(&mut self, path: &Path) -> Place {
+        let mut so_far = PathBuf::from("/");
+        let mut parts = Vec::new();
+        for part in path.components().skip(1) {
+            so_far.push(part);
+            let text = |bytes: &[u8]| CString::new(bytes).unwrap_or_default();
+            let name = self.arena.text(&text(part.as_os_str().as_bytes()));
+            parts.push([self.arena.text(&text(so_far.as_os_str().as_bytes())), name]);
+        }
+        parts.push([ptr::null(); 2]);
+        let path = self.arena.text(&CString::new(path.as_os_str().as_bytes()).unwrap_or_default());
+        Place { path, parts: self.arena.copy(&parts) }
+    }
+
+    fn filesystem(
+        &mut self,
+        kind: &str,
+        options: &[(&str, Option<&str>)],
+        attributes: u64,
+        at: Place,
+    ) -> Change {
+        let mut text = |text: &str| self.arena.text(&CString::new(text).unwrap_or_default());
+        let mut table: Vec<[*const c_char; 2]> =
+            options.iter().map(|(name, value)| [text(name), value.map_or(ptr::null(), &mut text)]).collect();
+        table.push([ptr::null(); 2]);
+        let kind = text(kind);
+        Change::Filesystem { kind, options: self.arena.copy(&table), attributes, at }
+    }
+
+    /// A tmpfs with the devices bound into it: nobody but the host's root may make device files.
+    fn devices(&mut self, at: &Path, index: Option<usize>) -> Result<()> {
+        let place = self.place(at);
+        let quiet = libc::MOUNT_ATTR_NOSUID | libc::MOUNT_ATTR_NOEXEC;
+        let change = self.filesystem("tmpfs", &[("mode", Some("755")), ("size", Some("64k"))], quiet, place);
+        self.push_change(Step::Mount, index, change);
+        for node in NODES {
+            let source = self.arena.text(&CString::new(format!("/dev/{node}")).unwrap_or_default());
+            let at = self.place(&at.join(node));
+            let attributes = Attributes { set: quiet, id_map: -1 };
+            let change = Change::Bind { source, fd: -1, recursive: false, attributes, optional: false, at };
+            self.push_change(Step::Mount, index, change);
+        }
+        for (to, name) in LINKS {
+            let at = self.place(&at.join(name));
+            self.push_change(Step::Make, index, Change::Symlink { to: bytes(to), at });
+        }
+        let shm = self.place(&at.join("shm"));
+        let change = self.filesystem("tmpfs", &[("mode", Some("1777"))], quiet | libc::MOUNT_ATTR_NODEV, shm);
+        self.push_change(Step::Mount, index, change);
+        let pts = self.place(&at.join("pts"));
+        let options = [("newinstance", None), ("ptmxmode", Some("0666")), ("mode", Some("620"))];
+        let change = self.filesystem("devpts", &options, quiet, pts);
+        self.push_change(Step::Mount, index, change);
+        Ok(())
+    }
+
+    /// Layers over `lower` and over each file system mounted below it, since an overlay shows one alone, and the kernel refuses
+    /// one that would bring to light what is mounted over.
+    fn layers(
+        &mut self,
+        lower: &Path,
+        at: &Path,
+        mounts: &Table,
+        spec: &Spec,
+        attributes: u64,
+        index: Option<usize>,
+    ) -> Result<()> {
+        let place = self.place(at);
+        let path = |path: &Path| CString::new(path.as_os_str().as_bytes()).unwrap_or_default();
+        if mounts.is_no_store(lower) || !lower.is_dir() {
+            // As it is: a file cannot be an overlay.
+            let source = self.arena.text(&path(lower));
+            let attributes = Attributes { set: attributes & !libc::MOUNT_ATTR_NODEV, id_map: -1 };
+            let change =
+                Change::Bind { source, fd: -1, recursive: true, attributes, optional: true, at: place };
+            self.push_change(Step::Mount, index, change);
+            return Ok(());
+        }
+        if !mounts.any_below(lower) {
+            let lower = self.arena.text(&escaped(&path(lower)));
+            let (upper, work) = (ptr::null(), ptr::null());
+            let user_attributes = spec.kinds.contains(Kinds::USER);
+            let change = Change::Overlay { lower, upper, work, user_attributes, attributes, at: place };
+            self.push_change(Step::Mount, index, change);
+            return Ok(());
+        }
+        let failed = |error: std::io::Error| {
+            Error::from_io(Step::Mount, format!("an overlay of {}", lower.display()), &error)
+        };
+        let mode = fs::metadata(lower).map_err(failed)?;
+        if at == Path::new("/") || mounts.is_mount_point(lower) {
+            let mode = format!("{:o}", std::os::unix::fs::PermissionsExt::mode(&mode.permissions()) & 0o7777);
+            let change = self.filesystem("tmpfs", &[("mode", Some(&mode))], attributes, place);
+            self.push_change(Step::Mount, index, change);
+        } else {
+            let mode = std::os::unix::fs::PermissionsExt::mode(&mode.permissions()) & 0o7777;
+            self.push_change(Step::Make, index, Change::Directory { mode, at: place });
+        }
+        for entry in fs::read_dir(lower).map_err(failed)? {
+            let entry = entry.map_err(failed)?;
+            let (from, to) = (entry.path(), at.join(entry.file_name()));
+            let Ok(kind) = entry.file_type() else { continue };
+            if kind.is_symlink() {
+                let Ok(link) = fs::read_link(&from) else { continue };
+                let (link, at) = (self.arena.text(&path(&link)), self.place(&to));
+                self.push_change(Step::Make, index, Change::Symlink { to: link, at });
+            } else {
+                self.layers(&from, &to, mounts, spec, attributes, index)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Where an open file is. The kernel binds nothing by a descriptor of another mount namespace, so the child opens it anew, and looks
+/// whether it is the same.
+fn path_of(fd: BorrowedFd) -> Result<CString> {
+    let link = format!("/proc/self/fd/{}", fd.as_raw_fd());
+    let path = fs::read_link(&link).map_err(|error| Error::from_io(Step::Mount, link, &error))?;
+    CString::new(path.as_os_str().as_bytes()).map_err(|_| Error::argument("a path has a NUL byte in it"))
+}
+
+fn is_at_root(mount: &Mount) -> bool {
+    mount.at.as_bytes() == b"/"
+}
+
+fn makes_a_mount(mount: &Mount) -> bool {
+    matches!(mount.what, What::Bind { .. } | What::Filesystem { .. } | What::Overlay { .. } | What::Dev)
+}
+
+/// A path as an option of overlay, where colons and backslashes mean something.
+fn escaped(path: &CStr) -> CString {
+    let mut text = Vec::with_capacity(path.count_bytes());
+    for byte in path.to_bytes() {
+        if matches!(byte, b'\\' | b':') {
+            text.push(b'\\');
+        }
+        text.push(*byte);
+    }
+    CString::new(text).unwrap_or_default()
+}
+
+/// What is mounted where, in the caller's view.
+struct Table(Vec<(PathBuf, String)>);
+
+impl Table {
+    fn read() -> Self {
+        let text = fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
+        Table(
+            text.lines()
+                .filter_map(|line| {
+                    let (place, about) = line.split_once(" - ")?;
+                    let point = unescaped(place.split(' ').nth(4)?);
+                    Some((point, about.split(' ').next()?.to_owned()))
+                })
+                .collect(),
+        )
+    }
+
+    fn any_below(&self, path: &Path) -> bool {
+        self.0.iter().any(|(point, _)| point != path && point.starts_with(path))
+    }
+
+    fn is_mount_point(&self, path: &Path) -> bool {
+        self.0.iter().any(|(point, _)| point == path)
+    }
+
+    /// The last mount on a place is the one that is seen.
+    fn is_no_store(&self, path: &Path) -> bool {
+        let seen = self.0.iter().rev().find(|(point, _)| point == path);
+        seen.is_some_and(|(_, kind)| NO_STORE.contains(&kind.as_str()))
+    }
+}
+
+/// The kernel writes blanks and backslashes as octal numbers.
+fn unescaped(text: &str) -> PathBuf {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let [first, tail @ ..] = rest {
+        let octal = tail.get(..3).and_then(|digits| {
+            u8::from_str_radix(std::str::from_utf8(digits).ok()?, 8).ok().filter(|_| *first == b'\\')
+        });
+        bytes.push(octal.unwrap_or(*first));
+        rest = if octal.is_some() { &tail[3..] } else { tail };
+    }
+    PathBuf::from(std::ffi::OsStr::from_bytes(&bytes))
+}
+
+impl Change {
+    /// What is changed, for an error message.
+    pub fn object(&self) -> String {
+        // SAFETY: strings that live as long as the plan.
+        let text = |pointer: *const c_char| unsafe { CStr::from_ptr(pointer) }.to_string_lossy();
+        match *self {
+            Change::Bind { source, at, .. } => format!("{} at {}", text(source), text(at.path)),
+            Change::Filesystem { kind, at, .. } => match text(kind).as_ref() {
+                // The step says so.
+                "proc" => text(at.path).into(),
+                kind => format!("{kind} at {}", text(at.path)),
+            },
+            Change::Overlay { lower, at, .. } => {
+                format!("an overlay of {} at {}", text(lower), text(at.path))
+            }
+            Change::Directory { at, .. } | Change::Symlink { at, .. } | Change::File { at, .. } => {
+                text(at.path).into()
+            }
+            Change::Mask { at } => format!("a mask at {}", text(at.path)),
+            Change::ReadOnly { at, .. } => format!("{} read-only", text(at.path)),
+            Change::Propagation { at, .. } => text(at.path).into(),
+            Change::Pivot => "the new root directory".into(),
+            Change::Enter { path, .. } => text(path).into(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn mount_points_are_read_as_the_kernel_writes_them() {
+        assert_eq!(unescaped("/a\\040b\\134c"), Path::new("/a b\\c"));
+        assert_eq!(unescaped("/plain"), Path::new("/plain"));
+        assert_eq!(escaped(c"/a:b\\c").as_c_str(), c"/a\\:b\\\\c");
+    }
+}
