@@ -81,6 +81,32 @@ pub enum Step {
     Mount = 32,
     /// Making a file, a directory or a symbolic link.
     Make = 33,
+    /// `prlimit(2)`.
+    Rlimit = 34,
+    /// `setpriority(2)`.
+    Nice = 35,
+    /// `/proc/PID/oom_score_adj`.
+    OomScore = 36,
+    /// `sched_setaffinity(2)`.
+    Affinity = 37,
+    /// `umask(2)`.
+    Umask = 38,
+    /// `personality(2)`.
+    Personality = 39,
+    /// `PR_SET_SECUREBITS`.
+    Securebits = 40,
+    /// `PR_SET_NO_NEW_PRIVS`.
+    NoNewPrivs = 41,
+    /// `/proc/sys/user/max_user_namespaces`.
+    UserNamespaces = 42,
+    /// `landlock_restrict_self(2)`.
+    Landlock = 43,
+    /// `seccomp(2)`.
+    Seccomp = 44,
+    /// The init process of a new pid namespace.
+    Init = 45,
+    /// The pseudo-terminal.
+    Pty = 46,
 }
 
 impl Step {
@@ -116,6 +142,19 @@ impl Step {
             Step::Pin => "pin",
             Step::Mount => "mount",
             Step::Make => "make",
+            Step::Rlimit => "set the limit",
+            Step::Nice => "set the nice value",
+            Step::OomScore => "set the OOM score",
+            Step::Affinity => "bind to",
+            Step::Umask => "set the umask",
+            Step::Personality => "set the personality",
+            Step::Securebits => "set the securebits",
+            Step::NoNewPrivs => "forgo new privileges with",
+            Step::UserNamespaces => "forbid user namespaces by",
+            Step::Landlock => "enforce",
+            Step::Seccomp => "install",
+            Step::Init => "start",
+            Step::Pty => "open",
             Step::Root => "take as root directory",
             Step::Internal => "internal fault in",
         }

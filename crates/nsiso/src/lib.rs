@@ -32,5 +32,7 @@ pub use pidfd::open_process;
 pub use pin::{pin, unpin};
 pub use probe::{Finding, Verdict, probe};
 pub use process::{Exit, Process, Status, Usage};
-pub use spec::{ClockOffset, IdRange, Mount, Propagation, Spec, Stdio};
+pub use spec::{
+    ClockOffset, Filter, IdRange, Landlock, Mount, Propagation, Reaction, Spec, Stdio, UNLIMITED,
+};
 pub use unshare::unshare;

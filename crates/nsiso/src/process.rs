@@ -9,6 +9,7 @@ use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use crate::error::Step;
+use crate::plan::Ends;
 use crate::{Error, Result};
 
 /// How long another thread's reaping of our process may take.
@@ -44,6 +45,7 @@ pub struct Usage {
 pub struct Status {
     exit: Exit,
     usage: Option<Usage>,
+    timed_out: bool,
 }
 
 impl Status {
@@ -65,13 +67,18 @@ impl Status {
         self.usage
     }
 
+    /// Whether it was killed because its [deadline](crate::Spec::deadline) was over.
+    pub fn timed_out(&self) -> bool {
+        self.timed_out
+    }
+
     /// From the status word of `wait(2)`.
     fn from_wait_status(word: i32) -> Self {
         let exit = match libc::WIFSIGNALED(word) {
             true => Exit::Signal { signal: libc::WTERMSIG(word), core_dumped: libc::WCOREDUMP(word) },
             false => Exit::Code(libc::WEXITSTATUS(word)),
         };
-        Status { exit, usage: None }
+        Status { exit, usage: None, timed_out: false }
     }
 }
 
@@ -83,14 +90,14 @@ impl Status {
 pub struct Process {
     pid: i32,
     pidfd: OwnedFd,
-    pipes: [Option<OwnedFd>; 3],
+    ends: Ends,
     /// The kernel tells the status once, so the first to hear it keeps it for all.
     status: Mutex<Option<Status>>,
 }
 
 impl Process {
-    pub(crate) fn new(pid: i32, pidfd: OwnedFd, pipes: [Option<OwnedFd>; 3]) -> Self {
-        Process { pid, pidfd, pipes, status: Mutex::new(None) }
+    pub(crate) fn new(pid: i32, pidfd: OwnedFd, ends: Ends) -> Self {
+        Process { pid, pidfd, ends, status: Mutex::new(None) }
     }
 
     /// The process id in the caller's pid namespace. For signals and waiting use the methods here:
@@ -107,7 +114,12 @@ impl Process {
     /// Takes the caller's end of the pipe at the program's descriptor 0, 1 or 2, if there is one
     /// and it has not been taken.
     pub fn take_pipe(&mut self, child_fd: i32) -> Option<OwnedFd> {
-        self.pipes.get_mut(usize::try_from(child_fd).ok()?)?.take()
+        self.ends.standard.get_mut(usize::try_from(child_fd).ok()?)?.take()
+    }
+
+    /// Takes the host's end of the program's terminal, [`Spec::pty`](crate::Spec::pty), if there is one and it has not been taken.
+    pub fn take_pty(&mut self) -> Option<OwnedFd> {
+        self.ends.pty.take()
     }
 
     /// Waits until the process has ended.
@@ -192,8 +204,16 @@ impl Process {
         }
     }
 
-    /// Collects the status of a process that has ended.
+    /// Collects the status of a process that has ended; where there was an init process, what that has told of the program.
     fn reap(&self) -> Result<Option<Status>> {
+        let reaped = self.reap_child();
+        match (&reaped, &self.ends.report) {
+            (Ok(None), _) | (_, None) => reaped,
+            (_, Some(report)) => Report::read(report).map_or(reaped, |status| Ok(Some(status))),
+        }
+    }
+
+    fn reap_child(&self) -> Result<Option<Status>> {
         let mut info = std::mem::MaybeUninit::<libc::siginfo_t>::zeroed();
         let mut usage = std::mem::MaybeUninit::<libc::rusage>::zeroed();
         // A child that never got to exec has no exit signal, and shows only with __WALL.
@@ -220,7 +240,7 @@ impl Process {
                 libc::CLD_EXITED => Exit::Code(value),
                 code => Exit::Signal { signal: value, core_dumped: code == libc::CLD_DUMPED },
             };
-            return Ok(Some(Status { exit, usage: Some(Usage::from(usage)) }));
+            return Ok(Some(Status { exit, usage: Some(Usage::from(usage)), timed_out: false }));
         }
         match io::Error::last_os_error().raw_os_error() {
             Some(libc::ECHILD) => self.status_of_reaped().map(Some),
@@ -249,6 +269,29 @@ impl Process {
 
     fn failed(&self, errno: i32) -> Error {
         Error::new(Step::Wait, errno, format!("process {}", self.pid))
+    }
+}
+
+/// What the init process writes when the program has ended.
+#[repr(C)]
+struct Report {
+    timed_out: u32,
+    status: i32,
+    usage: libc::rusage,
+}
+
+impl Report {
+    /// Nothing if the init process was killed itself. It has ended, so nobody is waited for.
+    fn read(pipe: &OwnedFd) -> Option<Status> {
+        let mut report = std::mem::MaybeUninit::<Report>::uninit();
+        let size = size_of::<Report>();
+        // SAFETY: room for what is read; all bits are valid.
+        let report = unsafe {
+            let read = libc::read(pipe.as_raw_fd(), report.as_mut_ptr().cast(), size);
+            (read == size as isize).then(|| report.assume_init())?
+        };
+        let usage = Some(Usage::from(report.usage));
+        Some(Status { usage, timed_out: report.timed_out != 0, ..Status::from_wait_status(report.status) })
     }
 }
 

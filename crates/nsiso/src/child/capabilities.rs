@@ -55,3 +55,36 @@ pub(super) fn raise_ambient() -> Outcome<()> {
     }
     Ok(())
 }
+
+/// Gives up all capabilities but `keep`, in every set, and with `bounding` for good.
+pub(super) fn keep_only(keep: u64, bounding: bool) -> Outcome<()> {
+    const PR_CAPBSET_DROP: usize = libc::PR_CAPBSET_DROP as usize;
+    const PR_CAP_AMBIENT_CLEAR_ALL: usize = libc::PR_CAP_AMBIENT_CLEAR_ALL as usize;
+    let header = Header { version: VERSION_3, pid: 0 };
+    let half = |set: u32| Half { effective: set, permitted: set, inheritable: set };
+    let halves = [half(keep as u32), half((keep >> 32) as u32)];
+    // SAFETY: both structs are what version 3 wants and live until the calls return; numbers.
+    unsafe {
+        let mut capability = 0;
+        // The first number that the kernel does not know ends it.
+        while capability < 64 {
+            if keep & (1 << capability) == 0 {
+                match check(libc::SYS_prctl, [PR_CAPBSET_DROP, capability, 0, 0, 0]) {
+                    Err(libc::EINVAL) => break,
+                    Err(libc::EPERM) if !bounding => break,
+                    done => done?,
+                };
+            }
+            capability = capability.wrapping_add(1);
+        }
+        check(libc::SYS_prctl, [PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0])?;
+        check(libc::SYS_capset, [&raw const header as usize, &raw const halves as usize, 0, 0, 0])?;
+        let mut rest = keep;
+        while rest != 0 {
+            let capability = rest.trailing_zeros() as usize;
+            check(libc::SYS_prctl, [PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, capability, 0, 0])?;
+            rest &= rest - 1;
+        }
+    }
+    Ok(())
+}

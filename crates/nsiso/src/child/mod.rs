@@ -7,6 +7,8 @@
 
 mod capabilities;
 mod descriptors;
+mod init;
+mod landlock;
 mod loopback;
 mod second;
 mod signals;
@@ -43,6 +45,17 @@ unsafe extern "C" fn second(plan: *const Plan) -> ! {
     run(plan, plan.second_from.unwrap_or(0))
 }
 
+/// Where the program's process starts, if PID 1 is another.
+///
+/// # Safety
+/// As for [`main`].
+#[inline(never)]
+unsafe extern "C" fn program(plan: *const Plan) -> ! {
+    // SAFETY: as in `main`.
+    let plan = unsafe { &*plan };
+    run(plan, plan.program_from.unwrap_or(0))
+}
+
 fn run(plan: &Plan, first: usize) -> ! {
     for (number, op) in plan.ops.iter().enumerate().skip(first) {
         plan.mailbox.begin(number as u32);
@@ -54,6 +67,24 @@ fn run(plan: &Plan, first: usize) -> ! {
                 }
                 Err(errno) => Err(errno),
             },
+            Action::Init(ref init) => {
+                let done = second::fork_program(plan).map(drop);
+                // Whether the program runs: its process has begun the last action, and nothing has failed.
+                if done.is_ok()
+                    && (plan.mailbox.errno().is_some()
+                        || plan.mailbox.progress().wrapping_add(1) != plan.ops.len())
+                {
+                    break;
+                }
+                match done {
+                    Ok(()) => {
+                        let failed = init::become_init(init);
+                        plan.mailbox.begin(number as u32);
+                        Err(failed)
+                    }
+                    failed => failed,
+                }
+            }
             // SAFETY: the pointers in an action are valid as long as the plan.
             _ => unsafe { carry_out(&op.action, plan) },
         };
@@ -85,7 +116,7 @@ unsafe fn carry_out(action: &Action, plan: &Plan) -> Outcome<()> {
                 return unless(libc::EINVAL, check(libc::SYS_setresuid, [0; 5]));
             }
             // Done where the second child starts.
-            Action::Clone(_) => return Ok(()),
+            Action::Clone(_) | Action::Init(_) => return Ok(()),
             Action::AwaitParent => return await_parent(plan),
             Action::SetHostname { name, len } => check(libc::SYS_sethostname, [name as usize, len, 0, 0, 0])?,
             Action::SetDomainname { name, len } => {
@@ -101,6 +132,9 @@ unsafe fn carry_out(action: &Action, plan: &Plan) -> Outcome<()> {
             Action::ChangeRoot => check(libc::SYS_chroot, [c".".as_ptr() as usize, 0, 0, 0, 0])?,
             Action::LoopbackUp => return loopback::bring_up(),
             Action::NewSession => check(libc::SYS_setsid, [0; 5])?,
+            Action::ControllingTerminal(fd) => {
+                check(libc::SYS_ioctl, [fd as usize, libc::TIOCSCTTY as usize, 0, 0, 0])?
+            }
             Action::KeepCapabilities => return capabilities::keep_over_uid_change(),
             Action::SetGroups { groups, count } => {
                 check(libc::SYS_setgroups, [count, groups as usize, 0, 0, 0])?
@@ -108,6 +142,28 @@ unsafe fn carry_out(action: &Action, plan: &Plan) -> Outcome<()> {
             Action::SetGid(id) => check(libc::SYS_setresgid, [id as usize, id as usize, id as usize, 0, 0])?,
             Action::SetUid(id) => check(libc::SYS_setresuid, [id as usize, id as usize, id as usize, 0, 0])?,
             Action::RaiseAmbient => return capabilities::raise_ambient(),
+            Action::KeepOnly { keep, bounding } => return capabilities::keep_only(keep, bounding),
+            Action::Control { option, argument } => {
+                check(libc::SYS_prctl, [option as usize, argument, 0, 0, 0])?
+            }
+            Action::SetLimit { resource, limit } => {
+                check(libc::SYS_prlimit64, [0, resource as usize, limit as usize, 0, 0])?
+            }
+            Action::SetPriority(nice) => {
+                check(libc::SYS_setpriority, [libc::PRIO_PROCESS as usize, 0, nice as usize, 0, 0])?
+            }
+            Action::SetAffinity { mask, len } => {
+                check(libc::SYS_sched_setaffinity, [0, len, mask as usize, 0, 0])?
+            }
+            Action::SetUmask(mask) => check(libc::SYS_umask, [mask as usize, 0, 0, 0, 0])?,
+            Action::SetPersonality(personality) => {
+                check(libc::SYS_personality, [personality as usize, 0, 0, 0, 0])?
+            }
+            Action::Landlock(ref rules) => return landlock::restrict(rules),
+            Action::Filter { program } => {
+                let mode = libc::SECCOMP_SET_MODE_FILTER as usize;
+                check(libc::SYS_seccomp, [mode, 0, program as usize, 0, 0])?
+            }
             Action::Descriptor { from, to } => return descriptors::place(from, to),
             Action::Close { first, last } => return descriptors::close(first, last),
             Action::ResetSignals => return signals::reset(),
@@ -144,6 +200,10 @@ unsafe fn write_file(path: *const c_char, data: *const u8, len: usize) -> Outcom
 /// Asks for the parent's part and sleeps until it is done.
 fn await_parent(plan: &Plan) -> Outcome<()> {
     let word = plan.mailbox.word() as usize;
+    // If the parent dies now, nobody will answer.
+    let set = libc::PR_SET_PDEATHSIG as usize;
+    // SAFETY: numbers only.
+    unsafe { check(libc::SYS_prctl, [set, libc::SIGKILL as usize, 0, 0, 0])? };
     plan.mailbox.set_state(state::ASKING);
     // SAFETY: the word lives in the plan; a futex of shared kind, as both sides use it.
     unsafe {
@@ -152,6 +212,7 @@ fn await_parent(plan: &Plan) -> Outcome<()> {
             // A spurious return is as good as a wake: the word decides.
             let _ = check(libc::SYS_futex, [word, libc::FUTEX_WAIT as usize, state::ASKING as usize, 0, 0]);
         }
+        check(libc::SYS_prctl, [set, 0, 0, 0, 0])?;
     }
     Ok(())
 }

@@ -48,6 +48,59 @@ pub(super) fn clone(plan: &Plan, kinds: Kinds) -> Outcome<i32> {
     }
 }
 
+/// Makes the program's process as a child of this one, which stands still until that has run the program or has failed.
+#[cfg(all(target_arch = "x86_64", not(nsiso_portable)))]
+pub(super) fn fork_program(plan: &Plan) -> Outcome<i32> {
+    let result: isize;
+    // SAFETY: as in `clone`.
+    unsafe {
+        std::arch::asm!(
+            "syscall",
+            "test rax, rax",
+            "jnz 2f",
+            "xor ebp, ebp",
+            "mov rdi, r12",
+            "call {program}",
+            "ud2",
+            "2:",
+            program = sym super::program,
+            inlateout("rax") libc::SYS_clone as isize => result,
+            in("rdi") PROGRAM_FLAGS as usize,
+            in("rsi") plan.program_stack,
+            in("rdx") 0,
+            in("r10") 0,
+            in("r8") 0,
+            in("r12") plan,
+            lateout("rcx") _,
+            lateout("r11") _,
+        );
+    }
+    match result {
+        1.. => Ok(result as i32),
+        failed => Err(-failed as i32),
+    }
+}
+
+const PROGRAM_FLAGS: c_int = libc::CLONE_VM | libc::CLONE_VFORK | libc::SIGCHLD;
+
+#[cfg(not(all(target_arch = "x86_64", not(nsiso_portable))))]
+pub(super) fn fork_program(plan: &Plan) -> Outcome<i32> {
+    use libc::c_void;
+
+    extern "C" fn start(plan: *mut c_void) -> c_int {
+        // SAFETY: called in the program's process with the plan.
+        unsafe { super::program(plan.cast_const().cast()) }
+    }
+    // SAFETY: as in `clone`.
+    unsafe {
+        let errno = libc::__errno_location();
+        let before = *errno;
+        let pid = libc::clone(start, plan.program_stack, PROGRAM_FLAGS, (&raw const *plan).cast_mut().cast());
+        let failed = std::mem::replace(&mut *errno, before);
+        if pid > 0 { Ok(pid) } else { Err(failed) }
+    }
+}
+
 /// The same through the C library, which knows every architecture.
 #[cfg(not(all(target_arch = "x86_64", not(nsiso_portable))))]
 pub(super) fn clone(plan: &Plan, kinds: Kinds) -> Outcome<i32> {

@@ -15,8 +15,17 @@ use crate::{Error, Result, Spec};
 /// the process's.
 #[derive(Debug, Default)]
 pub(crate) struct Pipes {
-    child: Vec<OwnedFd>,
-    pub parent: [Option<OwnedFd>; 3],
+    pub(super) child: Vec<OwnedFd>,
+    pub parent: Ends,
+}
+
+/// What becomes the process's.
+#[derive(Debug, Default)]
+pub(crate) struct Ends {
+    pub standard: [Option<OwnedFd>; 3],
+    pub pty: Option<OwnedFd>,
+    /// Where the init process tells the program's status.
+    pub report: Option<OwnedFd>,
 }
 
 impl Plan {
@@ -29,6 +38,11 @@ impl Plan {
             let from = self.out_of_the_way(from, *to, &targets).map_err(nth)?;
             self.push_nth(Step::Descriptor, index, Action::Descriptor { from, to: *to });
             kept.push(*to as c_uint);
+        }
+        if let Some((from, numbers)) = self.terminal_at(spec) {
+            for to in numbers {
+                self.push(Step::Descriptor, Action::Descriptor { from, to });
+            }
         }
         kept.sort_unstable();
         kept.dedup();
@@ -66,14 +80,14 @@ impl Plan {
         let from = child.as_raw_fd();
         self.pipes.child.push(child);
         if let Some(parent) = parent {
-            self.pipes.parent[to as usize] = Some(parent);
+            self.pipes.parent.standard[to as usize] = Some(parent);
         }
         Ok(Some(from))
     }
 
     /// A source whose number is somebody else's target would be overwritten before its turn, so a
     /// duplicate above all targets takes its place. Thus any permutation works.
-    fn out_of_the_way(&mut self, from: RawFd, to: RawFd, targets: &[RawFd]) -> Result<RawFd> {
+    pub(super) fn out_of_the_way(&mut self, from: RawFd, to: RawFd, targets: &[RawFd]) -> Result<RawFd> {
         if from == to || !targets.contains(&from) {
             return Ok(from);
         }

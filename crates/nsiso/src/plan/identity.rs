@@ -147,6 +147,20 @@ impl Plan {
         }
     }
 
+    /// Whoever makes files must have an id in there.
+    pub(super) fn mapped_caller(&mut self, spec: &Spec) {
+        if spec.mounts.is_empty() {
+            return;
+        }
+        if let Some(gid) = self.maps.group.fallback_id() {
+            self.push(Step::Gid, Action::SetGid(gid));
+        }
+        if let Some(uid) = self.maps.user.fallback_id() {
+            self.changes_uid = true;
+            self.push(Step::Uid, Action::SetUid(uid));
+        }
+    }
+
     pub(super) fn identity(&mut self, spec: &Spec) {
         let uid = spec.uid.or_else(|| self.maps.user.fallback_id());
         let gid = spec.gid.or_else(|| self.maps.group.fallback_id());
@@ -158,7 +172,8 @@ impl Plan {
             None if drop_groups && self.may_set_groups(spec) => Some([].as_slice()),
             None => None,
         };
-        if spec.keep_caps && uid.is_some() {
+        let keeps = spec.keep_caps || spec.treatment.capabilities.is_some_and(|keep| keep != 0);
+        if keeps && uid.is_some() {
             self.push(Step::Capabilities, Action::KeepCapabilities);
         }
         if let Some(groups) = groups {

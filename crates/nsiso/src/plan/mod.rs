@@ -8,10 +8,13 @@ mod descriptors;
 mod environment;
 mod id_kind;
 mod identity;
+mod init;
 mod joins;
 pub(crate) mod mailbox;
 mod program;
 mod subordinate;
+mod terminal;
+mod treatment;
 mod view;
 
 use std::ffi::CStr;
@@ -22,12 +25,14 @@ use crate::error::Step;
 use crate::spec::{ClockOffset, Propagation, Trial};
 use crate::{Kinds, Result, Spec, kind};
 use arena::Arena;
-pub(crate) use descriptors::Pipes;
+pub(crate) use descriptors::{Ends, Pipes};
 pub(crate) use identity::{Map, Maps};
+pub(crate) use init::{FIRST as INIT_DESCRIPTORS, Init};
 use joins::Joins;
 pub(crate) use mailbox::Mailbox;
 pub(crate) use program::places;
 pub(crate) use subordinate::missing_line;
+pub(crate) use treatment::Ruleset;
 pub(crate) use view::{Attributes, Change, Place};
 
 /// One thing the child does. The pointers lead into the plan's arena or to static data.
@@ -81,6 +86,10 @@ pub(crate) enum Action {
     ChangeRoot,
     LoopbackUp,
     NewSession,
+    /// Make a terminal the controlling one of the session.
+    ControllingTerminal(c_int),
+    /// Make the program's process, which carries out the rest, and become its init process.
+    Init(Init),
     /// Keep the permitted capabilities over the change of uid.
     KeepCapabilities,
     SetGroups {
@@ -91,6 +100,32 @@ pub(crate) enum Action {
     SetUid(u32),
     /// Make every permitted capability inheritable and ambient.
     RaiseAmbient,
+    /// Give up all capabilities but these; `bounding`: it must be for good.
+    KeepOnly {
+        keep: u64,
+        bounding: bool,
+    },
+    /// prctl(2).
+    Control {
+        option: c_int,
+        argument: usize,
+    },
+    SetLimit {
+        resource: u32,
+        limit: *const libc::rlimit64,
+    },
+    SetPriority(i32),
+    SetAffinity {
+        mask: *const u64,
+        len: usize,
+    },
+    SetUmask(u32),
+    SetPersonality(u32),
+    Landlock(Ruleset),
+    /// Install a filter of system calls.
+    Filter {
+        program: *const libc::sock_fprog,
+    },
     /// Put `from` at the number `to`, open over exec.
     Descriptor {
         from: c_int,
@@ -128,6 +163,11 @@ pub(crate) struct Plan {
     /// Where the second child begins, if there is one, and its stack.
     pub second_from: Option<usize>,
     pub second_stack: *mut c_void,
+    /// Where the program's own process begins, if PID 1 is another, and its stack.
+    pub program_from: Option<usize>,
+    pub program_stack: *mut c_void,
+    /// The program's end of its terminal.
+    terminal: Option<c_int>,
     /// The children have a copy of the caller's memory, as by fork(2): who shares it cannot enter a time namespace.
     pub copies: bool,
     joins: Joins,
@@ -162,6 +202,9 @@ impl Plan {
             ops: Vec::with_capacity(24),
             second_from: None,
             second_stack: std::ptr::null_mut(),
+            program_from: None,
+            program_stack: std::ptr::null_mut(),
+            terminal: None,
             copies,
             joins,
             mailbox: if copies { Mailbox::between_memories()? } else { Mailbox::new() },
@@ -177,14 +220,24 @@ impl Plan {
         plan.time_namespace(spec);
         plan.id_maps(spec);
         plan.clocks(spec);
+        plan.no_user_namespaces(spec);
+        plan.oom_score(spec)?;
+        plan.mapped_caller(spec);
         plan.names(spec);
         plan.mounts(spec);
         plan.view(spec)?;
+        plan.terminal(spec)?;
         plan.surroundings(spec);
+        plan.limits(spec);
         plan.identity(spec);
+        plan.init(spec)?;
+        plan.session(spec);
+        plan.privileges(spec);
+        plan.landlock(spec)?;
         plan.descriptors(spec)?;
         plan.trial(spec);
         plan.push(Step::Signals, Action::ResetSignals);
+        plan.filters(spec);
         plan.program(spec);
         Ok(plan)
     }
@@ -290,6 +343,13 @@ impl Plan {
         }
     }
 
+    fn session(&mut self, spec: &Spec) {
+        if spec.new_session {
+            self.push(Step::Session, Action::NewSession);
+        }
+        self.controlling_terminal();
+    }
+
     fn surroundings(&mut self, spec: &Spec) {
         if let Some(path) = spec.cwd.as_ref().filter(|_| spec.mounts.is_empty()) {
             let path = self.arena.text(path);
@@ -298,10 +358,11 @@ impl Plan {
         if spec.kinds.contains(Kinds::NET) && spec.loopback {
             self.push(Step::Loopback, Action::LoopbackUp);
         }
-        if spec.new_session {
-            self.push(Step::Session, Action::NewSession);
-        }
     }
+}
+
+fn limit_text(resource: u32, limit: libc::rlimit64) -> String {
+    format!("{} to {} ({})", crate::spec::limit_name(resource), limit.rlim_cur, limit.rlim_max)
 }
 
 // SAFETY: the pointers lead into the arena, which the plan owns and which never moves.
@@ -336,7 +397,20 @@ impl Op {
             Action::ChangeRoot => "the directory given".into(),
             Action::LoopbackUp => "the loopback device".into(),
             Action::NewSession => "a new session".into(),
-            Action::KeepCapabilities | Action::RaiseAmbient => "capabilities over exec".into(),
+            Action::ControllingTerminal(_) => "the controlling terminal".into(),
+            Action::Init(_) => "the init process".into(),
+            Action::KeepCapabilities | Action::RaiseAmbient | Action::KeepOnly { .. } => {
+                "capabilities".into()
+            }
+            Action::Control { argument, .. } => format!("{argument:#x}"),
+            // SAFETY: as above.
+            Action::SetLimit { resource, limit } => limit_text(resource, unsafe { *limit }),
+            Action::SetPriority(nice) => nice.to_string(),
+            Action::SetAffinity { .. } => "the processors given".into(),
+            Action::SetUmask(mask) => format!("{mask:o}"),
+            Action::SetPersonality(personality) => format!("{personality:#x}"),
+            Action::Landlock(_) => "the rules of Landlock".into(),
+            Action::Filter { .. } => "a filter of system calls".into(),
             Action::SetGroups { groups, count } => {
                 // SAFETY: as above; `groups` has `count` numbers.
                 format!("{:?}", unsafe { std::slice::from_raw_parts(groups, count) })

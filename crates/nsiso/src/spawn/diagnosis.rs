@@ -121,6 +121,9 @@ fn step_hint(op: &Op, errno: i32, kinds: Kinds, read: Read) -> String {
         (Step::Uid | Step::Gid | Step::Groups, libc::EINVAL) => "the id has no mapping in the new user namespace: add it to the map".into(),
         (Step::Uid | Step::Gid, libc::EPERM) => "another id takes root, or a new user namespace that maps it".into(),
         (Step::Uid, libc::EAGAIN) => format!("that user has reached RLIMIT_NPROC ({})", rlimit::in_words(libc::RLIMIT_NPROC)),
+        (Step::Capabilities, libc::EPERM) if matches!(op.action, Action::KeepOnly { .. }) => {
+            "capabilities that are to be kept must be there, and giving up others for good takes CAP_SETPCAP: use a new user namespace, or no_new_privs".into()
+        }
         (Step::Capabilities, libc::EPERM) => "ambient capabilities are forbidden here by a securebit, capabilities(7)".into(),
         (Step::Descriptor, libc::EBADF) => match op.action {
             Action::Descriptor { to, .. } if to as u64 >= rlimit::soft(libc::RLIMIT_NOFILE) => rlimit::of_descriptors(),
@@ -128,6 +131,14 @@ fn step_hint(op: &Op, errno: i32, kinds: Kinds, read: Read) -> String {
         },
         (Step::Cwd, libc::ENOENT) => "the directory must exist in the program's view of the file system".into(),
         (Step::Cwd, libc::EACCES) => "a directory on the way lacks search permission for the program's user".into(),
+        (Step::OomScore, libc::EACCES) => "a lower score takes CAP_SYS_RESOURCE of the host".into(),
+        (Step::Rlimit, libc::EPERM) => "a hard limit can be raised by CAP_SYS_RESOURCE of the host alone".into(),
+        (Step::Nice, libc::EACCES | libc::EPERM) => "a lower nice value takes CAP_SYS_NICE of the host or RLIMIT_NICE".into(),
+        (Step::Affinity, libc::EINVAL) => "none of these processors is there, or may be used by the caller, cpuset(7)".into(),
+        (Step::Landlock, libc::ENOENT) => "each path of a rule must exist in the program's view of the file system".into(),
+        (Step::Landlock, libc::E2BIG) => "16 layers of Landlock are the most".into(),
+        (Step::Seccomp, libc::EINVAL) => "the kernel does not take this program, or was built without filters".into(),
+        (Step::UserNamespaces, libc::EACCES | libc::EROFS | libc::ENOENT) => "it takes a /proc/sys that can be written".into(),
         (_, libc::ENOSYS) => "the kernel is too old (Linux 5.10 is needed) or a seccomp filter refuses the call".into(),
         _ => String::new(),
     }

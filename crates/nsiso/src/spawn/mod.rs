@@ -74,6 +74,7 @@ fn writes_proc(step: Step) -> bool {
 fn attempt(spec: &Spec) -> Result<Process> {
     let mut plan = Plan::new(spec)?;
     let second_stack = second_stack(&mut plan)?;
+    let _program_stack = program_stack(&mut plan)?;
     let dumpable = plan.changes_uid.then(|| Dumpable::guard(plan.enters_user));
     let blocked = SignalsBlocked::new();
     let mut cloned = clone::clone(&plan);
@@ -124,6 +125,17 @@ fn second_stack(plan: &mut Plan) -> Result<Option<clone::Stack>> {
     let stack =
         clone::Stack::new().map_err(|errno| Error::new(Step::Prepare, errno, "a stack for the child"))?;
     plan.second_stack = stack.top();
+    Ok(Some(stack))
+}
+
+/// The stack of the program's process, if PID 1 is another.
+fn program_stack(plan: &mut Plan) -> Result<Option<clone::Stack>> {
+    if plan.program_from.is_none() {
+        return Ok(None);
+    }
+    let stack =
+        clone::Stack::new().map_err(|errno| Error::new(Step::Prepare, errno, "a stack for the child"))?;
+    plan.program_stack = stack.top();
     Ok(Some(stack))
 }
 

@@ -4,8 +4,13 @@
 mod clock;
 mod environment;
 mod id_map;
+mod init;
 mod join;
+pub(crate) mod landlock;
 mod mount;
+mod privileges;
+mod sandbox;
+mod seccomp;
 mod stdio;
 
 use std::ffi::{CString, OsStr};
@@ -17,9 +22,14 @@ pub use clock::ClockOffset;
 pub(crate) use environment::Environment;
 pub(crate) use id_map::IdMap;
 pub use id_map::IdRange;
+pub(crate) use init::Init;
 pub(crate) use join::Join;
+pub use landlock::Landlock;
 pub use mount::Mount;
 pub(crate) use mount::{Tree, What};
+pub use privileges::UNLIMITED;
+pub(crate) use privileges::{Treatment, limit_name};
+pub use seccomp::{Filter, Reaction};
 pub use stdio::Stdio;
 pub(crate) use stdio::{MAX_DESCRIPTOR, Source};
 
@@ -93,6 +103,11 @@ pub struct Spec<'fd> {
     pub(crate) propagation: Propagation,
     pub(crate) proc_mount: Option<CString>,
     pub(crate) mounts: Vec<Mount<'fd>>,
+    pub(crate) treatment: Treatment,
+    pub(crate) init: Option<Init>,
+    pub(crate) pty: Option<(u16, u16)>,
+    pub(crate) landlock: Option<Landlock>,
+    pub(crate) filters: Vec<Filter>,
     pub(crate) loopback: bool,
     pub(crate) new_session: bool,
     pub(crate) trial: Option<Trial>,
@@ -129,6 +144,11 @@ impl<'fd> Spec<'fd> {
             propagation: Propagation::default(),
             proc_mount: None,
             mounts: Vec::new(),
+            treatment: Treatment::default(),
+            init: None,
+            pty: None,
+            landlock: None,
+            filters: Vec::new(),
             loopback: true,
             new_session: false,
             trial: None,

@@ -1,0 +1,53 @@
+//! An init process for the program's pid namespace, a terminal, and an end in time.
+
+use std::time::Duration;
+
+use super::Spec;
+use crate::{Error, Kinds, Result};
+
+/// What the init process does besides reaping orphans and passing signals on.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Init {
+    pub wait_for_all: bool,
+    pub die_with_host: bool,
+}
+
+impl Spec<'_> {
+    /// The program is not PID 1 itself: a tiny init process is, which reaps orphans, passes signals on to the program, ends everything
+    /// in the namespace when the program ends, and tells the host the program's status even where the host reaps all children or
+    /// ignores SIGCHLD. [`Process`](crate::Process) is then this process, except for the status. Asks for a new pid namespace.
+    pub fn init(&mut self) -> &mut Self {
+        self.init.get_or_insert_default();
+        self.unshare(Kinds::PID)
+    }
+
+    /// The process ends when all descendants of the program have ended, not only the program. Brings [`Spec::init`].
+    pub fn wait_for_all(&mut self) -> &mut Self {
+        self.init.get_or_insert_default().wait_for_all = true;
+        self.init()
+    }
+
+    /// Everything in the namespace is killed when the calling process (not the thread) has died, however it did. Brings [`Spec::init`].
+    pub fn die_with_host(&mut self) -> &mut Self {
+        self.init.get_or_insert_default().die_with_host = true;
+        self.init()
+    }
+
+    /// When this much time is over, everything in the namespace is killed, and the status says so. Brings [`Spec::init`].
+    pub fn deadline(&mut self, after: Duration) -> Result<&mut Self> {
+        if after.is_zero() || after > Duration::from_secs(1 << 33) {
+            return Err(Error::argument("a deadline lies more than 0 and less than 270 years ahead"));
+        }
+        self.treatment.deadline = Some(after);
+        Ok(self.init())
+    }
+
+    /// Gives the program a terminal of its own, with this many rows and columns: a pseudo-terminal is its controlling terminal
+    /// and its descriptors 0, 1 and 2, unless these are given. The other end is taken by
+    /// [`Process::take_pty`](crate::Process::take_pty). So a shell inside has job control, and nobody can push
+    /// input into the host's terminal. `pty(7)`.
+    pub fn pty(&mut self, rows: u16, columns: u16) -> &mut Self {
+        self.pty = Some((rows, columns));
+        self.new_session()
+    }
+}

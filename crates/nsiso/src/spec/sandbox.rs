@@ -1,0 +1,93 @@
+//! What a careful engineer would choose for a program that is not trusted.
+
+use std::fs;
+use std::path::Path;
+
+use super::{Filter, IdRange, Landlock, Mount, Spec};
+use crate::{Kinds, Result};
+
+/// A root that runs nothing of its own as root.
+const NOBODY: u32 = 65_534;
+
+/// What the dynamic linker and name lookup want of /etc; none of it is secret.
+const ETC: [&str; 6] = [
+    "/etc/ld.so.cache",
+    "/etc/ld.so.conf",
+    "/etc/ld.so.conf.d",
+    "/etc/alternatives",
+    "/etc/localtime",
+    "/etc/ssl/certs",
+];
+
+/// Room in /tmp, and in all of the rest that can be written.
+const ROOM: u64 = 64 << 20;
+
+impl Spec<'_> {
+    /// Isolation for a program that is not trusted, as any user: all kinds of namespace new; a root that holds the host's `/usr`
+    /// read-only, a `/proc`, `/dev` and `/tmp` of its own, and nothing else of the host; no network but loopback; no capabilities
+    /// and no way to get any, no user namespaces; Landlock, as far as the kernel has it, and the filter
+    /// [`Filter::untrusted`]; an init process, which ends everything with the program or the host; an empty environment; 512 processes, no core
+    /// files, 64 MiB of files. A caller who is root runs it as nobody.
+    ///
+    /// It is nothing but other wishes: later ones add to it, [`Spec::share`], [`Spec::no_landlock`] and [`Spec::no_seccomp`] loosen it.
+    pub fn sandbox(&mut self) -> Result<&mut Self> {
+        self.unshare(Kinds::all());
+        match nix::unistd::geteuid().is_root() {
+            true => {
+                let nobody = IdRange::new(NOBODY, NOBODY, 1)?;
+                self.uid_map(nobody)?.gid_map(nobody)?.uid(NOBODY)?.gid(NOBODY)?.groups(&[])?;
+            }
+            false => {
+                self.map_current();
+            }
+        }
+        self.mount(Mount::tmpfs("/")?.size(ROOM));
+        for directory in ["/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32"] {
+            match fs::read_link(directory) {
+                Ok(to) => self.mount(Mount::symlink(to, directory)?),
+                Err(_) => self.mount(Mount::bind(directory, directory)?.read_only().if_exists()),
+            };
+        }
+        for path in ETC.iter().filter(|path| Path::new(path).exists()) {
+            self.mount(Mount::bind(path, path)?.read_only().if_exists());
+        }
+        self.mount(Mount::proc("/proc")?)
+            .mount(Mount::dev("/dev")?)
+            .mount(Mount::tmpfs("/tmp")?.size(ROOM).mode(0o1777))
+            .mount(Mount::read_only_path("/proc/sys")?.if_exists())
+            .mount(Mount::read_only_path("/proc/sysrq-trigger")?.if_exists())
+            .mount(Mount::mask("/proc/kcore")?)
+            .mount(Mount::mask("/proc/keys")?)
+            .mount(Mount::mask("/proc/timer_list")?)
+            .cwd("/tmp")?;
+        self.env_clear()
+            .env("PATH", "/usr/local/bin:/usr/bin:/bin")?
+            .env("HOME", "/tmp")?
+            .env("LANG", "C.UTF-8")?;
+        self.caps::<&str>([])?.no_user_namespaces().no_new_privs();
+        self.rlimit("core", 0, 0)?.rlimit("nproc", 512, 512)?.rlimit("memlock", 65_536, 65_536)?;
+        let rules = Landlock::new().execute("/")?.write("/tmp")?.write("/dev")?.write("/proc")?;
+        self.landlock(rules.scoped().best_effort());
+        self.seccomp(Filter::untrusted());
+        self.init().die_with_host().new_session();
+        Ok(self)
+    }
+
+    /// Takes back a wish for new namespaces: the program shares these kinds with the caller.
+    pub fn share(&mut self, kinds: Kinds) -> &mut Self {
+        self.kinds -= kinds;
+        self
+    }
+
+    /// Takes back [`Spec::landlock`].
+    pub fn no_landlock(&mut self) -> &mut Self {
+        self.landlock = None;
+        self
+    }
+
+    /// Takes back every [`Spec::seccomp`].
+    pub fn no_seccomp(&mut self) -> &mut Self {
+        self.filters.clear();
+        self
+    }
+}

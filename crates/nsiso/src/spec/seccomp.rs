@@ -1,0 +1,298 @@
+//! Which system calls the program may make, `seccomp(2)`.
+
+use std::str::FromStr;
+
+use libc::sock_filter;
+use syscalls::Sysno;
+
+use super::Spec;
+use crate::{Error, Result};
+
+/// What happens to a system call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reaction {
+    /// It is made.
+    Allow,
+    /// It fails with this errno.
+    Fail(i32),
+    /// The program is killed, by SIGSYS.
+    Kill,
+    /// The thread gets SIGSYS, which it may handle.
+    Trap,
+    /// It is made, and written to the audit log.
+    Log,
+}
+
+/// A filter of system calls, as the kernel runs it.
+///
+/// Whatever the rules say, calls of another architecture than the library's own fail with ENOSYS, so that nothing gets round them.
+#[derive(Clone, Debug)]
+pub struct Filter {
+    program: Vec<sock_filter>,
+}
+
+/// One call, and when the rule counts.
+struct Rule {
+    number: u32,
+    when: Option<When>,
+    reaction: Reaction,
+}
+
+/// A condition on the lower half of an argument.
+#[derive(Clone, Copy)]
+enum When {
+    /// It has one of these bits.
+    AnyOf {
+        argument: u32,
+        bits: u32,
+    },
+    Equals {
+        argument: u32,
+        value: u32,
+    },
+}
+
+/// All kinds of namespace that clone(2) and unshare(2) make.
+const NEW_NAMESPACES: u32 = 0x7E02_0000;
+const NEW_TIME_NAMESPACE: u32 = 0x80;
+
+/// What no untrusted program needs: administration of the machine, other processes' insides, the kernel's larger and younger parts.
+/// Those that a kernel or machine does not have are left out.
+const ADMINISTRATION: &[&str] = &[
+    "_sysctl",
+    "acct",
+    "add_key",
+    "adjtimex",
+    "afs_syscall",
+    "bdflush",
+    "bpf",
+    "chroot",
+    "clock_adjtime",
+    "clock_settime",
+    "create_module",
+    "delete_module",
+    "fanotify_init",
+    "finit_module",
+    "fsconfig",
+    "fsmount",
+    "fsopen",
+    "fspick",
+    "get_kernel_syms",
+    "get_mempolicy",
+    "getpmsg",
+    "init_module",
+    "io_uring_enter",
+    "io_uring_register",
+    "io_uring_setup",
+    "ioperm",
+    "iopl",
+    "kcmp",
+    "kexec_file_load",
+    "kexec_load",
+    "keyctl",
+    "lookup_dcookie",
+    "lsm_set_self_attr",
+    "mbind",
+    "migrate_pages",
+    "modify_ldt",
+    "mount",
+    "mount_setattr",
+    "move_mount",
+    "move_pages",
+    "name_to_handle_at",
+    "nfsservctl",
+    "open_by_handle_at",
+    "open_tree",
+    "open_tree_attr",
+    "perf_event_open",
+    "pidfd_getfd",
+    "pivot_root",
+    "process_madvise",
+    "process_vm_readv",
+    "process_vm_writev",
+    "ptrace",
+    "putpmsg",
+    "query_module",
+    "quotactl",
+    "quotactl_fd",
+    "reboot",
+    "request_key",
+    "security",
+    "set_mempolicy",
+    "set_mempolicy_home_node",
+    "setdomainname",
+    "sethostname",
+    "setns",
+    "settimeofday",
+    "stime",
+    "swapoff",
+    "swapon",
+    "syslog",
+    "sysfs",
+    "tuxcall",
+    "umount",
+    "umount2",
+    "uselib",
+    "userfaultfd",
+    "ustat",
+    "vhangup",
+    "vmsplice",
+    "vserver",
+    "listns",
+    "listmount",
+    "statmount",
+];
+
+impl Filter {
+    /// For programs that are not trusted: all calls but those of administration are allowed. What is refused fails with EPERM; clone3,
+    /// whose flags no filter sees, with ENOSYS, so that the C library takes clone.
+    pub fn untrusted() -> Self {
+        let fail = |number: Sysno, when| Rule {
+            number: number.id() as u32,
+            when,
+            reaction: Reaction::Fail(libc::EPERM),
+        };
+        let mut rules: Vec<Rule> = ADMINISTRATION
+            .iter()
+            .filter_map(|name| Sysno::from_str(name).ok())
+            .map(|number| fail(number, None))
+            .collect();
+        rules.push(Rule {
+            number: Sysno::clone3.id() as u32,
+            when: None,
+            reaction: Reaction::Fail(libc::ENOSYS),
+        });
+        let new = NEW_NAMESPACES | NEW_TIME_NAMESPACE;
+        rules.push(fail(Sysno::unshare, Some(When::AnyOf { argument: 0, bits: new })));
+        rules.push(fail(Sysno::clone, Some(When::AnyOf { argument: 0, bits: NEW_NAMESPACES })));
+        for request in [libc::TIOCSTI as u32, TIOCLINUX] {
+            rules.push(fail(Sysno::ioctl, Some(When::Equals { argument: 1, value: request })));
+        }
+        Filter { program: assemble(&rules, Reaction::Allow) }
+    }
+
+    /// These calls, by name, get this reaction, all others are allowed.
+    pub fn deny<S: AsRef<str>>(calls: impl IntoIterator<Item = S>, reaction: Reaction) -> Result<Self> {
+        Ok(Filter { program: assemble(&named(calls, reaction)?, Reaction::Allow) })
+    }
+
+    /// These calls are allowed, all others get this reaction. `execve`, by which the program starts, is always allowed.
+    pub fn allow<S: AsRef<str>>(calls: impl IntoIterator<Item = S>, otherwise: Reaction) -> Result<Self> {
+        let mut rules = named(calls, Reaction::Allow)?;
+        rules.push(Rule { number: Sysno::execve.id() as u32, when: None, reaction: Reaction::Allow });
+        Ok(Filter { program: assemble(&rules, otherwise) })
+    }
+
+    /// A program of one's own, `bpf(4)`'s classic kind. It must allow `execve`.
+    pub fn raw(program: Vec<sock_filter>) -> Result<Self> {
+        match program.len() {
+            1..=4096 => Ok(Filter { program }),
+            len => Err(Error::argument(format!("a filter has 1 to 4096 instructions, not {len}"))),
+        }
+    }
+
+    pub(crate) fn program(&self) -> &[sock_filter] {
+        &self.program
+    }
+}
+
+impl Spec<'_> {
+    /// Adds a filter of system calls. The kernel asks all of them, and the strictest wins. It begins with the program. Brings
+    /// [`Spec::no_new_privs`], which the kernel demands.
+    ///
+    /// ```
+    /// use nsiso::{Filter, Reaction, Spec};
+    ///
+    /// let mut spec = Spec::new("mkdir")?;
+    /// spec.arg("/tmp/never")?.seccomp(Filter::deny(["mkdir", "mkdirat"], Reaction::Kill)?);
+    /// assert_eq!(spec.spawn()?.wait()?.code(), None);
+    /// # Ok::<(), nsiso::Error>(())
+    /// ```
+    pub fn seccomp(&mut self, filter: Filter) -> &mut Self {
+        self.filters.push(filter);
+        self.no_new_privs()
+    }
+}
+
+const TIOCLINUX: u32 = 0x541C;
+
+fn named<S: AsRef<str>>(calls: impl IntoIterator<Item = S>, reaction: Reaction) -> Result<Vec<Rule>> {
+    calls
+        .into_iter()
+        .map(|name| {
+            let name = name.as_ref();
+            let number = Sysno::from_str(name).map_err(|()| {
+                Error::argument(format!("{name:?} is no system call of this machine, syscalls(2)"))
+            })?;
+            Ok(Rule { number: number.id() as u32, when: None, reaction })
+        })
+        .collect()
+}
+
+impl Reaction {
+    fn value(self) -> u32 {
+        match self {
+            Reaction::Allow => libc::SECCOMP_RET_ALLOW,
+            Reaction::Fail(errno) => libc::SECCOMP_RET_ERRNO | (errno as u32 & libc::SECCOMP_RET_DATA),
+            Reaction::Kill => libc::SECCOMP_RET_KILL_PROCESS,
+            Reaction::Trap => libc::SECCOMP_RET_TRAP,
+            Reaction::Log => libc::SECCOMP_RET_LOG,
+        }
+    }
+}
+
+/// Where `struct seccomp_data` has the number and the architecture, and the arguments, of 8 bytes each.
+const NUMBER: u32 = 0;
+const ARCHITECTURE: u32 = 4;
+const ARGUMENTS: u32 = 16;
+
+#[cfg(target_arch = "x86_64")]
+const OWN_ARCHITECTURE: u32 = 0xC000_003E;
+#[cfg(target_arch = "aarch64")]
+const OWN_ARCHITECTURE: u32 = 0xC000_00B7;
+
+/// Calls of x32 have x86_64's architecture and this bit in their number.
+const X32: u32 = 0x4000_0000;
+
+const LOAD: u16 = (libc::BPF_LD | libc::BPF_W | libc::BPF_ABS) as u16;
+const RETURN: u16 = (libc::BPF_RET | libc::BPF_K) as u16;
+const JUMP_EQUAL: u16 = (libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K) as u16;
+const JUMP_GREATER_EQUAL: u16 = (libc::BPF_JMP | libc::BPF_JGE | libc::BPF_K) as u16;
+const JUMP_BITS: u16 = (libc::BPF_JMP | libc::BPF_JSET | libc::BPF_K) as u16;
+
+/// The rules one after the other, then what happens otherwise.
+fn assemble(rules: &[Rule], otherwise: Reaction) -> Vec<sock_filter> {
+    let load = |offset| sock_filter { code: LOAD, jt: 0, jf: 0, k: offset };
+    let finish = |value| sock_filter { code: RETURN, jt: 0, jf: 0, k: value };
+    let unknown = Reaction::Fail(libc::ENOSYS).value();
+    let mut program = vec![
+        load(ARCHITECTURE),
+        sock_filter { code: JUMP_EQUAL, jt: 1, jf: 0, k: OWN_ARCHITECTURE },
+        finish(unknown),
+        load(NUMBER),
+        sock_filter { code: JUMP_GREATER_EQUAL, jt: 0, jf: 1, k: X32 },
+        finish(unknown),
+    ];
+    for rule in rules {
+        let value = rule.reaction.value();
+        match rule.when {
+            None => {
+                program.push(sock_filter { code: JUMP_EQUAL, jt: 0, jf: 1, k: rule.number });
+                program.push(finish(value));
+            }
+            Some(when) => {
+                let (argument, code, k) = match when {
+                    When::AnyOf { argument, bits } => (argument, JUMP_BITS, bits),
+                    When::Equals { argument, value } => (argument, JUMP_EQUAL, value),
+                };
+                program.push(sock_filter { code: JUMP_EQUAL, jt: 0, jf: 4, k: rule.number });
+                program.push(load(ARGUMENTS + 8 * argument));
+                program.push(sock_filter { code, jt: 0, jf: 1, k });
+                program.push(finish(value));
+                program.push(load(NUMBER));
+            }
+        }
+    }
+    program.push(finish(otherwise.value()));
+    program
+}

@@ -1,0 +1,280 @@
+//! Privileges given up, the init process, terminals, deadlines, and the sandbox made of them.
+
+use std::fs::{self, File};
+use std::io::{Read, Write};
+use std::time::{Duration, Instant};
+
+use nsiso::{
+    ClockOffset, Exit, Filter, IdRange, Kinds, Landlock, Mount, Reaction, Spec, Stdio, Step, UNLIMITED,
+};
+
+fn shell(script: &str) -> Spec<'static> {
+    let mut spec = Spec::new("/bin/sh").unwrap();
+    spec.args(["-c", script]).unwrap();
+    spec
+}
+
+fn inside(script: &str) -> Spec<'static> {
+    let mut spec = shell(script);
+    spec.map_root();
+    spec
+}
+
+fn output(spec: &mut Spec) -> String {
+    spec.stdio(1, Stdio::Pipe).unwrap().stdio(2, Stdio::Null).unwrap();
+    let mut process = spec.spawn().unwrap();
+    let mut text = String::new();
+    File::from(process.take_pipe(1).unwrap()).read_to_string(&mut text).unwrap();
+    process.wait().unwrap();
+    text
+}
+
+fn is_root() -> bool {
+    nix::unistd::geteuid().is_root()
+}
+
+const SETS: &str = "grep -E '^Cap(Inh|Prm|Eff|Bnd|Amb)' /proc/self/status | cut -f2";
+
+fn sets(spec: &mut Spec) -> Vec<u64> {
+    output(spec).lines().map(|line| u64::from_str_radix(line, 16).unwrap()).collect()
+}
+
+#[test]
+fn capabilities_are_given_up_for_good() {
+    assert_eq!(sets(inside(SETS).caps::<&str>([]).unwrap()), [0; 5]);
+    let (chown, net_admin) = (1, 1 << 12);
+    let kept = chown | net_admin;
+    assert_eq!(sets(inside(SETS).caps(["chown", "CAP_NET_ADMIN"]).unwrap()), [kept; 5]);
+    // Also with another uid than root's.
+    let mut spec = shell(SETS);
+    assert_eq!(sets(spec.map_current().caps(["net_admin"]).unwrap()), [net_admin; 5]);
+    // And without a user namespace.
+    let mut spec = shell(SETS);
+    spec.caps::<&str>([]).unwrap();
+    if is_root() {
+        assert_eq!(sets(&mut spec), [0; 5]);
+    } else {
+        let error = spec.spawn().unwrap_err();
+        assert!(error.step() == Step::Capabilities && error.hint().contains("no_new_privs"), "{error}");
+        assert_eq!(sets(spec.no_new_privs())[..3], [0; 3]);
+    }
+    assert!(shell("").caps(["everything"]).unwrap_err().to_string().contains("is no capability"));
+}
+
+#[test]
+fn limits_and_treatment_are_set() {
+    let mut spec = shell(
+        "ulimit -n; ulimit -Hn; ulimit -c; nice; cat /proc/self/oom_score_adj; umask; grep NoNewPrivs /proc/self/status | cut -f2; grep Cpus_allowed_list /proc/self/status | cut -f2; cat /proc/self/personality",
+    );
+    spec.rlimit("nofile", 100, 200).unwrap().rlimit("RLIMIT_CORE", 0, 0).unwrap();
+    spec.nice(5).unwrap().oom_score_adj(500).unwrap().umask(0o27).unwrap().no_new_privs();
+    spec.cpus(&[0]).unwrap().personality(0x0040000);
+    let before = fs::read_to_string("/proc/self/oom_score_adj").unwrap();
+    let text = output(&mut spec);
+    let wanted = ["100", "200", "0", "5", "500", "0027", "1", "0", "00040000"];
+    assert_eq!(text.split_whitespace().collect::<Vec<_>>(), wanted);
+    assert_eq!(fs::read_to_string("/proc/self/oom_score_adj").unwrap(), before, "the host keeps its own");
+    let mut spec = shell("true");
+    assert!(spec.rlimit("nofiles", 1, 1).is_err() && spec.rlimit("core", 2, 1).is_err());
+    assert!(spec.nice(20).is_err() && spec.umask(0o1000).is_err() && spec.cpus(&[]).is_err());
+    assert!(spec.oom_score_adj(1001).is_err() && spec.deadline(Duration::ZERO).is_err());
+    if !is_root() {
+        let error = shell("true").rlimit("nofile", 1, UNLIMITED).unwrap().spawn().unwrap_err();
+        assert_eq!(
+            (error.step(), error.errno(), error.index()),
+            (Step::Rlimit, libc::EPERM, Some(0)),
+            "{error}"
+        );
+    }
+}
+
+#[test]
+fn no_further_user_namespaces() {
+    let before = fs::read_to_string("/proc/sys/user/max_user_namespaces").unwrap();
+    assert_eq!(output(&mut inside("unshare -U echo made")), "made\n");
+    assert_eq!(output(inside("unshare -U echo made").no_user_namespaces()), "");
+    assert_eq!(fs::read_to_string("/proc/sys/user/max_user_namespaces").unwrap(), before);
+}
+
+#[test]
+fn system_calls_are_filtered() {
+    let status =
+        |spec: &mut Spec| spec.stdio(2, Stdio::Null).unwrap().spawn().unwrap().wait().unwrap().exit();
+    let mut spec = Spec::new("mkdir").unwrap();
+    spec.arg("/tmp/nsiso-never").unwrap();
+    let calls = ["mkdir", "mkdirat"];
+    let killed = status(spec.clone().seccomp(Filter::deny(calls, Reaction::Kill).unwrap()));
+    assert!(matches!(killed, Exit::Signal { signal: libc::SIGSYS, .. }), "{killed:?}");
+    let refused = status(spec.clone().seccomp(Filter::deny(calls, Reaction::Fail(libc::EROFS)).unwrap()));
+    assert_eq!(refused, Exit::Code(1));
+    assert!(!fs::exists("/tmp/nsiso-never").unwrap());
+    // Nothing but exec is allowed.
+    let killed =
+        status(Spec::new("true").unwrap().seccomp(Filter::allow(["exit_group"], Reaction::Kill).unwrap()));
+    assert!(matches!(killed, Exit::Signal { signal: libc::SIGSYS, .. }), "{killed:?}");
+    for (script, errno) in [("unshare -U true", 1), ("mount -t tmpfs none /mnt", 32), ("true", 0)] {
+        let code = status(shell(script).seccomp(Filter::untrusted()));
+        assert_eq!(code == Exit::Code(0), errno == 0, "{script}");
+    }
+    assert!(Filter::deny(["no_such_call"], Reaction::Kill).unwrap_err().to_string().contains("no_such_call"));
+    assert!(Filter::raw(Vec::new()).is_err());
+    let nonsense = libc::sock_filter { code: 0xFFFF, jt: 0, jf: 0, k: 0 };
+    let error = shell("").seccomp(Filter::raw(vec![nonsense]).unwrap()).spawn().unwrap_err();
+    assert_eq!((error.step(), error.errno()), (Step::Seccomp, libc::EINVAL), "{error}");
+}
+
+#[test]
+fn landlock_grants_nothing_else() {
+    let directory = std::env::temp_dir().join(format!("nsiso-landlock-{}", std::process::id()));
+    fs::create_dir(&directory).unwrap();
+    let script = format!(
+        "cat /etc/passwd && echo read; echo x > {0}/x && cat {0}/x; echo x > /tmp/nsiso-never",
+        directory.display()
+    );
+    let rules = Landlock::new().execute("/usr").unwrap().execute("/bin").unwrap().execute("/lib").unwrap();
+    let rules = rules.execute("/lib64").unwrap().read("/etc/ld.so.cache").unwrap().write(&directory).unwrap();
+    assert_eq!(output(shell(&script).landlock(rules.clone())), "x\n");
+    // The rules are for what the program sees.
+    let mut spec = inside("cat /data/x; echo y > /data/x");
+    spec.mount(Mount::tmpfs("/run").unwrap()).mount(Mount::bind(&directory, "/run/data").unwrap());
+    spec.mount(Mount::symlink("/run/data", "/run/link").unwrap());
+    let script = "cat /run/link/x; cat /etc/passwd";
+    spec.argv(["/bin/sh", "-c", script]).unwrap().landlock(rules.clone().read("/run/data").unwrap());
+    assert_eq!(output(&mut spec), "x\n");
+    fs::remove_dir_all(&directory).unwrap();
+    let error = shell("").landlock(rules).spawn().unwrap_err();
+    assert_eq!((error.step(), error.errno()), (Step::Landlock, libc::ENOENT), "{error}");
+    // Ports.
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let connect = |allowed: &[u16]| {
+        let mut spec = Spec::new("/bin/bash").unwrap();
+        spec.args(["-c", &format!("exec 3<>/dev/tcp/127.0.0.1/{port}")]).unwrap();
+        let rules = Landlock::new().execute("/").unwrap().write("/dev").unwrap().connect_tcp(allowed);
+        spec.landlock(rules).stdio(2, Stdio::Null).unwrap().spawn().unwrap().wait().unwrap().code()
+    };
+    assert_eq!((connect(&[port]), connect(&[]).unwrap() != 0), (Some(0), true));
+}
+
+#[test]
+fn an_init_process_reaps_passes_on_and_reports() {
+    for mut spec in [shell(""), inside("")] {
+        if !is_root() {
+            spec.map_root();
+        }
+        spec.init().mount_proc("/proc").unwrap();
+        let script = "echo $$; cat /proc/1/comm; ls -l /proc/1/fd | wc -l; for n in 1 2 3 4 5; do (sleep 0.05 & ); done; sleep 0.3; ps -eo stat | grep -c Z; exit 7";
+        spec.argv(["/bin/sh", "-c", script]).unwrap();
+        let words: Vec<_> = output(&mut spec).split_whitespace().map(str::to_owned).collect();
+        assert_eq!((words[0].as_str(), words.last().unwrap().as_str()), ("2", "0"), "{words:?}");
+        let status = spec.argv(["/bin/sh", "-c", "exit 7"]).unwrap().spawn().unwrap().wait().unwrap();
+        assert_eq!((status.code(), status.usage().is_some(), status.timed_out()), (Some(7), true, false));
+        let process = spec.argv(["sleep", "100"]).unwrap().spawn().unwrap();
+        process.signal(libc::SIGTERM).unwrap();
+        assert!(matches!(process.wait().unwrap().exit(), Exit::Signal { signal: libc::SIGTERM, .. }));
+        let process = spec.argv(["sleep", "100"]).unwrap().spawn().unwrap();
+        process.kill().unwrap();
+        assert!(matches!(process.wait().unwrap().exit(), Exit::Signal { signal: libc::SIGKILL, .. }));
+        // What the program leaves behind ends with it, or is waited for.
+        let start = Instant::now();
+        spec.argv(["/bin/sh", "-c", "sleep 1 & exit 3"]).unwrap();
+        assert_eq!(spec.spawn().unwrap().wait().unwrap().code(), Some(3));
+        assert!(start.elapsed() < Duration::from_millis(900));
+        assert_eq!(spec.wait_for_all().spawn().unwrap().wait().unwrap().code(), Some(3));
+        assert!(start.elapsed() >= Duration::from_secs(1));
+        let error = spec.argv(["/does/not/exist"]).unwrap().spawn().unwrap_err();
+        assert_eq!((error.step(), error.errno()), (Step::Exec, libc::ENOENT), "{error}");
+    }
+}
+
+#[test]
+fn the_end_of_the_program_is_seen_at_its_pipe() {
+    let mut spec = inside("echo x; exec >&-; sleep 0.3; exit 0");
+    spec.init();
+    let start = Instant::now();
+    assert_eq!(output(&mut spec), "x\n");
+    assert!(start.elapsed() >= Duration::from_millis(300));
+    let mut spec = inside("exec >&-; sleep 5");
+    spec.init().stdio(1, Stdio::Pipe).unwrap();
+    let mut process = spec.spawn().unwrap();
+    let mut text = String::new();
+    File::from(process.take_pipe(1).unwrap()).read_to_string(&mut text).unwrap();
+    assert!(process.try_wait().unwrap().is_none(), "the init process holds the pipe");
+    process.kill().unwrap();
+    process.wait().unwrap();
+}
+
+#[test]
+fn a_deadline_ends_everything() {
+    let mut spec = inside("sleep 100 & sleep 100");
+    let start = Instant::now();
+    let status = spec.deadline(Duration::from_millis(200)).unwrap().spawn().unwrap().wait().unwrap();
+    assert!(
+        status.timed_out() && matches!(status.exit(), Exit::Signal { signal: libc::SIGKILL, .. }),
+        "{status:?}"
+    );
+    assert!(start.elapsed() >= Duration::from_millis(200) && start.elapsed() < Duration::from_secs(20));
+    let status =
+        inside("exit 4").deadline(Duration::from_secs(100)).unwrap().spawn().unwrap().wait().unwrap();
+    assert_eq!((status.code(), status.timed_out()), (Some(4), false));
+}
+
+#[test]
+fn a_terminal_of_its_own() {
+    let mut spec = inside(
+        "tty; stty size; read line; echo got $line; ps -o tpgid= -p $$ | grep -q $$ && echo foreground",
+    );
+    spec.pty(33, 101).init().mount_proc("/proc").unwrap();
+    let mut process = spec.spawn().unwrap();
+    let mut pty = File::from(process.take_pty().unwrap());
+    pty.write_all(b"hello\n").unwrap();
+    let mut text = Vec::new();
+    // The end of a pseudo-terminal is EIO.
+    let _ = pty.read_to_end(&mut text);
+    let text = String::from_utf8(text).unwrap();
+    process.wait().unwrap();
+    assert!(text.contains("33 101") && text.contains("got hello") && text.contains("foreground"), "{text}");
+}
+
+#[test]
+fn all_of_it_together_with_a_view_and_other_ids() {
+    let mut spec = inside("id -u; cat /proc/1/comm; cat /proc/uptime | cut -d. -f1; hostname; pwd");
+    spec.unshare(Kinds::all()).init().die_with_host().hostname("box").unwrap();
+    spec.boottime(ClockOffset::new(1_000_000, 0).unwrap()).unwrap();
+    spec.mount(Mount::bind("/", "/").unwrap().read_only())
+        .mount(Mount::proc("/proc").unwrap())
+        .mount(Mount::tmpfs("/tmp").unwrap());
+    spec.cwd("/tmp").unwrap().caps::<&str>([]).unwrap().no_new_privs().seccomp(Filter::untrusted());
+    let text = output(&mut spec);
+    let words: Vec<_> = text.split_whitespace().collect();
+    assert_eq!((words[0], words[3], words[4]), ("0", "box", "/tmp"), "{text}");
+    assert!(words[2].parse::<u64>().unwrap() > 1_000_000);
+    if is_root() {
+        let nobody = IdRange::new(1000, 65534, 1).unwrap();
+        let mut spec = shell("id -u; touch /tmp/x && stat -c %u /tmp/x; cat /etc/shadow; touch /x");
+        spec.uid_map(nobody).unwrap().gid_map(nobody).unwrap().init();
+        spec.mount(Mount::bind("/", "/").unwrap()).mount(Mount::tmpfs("/tmp").unwrap().mode(0o1777));
+        assert_eq!(output(&mut spec), "1000\n1000\n");
+    }
+}
+
+#[test]
+fn the_sandbox_holds_and_works() {
+    let script = "id -u; ls /; ls /home /root 2>&1 | head -n 1; cat /etc/shadow; touch /usr/x; echo x > /tmp/x && cat /tmp/x; \
+                  unshare -U true && echo escaped; ls /proc | grep -c '^[0-9]'; cat /proc/net/dev | grep -c :; env; python3 -c 'print(6 * 7)'";
+    let mut spec = shell(script);
+    spec.sandbox().unwrap();
+    let text = output(&mut spec);
+    let has = |line: &str| text.lines().any(|other| other == line);
+    assert!(has("x") && has("usr") && has("tmp") && has("HOME=/tmp") && has("42"), "{text}");
+    assert!(!has("home") && !has("root") && !text.contains("escaped") && !text.contains("root:"), "{text}");
+    let own = nix::unistd::geteuid().as_raw();
+    assert_eq!(text.lines().next().unwrap(), if own == 0 { "65534".into() } else { own.to_string() });
+    assert_eq!(sets(shell(SETS).sandbox().unwrap()), [0; 5]);
+    // It is loosened by name.
+    let mut spec = shell("readlink /proc/self/ns/net; cat /srv/passwd | head -n 1 | cut -d: -f1");
+    spec.sandbox().unwrap().share(Kinds::NET).no_landlock().no_seccomp();
+    spec.mount(Mount::bind("/etc/passwd", "/srv/passwd").unwrap().read_only());
+    let own = fs::read_link("/proc/self/ns/net").unwrap();
+    assert_eq!(output(&mut spec), format!("{}\nroot\n", own.display()));
+}
