@@ -186,6 +186,101 @@
 #define NS_HELD_DESCENDANTS 128
 
 /**
+ * A mount: nothing can be written through it.
+ */
+#define NS_MOUNT_RDONLY 1
+
+/**
+ * A bind or a path to be made read-only: nothing happens if it does not exist.
+ */
+#define NS_MOUNT_IF_EXISTS 2
+
+/**
+ * A mount: no program in it can be executed.
+ */
+#define NS_MOUNT_NOEXEC 4
+
+/**
+ * A mount: set-user-ID bits and file capabilities count.
+ */
+#define NS_MOUNT_SUID 8
+
+/**
+ * A mount: device files work.
+ */
+#define NS_MOUNT_DEV 16
+
+/**
+ * A bind: without what is mounted below its source.
+ */
+#define NS_MOUNT_ALONE 32
+
+/**
+ * A proc: processes alone, none of the machine's settings.
+ */
+#define NS_MOUNT_SUBSET_PID 64
+
+/**
+ * ns_spec_rlimit: no limit.
+ */
+#define NS_UNLIMITED UINT64_MAX
+
+/**
+ * ns_spec_init: the process ends when all descendants of the program have ended.
+ */
+#define NS_INIT_WAIT_FOR_ALL 1
+
+/**
+ * ns_spec_init: everything is killed when the calling process (not the thread) has died, however it did.
+ */
+#define NS_INIT_DIE_WITH_HOST 2
+
+/**
+ * ns_spec_seccomp_...: the call fails, with the errno given.
+ */
+#define NS_SECCOMP_FAIL 0
+
+/**
+ * ns_spec_seccomp_...: the program is killed, by SIGSYS.
+ */
+#define NS_SECCOMP_KILL 1
+
+/**
+ * ns_spec_seccomp_...: the thread gets SIGSYS, which it may handle.
+ */
+#define NS_SECCOMP_TRAP 2
+
+/**
+ * ns_spec_seccomp_...: the call is made, and written to the audit log.
+ */
+#define NS_SECCOMP_LOG 3
+
+/**
+ * ns_landlock_path: files may be read and directories listed.
+ */
+#define NS_LANDLOCK_READ 1
+
+/**
+ * ns_landlock_path: files may be read and executed.
+ */
+#define NS_LANDLOCK_EXECUTE 2
+
+/**
+ * ns_landlock_path: files may be read, written, made and removed.
+ */
+#define NS_LANDLOCK_WRITE 4
+
+/**
+ * ns_spec_landlock: no signals to processes outside, no connections to abstract Unix sockets made outside.
+ */
+#define NS_LANDLOCK_SCOPED 1
+
+/**
+ * ns_spec_landlock: where the kernel knows less than is asked for, the rest is enforced. Without it the spawn fails.
+ */
+#define NS_LANDLOCK_BEST_EFFORT 2
+
+/**
  * ns_finding: it can be had.
  */
 #define NS_YES 1
@@ -334,13 +429,69 @@ enum ns_step
    */
   NS_STEP_PIN = 30,
   /**
-   * `chroot(2)`.
+   * `chroot(2)` or `pivot_root(2)`.
    */
   NS_STEP_ROOT = 31,
   /**
    * Mounting a file system or changing a mount.
    */
   NS_STEP_MOUNT = 32,
+  /**
+   * Making a file, a directory or a symbolic link.
+   */
+  NS_STEP_MAKE = 33,
+  /**
+   * `prlimit(2)`.
+   */
+  NS_STEP_RLIMIT = 34,
+  /**
+   * `setpriority(2)`.
+   */
+  NS_STEP_NICE = 35,
+  /**
+   * `/proc/PID/oom_score_adj`.
+   */
+  NS_STEP_OOM_SCORE = 36,
+  /**
+   * `sched_setaffinity(2)`.
+   */
+  NS_STEP_AFFINITY = 37,
+  /**
+   * `umask(2)`.
+   */
+  NS_STEP_UMASK = 38,
+  /**
+   * `personality(2)`.
+   */
+  NS_STEP_PERSONALITY = 39,
+  /**
+   * `PR_SET_SECUREBITS`.
+   */
+  NS_STEP_SECUREBITS = 40,
+  /**
+   * `PR_SET_NO_NEW_PRIVS`.
+   */
+  NS_STEP_NO_NEW_PRIVS = 41,
+  /**
+   * `/proc/sys/user/max_user_namespaces`.
+   */
+  NS_STEP_USER_NAMESPACES = 42,
+  /**
+   * `landlock_restrict_self(2)`.
+   */
+  NS_STEP_LANDLOCK = 43,
+  /**
+   * `seccomp(2)`.
+   */
+  NS_STEP_SECCOMP = 44,
+  /**
+   * The init process of a new pid namespace.
+   */
+  NS_STEP_INIT = 45,
+  /**
+   * The pseudo-terminal.
+   */
+  NS_STEP_PTY = 46,
 };
 #ifndef __cplusplus
 #if __STDC_VERSION__ >= 202311L
@@ -359,6 +510,11 @@ typedef struct ns_entered ns_entered;
  * What a probe has found. Opaque; only read, by many threads if need be.
  */
 typedef struct ns_findings ns_findings;
+
+/**
+ * Rules of Landlock. Opaque, reusable. They grant nothing at first.
+ */
+typedef struct ns_landlock ns_landlock;
 
 /**
  * A snapshot of the machine's namespaces. Opaque; only read, so many threads may do so at a time.
@@ -636,6 +792,14 @@ typedef struct ns_status {
    * The most physical memory that it had at a time, in bytes.
    */
   uint64_t peak_memory;
+  /**
+   * 1 if it was killed because its deadline was over, ns_spec_deadline.
+   */
+  int32_t timed_out;
+  /**
+   * 0.
+   */
+  int32_t reserved;
 } ns_status;
 
 #ifdef __cplusplus
@@ -865,6 +1029,294 @@ int ns_listing_gaps(const struct ns_listing *listing,
                     struct ns_error *err);
 
 /**
+ * Shows the file or directory `source`, as the caller sees it, at `target` in the program's view of the file system, with all that is mounted
+ * below it; `flags` are NS_MOUNT_... joined by |, or 0. The view begins with the host's whole tree, or, if the first mount is at "/", with
+ * that alone; each mount comes on top of those before it; then the old root is taken away. A target that is missing is made. Set-user-ID bits
+ * and device files do not count. Asks for a new mount namespace. open_tree(2), mount_setattr(2), pivot_root(2).
+ */
+int ns_spec_bind(struct ns_spec *spec,
+                 const char *source,
+                 const char *target,
+                 uint64_t flags,
+                 struct ns_error *err);
+
+/**
+ * The same by a descriptor, open until the spawn; O_PATH is enough.
+ */
+int ns_spec_bind_fd(struct ns_spec *spec, int fd, const char *target, uint64_t flags, struct ns_error *err);
+
+/**
+ * The same with other owners, by the id map of the user namespace `user_ns`, ns_open(), open until the spawn. Takes root and a file
+ * system that knows it.
+ */
+int ns_spec_bind_id_mapped(struct ns_spec *spec,
+                           const char *source,
+                           const char *target,
+                           int user_ns,
+                           uint64_t flags,
+                           struct ns_error *err);
+
+/**
+ * An empty file system in memory, of `size` bytes at most (0: half of the memory), whose root has the permissions `mode`. tmpfs(5).
+ */
+int ns_spec_tmpfs(struct ns_spec *spec,
+                  const char *target,
+                  uint64_t size,
+                  uint32_t mode,
+                  uint64_t flags,
+                  struct ns_error *err);
+
+/**
+ * A fresh proc of the program's pid namespace. `hidepid` is NULL or "off", "noaccess", "invisible", "ptraceable"; NS_MOUNT_SUBSET_PID leaves the
+ * machine's settings out. Where the host's own /proc is partly covered, as in a container, the kernel refuses it with EPERM. proc(5).
+ */
+int ns_spec_proc(struct ns_spec *spec,
+                 const char *target,
+                 const char *hidepid,
+                 uint64_t flags,
+                 struct ns_error *err);
+
+/**
+ * A small /dev: null, zero, full, random, urandom, tty, pseudo-terminals of its own, shm, links to the descriptors.
+ */
+int ns_spec_dev(struct ns_spec *spec,
+                const char *target,
+                struct ns_error *err);
+
+/**
+ * A fresh sysfs of the program's network namespace, read-only.
+ */
+int ns_spec_sysfs(struct ns_spec *spec, const char *target, struct ns_error *err);
+
+/**
+ * The POSIX message queues of the program's IPC namespace. mq_overview(7).
+ */
+int ns_spec_mqueue(struct ns_spec *spec, const char *target, struct ns_error *err);
+
+/**
+ * A writable layer over the tree `lower`. With `upper` and `work` NULL, what is written is thrown away, and `lower` may be the host's "/".
+ * Otherwise it is kept in the directory `upper`; `work`, an empty directory of the same file system, is the kernel's. Linux 5.11 for an
+ * ordinary user.
+ */
+int ns_spec_overlay(struct ns_spec *spec,
+                    const char *lower,
+                    const char *upper,
+                    const char *work,
+                    const char *target,
+                    uint64_t flags,
+                    struct ns_error *err);
+
+/**
+ * A directory with these permissions; one that is there already is left as it is.
+ */
+int ns_spec_directory(struct ns_spec *spec, const char *target, uint32_t mode, struct ns_error *err);
+
+/**
+ * A symbolic link to `to`.
+ */
+int ns_spec_symlink(struct ns_spec *spec, const char *to, const char *target, struct ns_error *err);
+
+/**
+ * A new file with these `size` bytes, which are copied.
+ */
+int ns_spec_file(struct ns_spec *spec,
+                 const void *data,
+                 uintptr_t size,
+                 const char *target,
+                 uint32_t mode,
+                 struct ns_error *err);
+
+/**
+ * Hides what is there: a directory becomes empty, a file reads as /dev/null. Nothing to hide is fine.
+ */
+int ns_spec_mask(struct ns_spec *spec, const char *target, struct ns_error *err);
+
+/**
+ * Makes what is there read-only, with all that is mounted below it. `flags`: NS_MOUNT_IF_EXISTS or 0.
+ */
+int ns_spec_read_only(struct ns_spec *spec, const char *target, uint64_t flags, struct ns_error *err);
+
+/**
+ * New rules; NULL when memory is used up. Free them with ns_landlock_free.
+ */
+struct ns_landlock *ns_landlock_new(void);
+
+/**
+ * Frees rules; NULL is allowed.
+ */
+void ns_landlock_free(struct ns_landlock *rules);
+
+/**
+ * Grants `access`, NS_LANDLOCK_READ, _EXECUTE, _WRITE joined by |, to the file or the tree at `path`, as the program sees it; it must exist
+ * when the program starts.
+ */
+int ns_landlock_path(struct ns_landlock *rules,
+                     const char *path,
+                     uint64_t access,
+                     struct ns_error *err);
+
+/**
+ * TCP sockets may be bound to these `count` ports alone; 0 for none. Linux 6.7.
+ */
+int ns_landlock_bind_tcp(struct ns_landlock *rules,
+                         const uint16_t *ports,
+                         uintptr_t count,
+                         struct ns_error *err);
+
+/**
+ * TCP connections may be made to these `count` ports alone; 0 for none. Linux 6.7.
+ */
+int ns_landlock_connect_tcp(struct ns_landlock *rules,
+                            const uint16_t *ports,
+                            uintptr_t count,
+                            struct ns_error *err);
+
+/**
+ * The capabilities that the program keeps, a table of names ("net_admin", "CAP_CHOWN") that ends with NULL, none or some, in all of its sets; it can
+ * never get any other. capabilities(7).
+ */
+int ns_spec_caps(struct ns_spec *spec,
+                 const char *const *names,
+                 struct ns_error *err);
+
+/**
+ * PR_SET_SECUREBITS, capabilities(7): how root is treated.
+ */
+int ns_spec_securebits(struct ns_spec *spec, uint32_t bits, struct ns_error *err);
+
+/**
+ * Set-user-ID programs and file capabilities give nothing more, for good. PR_SET_NO_NEW_PRIVS(2const).
+ */
+int ns_spec_no_new_privs(struct ns_spec *spec, struct ns_error *err);
+
+/**
+ * No user namespace can be made inside the new one. Asks for a new user namespace.
+ */
+int ns_spec_no_user_namespaces(struct ns_spec *spec, struct ns_error *err);
+
+/**
+ * A resource limit by its name ("nofile", "cpu", "as"...), in its unit; NS_UNLIMITED for none. getrlimit(2).
+ */
+int ns_spec_rlimit(struct ns_spec *spec,
+                   const char *name,
+                   uint64_t soft,
+                   uint64_t hard,
+                   struct ns_error *err);
+
+/**
+ * The nice value, -20 to 19. setpriority(2).
+ */
+int ns_spec_nice(struct ns_spec *spec, int nice, struct ns_error *err);
+
+/**
+ * How willingly the kernel kills the program when memory runs out, -1000 to 1000. proc_pid_oom_score_adj(5).
+ */
+int ns_spec_oom_score_adj(struct ns_spec *spec, int score, struct ns_error *err);
+
+/**
+ * The `count` processors that the program runs on, by number. sched_setaffinity(2).
+ */
+int ns_spec_cpus(struct ns_spec *spec, const uint32_t *cpus, uintptr_t count, struct ns_error *err);
+
+/**
+ * The permissions that new files do not get. umask(2).
+ */
+int ns_spec_umask(struct ns_spec *spec, uint32_t mask, struct ns_error *err);
+
+/**
+ * personality(2).
+ */
+int ns_spec_personality(struct ns_spec *spec, uint32_t personality, struct ns_error *err);
+
+/**
+ * Restricts the program to what `rules` grant; they are copied. `flags`: NS_LANDLOCK_SCOPED, NS_LANDLOCK_BEST_EFFORT. Brings ns_spec_no_new_privs. landlock(7).
+ */
+int ns_spec_landlock(struct ns_spec *spec,
+                     const struct ns_landlock *rules,
+                     uint64_t flags,
+                     struct ns_error *err);
+
+/**
+ * Adds the filter of system calls for programs that are not trusted: administration of the machine, insides of other processes and the kernel's larger
+ * and younger parts fail with EPERM, clone3 with ENOSYS. Brings ns_spec_no_new_privs. seccomp(2).
+ */
+int ns_spec_seccomp_untrusted(struct ns_spec *spec,
+                              struct ns_error *err);
+
+/**
+ * Adds a filter: the `calls`, a table of names that ends with NULL, get `reaction`, NS_SECCOMP_..., all others are allowed. `errnum` is what
+ * NS_SECCOMP_FAIL fails with. All filters are asked, and the strictest wins.
+ */
+int ns_spec_seccomp_deny(struct ns_spec *spec,
+                         const char *const *calls,
+                         int reaction,
+                         int errnum,
+                         struct ns_error *err);
+
+/**
+ * Adds a filter: the `calls`, and execve, by which the program starts, are allowed, all others get `reaction`.
+ */
+int ns_spec_seccomp_allow(struct ns_spec *spec,
+                          const char *const *calls,
+                          int reaction,
+                          int errnum,
+                          struct ns_error *err);
+
+/**
+ * Adds a filter as the kernel runs it: `count` structs sock_filter, which are copied. It must allow execve.
+ */
+int ns_spec_seccomp_raw(struct ns_spec *spec, const void *filter, uintptr_t count, struct ns_error *err);
+
+/**
+ * The program is not PID 1 itself: a tiny init process is, which reaps orphans, passes signals on, ends everything in the namespace when the program ends, and tells the
+ * program's status also where the host reaps all children. ns_process_pid and ns_process_pidfd are this process's. `flags`: NS_INIT_WAIT_FOR_ALL, NS_INIT_DIE_WITH_HOST,
+ * or 0. Asks for a new pid namespace.
+ */
+int ns_spec_init(struct ns_spec *spec,
+                 uint64_t flags,
+                 struct ns_error *err);
+
+/**
+ * When this much time is over, everything in the namespace is killed, and ns_status says so. Brings ns_spec_init.
+ */
+int ns_spec_deadline(struct ns_spec *spec,
+                     uint64_t nanoseconds,
+                     struct ns_error *err);
+
+/**
+ * Gives the program a pseudo-terminal of its own with this many rows and columns, as controlling terminal and as its descriptors 0, 1 and 2, unless these
+ * are given. ns_process_take_pty hands out the other end. pty(7).
+ */
+int ns_spec_pty(struct ns_spec *spec,
+                uint16_t rows,
+                uint16_t columns,
+                struct ns_error *err);
+
+/**
+ * Isolation for a program that is not trusted, as any user: all kinds of namespace new; a root that holds the host's /usr read-only, a /proc, /dev and /tmp of its own and
+ * nothing else of the host; no network but loopback; no capabilities and no way to get any, no user namespaces; Landlock, as far as the kernel has it, and
+ * ns_spec_seccomp_untrusted; ns_spec_init with NS_INIT_DIE_WITH_HOST; an empty environment; 512 processes, no core files, 64 MiB of files. A caller who is root runs it
+ * as nobody. Later wishes add to it; ns_spec_share, ns_spec_no_landlock and ns_spec_no_seccomp loosen it.
+ */
+int ns_spec_sandbox(struct ns_spec *spec,
+                    struct ns_error *err);
+
+/**
+ * Takes back a wish for new namespaces: the program shares these kinds with the caller.
+ */
+int ns_spec_share(struct ns_spec *spec, uint64_t kinds, struct ns_error *err);
+
+/**
+ * Takes back ns_spec_landlock.
+ */
+int ns_spec_no_landlock(struct ns_spec *spec, struct ns_error *err);
+
+/**
+ * Takes back every ns_spec_seccomp_... .
+ */
+int ns_spec_no_seccomp(struct ns_spec *spec, struct ns_error *err);
+
+/**
  * Tries what this kernel, this user and this host allow, in children that are thrown away, and stores what was found in `*out`. Nothing is
  * kept from one call to the next. Takes some milliseconds. Free it with ns_findings_free.
  */
@@ -930,6 +1382,13 @@ int ns_process_pidfd(const struct ns_process *process);
  * caller closes. -EBADF if there is none or it has been taken.
  */
 int ns_process_take_pipe(struct ns_process *process, int child_fd, struct ns_error *err);
+
+/**
+ * Hands out the host's end of the program's terminal, ns_spec_pty: a descriptor that the caller closes. -EBADF if there is none or it
+ * has been taken.
+ */
+int ns_process_take_pty(struct ns_process *process,
+                        struct ns_error *err);
 
 /**
  * Waits until the program has ended, `timeout_ms` milliseconds at most (0: just look; negative: no

@@ -3,8 +3,10 @@
 
 mod enter;
 mod list;
+mod sandbox;
 
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsRawFd, IntoRawFd, OwnedFd};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use nsiso::{ClockOffset, Exit, IdRange, Propagation, Status, Stdio};
@@ -29,7 +31,7 @@ pub(crate) fn raise(py: Python<'_>, error: nsiso::Error) -> PyErr {
 
 /// A `nsiso::Spec`. Descriptors are borrowed by number until the spawn.
 #[pyclass(module = "nsiso._nsiso")]
-struct Spec(nsiso::Spec<'static>);
+pub(crate) struct Spec(nsiso::Spec<'static>);
 
 #[pymethods]
 impl Spec {
@@ -171,13 +173,13 @@ impl Spec {
     }
 
     fn spawn(&self, py: Python<'_>) -> PyResult<Process> {
-        py.detach(|| self.0.spawn()).map(Process).map_err(|error| raise(py, error))
+        py.detach(|| self.0.spawn()).map(Process::new).map_err(|error| raise(py, error))
     }
 }
 
 /// How a process ended: its code, or the negative number of the signal; whether there is a core; and
-/// what it used (user seconds, system seconds, peak bytes), where known.
-type Ending = (i32, bool, Option<(f64, f64, u64)>);
+/// whether its deadline was over; what it used (user seconds, system seconds, peak bytes), where known.
+type Ending = (i32, bool, bool, Option<(f64, f64, u64)>);
 
 fn ending(status: Status) -> Ending {
     let (code, core) = match status.exit() {
@@ -187,7 +189,7 @@ fn ending(status: Status) -> Ending {
     let usage = status
         .usage()
         .map(|usage| (usage.user_time.as_secs_f64(), usage.system_time.as_secs_f64(), usage.peak_memory));
-    (code, core, usage)
+    (code, core, status.timed_out(), usage)
 }
 
 /// How long a wait goes on before Python looks for signals of its own, Ctrl-C above all.
@@ -195,17 +197,33 @@ const SLICE: Duration = Duration::from_millis(50);
 
 /// A `nsiso::Process`.
 #[pyclass(module = "nsiso._nsiso", frozen)]
-struct Process(nsiso::Process);
+struct Process {
+    process: nsiso::Process,
+    /// Until it is taken.
+    pty: Mutex<Option<OwnedFd>>,
+}
+
+impl Process {
+    fn new(mut process: nsiso::Process) -> Self {
+        let pty = Mutex::new(process.take_pty());
+        Process { process, pty }
+    }
+}
 
 #[pymethods]
 impl Process {
+    /// The host's end of the program's terminal, once.
+    fn take_pty(&self) -> Option<i32> {
+        self.pty.lock().unwrap_or_else(PoisonError::into_inner).take().map(IntoRawFd::into_raw_fd)
+    }
+
     #[getter]
     fn pid(&self) -> i32 {
-        self.0.pid()
+        self.process.pid()
     }
 
     fn fileno(&self) -> i32 {
-        self.0.pidfd().as_raw_fd()
+        self.process.pidfd().as_raw_fd()
     }
 
     /// Waits `timeout` seconds at most; for ever without one. None if it still runs.
@@ -218,7 +236,7 @@ impl Process {
             let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
             let slice = left.unwrap_or(SLICE).min(SLICE);
             if let Some(status) =
-                py.detach(|| self.0.wait_timeout(slice)).map_err(|error| raise(py, error))?
+                py.detach(|| self.process.wait_timeout(slice)).map_err(|error| raise(py, error))?
             {
                 return Ok(Some(ending(status)));
             }
@@ -230,7 +248,7 @@ impl Process {
     }
 
     fn signal(&self, py: Python<'_>, signal: i32) -> PyResult<()> {
-        self.0.signal(signal).map_err(|error| raise(py, error))
+        self.process.signal(signal).map_err(|error| raise(py, error))
     }
 }
 

@@ -10,6 +10,8 @@ mod enter;
 mod error;
 pub mod kinds;
 pub mod list;
+pub mod mount;
+pub mod privileges;
 pub mod probe;
 mod process;
 mod spec;

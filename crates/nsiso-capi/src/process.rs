@@ -32,6 +32,10 @@ pub struct ns_status {
     pub system_time: u64,
     /// The most physical memory that it had at a time, in bytes.
     pub peak_memory: u64,
+    /// 1 if it was killed because its deadline was over, ns_spec_deadline.
+    pub timed_out: i32,
+    /// 0.
+    pub reserved: i32,
 }
 
 /// Starts the program of `spec` and stores it in `*out`. Returns 0 when the program runs. On failure
@@ -97,6 +101,19 @@ pub unsafe extern "C" fn ns_process_take_pipe(
     })
 }
 
+/// Hands out the host's end of the program's terminal, ns_spec_pty: a descriptor that the caller closes. -EBADF if there is none or it
+/// has been taken.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ns_process_take_pty(process: *mut ns_process, err: *mut ns_error) -> c_int {
+    boundary(err, || {
+        // SAFETY: NULL or valid, says the header.
+        let process = unsafe { reference_mut(process, "process") }?;
+        let pty = process.0.take_pty();
+        pty.map(IntoRawFd::into_raw_fd)
+            .ok_or_else(|| Error::new(Step::Pty, libc::EBADF, "the host's end of the terminal"))
+    })
+}
+
 /// Waits until the program has ended, `timeout_ms` milliseconds at most (0: just look; negative: no
 /// limit), and stores how in `*out`, which has `size` bytes: pass sizeof(ns_status). -ETIMEDOUT if it
 /// still runs. May be called again, and by many threads: all are told the same. -ECHILD if the status
@@ -156,6 +173,8 @@ impl From<Status> for ns_status {
             user_time: usage.map_or(0, |usage| nanoseconds(usage.user_time)),
             system_time: usage.map_or(0, |usage| nanoseconds(usage.system_time)),
             peak_memory: usage.map_or(0, |usage| usage.peak_memory),
+            timed_out: status.timed_out().into(),
+            reserved: 0,
         }
     }
 }

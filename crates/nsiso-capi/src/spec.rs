@@ -33,7 +33,7 @@ pub unsafe extern "C" fn ns_spec_free(spec: *mut ns_spec) {
 
 /// # Safety
 /// `spec` is NULL or a spec that nobody else uses.
-unsafe fn set(
+pub(crate) unsafe fn set(
     spec: *mut ns_spec,
     err: *mut ns_error,
     wish: impl FnOnce(&mut Spec<'static>) -> Result<()>,

@@ -155,6 +155,7 @@ unsafe fn read_arguments(count: usize, argv: *const *const u8) -> Wishes {
 /// Nothing but the right to signal the program is needed, and nobody may look into this process.
 unsafe fn give_up_privileges() {
     const PR_SET_DUMPABLE: usize = 4;
+    const PR_SET_NAME: usize = 15;
     const PR_SET_NO_NEW_PRIVS: usize = 38;
     const CAP_KILL: u32 = 1 << 5;
     let header = [0x2008_0522u32, 0];
@@ -164,6 +165,7 @@ unsafe fn give_up_privileges() {
     unsafe {
         call(number::PRCTL, PR_SET_DUMPABLE, 0, 0, 0, 0);
         call(number::PRCTL, PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+        call(number::PRCTL, PR_SET_NAME, c"nsiso-init".as_ptr() as usize, 0, 0, 0);
         // Without the capability at the start there is none to keep.
         if call(number::CAPSET, &raw const header as usize, &raw const sets as usize, 0, 0, 0) < 0 {
             call(number::CAPSET, &raw const header as usize, &raw const nothing as usize, 0, 0, 0);

@@ -112,10 +112,7 @@ fn binds_are_read_only_with_all_below_them() {
     assert_eq!(fs::read_dir(&scratch.0).unwrap().count(), 2);
     let error = spec.mount(Mount::bind("/does/not/exist", "/mnt").unwrap()).spawn().unwrap_err();
     assert_eq!((error.step(), error.errno(), error.index()), (Step::Mount, libc::ENOENT, Some(5)));
-    assert!(
-        error.to_string().contains("/does/not/exist at /mnt") && error.hint().contains("if_exists"),
-        "{error}"
-    );
+    assert!(error.to_string().contains("/does/not/exist") && error.hint().contains("if_exists"), "{error}");
 }
 
 #[test]

@@ -3,7 +3,7 @@
     nsiso.run(["sh", "-c", "id -u; ps -ef"], user=True, pid=True, map_root=True, mount_proc=True)
 
 ``run`` and ``Popen`` take subprocess's arguments and give its results, and take keywords for isolation:
-see ``help(nsiso.Popen)``. ``join`` runs a program in existing namespaces, ``enter`` takes the calling thread and ``call_in``
+see ``help(nsiso.Popen)``. ``Sandbox`` is a set of them for programs that are not trusted. ``join`` runs a program in existing namespaces, ``enter`` takes the calling thread and ``call_in``
 a function into them; ``Namespace`` is one of them, opened. ``list`` and ``tree`` show every namespace of the machine and who holds it. Errors
 are ``nsiso.Error``, an OSError with ``step`` and ``hint``.
 """
@@ -12,11 +12,15 @@ from subprocess import DEVNULL, PIPE, STDOUT, CalledProcessError, CompletedProce
 
 from ._error import ArgumentError, DeniedError, Error, NoProcessError, NotDirectoryError, NotFoundError
 from ._list import Gaps, Holder, Listed, Listing, Node, list, tree
+from ._mount import Bind, Dev, Dir, File, Mask, Mqueue, Overlay, Proc, ReadOnly, Symlink, Sysfs, Tmpfs
 from ._namespace import Namespace, Pidfd, call_in, enter, pin, unpin
 from ._popen import Popen, Usage, run
 from ._probe import Finding, probe, unshare
+from ._sandbox import Landlock, Sandbox, Seccomp
 
 __all__ = [
+    "Bind", "Dev", "Dir", "File", "Landlock", "Mask", "Mqueue", "Overlay", "Proc", "ReadOnly", "Sandbox", "Seccomp", "Symlink",
+    "Sysfs", "Tmpfs",
     "ArgumentError", "CalledProcessError", "CompletedProcess", "DEVNULL", "DeniedError", "Error", "Finding", "Gaps",
     "Holder", "Listed", "Listing", "Namespace", "NoProcessError", "Node", "NotDirectoryError", "NotFoundError", "PIPE", "Pidfd", "Popen", "STDOUT",
     "TimeoutExpired", "Usage", "call_in", "enter", "list", "pin", "probe", "run", "tree", "unpin",

@@ -6,7 +6,7 @@ import os
 import sys
 from typing import Any, Iterable, List
 
-from . import Error, Listed, Listing, Node, Popen, probe
+from . import Bind, Error, Listed, Listing, Node, Overlay, Popen, Tmpfs, probe
 from . import list as take
 from . import tree
 
@@ -82,6 +82,16 @@ def add_run(command: Any) -> None:
     run.add_argument("--keep-caps", action="store_true", help="keep the capabilities of the user namespace")
     run.add_argument("--hostname", help="the host name inside")
     run.add_argument("-w", "--wd", dest="cwd", help="the working directory")
+    run.add_argument("--sandbox", action="store_true", help="isolation for a program that is not trusted")
+    run.add_argument("--share", action="append", metavar="KIND", choices=[kind for _, kind in KINDS.values()], help="loosen the sandbox")
+    view = dict(action="append", dest="mounts", default=[])
+    run.add_argument("--bind", type=lambda text: Bind(*text.split(":", 1)), metavar="SOURCE[:TARGET]", help="show a tree", **view)
+    run.add_argument("--ro-bind", type=lambda text: Bind(*text.split(":", 1), ro=True), metavar="SOURCE[:TARGET]", help="read-only", **view)
+    run.add_argument("--tmpfs", type=Tmpfs, metavar="TARGET", help="an empty file system in memory", **view)
+    run.add_argument("--overlay", type=Overlay, metavar="TREE", help="a writable layer over a tree, thrown away", **view)
+    run.add_argument("--init", action="store_true", help="a tiny init process as PID 1")
+    run.add_argument("--die-with-host", action="store_true", help="kill everything when this command dies")
+    run.add_argument("--deadline", type=float, metavar="SECONDS", help="kill everything after this time")
     run.add_argument("program", nargs=argparse.REMAINDER, help="the program and its arguments; your shell by default")
     run.set_defaults(work=run_new)
 

@@ -5,6 +5,7 @@ from datetime import timedelta
 from fractions import Fraction
 from typing import Any, Iterable, Mapping, Optional, Tuple, Union
 
+from ._mount import MOUNTS, Bind
 from ._nsiso import Spec
 
 KINDS = ("user", "pid", "mnt", "net", "ipc", "uts", "time", "cgroup")
@@ -12,12 +13,16 @@ KEYWORDS = KINDS + (
     "map_root", "map_current", "map_auto", "uid_map", "gid_map", "setgroups", "uid", "gid", "groups",
     "keep_caps", "hostname", "domainname", "monotonic", "boottime", "propagation", "mount_proc", "loopback",
     "keep_credentials", "pin",
+    "sandbox", "share", "root", "mounts", "caps", "securebits", "no_new_privs", "no_user_namespaces", "rlimits", "nice",
+    "oom_score_adj", "cpus", "umask", "personality", "landlock", "seccomp", "init", "die_with_host", "deadline", "pty",
 )
+
+ONE_WAY = ("no_new_privs", "no_user_namespaces", "die_with_host")
 
 Seconds = Union[int, float, Fraction, timedelta, Tuple[int, int]]
 
 
-FLAGS = KINDS + ("keep_credentials", "map_root", "map_current", "map_auto", "keep_caps", "setgroups", "loopback")
+FLAGS = KINDS + ("keep_credentials", "sandbox", "no_new_privs", "no_user_namespaces", "die_with_host", "map_root", "map_current", "map_auto", "keep_caps", "setgroups", "loopback")
 
 
 def apply(spec: Spec, wishes: Mapping[str, Any]) -> None:
@@ -25,13 +30,15 @@ def apply(spec: Spec, wishes: Mapping[str, Any]) -> None:
     wishes = {name: value for name, value in wishes.items() if value is not None}
     if wishes.get("map_root") and wishes.get("map_current"):
         raise ValueError("map_root and map_current do not go together: one id cannot be two")
-    for name, value in wishes.items():
+    # The preset comes first: all else adds to it or replaces a part.
+    ordered = sorted(wishes.items(), key=lambda wish: _FIRST.get(wish[0], 2))
+    for name, value in ordered:
         if name in FLAGS and not isinstance(value, bool):
             raise TypeError(f"{name} is True or False, not {value!r}{_ELSEWHERE.get(name, '')}")
         if name in KINDS:
             if value:
                 spec.unshare(name)
-        elif name in ("map_root", "map_current", "map_auto", "keep_caps", "keep_credentials"):
+        elif name in ("map_root", "map_current", "map_auto", "keep_caps", "keep_credentials", "sandbox") + ONE_WAY:
             if value:
                 getattr(spec, name)()
         elif name in ("uid_map", "gid_map"):
@@ -44,6 +51,35 @@ def apply(spec: Spec, wishes: Mapping[str, Any]) -> None:
             spec.groups([_id("groups", gid) for gid in value])
         elif name in ("hostname", "domainname"):
             getattr(spec, name)(os.fsdecode(value))
+        elif name == "share":
+            for kind in [value] if isinstance(value, str) else value:
+                spec.share(kind)
+        elif name == "root":
+            Bind(value, "/").put(spec)
+        elif name == "mounts":
+            for mount in value:
+                if not isinstance(mount, MOUNTS):
+                    raise TypeError(f"mounts: {mount!r} is none of {', '.join(kind.__name__ for kind in MOUNTS)}")
+                mount.put(spec)
+        elif name == "caps":
+            spec.caps([value] if isinstance(value, str) else [*value])
+        elif name == "rlimits":
+            for limit, numbers in value.items():
+                spec.rlimit(limit, *_limit(numbers))
+        elif name == "cpus":
+            spec.cpus([*value])
+        elif name == "init":
+            if value not in (True, False, "wait"):
+                raise TypeError(f"init is True, False or 'wait', not {value!r}")
+            if value:
+                spec.init(value == "wait")
+        elif name == "deadline":
+            spec.deadline(value.total_seconds() if isinstance(value, timedelta) else float(value))
+        elif name == "pty":
+            if value:
+                spec.pty(*((24, 80) if value is True else value))
+        elif name in ("landlock", "seccomp"):
+            _restrict(spec, name, value)
         elif name == "pin":
             for kind, path in value.items():
                 spec.pin(kind, os.fsdecode(path))
@@ -54,6 +90,29 @@ def apply(spec: Spec, wishes: Mapping[str, Any]) -> None:
             getattr(spec, name)(value)
 
 
+_FIRST = {"sandbox": 0, "root": 1}
+
+
+def _limit(numbers: Any) -> Tuple[int, int]:
+    """Soft and hard, one number for both; None and -1 mean no limit."""
+    pair = numbers if isinstance(numbers, tuple) else (numbers, numbers)
+    soft, hard = (_UNLIMITED if number in (None, -1) else number for number in pair)
+    return soft, hard
+
+
+def _restrict(spec: Any, name: str, value: Any) -> None:
+    if value is False:
+        getattr(spec, f"no_{name}")()
+    elif value is True and name == "seccomp":
+        spec.seccomp_untrusted()
+    elif value is True:
+        raise TypeError("landlock takes rules: nsiso.Landlock(read=[...])")
+    else:
+        for rules in value if isinstance(value, (list, tuple)) else [value]:
+            rules.put(spec)
+
+
+_UNLIMITED = 2**64 - 1
 _ELSEWHERE = {"user": ": it asks for a new user namespace; to run as somebody use uid, gid and groups"}
 
 

@@ -19,12 +19,11 @@ _REFUSED = {
     "group": "use gid",
     "extra_groups": "use groups",
     "process_group": "use start_new_session",
-    "umask": "set it inside",
     "startupinfo": "it is for Windows",
     "creationflags": "they are for Windows",
 }
 # What subprocess takes for "not wanted", besides None.
-_UNSET = {"umask": -1, "creationflags": 0}
+_UNSET = {"creationflags": 0}
 
 
 class Usage(NamedTuple):
@@ -66,6 +65,32 @@ class Popen(subprocess.Popen):
     loopback: bool
         Bring up the loopback device of a new network namespace; True by default.
 
+    mounts: list of Bind, Tmpfs, Proc, Dev, Sysfs, Mqueue, Overlay, Dir, Symlink, File, Mask, ReadOnly
+        The program's view of the file system, in order.
+    root: path
+        The directory that is the program's root: Bind(root, "/") before all mounts.
+    caps: list of names
+        The capabilities that it keeps, often [], capabilities(7).
+    no_new_privs, no_user_namespaces: bool
+        Set-user-ID programs give nothing; no user namespaces inside.
+    rlimits: {"nofile": 100, "core": (soft, hard)}
+        getrlimit(2); None for no limit.
+    nice, oom_score_adj, cpus, umask, personality, securebits
+        As the system calls of these names.
+    landlock: Landlock; seccomp: True, a Seccomp or a list of them
+        Restrictions that the program cannot take back. True is the filter for programs that are not trusted.
+    init: True or "wait"
+        A tiny init process is PID 1: it reaps orphans, passes signals on, and ends everything with the program, or ("wait") ends when all
+        descendants have. ``pid`` and signals are this process's, ``returncode`` is the program's.
+    die_with_host: bool
+        Everything is killed when this process dies, however it does. Brings init.
+    deadline: seconds
+        When they are over, everything is killed, and ``timed_out`` is True. Brings init.
+    pty: True or (rows, columns)
+        A terminal of its own, whose other end is the attribute ``pty``.
+    sandbox: bool; share: list of kinds
+        The preset of nsiso.Sandbox, loosened by sharing kinds of namespace with the host.
+
     join: existing namespaces that the program is in
         A Namespace, a path of one, a process (Popen or pid) whose namespaces are all joined, as far as they
         are not shared, a tuple of a process and the kinds wanted, (process, ["user", "net"]), or a list of
@@ -82,6 +107,12 @@ class Popen(subprocess.Popen):
 
     usage: Optional[Usage] = None
     """What it used, once it has ended; None where somebody else in this process reaped it."""
+
+    timed_out: bool = False
+    """Whether it was killed because its deadline was over."""
+
+    pty: Optional[int] = None
+    """The host's end of the program's terminal: a file descriptor of the caller's, to be closed."""
 
     _process: Optional[Process] = None
 
@@ -109,6 +140,9 @@ class Popen(subprocess.Popen):
         for number in (0, 1, 2):
             if self._passed.pop(number, number) != number:
                 raise ValueError(f"pass_fds: {number} is a standard descriptor: use stdin, stdout or stderr")
+        if self._wishes.get("umask") == -1:
+            # What subprocess takes for "not wanted".
+            del self._wishes["umask"]
         self._session = start_new_session
         self._join = () if join is None else join
         if not isinstance(args, (str, bytes, os.PathLike)):
@@ -124,6 +158,8 @@ class Popen(subprocess.Popen):
         if shell:
             args = [executable or "/bin/sh", "-c", *args]
         spec = Spec([os.fsdecode(arg) for arg in args])
+        if self._wishes.pop("sandbox", None):
+            spec.sandbox()
         if executable is not None:
             spec.program(os.fsdecode(executable))
         if cwd is not None:
@@ -147,6 +183,7 @@ class Popen(subprocess.Popen):
         finally:
             self._close_pipe_fds(p2cread, p2cwrite, c2pread, c2pwrite, errread, errwrite)
         self.pid = self._process.pid
+        self.pty = self._process.take_pty()
         self._child_created = True
 
     def fileno(self) -> int:
@@ -174,7 +211,7 @@ class Popen(subprocess.Popen):
     def _look(self, timeout: Optional[float]) -> bool:
         ending = self._process.wait(timeout)
         if ending is not None:
-            self.returncode, _, usage = ending
+            self.returncode, _, self.timed_out, usage = ending
             self.usage = usage and Usage(*usage)
         return ending is not None
 

@@ -9,7 +9,7 @@ use std::ptr;
 use libc::{c_char, c_int};
 
 use super::syscall::{Outcome, check};
-use crate::plan::{Attributes, Change, Place};
+use crate::plan::{Attributes, Change, Place, Slot};
 
 fn empty() -> usize {
     c"".as_ptr() as usize
@@ -32,9 +32,14 @@ pub(super) unsafe fn make(change: &Change) -> Outcome<()> {
     // SAFETY: the caller's promise is handed on.
     unsafe {
         match *change {
-            Change::Bind { source, fd, recursive, attributes, optional, at } => {
-                bind(source, fd, recursive, attributes, optional, at)
+            Change::Open { source, fd, recursive, attributes, optional, slot } => {
+                open(source, fd, recursive, attributes, optional, slot)
             }
+            Change::Bind { slot, at, .. } => match slot.get() {
+                // It did not exist, and need not.
+                ..0 => Ok(()),
+                tree => attach(tree as usize, is_directory(tree as usize)?, at),
+            },
             Change::Filesystem { kind, options, attributes, at } => {
                 let mount = filesystem(kind, options, attributes)?;
                 attach(mount, true, at)
@@ -87,13 +92,13 @@ pub(super) unsafe fn make(change: &Change) -> Outcome<()> {
 
 /// # Safety
 /// `source` is a string.
-unsafe fn bind(
+unsafe fn open(
     source: *const c_char,
     fd: c_int,
     recursive: bool,
     attributes: Attributes,
     optional: bool,
-    at: Place,
+    slot: Slot,
 ) -> Outcome<()> {
     let below = if recursive { libc::AT_RECURSIVE as usize } else { 0 };
     let flags = libc::OPEN_TREE_CLONE as usize | libc::OPEN_TREE_CLOEXEC as usize;
@@ -120,8 +125,9 @@ unsafe fn bind(
             };
             set_attributes(tree, below, &change)?;
         }
-        attach(tree, is_directory(tree)?, at)
+        slot.set(tree as c_int);
     }
+    Ok(())
 }
 
 fn set_attributes(mount: usize, below: usize, change: &libc::mount_attr) -> Outcome<()> {

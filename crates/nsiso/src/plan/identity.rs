@@ -148,10 +148,7 @@ impl Plan {
     }
 
     /// Whoever makes files must have an id in there.
-    pub(super) fn mapped_caller(&mut self, spec: &Spec) {
-        if spec.mounts.is_empty() {
-            return;
-        }
+    pub(super) fn mapped_caller(&mut self) {
         if let Some(gid) = self.maps.group.fallback_id() {
             self.push(Step::Gid, Action::SetGid(gid));
         }

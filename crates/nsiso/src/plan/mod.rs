@@ -33,7 +33,7 @@ pub(crate) use mailbox::Mailbox;
 pub(crate) use program::places;
 pub(crate) use subordinate::missing_line;
 pub(crate) use treatment::Ruleset;
-pub(crate) use view::{Attributes, Change, Place};
+pub(crate) use view::{Attributes, Change, Place, Slot};
 
 /// One thing the child does. The pointers lead into the plan's arena or to static data.
 #[derive(Clone, Copy, Debug)]
@@ -166,6 +166,8 @@ pub(crate) struct Plan {
     /// Where the program's own process begins, if PID 1 is another, and its stack.
     pub program_from: Option<usize>,
     pub program_stack: *mut c_void,
+    /// What opens the sources of the view, until its place is known.
+    sources: Vec<Op>,
     /// The program's end of its terminal.
     terminal: Option<c_int>,
     /// The children have a copy of the caller's memory, as by fork(2): who shares it cannot enter a time namespace.
@@ -204,6 +206,7 @@ impl Plan {
             second_stack: std::ptr::null_mut(),
             program_from: None,
             program_stack: std::ptr::null_mut(),
+            sources: Vec::new(),
             terminal: None,
             copies,
             joins,
@@ -222,7 +225,6 @@ impl Plan {
         plan.clocks(spec);
         plan.no_user_namespaces(spec);
         plan.oom_score(spec)?;
-        plan.mapped_caller(spec);
         plan.names(spec);
         plan.mounts(spec);
         plan.view(spec)?;

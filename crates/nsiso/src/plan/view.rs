@@ -9,6 +9,7 @@ use std::os::fd::{AsRawFd, BorrowedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::ptr;
+use std::sync::atomic::{AtomicI32, Ordering};
 
 use libc::{c_char, c_int};
 
@@ -20,13 +21,19 @@ use crate::{Error, Kinds, Result, Spec};
 /// One change of the view. The pointers are as in an [`Action`].
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Change {
-    /// Mount a copy of the tree at `source`; where `fd` is not -1, of this alone.
-    Bind {
+    /// Open a copy of the tree at `source`; where `fd` is not -1, of this alone. The slot is for its descriptor.
+    Open {
         source: *const c_char,
         fd: c_int,
         recursive: bool,
         attributes: Attributes,
         optional: bool,
+        slot: Slot,
+    },
+    /// Mount what was opened.
+    Bind {
+        source: *const c_char,
+        slot: Slot,
         at: Place,
     },
     /// Mount a new file system; the options end with a NULL name.
@@ -86,6 +93,25 @@ pub(crate) struct Attributes {
     pub id_map: c_int,
 }
 
+/// Where the child keeps a descriptor: -1 until it is open. In the arena.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Slot(*const AtomicI32);
+
+impl Slot {
+    fn number(self) -> &'static AtomicI32 {
+        // SAFETY: it lives as long as the plan, whose actions alone use it.
+        unsafe { &*self.0 }
+    }
+
+    pub fn set(self, fd: c_int) {
+        self.number().store(fd, Ordering::Relaxed);
+    }
+
+    pub fn get(self) -> c_int {
+        self.number().load(Ordering::Relaxed)
+    }
+}
+
 /// A target: its path, and each directory on the way with its last part, itself included, NULL at the end. No part for `/`.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Place {
@@ -138,6 +164,8 @@ impl Plan {
                 "a view of its own would spread to the host: it takes the propagation private or slave",
             ));
         }
+        let begin = self.ops.len();
+        self.mapped_caller();
         if !is_at_root(&spec.mounts[0]) {
             let mut host = Mount::bind("/", "/")?;
             host.attributes = 0;
@@ -152,6 +180,7 @@ impl Plan {
         if let Some(path) = &spec.proc_mount {
             self.change(&Mount::proc(std::ffi::OsStr::from_bytes(path.to_bytes()))?, spec, None)?;
         }
+        self.sources_first(begin);
         self.push(Step::Root, Action::View(Change::Pivot));
         let here = std::env::current_dir().unwrap_or_else(|_| PathBuf::from("/"));
         let path = match &spec.cwd {
@@ -169,12 +198,13 @@ impl Plan {
         let (step, change) = match &mount.what {
             What::Bind { tree, recursive, id_map } => {
                 let (source, fd) = match tree {
-                    Tree::Path(path) => (self.arena.text(path), -1),
-                    Tree::Fd(fd) => (self.arena.text(&path_of(*fd)?), fd.as_raw_fd()),
+                    Tree::Path(path) => (path.clone(), -1),
+                    Tree::Fd(fd) => (path_of(*fd)?, fd.as_raw_fd()),
                 };
                 let id_map = id_map.map_or(-1, |fd| fd.as_raw_fd());
                 let attributes = Attributes { set: attributes, id_map };
-                (Step::Mount, Change::Bind { source, fd, recursive: *recursive, attributes, optional, at })
+                self.bind(&source, fd, *recursive, attributes, optional, at, index);
+                return Ok(());
             }
             What::Filesystem { kind, options } => {
                 let step = if *kind == "proc" { Step::MountProc } else { Step::Mount };
@@ -211,6 +241,31 @@ impl Plan {
         };
         self.push_change(step, index, change);
         Ok(())
+    }
+
+    /// Sources are opened before anything else, with the rights of the caller.
+    #[allow(clippy::too_many_arguments)]
+    fn bind(
+        &mut self,
+        source: &CStr,
+        fd: c_int,
+        recursive: bool,
+        attributes: Attributes,
+        optional: bool,
+        at: Place,
+        index: Option<usize>,
+    ) {
+        let source = self.arena.text(source);
+        let slot = Slot(self.arena.copy(&[-1i32]).cast());
+        let open = Change::Open { source, fd, recursive, attributes, optional, slot };
+        self.sources.push(super::Op { action: Action::View(open), step: Step::Mount, index });
+        self.push_change(Step::Mount, index, Change::Bind { source, slot, at });
+    }
+
+    /// Puts what opens the sources where the plan's view begins.
+    fn sources_first(&mut self, begin: usize) {
+        let sources = std::mem::take(&mut self.sources);
+        self.ops.splice(begin..begin, sources);
     }
 
     fn push_change(&mut self, step: Step, index: Option<usize>, change: Change) {
@@ -253,11 +308,10 @@ impl Plan {
         let change = self.filesystem("tmpfs", &[("mode", Some("755")), ("size", Some("64k"))], quiet, place);
         self.push_change(Step::Mount, index, change);
         for node in NODES {
-            let source = self.arena.text(&CString::new(format!("/dev/{node}")).unwrap_or_default());
+            let source = CString::new(format!("/dev/{node}")).unwrap_or_default();
             let at = self.place(&at.join(node));
             let attributes = Attributes { set: quiet, id_map: -1 };
-            let change = Change::Bind { source, fd: -1, recursive: false, attributes, optional: false, at };
-            self.push_change(Step::Mount, index, change);
+            self.bind(&source, -1, false, attributes, false, at, index);
         }
         for (to, name) in LINKS {
             let at = self.place(&at.join(name));
@@ -288,11 +342,8 @@ impl Plan {
         let path = |path: &Path| CString::new(path.as_os_str().as_bytes()).unwrap_or_default();
         if mounts.is_no_store(lower) || !lower.is_dir() {
             // As it is: a file cannot be an overlay.
-            let source = self.arena.text(&path(lower));
             let attributes = Attributes { set: attributes & !libc::MOUNT_ATTR_NODEV, id_map: -1 };
-            let change =
-                Change::Bind { source, fd: -1, recursive: true, attributes, optional: true, at: place };
-            self.push_change(Step::Mount, index, change);
+            self.bind(&path(lower), -1, true, attributes, true, place, index);
             return Ok(());
         }
         if !mounts.any_below(lower) {
@@ -411,6 +462,7 @@ impl Change {
         // SAFETY: strings that live as long as the plan.
         let text = |pointer: *const c_char| unsafe { CStr::from_ptr(pointer) }.to_string_lossy();
         match *self {
+            Change::Open { source, .. } => text(source).into(),
             Change::Bind { source, at, .. } => format!("{} at {}", text(source), text(at.path)),
             Change::Filesystem { kind, at, .. } => match text(kind).as_ref() {
                 // The step says so.

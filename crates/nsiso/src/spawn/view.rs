@@ -11,8 +11,11 @@ pub(super) fn denied(op: &Op) -> String {
         Some("mqueue") => "mqueue needs a new ipc namespace beside the new user namespace",
         Some("cgroup2") => "cgroup2 needs a new cgroup namespace beside the new user namespace",
         _ => match op.action {
-            Action::View(Change::Bind { attributes, .. }) if attributes.id_map >= 0 => {
+            Action::View(Change::Open { attributes, .. }) if attributes.id_map >= 0 => {
                 "a bind with other owners takes root of the host, without a new user namespace"
+            }
+            Action::View(Change::Open { .. }) => {
+                "the caller lacks permission on the way to the source, or, without CAP_SYS_ADMIN, a new user namespace: add the kind user"
             }
             _ => "without CAP_SYS_ADMIN mounts need a new user namespace: add the kind user, or run as root",
         },
@@ -23,10 +26,10 @@ pub(super) fn denied(op: &Op) -> String {
 /// EINVAL.
 pub(super) fn invalid(op: &Op) -> String {
     match op.action {
-        Action::View(Change::Bind { attributes, .. }) if attributes.id_map >= 0 => {
+        Action::View(Change::Open { attributes, .. }) if attributes.id_map >= 0 => {
             "the file system does not know other owners, or the mount has some already"
         }
-        Action::View(Change::Bind { recursive: false, .. }) => {
+        Action::View(Change::Open { recursive: false, .. }) => {
             "in a user namespace a bind alone would bring to light what is mounted over: leave out alone()"
         }
         Action::View(Change::Overlay { .. }) => {

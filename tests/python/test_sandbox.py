@@ -1,0 +1,184 @@
+"""The view of the file system, privileges, the init process, terminals and the sandbox, from Python."""
+
+import os
+import signal
+import threading
+import time
+
+import nsiso
+import pytest
+
+ROOT = os.geteuid() == 0
+
+
+def shell(script, **keywords):
+    done = nsiso.run(["/bin/sh", "-c", script], capture_output=True, text=True, timeout=60, **keywords)
+    return done.stdout
+
+
+def test_a_view_from_nothing(tmp_path):
+    (tmp_path / "data").write_text("data")
+    usr = [nsiso.Bind("/usr", ro=True)]
+    for name in ("bin", "lib", "lib64"):
+        usr.append(nsiso.Symlink(os.readlink(f"/{name}"), f"/{name}") if os.path.islink(f"/{name}") else nsiso.Bind(f"/{name}", ro=True))
+    view = [
+        nsiso.Tmpfs("/", size="1M"), *usr, nsiso.Dev(), nsiso.Proc(hidepid="invisible"), nsiso.Mqueue(), nsiso.Sysfs(),
+        nsiso.Bind(tmp_path, "/srv/rw"), nsiso.Bind(tmp_path, "/srv/ro", ro=True), nsiso.File("text\n", "/etc/motd", 0o600),
+        nsiso.Dir("/empty", 0o700), nsiso.Bind("/does/not/exist", if_exists=True), nsiso.Mask("/usr/share"), nsiso.ReadOnly("/etc"),
+    ]  # fmt: skip
+    script = "cat /etc/motd; cat /srv/ro/data; echo; echo x > /srv/rw/new; echo x > /srv/ro/no; echo x > /etc/no; ls /usr/share; stat -c %a /empty /etc/motd; ls /"
+    options = dict(map_root=True, pid=True, ipc=True, net=True, mounts=view)
+    lines = shell(script, **options).split()
+    assert lines[:4] == ["text", "data", "700", "600"] and "home" not in lines and "empty" in lines
+    assert sorted(os.listdir(tmp_path)) == ["data", "new"]
+
+
+def test_a_directory_is_the_root(tmp_path):
+    view = [nsiso.Bind(f"/{name}", f"/{name}", ro=True) for name in ("usr", "bin", "lib", "lib64") if os.path.isdir(f"/{name}")]
+    assert shell("pwd; ls / | head -n 1", map_root=True, root=tmp_path, mounts=view) == "/\nbin\n"
+    directory = os.open(tmp_path, os.O_PATH)
+    assert "bin" in shell("ls /mnt", map_root=True, mounts=[nsiso.Tmpfs("/run"), nsiso.Bind(directory, "/mnt")])
+    os.close(directory)
+
+
+def test_overlays(tmp_path):
+    (tmp_path / "lower").mkdir()
+    (tmp_path / "lower" / "old").write_text("old")
+    script = "cat /mnt/old; echo new > /mnt/new; ls /mnt"
+    assert shell(script, map_root=True, mounts=[nsiso.Overlay(tmp_path / "lower", "/mnt")]) == "oldnew\nold\n"
+    assert os.listdir(tmp_path / "lower") == ["old"]
+    kept = nsiso.Overlay(tmp_path / "lower", "/mnt", changes=tmp_path / "kept")
+    assert shell(script, map_root=True, mounts=[kept]) == "oldnew\nold\n"
+    assert os.listdir(tmp_path / "kept" / "upper") == ["new"]
+    os.chmod(tmp_path / "kept/work/work", 0o700)
+    everything = [nsiso.Overlay("/"), nsiso.Proc(), nsiso.Dev()]
+    assert shell("touch /etc/nsiso-gone /nsiso-gone && ls -d /etc/nsiso-gone", map_root=True, pid=True, mounts=everything) == "/etc/nsiso-gone\n"
+    assert not os.path.exists("/etc/nsiso-gone")
+
+
+@pytest.mark.skipif(not ROOT, reason="a bind with other owners takes root")
+def test_owners_are_mapped(tmp_path):
+    (tmp_path / "file").write_text("x")
+    with nsiso.Popen(["cat"], stdin=-1, uid_map=[(0, 5000, 10)], gid_map=[(0, 5000, 10)]) as holder:
+        with nsiso.Namespace.of(holder, "user") as user:
+            view = [nsiso.Bind(tmp_path, "/mnt", id_map=user)]
+            assert shell("stat -c %u:%g /mnt/file", mounts=view) == "5000:5000\n"
+        holder.stdin.close()
+
+
+def test_privileges():
+    flags = "grep -E '^(CapEff|CapBnd|NoNewPrivs|Seccomp):' /proc/self/status | cut -f2"
+    zero = "0" * 16
+    assert shell(flags, map_root=True, caps=[], no_new_privs=True).split() == [zero, zero, "1", "0"]
+    assert shell(flags, map_root=True, caps=["chown"], seccomp=True).split() == ["0" * 15 + "1"] * 2 + ["1", "2"]
+    limits = dict(rlimits={"nofile": 77, "core": (0, None)}, nice=3, umask=0o27, cpus=[0], oom_score_adj=300, personality=0x40000)
+    line = "ulimit -n; ulimit -c; nice; umask; cat /proc/self/oom_score_adj /proc/self/personality"
+    if not ROOT:
+        limits["rlimits"] = {"nofile": 77, "core": 0}
+    assert shell(line, **limits).split() == ["77", "0", "3", "0027", "300", "00040000"]
+    assert shell("unshare -U echo no", map_root=True, no_user_namespaces=True) == ""
+
+
+def test_restrictions(tmp_path):
+    libraries = ["/usr", "/bin", "/lib", "/lib64", "/etc/ld.so.cache"]
+    rules = nsiso.Landlock(execute=[path for path in libraries if os.path.exists(path)], write=[tmp_path], best_effort=True)
+    assert shell(f"cat /etc/hostname; echo x > {tmp_path}/x; cat {tmp_path}/x", landlock=rules) == "x\n"
+    refused = nsiso.Seccomp(deny=["mkdir", "mkdirat"], errno=30)
+    done = nsiso.run(["mkdir", tmp_path / "never"], seccomp=refused, capture_output=True, text=True)
+    assert done.returncode == 1 and "Read-only file system" in done.stderr
+    killed = nsiso.Seccomp(deny=["mkdir", "mkdirat"], reaction="kill")
+    assert nsiso.run(["mkdir", tmp_path / "never"], seccomp=[refused, killed]).returncode == -signal.SIGSYS
+    with pytest.raises(TypeError, match="either deny or allow"):
+        shell("", seccomp=nsiso.Seccomp())
+    with pytest.raises(nsiso.ArgumentError, match="no_such_call"):
+        shell("", seccomp=nsiso.Seccomp(deny=["no_such_call"]))
+
+
+def test_the_init_process():
+    assert shell("echo $$; cat /proc/1/comm", map_root=True, init=True, mount_proc=True) == "2\nnsiso-init\n"
+    assert nsiso.run(["sh", "-c", "exit 9"], map_root=True, init=True).returncode == 9
+    with nsiso.Popen(["sleep", "100"], map_root=True, init=True) as process:
+        process.terminate()
+        assert process.wait() == -signal.SIGTERM and process.usage is not None
+    start = time.monotonic()
+    assert nsiso.run(["sh", "-c", "sleep 0.5 & exit 4"], map_root=True, init="wait").returncode == 4
+    assert time.monotonic() - start >= 0.5
+    with nsiso.Popen(["sleep", "100"], map_root=True, deadline=0.2) as process:
+        assert process.wait() == -signal.SIGKILL and process.timed_out
+    # A host that reaps everything is told all the same.
+    with nsiso.Popen(["sh", "-c", "exit 6"], map_root=True, init=True) as process:
+        os.waitpid(process.pid, 0x40000000)
+        assert process.wait() == 6
+
+
+def test_a_terminal():
+    process = nsiso.Popen(["sh", "-c", "stty size; read word; echo got $word"], map_root=True, pty=(11, 22))
+    os.write(process.pty, b"it\n")
+    text = b""
+    try:
+        while part := os.read(process.pty, 1000):
+            text += part
+    except OSError:
+        pass
+    os.close(process.pty)
+    assert process.wait() == 0 and b"11 22" in text and b"got it" in text
+
+
+def test_the_sandbox(tmp_path):
+    (tmp_path / "in").write_text("in")
+    # Root's sandbox runs as nobody.
+    os.chmod(tmp_path, 0o755)
+    box = nsiso.Sandbox(mounts=[nsiso.Bind(tmp_path, "/srv", ro=True)], rlimits={"nofile": 50})
+    done = box.run(["sh", "-c", "cat /srv/in; ulimit -n; echo $HOME; ls /proc | grep -c '^[0-9]'"], capture_output=True, text=True)
+    assert done.stdout.split()[:3] == ["in50", "/tmp"], done
+    assert "loopback alone" in repr(box) and "capabilities: none" in repr(box) and "nofile" in repr(box)
+    loose = nsiso.Sandbox(share=["net"], landlock=False, seccomp=False)
+    assert loose.run(["readlink", "/proc/self/ns/net"], capture_output=True, text=True).stdout.strip() == os.readlink("/proc/self/ns/net")
+    assert "the host's" in repr(loose) and "seccomp: off" in repr(loose)
+    assert box.run(["sh", "-c", "echo $COLOUR"], env={"COLOUR": "blue"}, capture_output=True, text=True).stdout == "blue\n"
+    with box.popen(["sleep", "100"], deadline=0.2) as process:
+        assert process.wait() == -signal.SIGKILL and process.timed_out
+
+
+def test_many_threads_make_sandboxes():
+    failures = []
+
+    def work():
+        for _ in range(8):
+            done = nsiso.run(["sh", "-c", "echo $$; exit 3"], sandbox=True, capture_output=True)
+            if (done.returncode, done.stdout) != (3, b"2\n"):
+                failures.append(done)
+
+    before = len(os.listdir("/proc/self/fd"))
+    threads = [threading.Thread(target=work) for _ in range(16)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failures == [] and len(os.listdir("/proc/self/fd")) == before
+
+
+@pytest.mark.parametrize(
+    "keywords, kind, text",
+    [
+        (dict(mounts=[nsiso.Tmpfs("relative")]), nsiso.ArgumentError, "not absolute"),
+        (dict(mounts=["/tmp"]), TypeError, "none of Bind"),
+        (dict(mounts=[nsiso.Tmpfs("/x", size="much")]), ValueError, "is no size"),
+        (dict(map_root=True, mounts=[nsiso.Bind("/does/not/exist", "/mnt")]), FileNotFoundError, "if_exists"),
+        (dict(map_root=True, mounts=[nsiso.Sysfs()]), PermissionError, "network namespace"),
+        (dict(caps=["everything"]), nsiso.ArgumentError, "is no capability"),
+        (dict(rlimits={"files": 1}), nsiso.ArgumentError, "is no resource limit"),
+        (dict(nice=50), nsiso.ArgumentError, "nice value"),
+        (dict(umask=0o1000), nsiso.ArgumentError, "is no umask"),
+        (dict(cpus=[99999]), nsiso.ArgumentError, "no processor"),
+        (dict(deadline=-1), nsiso.ArgumentError, "deadline"),
+        (dict(init="maybe"), TypeError, "init is"),
+        (dict(seccomp=nsiso.Seccomp(deny=["mkdir"], reaction="scold")), ValueError, "is no reaction"),
+        (dict(landlock=nsiso.Landlock(read=["/does/not/exist"], best_effort=True)), FileNotFoundError, "view of the file system"),
+    ],
+)
+def test_bad_wishes_are_told_apart(keywords, kind, text):
+    before = sorted(os.listdir("/proc/self/fd"))
+    with pytest.raises(kind, match=text):
+        nsiso.Popen(["true"], **keywords)
+    assert sorted(os.listdir("/proc/self/fd")) == before
