@@ -68,6 +68,7 @@ bench: build
 	@/usr/bin/python3 tests/bench/run.py
 	@/usr/bin/python3 tests/bench/list.py
 	@/usr/bin/python3 tests/bench/enter.py
+	@build/venv/bin/python tests/bench/sandbox.py
 
 header:
 	UPDATE=1 cargo test --quiet -p nsiso-capi --test header

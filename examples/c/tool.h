@@ -115,7 +115,7 @@ static int wait_for(ns_process *process, const sigset_t *held, bool forward)
 }
 
 /* The program and its arguments, the user's shell without. */
-static void set_program(ns_spec *spec, char *argv[])
+static inline void set_program(ns_spec *spec, char *argv[])
 {
     const char *shell[] = {getenv("SHELL") ? getenv("SHELL") : "/bin/sh", NULL};
     if (*argv && !**argv) {
@@ -127,7 +127,7 @@ static void set_program(ns_spec *spec, char *argv[])
 
 /* Runs the program to its end and frees the spec; returns what the tool is to exit with. Unless `forked`, every signal is for
  * the program, as if the tool had become it. */
-static int run(ns_spec *spec, bool forked, bool forward)
+static inline int run(ns_spec *spec, bool forked, bool forward)
 {
     static const int signals[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGALRM, SIGCONT, SIGWINCH};
     sigset_t held;

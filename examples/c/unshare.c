@@ -1,7 +1,7 @@
 /* unshare(1) on top of libnsiso: the options of util-linux 2.42, as its manual page describes them, that a
  * spec can carry. The program always runs as a child (without --fork all signals are passed on to it, and it starts
  * with none ignored), and a program killed by signal N makes 128 + N.
- * Unlike unshare(1), a caller whose own id is not among the mapped ones becomes the lowest one that is. */
+ * With --kill-child the program is PID 2: PID 1 is the library's init process. Unlike unshare(1), a caller whose own id is not among the mapped ones becomes the lowest one that is. */
 #define _GNU_SOURCE
 #include "tool.h"
 #include "unshare_options.h"
@@ -102,7 +102,7 @@ int main(int argc, char *argv[])
     char letters[2 * ROWS + 2] = "";
     struct option options[ROWS + 1] = {0};
     uint64_t kinds = 0;
-    bool forward = false, forked = false, clocks = false;
+    bool forward = false, forked = false, clocks = false, kill_child = false;
     int setgroups = -1;
     ns_spec *spec = ns_spec_new();
     if (!spec)
@@ -145,6 +145,11 @@ int main(int argc, char *argv[])
         case MONOTONIC: clocks = true, must(ns_spec_monotonic(spec, seconds(optarg), 0, &err)); break;
         case BOOTTIME: clocks = true, must(ns_spec_boottime(spec, seconds(optarg), 0, &err)); break;
         case 'f': forked = true; break;
+        case KILL_CHILD:
+            if (optarg && strcmp(optarg, "KILL") != 0 && strcmp(optarg, "SIGKILL") != 0)
+                fail("--kill-child=%s is not supported yet: everything gets SIGKILL", optarg);
+            kill_child = forked = true;
+            break;
         case FORWARD_SIGNALS: forward = true; break;
         case 'h': print_help(); return 0;
         case 'V': printf("unshare from nsiso %s\n", ns_version()); return 0;
@@ -152,6 +157,10 @@ int main(int argc, char *argv[])
         }
     }
 
+    if (kill_child && !(kinds & NS_PID))
+        fail("--kill-child needs --pid");
+    if (kill_child)
+        must(ns_spec_init(spec, NS_INIT_DIE_WITH_HOST, &err));
     if (clocks && !(kinds & NS_TIME))
         fail("--monotonic and --boottime need --time");
     if (users.automatic != groups.automatic)

@@ -171,7 +171,7 @@ def test_a_killed_program_gives_128_and_the_signal(number):
 
 @pytest.mark.parametrize(
     "option",
-    ["--kill-child", "--kill-child=TERM", "--root=/", "-R/", "--load-interp=x", "-lx", "--mount-binfmt", "--owner=0:0"]
+    ["--kill-child=TERM", "--root=/", "-R/", "--load-interp=x", "-lx", "--mount-binfmt", "--owner=0:0"]
     + ["--map-subids", "--map-users=all", "--map-users=subids", "--map-users=auto", "--map-groups=auto"],
 )
 def test_what_is_not_there_yet_is_said(option):
@@ -324,3 +324,17 @@ def test_ids_that_were_not_lent_are_refused():
     for _ in range(50):
         complaint = refused("--map-users=0:100000:10", "--map-groups=0:100000:10", "true", timeout=10)
     assert "/etc/sub" in complaint and f"{pwd.getpwuid(os.geteuid()).pw_name}:100000:10" in complaint
+
+
+def test_kill_child_leaves_nothing():
+    mark = f"102.{os.getpid()}"
+    words = [OURS, "-U", "-r", "-p", "--kill-child", "sh", "-c", f"sleep {mark} & sleep {mark}"]
+    with subprocess.Popen(words) as tool:
+        time.sleep(0.3)
+        tool.kill()
+    deadline = time.monotonic() + 10
+    find = ["pgrep", "-f", f"sleep {mark}"]
+    while subprocess.run(find, capture_output=True).returncode == 0:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    assert "needs --pid" in refused("--kill-child", "true")

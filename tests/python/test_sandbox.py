@@ -130,7 +130,7 @@ def test_the_sandbox(tmp_path):
     os.chmod(tmp_path, 0o755)
     box = nsiso.Sandbox(mounts=[nsiso.Bind(tmp_path, "/srv", ro=True)], rlimits={"nofile": 50})
     done = box.run(["sh", "-c", "cat /srv/in; ulimit -n; echo $HOME; ls /proc | grep -c '^[0-9]'"], capture_output=True, text=True)
-    assert done.stdout.split()[:3] == ["in50", "/tmp"], done
+    assert done.stdout.split()[:2] == ["in50", "/tmp"], done
     assert "loopback alone" in repr(box) and "capabilities: none" in repr(box) and "nofile" in repr(box)
     loose = nsiso.Sandbox(share=["net"], landlock=False, seccomp=False)
     assert loose.run(["readlink", "/proc/self/ns/net"], capture_output=True, text=True).stdout.strip() == os.readlink("/proc/self/ns/net")

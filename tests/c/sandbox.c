@@ -1,0 +1,233 @@
+/* The view of the file system, privileges, the init process, terminals and the sandbox, from C. */
+#include "check.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <pthread.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <time.h>
+
+static ns_spec *rooted(const char *script)
+{
+    ns_spec *spec = shell(script);
+    OK(ns_spec_map_root(spec, &err));
+    return spec;
+}
+
+/* Runs a spec to its end, and frees it. */
+static ns_status ended(ns_spec *spec)
+{
+    ns_process *process;
+    ns_status status;
+    OK(ns_spawn(spec, &process, &err));
+    OK(ns_process_wait(process, -1, &status, sizeof status, &err));
+    ns_process_free(process);
+    ns_spec_free(spec);
+    return status;
+}
+
+static void succeeds(ns_spec *spec)
+{
+    ns_status status = ended(spec);
+    CHECK(status.exit_code == 0);
+}
+
+static void a_view_is_built(void)
+{
+    ns_spec *spec = rooted("test \"$(cat /mnt/text)\" = hello && test ! -e /mnt/none && ! touch /usr/x 2>/dev/null && test -c /mnt/dev/null && "
+                           "test -L /mnt/link && test -d /mnt/dir && test -e /mnt/proc/self && ! ls /etc/* >/dev/null 2>&1 && touch /srv/x && "
+                           "test ! -s /mnt/passwd");
+    int directory = open("/usr", O_PATH | O_CLOEXEC);
+    OK(ns_spec_unshare(spec, NS_PID | NS_IPC | NS_NET, &err));
+    OK(ns_spec_bind(spec, "/", "/", 0, &err));
+    OK(ns_spec_tmpfs(spec, "/mnt", 1 << 20, 0755, 0, &err));
+    OK(ns_spec_bind_fd(spec, directory, "/usr", NS_MOUNT_RDONLY, &err));
+    OK(ns_spec_bind(spec, "/does/not/exist", "/mnt/none", NS_MOUNT_IF_EXISTS, &err));
+    OK(ns_spec_bind(spec, "/etc/passwd", "/mnt/passwd", NS_MOUNT_RDONLY | NS_MOUNT_NOEXEC, &err));
+    OK(ns_spec_mask(spec, "/mnt/passwd", &err));
+    OK(ns_spec_file(spec, "hello", 5, "/mnt/text", 0644, &err));
+    OK(ns_spec_directory(spec, "/mnt/dir", 0700, &err));
+    OK(ns_spec_symlink(spec, "/mnt/text", "/mnt/link", &err));
+    OK(ns_spec_dev(spec, "/mnt/dev", &err));
+    OK(ns_spec_mqueue(spec, "/mnt/mqueue", &err));
+    OK(ns_spec_sysfs(spec, "/mnt/sys", &err));
+    OK(ns_spec_proc(spec, "/mnt/proc", "invisible", NS_MOUNT_SUBSET_PID, &err));
+    OK(ns_spec_overlay(spec, "/srv", NULL, NULL, "/srv", 0, &err));
+    OK(ns_spec_read_only(spec, "/mnt/dir", 0, &err));
+    OK(ns_spec_mask(spec, "/etc", &err));
+    succeeds(spec);
+    close(directory);
+    CHECK(access("/srv/x", F_OK) != 0);
+}
+
+static void privileges_are_given_up(void)
+{
+    static const char *const none[] = {NULL}, *const some[] = {"chown", "CAP_KILL", NULL};
+    static const char *const calls[] = {"mkdir", "mkdirat", NULL};
+    const uint32_t cpu = 0;
+    ns_spec *spec = rooted("grep -q '^CapBnd:.0000000000000021$' /proc/self/status && test $(ulimit -n) = 66 && test $(nice) = 4 && test $(umask) = 0027 && "
+                           "! unshare -U true 2>/dev/null && ! mkdir /tmp/nsiso-c-never 2>/dev/null && test $(cat /proc/self/oom_score_adj) = 400");
+    OK(ns_spec_caps(spec, some, &err));
+    OK(ns_spec_rlimit(spec, "nofile", 66, 66, &err));
+    OK(ns_spec_nice(spec, 4, &err));
+    OK(ns_spec_umask(spec, 027, &err));
+    OK(ns_spec_oom_score_adj(spec, 400, &err));
+    OK(ns_spec_cpus(spec, &cpu, 1, &err));
+    OK(ns_spec_personality(spec, 0x40000, &err));
+    OK(ns_spec_no_user_namespaces(spec, &err));
+    OK(ns_spec_no_new_privs(spec, &err));
+    OK(ns_spec_securebits(spec, 0, &err));
+    OK(ns_spec_seccomp_deny(spec, calls, NS_SECCOMP_FAIL, EROFS, &err));
+    succeeds(spec);
+    spec = rooted("grep -q '^CapEff:.0000000000000000$' /proc/self/status");
+    OK(ns_spec_caps(spec, none, &err));
+    succeeds(spec);
+    struct sock_filter allow = BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
+    spec = shell("grep -q '^Seccomp_filters:.2$' /proc/self/status");
+    OK(ns_spec_seccomp_raw(spec, &allow, 1, &err));
+    OK(ns_spec_seccomp_untrusted(spec, &err));
+    succeeds(spec);
+    spec = shell("mkdir /tmp/nsiso-c-never");
+    OK(ns_spec_seccomp_deny(spec, calls, NS_SECCOMP_KILL, 0, &err));
+    CHECK(ended(spec).exit_code == 128 + SIGSYS);
+}
+
+static void landlock_restricts(void)
+{
+    const uint16_t port = 1;
+    ns_landlock *rules = ns_landlock_new();
+    OK(ns_landlock_path(rules, "/", NS_LANDLOCK_EXECUTE, &err));
+    OK(ns_landlock_path(rules, "/dev", NS_LANDLOCK_READ | NS_LANDLOCK_WRITE, &err));
+    OK(ns_landlock_bind_tcp(rules, NULL, 0, &err));
+    OK(ns_landlock_connect_tcp(rules, &port, 1, &err));
+    ns_spec *spec = shell("cat /etc/passwd >/dev/null && ! touch /tmp/nsiso-c-never 2>/dev/null");
+    OK(ns_spec_landlock(spec, rules, NS_LANDLOCK_SCOPED | NS_LANDLOCK_BEST_EFFORT, &err));
+    FAILS(ns_landlock_path(rules, "/", 0, &err), EINVAL, "no access");
+    FAILS(ns_landlock_path(rules, NULL, 1, &err), EINVAL, "path is NULL");
+    FAILS(ns_spec_landlock(spec, NULL, 0, &err), EINVAL, "rules is NULL");
+    FAILS(ns_spec_landlock(spec, rules, 8, &err), EINVAL, "no flags");
+    ns_landlock_free(rules);
+    ns_landlock_free(NULL);
+    succeeds(spec);
+}
+
+static void an_init_process_tells_the_status(void)
+{
+    ns_process *process;
+    ns_status status;
+    ns_spec *spec = rooted("test $$ = 2 && kill -TERM $$");
+    OK(ns_spec_init(spec, NS_INIT_DIE_WITH_HOST, &err));
+    status = ended(spec);
+    CHECK(status.signal == SIGTERM && status.usage_known && !status.timed_out);
+    spec = rooted("sleep 100 & sleep 100");
+    OK(ns_spec_deadline(spec, 100000000, &err));
+    status = ended(spec);
+    CHECK(status.signal == SIGKILL && status.timed_out);
+    /* A host that reaps everything. */
+    spec = rooted("exit 5");
+    OK(ns_spec_init(spec, 0, &err));
+    OK(ns_spawn(spec, &process, &err));
+    CHECK(waitpid(-1, NULL, __WALL) == ns_process_pid(process));
+    OK(ns_process_wait(process, -1, &status, sizeof status, &err));
+    CHECK(status.exit_code == 5);
+    ns_process_free(process);
+    ns_spec_free(spec);
+}
+
+static void a_terminal_is_handed_out(void)
+{
+    char text[256] = "";
+    int pty;
+    ssize_t got, all = 0;
+    ns_process *process;
+    ns_status status;
+    ns_spec *spec = rooted("stty size; read word; echo got $word");
+    OK(ns_spec_pty(spec, 12, 34, &err));
+    OK(ns_spawn(spec, &process, &err));
+    OK(pty = ns_process_take_pty(process, &err));
+    FAILS(ns_process_take_pty(process, &err), EBADF, "terminal");
+    CHECK(write(pty, "it\n", 3) == 3);
+    while ((got = read(pty, text + all, sizeof text - 1 - (size_t)all)) > 0)
+        all += got;
+    close(pty);
+    OK(ns_process_wait(process, -1, &status, sizeof status, &err));
+    CHECK(strstr(text, "12 34") && strstr(text, "got it"));
+    ns_process_free(process);
+    ns_spec_free(spec);
+}
+
+static void *sandboxes(void *argument)
+{
+    for (int n = 0; n < 4; n++) {
+        ns_spec *spec = shell("test ! -e /home && test ! -w /usr && echo x > /tmp/x && test $HOME = /tmp && ! unshare -U true 2>/dev/null");
+        OK(ns_spec_sandbox(spec, &err));
+        succeeds(spec);
+    }
+    return argument;
+}
+
+static void the_sandbox_holds(void)
+{
+    pthread_t threads[8];
+    sandboxes(NULL);
+    for (int n = 0; n < 8; n++)
+        pthread_create(&threads[n], NULL, sandboxes, NULL);
+    for (int n = 0; n < 8; n++)
+        pthread_join(threads[n], NULL);
+    char script[128], own[64] = "";
+    CHECK(readlink("/proc/self/ns/net", own, sizeof own - 1) > 0);
+    snprintf(script, sizeof script, "test $(readlink /proc/self/ns/net) = '%s'", own);
+    ns_spec *spec = shell(script);
+    OK(ns_spec_sandbox(spec, &err));
+    OK(ns_spec_share(spec, NS_NET, &err));
+    OK(ns_spec_no_landlock(spec, &err));
+    OK(ns_spec_no_seccomp(spec, &err));
+    succeeds(spec);
+}
+
+static void bad_input_is_refused(void)
+{
+    static const char *const wrong[] = {"everything", NULL}, *const calls[] = {"no_such_call", NULL}, *const fine[] = {"mkdir", NULL};
+    ns_spec *spec = rooted("true");
+    ns_process *process;
+    int before = open_descriptors();
+    FAILS(ns_spec_bind(NULL, "/", "/", 0, &err), EINVAL, "spec is NULL");
+    FAILS(ns_spec_bind(spec, NULL, "/", 0, &err), EINVAL, "source is NULL");
+    FAILS(ns_spec_bind(spec, "/", "relative", 0, &err), EINVAL, "not absolute");
+    FAILS(ns_spec_bind(spec, "/", "/x", 1 << 20, &err), EINVAL, "no flag");
+    FAILS(ns_spec_bind_fd(spec, 9999, "/x", 0, &err), EINVAL, "descriptor 9999 is not open");
+    FAILS(ns_spec_bind_id_mapped(spec, "/", "/x", -1, 0, &err), EINVAL, "descriptor -1 is not open");
+    FAILS(ns_spec_file(spec, NULL, 4, "/x", 0644, &err), EINVAL, "data is NULL");
+    FAILS(ns_spec_directory(spec, "/x", 010000, &err), EINVAL, "permissions");
+    FAILS(ns_spec_overlay(spec, "/", "/upper", NULL, "/x", 0, &err), EINVAL, "work is NULL");
+    FAILS(ns_spec_caps(spec, wrong, &err), EINVAL, "is no capability");
+    FAILS(ns_spec_rlimit(spec, "files", 1, 1, &err), EINVAL, "is no resource limit");
+    FAILS(ns_spec_nice(spec, 100, &err), EINVAL, "nice value");
+    FAILS(ns_spec_cpus(spec, NULL, 1, &err), EINVAL, "cpus is NULL");
+    FAILS(ns_spec_umask(spec, 01000, &err), EINVAL, "is no umask");
+    FAILS(ns_spec_init(spec, 64, &err), EINVAL, "no flags");
+    FAILS(ns_spec_deadline(spec, 0, &err), EINVAL, "deadline");
+    FAILS(ns_spec_seccomp_deny(spec, calls, NS_SECCOMP_KILL, 0, &err), EINVAL, "no_such_call");
+    FAILS(ns_spec_seccomp_deny(spec, fine, 99, 0, &err), EINVAL, "is no reaction");
+    FAILS(ns_spec_seccomp_allow(spec, fine, NS_SECCOMP_FAIL, 0, &err), EINVAL, "is no errno");
+    FAILS(ns_spec_seccomp_raw(spec, NULL, 1, &err), EINVAL, "filter is NULL");
+    OK(ns_spec_bind(spec, "/does/not/exist", "/mnt", 0, &err));
+    FAILS(ns_spawn(spec, &process, &err), ENOENT, "/does/not/exist");
+    CHECK(open_descriptors() == before);
+    ns_spec_free(spec);
+}
+
+int main(void)
+{
+    RUN(a_view_is_built);
+    RUN(privileges_are_given_up);
+    RUN(landlock_restricts);
+    RUN(an_init_process_tells_the_status);
+    RUN(a_terminal_is_handed_out);
+    RUN(the_sandbox_holds);
+    RUN(bad_input_is_refused);
+    return 0;
+}
