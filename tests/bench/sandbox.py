@@ -64,7 +64,7 @@ def main():
             start = time.perf_counter()
             ways[name]()
             if turn >= 5:
-                times[name].append((time.perf_counter() - start) * 1e6)
+                times[name].append((time.perf_counter() - start) * 1e9)
     base, box = quantile(times["nothing"], 0.5), quantile(times["the sandbox"], 0.5)
     print(f"### What isolation costs, as uid {os.geteuid()}, from Python\n")
     print("| what | median, us | p10, us | over nothing, us | to the sandbox |")
