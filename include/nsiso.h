@@ -1268,6 +1268,14 @@ int ns_spec_seccomp_allow(struct ns_spec *spec,
 int ns_spec_seccomp_raw(struct ns_spec *spec, const void *filter, uintptr_t count, struct ns_error *err);
 
 /**
+ * The host is asked about these calls, a table of names that ends with NULL, and answers for them by the descriptor that
+ * ns_process_take_notify hands out. The program waits meanwhile. seccomp_unotify(2).
+ */
+int ns_spec_seccomp_notify(struct ns_spec *spec,
+                           const char *const *calls,
+                           struct ns_error *err);
+
+/**
  * The program is not PID 1 itself: a tiny init process is, which reaps orphans, passes signals on, ends everything in the namespace when the program ends, and tells the
  * program's status also where the host reaps all children. ns_process_pid and ns_process_pidfd are this process's. `flags`: NS_INIT_WAIT_FOR_ALL, NS_INIT_DIE_WITH_HOST,
  * or 0. Asks for a new pid namespace.
@@ -1389,6 +1397,13 @@ int ns_process_take_pipe(struct ns_process *process, int child_fd, struct ns_err
  */
 int ns_process_take_pty(struct ns_process *process,
                         struct ns_error *err);
+
+/**
+ * Hands out the host's end of ns_spec_seccomp_notify: a descriptor that the caller closes, readable when the program waits for an
+ * answer. -EBADF if there is none or it has been taken.
+ */
+int ns_process_take_notify(struct ns_process *process,
+                           struct ns_error *err);
 
 /**
  * Waits until the program has ended, `timeout_ms` milliseconds at most (0: just look; negative: no

@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -52,6 +53,14 @@ def test_the_host_cannot_be_looked_into_while_its_child_joins():
             time.sleep(0.01)
         assert host.returncode == 0 and 0 in flags
         target.stdin.close()
+
+
+def test_the_program_waits_until_its_init_process_shares_no_memory():
+    """PID 1 shares the host's memory up to its exec; the program, with the same rights, could look into it."""
+    code = "import nsiso; nsiso.run(['cat', '/proc/1/cmdline'], map_root=True, init=True, mount_proc=True)"
+    strace = ["strace", "-f", "-qq", "-o", "/dev/null", "-e", "trace=execveat", "-e", "inject=execveat:delay_enter=300000"]
+    done = subprocess.run([*strace, sys.executable, "-c", code], capture_output=True, timeout=60)
+    assert done.stdout.startswith(b"nsiso-init\0"), done
 
 
 def children(pid):

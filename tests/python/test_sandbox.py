@@ -1,7 +1,10 @@
 """The view of the file system, privileges, the init process, terminals and the sandbox, from Python."""
 
+import ctypes
+import errno
 import os
 import signal
+import struct
 import threading
 import time
 
@@ -94,8 +97,24 @@ def test_restrictions(tmp_path):
         shell("", seccomp=nsiso.Seccomp(deny=["no_such_call"]))
 
 
+def test_the_host_answers_for_system_calls():
+    asked = nsiso.Seccomp(notify=["mkdir", "mkdirat"])
+    with nsiso.Popen(["mkdir", "/tmp/nsiso-never"], seccomp=asked, stderr=-1, text=True) as process:
+        libc = ctypes.CDLL(None, use_errno=True)
+        notification = ctypes.create_string_buffer(80)
+        assert libc.ioctl(process.notify, ctypes.c_ulong(0xC0502100), notification) == 0
+        number = struct.unpack_from("Q", notification)[0]
+        answer = ctypes.create_string_buffer(struct.pack("QqiI", number, 0, -errno.EDOM, 0))
+        assert libc.ioctl(process.notify, ctypes.c_ulong(0xC0182101), answer) == 0
+        assert "argument out of domain" in process.stderr.read() and process.wait() == 1
+        os.close(process.notify)
+    with pytest.raises(nsiso.ArgumentError, match="needed to start"):
+        shell("", seccomp=nsiso.Seccomp(notify=["execve"]))
+
+
 def test_the_init_process():
-    assert shell("echo $$; cat /proc/1/comm", map_root=True, init=True, mount_proc=True) == "2\nnsiso-init\n"
+    words = shell("echo $$; cat /proc/1/comm", map_root=True, init=True, mount_proc=True).split()
+    assert words[0] == "2" and "nsiso-ini" in words[1]
     assert nsiso.run(["sh", "-c", "exit 9"], map_root=True, init=True).returncode == 9
     with nsiso.Popen(["sleep", "100"], map_root=True, init=True) as process:
         process.terminate()

@@ -201,17 +201,23 @@ struct Process {
     process: nsiso::Process,
     /// Until it is taken.
     pty: Mutex<Option<OwnedFd>>,
+    notify: Mutex<Option<OwnedFd>>,
 }
 
 impl Process {
     fn new(mut process: nsiso::Process) -> Self {
-        let pty = Mutex::new(process.take_pty());
-        Process { process, pty }
+        let (pty, notify) = (Mutex::new(process.take_pty()), Mutex::new(process.take_notify()));
+        Process { process, pty, notify }
     }
 }
 
 #[pymethods]
 impl Process {
+    /// The host's end of a filter that asks it, once.
+    fn take_notify(&self) -> Option<i32> {
+        self.notify.lock().unwrap_or_else(PoisonError::into_inner).take().map(IntoRawFd::into_raw_fd)
+    }
+
     /// The host's end of the program's terminal, once.
     fn take_pty(&self) -> Option<i32> {
         self.pty.lock().unwrap_or_else(PoisonError::into_inner).take().map(IntoRawFd::into_raw_fd)

@@ -232,6 +232,10 @@ impl Spec {
         Ok(())
     }
 
+    fn seccomp_notify(&mut self, py: Python<'_>, calls: Vec<String>) -> PyResult<()> {
+        self.0.seccomp_notify(calls).map(drop).map_err(|error| raise(py, error))
+    }
+
     fn init(&mut self, wait_for_all: bool) {
         self.0.init();
         if wait_for_all {

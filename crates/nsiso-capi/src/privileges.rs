@@ -387,6 +387,18 @@ pub unsafe extern "C" fn ns_spec_seccomp_raw(
     }
 }
 
+/// The host is asked about these calls, a table of names that ends with NULL, and answers for them by the descriptor that
+/// ns_process_take_notify hands out. The program waits meanwhile. seccomp_unotify(2).
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ns_spec_seccomp_notify(
+    spec: *mut ns_spec,
+    calls: *const *const c_char,
+    err: *mut ns_error,
+) -> c_int {
+    // SAFETY: the spec is the caller's; pointers are NULL or valid, says the header.
+    unsafe { set(spec, err, |spec| spec.seccomp_notify(names(calls)?).map(drop)) }
+}
+
 /// The program is not PID 1 itself: a tiny init process is, which reaps orphans, passes signals on, ends everything in the namespace when the program ends, and tells the
 /// program's status also where the host reaps all children. ns_process_pid and ns_process_pidfd are this process's. `flags`: NS_INIT_WAIT_FOR_ALL, NS_INIT_DIE_WITH_HOST,
 /// or 0. Asks for a new pid namespace.

@@ -114,6 +114,20 @@ pub unsafe extern "C" fn ns_process_take_pty(process: *mut ns_process, err: *mut
     })
 }
 
+/// Hands out the host's end of ns_spec_seccomp_notify: a descriptor that the caller closes, readable when the program waits for an
+/// answer. -EBADF if there is none or it has been taken.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ns_process_take_notify(process: *mut ns_process, err: *mut ns_error) -> c_int {
+    boundary(err, || {
+        // SAFETY: NULL or valid, says the header.
+        let process = unsafe { reference_mut(process, "process") }?;
+        let notify = process.0.take_notify();
+        notify
+            .map(IntoRawFd::into_raw_fd)
+            .ok_or_else(|| Error::new(Step::Seccomp, libc::EBADF, "the host's end of the filter"))
+    })
+}
+
 /// Waits until the program has ended, `timeout_ms` milliseconds at most (0: just look; negative: no
 /// limit), and stores how in `*out`, which has `size` bytes: pass sizeof(ns_status). -ETIMEDOUT if it
 /// still runs. May be called again, and by many threads: all are told the same. -ECHILD if the status

@@ -122,6 +122,11 @@ impl Process {
         self.ends.pty.take()
     }
 
+    /// Takes the host's end of [`Spec::seccomp_notify`](crate::Spec::seccomp_notify): readable when the program waits for an answer.
+    pub fn take_notify(&mut self) -> Option<OwnedFd> {
+        self.ends.notify.take()
+    }
+
     /// Waits until the process has ended.
     pub fn wait(&self) -> Result<Status> {
         loop {

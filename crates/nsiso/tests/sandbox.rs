@@ -278,3 +278,21 @@ fn the_sandbox_holds_and_works() {
     let own = fs::read_link("/proc/self/ns/net").unwrap();
     assert_eq!(output(&mut spec), format!("{}\nroot\n", own.display()));
 }
+
+#[test]
+fn a_time_namespace_is_joined_beside_an_init_process() {
+    let mut target = inside("cat");
+    target.boottime(ClockOffset::new(1_000_000, 0).unwrap()).unwrap().stdio(0, Stdio::Pipe).unwrap();
+    let mut target = target.spawn().unwrap();
+    let mut spec = shell("cut -d. -f1 /proc/uptime; echo $$; exit 9");
+    spec.join_process(target.pidfd(), Kinds::USER | Kinds::TIME).unwrap().init();
+    spec.stdio(1, Stdio::Pipe).unwrap();
+    let mut process = spec.spawn().unwrap();
+    let mut text = String::new();
+    File::from(process.take_pipe(1).unwrap()).read_to_string(&mut text).unwrap();
+    assert_eq!(process.wait().unwrap().code(), Some(9));
+    let words: Vec<u64> = text.split_whitespace().map(|word| word.parse().unwrap()).collect();
+    assert!(words[0] > 1_000_000 && words[1] == 2, "{text}");
+    drop(target.take_pipe(0));
+    target.wait().unwrap();
+}

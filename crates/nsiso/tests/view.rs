@@ -259,7 +259,7 @@ fn a_target_that_changes_under_our_hands_never_leads_out() {
             .mount(Mount::bind("/usr", "/usr").unwrap())
             .mount(Mount::file("x", "/target/below/made", 0o644).unwrap())
             .mount(Mount::tmpfs("/target/below").unwrap());
-        for _ in 0..1500 {
+        for _ in 0..10_000 {
             if let Ok(process) = spec.spawn() {
                 process.wait().unwrap();
             }

@@ -114,6 +114,9 @@ class Popen(subprocess.Popen):
     pty: Optional[int] = None
     """The host's end of the program's terminal: a file descriptor of the caller's, to be closed."""
 
+    notify: Optional[int] = None
+    """The host's end of Seccomp(notify=...): a file descriptor of the caller's, to be closed."""
+
     _process: Optional[Process] = None
 
     def __init__(
@@ -184,6 +187,7 @@ class Popen(subprocess.Popen):
             self._close_pipe_fds(p2cread, p2cwrite, c2pread, c2pwrite, errread, errwrite)
         self.pid = self._process.pid
         self.pty = self._process.take_pty()
+        self.notify = self._process.take_notify()
         self._child_created = True
 
     def fileno(self) -> int:

@@ -37,20 +37,24 @@ class Landlock:
 
 @dataclass(frozen=True)
 class Seccomp:
-    """A filter of system calls by name, seccomp(2): either those denied, or those allowed.
+    """A filter of system calls by name, seccomp(2): those denied, or those allowed, or those that this process is asked about.
 
     ``reaction`` is what a call that is not allowed meets: "fail" (with ``errno``), "kill", "trap", "log".
+    With ``notify`` the attribute ``notify`` of the Popen is the descriptor to answer by, seccomp_unotify(2).
     """
 
     deny: Optional[Iterable[str]] = None
     allow: Optional[Iterable[str]] = None
+    notify: Optional[Iterable[str]] = None
     reaction: str = "fail"
     errno: int = errno.EPERM
 
     def put(self, spec: Any) -> None:
-        if (self.deny is None) == (self.allow is None):
-            raise TypeError("Seccomp takes either deny or allow")
-        if self.deny is not None:
+        if [self.deny, self.allow, self.notify].count(None) != 2:
+            raise TypeError("Seccomp takes either deny or allow or notify")
+        if self.notify is not None:
+            spec.seccomp_notify([*self.notify])
+        elif self.deny is not None:
             spec.seccomp_deny([*self.deny], self.reaction, self.errno)
         else:
             spec.seccomp_allow([*(self.allow or ())], self.reaction, self.errno)

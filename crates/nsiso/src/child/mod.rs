@@ -10,6 +10,7 @@ mod descriptors;
 mod init;
 mod landlock;
 mod loopback;
+mod notify;
 mod second;
 mod signals;
 pub(crate) mod syscall;
@@ -53,7 +54,11 @@ unsafe extern "C" fn second(plan: *const Plan) -> ! {
 unsafe extern "C" fn program(plan: *const Plan) -> ! {
     // SAFETY: as in `main`.
     let plan = unsafe { &*plan };
-    run(plan, plan.program_from.unwrap_or(0))
+    match init::wait_at_gate(plan) {
+        Ok(()) => run(plan, plan.program_from.unwrap_or(0)),
+        Err(errno) => plan.mailbox.fail(errno),
+    }
+    exit()
 }
 
 fn run(plan: &Plan, first: usize) -> ! {
@@ -63,28 +68,15 @@ fn run(plan: &Plan, first: usize) -> ! {
             Action::Clone(kinds) => match second::clone(plan, kinds) {
                 Ok(pid) => {
                     plan.mailbox.set_second(pid);
+                    if plan.copies {
+                        // The kernel tells of the program's process only while somebody else has its memory.
+                        init::until_program_runs(plan);
+                    }
                     break;
                 }
                 Err(errno) => Err(errno),
             },
-            Action::Init(ref init) => {
-                let done = second::fork_program(plan).map(drop);
-                // Whether the program runs: its process has begun the last action, and nothing has failed.
-                if done.is_ok()
-                    && (plan.mailbox.errno().is_some()
-                        || plan.mailbox.progress().wrapping_add(1) != plan.ops.len())
-                {
-                    break;
-                }
-                match done {
-                    Ok(()) => {
-                        let failed = init::become_init(init);
-                        plan.mailbox.begin(number as u32);
-                        Err(failed)
-                    }
-                    failed => failed,
-                }
-            }
+            Action::Init(ref init) => init::start(init, plan),
             // SAFETY: the pointers in an action are valid as long as the plan.
             _ => unsafe { carry_out(&op.action, plan) },
         };
@@ -93,6 +85,10 @@ fn run(plan: &Plan, first: usize) -> ! {
             break;
         }
     }
+    exit()
+}
+
+fn exit() -> ! {
     loop {
         // SAFETY: exit_group has no arguments in memory.
         unsafe { syscall(libc::SYS_exit_group, [127, 0, 0, 0, 0]) };
@@ -160,6 +156,7 @@ unsafe fn carry_out(action: &Action, plan: &Plan) -> Outcome<()> {
                 check(libc::SYS_personality, [personality as usize, 0, 0, 0, 0])?
             }
             Action::Landlock(ref rules) => return landlock::restrict(rules),
+            Action::NotifyFilter { program, socket } => return notify::install(program, socket),
             Action::Filter { program } => {
                 let mode = libc::SECCOMP_SET_MODE_FILTER as usize;
                 check(libc::SYS_seccomp, [mode, 0, program as usize, 0, 0])?

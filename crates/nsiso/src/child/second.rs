@@ -48,7 +48,8 @@ pub(super) fn clone(plan: &Plan, kinds: Kinds) -> Outcome<i32> {
     }
 }
 
-/// Makes the program's process as a child of this one, which stands still until that has run the program or has failed.
+/// Makes the program's process as a child of this one. The kernel notes in the mailbox that it is there, and when it lets go of the
+/// memory.
 #[cfg(all(target_arch = "x86_64", not(nsiso_portable)))]
 pub(super) fn fork_program(plan: &Plan) -> Outcome<i32> {
     let result: isize;
@@ -67,8 +68,8 @@ pub(super) fn fork_program(plan: &Plan) -> Outcome<i32> {
             inlateout("rax") libc::SYS_clone as isize => result,
             in("rdi") PROGRAM_FLAGS as usize,
             in("rsi") plan.program_stack,
-            in("rdx") 0,
-            in("r10") 0,
+            in("rdx") plan.mailbox.program(),
+            in("r10") plan.mailbox.program(),
             in("r8") 0,
             in("r12") plan,
             lateout("rcx") _,
@@ -81,7 +82,8 @@ pub(super) fn fork_program(plan: &Plan) -> Outcome<i32> {
     }
 }
 
-const PROGRAM_FLAGS: c_int = libc::CLONE_VM | libc::CLONE_VFORK | libc::SIGCHLD;
+const PROGRAM_FLAGS: c_int =
+    libc::CLONE_VM | libc::CLONE_PARENT_SETTID | libc::CLONE_CHILD_CLEARTID | libc::SIGCHLD;
 
 #[cfg(not(all(target_arch = "x86_64", not(nsiso_portable))))]
 pub(super) fn fork_program(plan: &Plan) -> Outcome<i32> {
@@ -95,7 +97,15 @@ pub(super) fn fork_program(plan: &Plan) -> Outcome<i32> {
     unsafe {
         let errno = libc::__errno_location();
         let before = *errno;
-        let pid = libc::clone(start, plan.program_stack, PROGRAM_FLAGS, (&raw const *plan).cast_mut().cast());
+        let pid = libc::clone(
+            start,
+            plan.program_stack,
+            PROGRAM_FLAGS,
+            (&raw const *plan).cast_mut().cast(),
+            plan.mailbox.program(),
+            std::ptr::null_mut::<c_void>(),
+            plan.mailbox.program(),
+        );
         let failed = std::mem::replace(&mut *errno, before);
         if pid > 0 { Ok(pid) } else { Err(failed) }
     }

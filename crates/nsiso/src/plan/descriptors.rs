@@ -24,6 +24,8 @@ pub(crate) struct Pipes {
 pub(crate) struct Ends {
     pub standard: [Option<OwnedFd>; 3],
     pub pty: Option<OwnedFd>,
+    /// Where the end of a filter that asks the host arrives; later, that end.
+    pub notify: Option<OwnedFd>,
     /// Where the init process tells the program's status.
     pub report: Option<OwnedFd>,
 }
@@ -44,6 +46,8 @@ impl Plan {
                 self.push(Step::Descriptor, Action::Descriptor { from, to });
             }
         }
+        // Closed by exec.
+        kept.extend(self.notify.map(|fd| fd as c_uint));
         kept.sort_unstable();
         kept.dedup();
         for (first, last) in gaps(&kept) {

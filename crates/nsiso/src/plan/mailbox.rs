@@ -23,6 +23,10 @@ struct Words {
     /// The second child, where there is one: its pid, 0 until it is made, and the pidfd, which the kernel writes.
     second: AtomicI32,
     second_pidfd: AtomicI32,
+    /// The program's process, where PID 1 is another: its pid, and 0 before and once it has let go of the memory. The kernel writes it.
+    program: AtomicU32,
+    /// The pipe that holds the program back until PID 1 shares no memory any more: its ends.
+    gate: [AtomicI32; 2],
 }
 
 /// A second child, as the first one leaves it.
@@ -127,6 +131,25 @@ impl Mailbox {
         self.words().second_pidfd.as_ptr()
     }
 
+    /// The word of the program's process, for futex(2) and the kernel.
+    pub fn program(&self) -> *mut u32 {
+        self.words().program.as_ptr()
+    }
+
+    /// 0 once the program's process no longer uses the memory, or where there is none.
+    pub fn program_there(&self) -> u32 {
+        self.words().program.load(Ordering::Acquire)
+    }
+
+    pub fn set_gate(&self, read: i32, write: i32) {
+        self.words().gate[0].store(read, Ordering::Relaxed);
+        self.words().gate[1].store(write, Ordering::Relaxed);
+    }
+
+    pub fn gate(&self) -> [i32; 2] {
+        [self.words().gate[0].load(Ordering::Relaxed), self.words().gate[1].load(Ordering::Relaxed)]
+    }
+
     /// The action begun last, once the child has released the memory.
     pub fn progress(&self) -> usize {
         self.words().progress.load(Ordering::Acquire) as usize
@@ -149,6 +172,8 @@ impl Words {
             errno: AtomicI32::new(0),
             second: AtomicI32::new(0),
             second_pidfd: AtomicI32::new(-1),
+            program: AtomicU32::new(0),
+            gate: [AtomicI32::new(-1), AtomicI32::new(-1)],
         }
     }
 }

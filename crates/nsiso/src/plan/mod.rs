@@ -126,6 +126,11 @@ pub(crate) enum Action {
     Filter {
         program: *const libc::sock_fprog,
     },
+    /// Install one that asks the host, and send the host its end over a socket.
+    NotifyFilter {
+        program: *const libc::sock_fprog,
+        socket: c_int,
+    },
     /// Put `from` at the number `to`, open over exec.
     Descriptor {
         from: c_int,
@@ -168,6 +173,8 @@ pub(crate) struct Plan {
     pub program_stack: *mut c_void,
     /// What opens the sources of the view, until its place is known.
     sources: Vec<Op>,
+    /// Where the child sends its end of a filter that asks the host.
+    notify: Option<c_int>,
     /// The program's end of its terminal.
     terminal: Option<c_int>,
     /// The children have a copy of the caller's memory, as by fork(2): who shares it cannot enter a time namespace.
@@ -207,6 +214,7 @@ impl Plan {
             program_from: None,
             program_stack: std::ptr::null_mut(),
             sources: Vec::new(),
+            notify: None,
             terminal: None,
             copies,
             joins,
@@ -236,6 +244,7 @@ impl Plan {
         plan.session(spec);
         plan.privileges(spec);
         plan.landlock(spec)?;
+        plan.notify_socket(spec)?;
         plan.descriptors(spec)?;
         plan.trial(spec);
         plan.push(Step::Signals, Action::ResetSignals);
@@ -412,7 +421,7 @@ impl Op {
             Action::SetUmask(mask) => format!("{mask:o}"),
             Action::SetPersonality(personality) => format!("{personality:#x}"),
             Action::Landlock(_) => "the rules of Landlock".into(),
-            Action::Filter { .. } => "a filter of system calls".into(),
+            Action::Filter { .. } | Action::NotifyFilter { .. } => "a filter of system calls".into(),
             Action::SetGroups { groups, count } => {
                 // SAFETY: as above; `groups` has `count` numbers.
                 format!("{:?}", unsafe { std::slice::from_raw_parts(groups, count) })

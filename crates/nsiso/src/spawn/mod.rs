@@ -5,6 +5,7 @@ mod diagnosis;
 mod dumpable;
 mod id_maps;
 mod interpreter;
+mod notify;
 mod pins;
 mod signals;
 mod view;
@@ -101,10 +102,15 @@ fn attempt(spec: &Spec) -> Result<Process> {
     if let Some(first) = first {
         first.end();
     }
+    if cloned.is_ok() && !plan.copies {
+        until_program_runs(&plan.mailbox);
+    }
     drop(blocked);
     drop(dumpable);
     let child = cloned.map_err(|errno| diagnosis::of_clone(errno, spec.kinds))?;
-    let process = Process::new(child.pid, child.pidfd, std::mem::take(&mut plan.pipes.parent));
+    let mut ends = std::mem::take(&mut plan.pipes.parent);
+    ends.notify = ends.notify.take().and_then(|socket| notify::receive(&socket));
+    let process = Process::new(child.pid, child.pidfd, ends);
     let kept = answered == Ok(Answer::Given);
     match failure(&plan, spec, answered.map(drop)) {
         None => Ok(process),
@@ -225,6 +231,18 @@ fn until_asked_or_ended(first: &Child, plan: &Plan) {
 
 /// Milliseconds.
 const ASKED_AFTER: u8 = 1;
+
+/// PID 1 has become the init process or has failed; the program's process goes on from there.
+fn until_program_runs(mailbox: &Mailbox) {
+    loop {
+        let there = mailbox.program_there();
+        if there == 0 {
+            return;
+        }
+        // SAFETY: as in `answer`; any return makes us look again.
+        unsafe { libc::syscall(libc::SYS_futex, mailbox.program(), libc::FUTEX_WAIT, there, 0usize) };
+    }
+}
 
 fn sleep_until(mailbox: &Mailbox, done: impl Fn(u32) -> bool) {
     loop {

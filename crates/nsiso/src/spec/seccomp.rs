@@ -183,6 +183,25 @@ impl Filter {
         Ok(Filter { program: assemble(&rules, otherwise) })
     }
 
+    fn notify<S: AsRef<str>>(calls: impl IntoIterator<Item = S>) -> Result<Self> {
+        let rules = named(calls, Reaction::Allow)?;
+        // Up to exec the child itself makes these, with nobody there to answer.
+        const NEEDED: [Sysno; 4] = [Sysno::sendmsg, Sysno::close, Sysno::execve, Sysno::exit_group];
+        if let Some(needed) =
+            NEEDED.iter().find(|call| rules.iter().any(|rule| rule.number == call.id() as u32))
+        {
+            return Err(Error::argument(format!(
+                "{needed} cannot be asked about: it is needed to start the program"
+            )));
+        }
+        let mut program = assemble(&rules, Reaction::Allow);
+        // Behind the checks of the architecture: what a rule returns.
+        for pair in program[6..].chunks_mut(2).take(rules.len()) {
+            pair[1].k = libc::SECCOMP_RET_USER_NOTIF;
+        }
+        Ok(Filter { program })
+    }
+
     /// A program of one's own, `bpf(4)`'s classic kind. It must allow `execve`.
     pub fn raw(program: Vec<sock_filter>) -> Result<Self> {
         match program.len() {
@@ -211,6 +230,16 @@ impl Spec<'_> {
     pub fn seccomp(&mut self, filter: Filter) -> &mut Self {
         self.filters.push(filter);
         self.no_new_privs()
+    }
+}
+
+impl Spec<'_> {
+    /// The host is asked about these calls, and answers for them, by the descriptor that
+    /// [`Process::take_notify`](crate::Process::take_notify) hands out: `seccomp_unotify(2)`. The program waits meanwhile. Brings
+    /// [`Spec::no_new_privs`].
+    pub fn seccomp_notify<S: AsRef<str>>(&mut self, calls: impl IntoIterator<Item = S>) -> Result<&mut Self> {
+        self.notify = Some(Filter::notify(calls)?);
+        Ok(self.no_new_privs())
     }
 }
 
