@@ -104,6 +104,46 @@
 #define NS_STDIO_PIPE 2
 
 /**
+ * ns_limits_set: bytes of memory; beyond them something in the group is killed.
+ */
+#define NS_LIMIT_MEMORY 0
+
+/**
+ * ns_limits_set: bytes of memory beyond which the group is slowed down. Version 2 of cgroups.
+ */
+#define NS_LIMIT_MEMORY_HIGH 1
+
+/**
+ * ns_limits_set: bytes of memory that are not taken from the group for others. Version 2 of cgroups.
+ */
+#define NS_LIMIT_MEMORY_LOW 2
+
+/**
+ * ns_limits_set: bytes of swap. On version 1 NS_LIMIT_MEMORY goes with it.
+ */
+#define NS_LIMIT_SWAP 3
+
+/**
+ * ns_limits_set: thousandths of a processor: 500 is half of one, 2000 is two.
+ */
+#define NS_LIMIT_CPU 4
+
+/**
+ * ns_limits_set: the share of time against others that want it, too: 1 to 10000, 100 is usual.
+ */
+#define NS_LIMIT_CPU_WEIGHT 5
+
+/**
+ * ns_limits_set: processes and threads.
+ */
+#define NS_LIMIT_PIDS 6
+
+/**
+ * ns_limits_io, ns_resources: no limit; not counted.
+ */
+#define NS_UNKNOWN UINT64_MAX
+
+/**
  * ns_list: what the kernel tells of each namespace (id, parent, owner, network id) and of its process with the
  * lowest pid (command, user, parent). Finds parents and owners that have no process, and where the kernel has
  * listns(2) (Linux 6.19) also what is held out of the caller's sight.
@@ -492,6 +532,14 @@ enum ns_step
    * The pseudo-terminal.
    */
   NS_STEP_PTY = 46,
+  /**
+   * A limit of a control group.
+   */
+  NS_STEP_LIMIT = 47,
+  /**
+   * The control group itself.
+   */
+  NS_STEP_CGROUP = 48,
 };
 #ifndef __cplusplus
 #if __STDC_VERSION__ >= 202311L
@@ -515,6 +563,11 @@ typedef struct ns_findings ns_findings;
  * Rules of Landlock. Opaque, reusable. They grant nothing at first.
  */
 typedef struct ns_landlock ns_landlock;
+
+/**
+ * Limits of a control group. Opaque, reusable. Nothing is limited at first.
+ */
+typedef struct ns_limits ns_limits;
 
 /**
  * A snapshot of the machine's namespaces. Opaque; only read, so many threads may do so at a time.
@@ -585,6 +638,44 @@ typedef struct ns_identity {
    */
   int64_t owner_uid;
 } ns_identity;
+
+/**
+ * What everything in a program's control group uses, or has used. NS_UNKNOWN where no controller counts it.
+ */
+typedef struct ns_resources {
+  /**
+   * Bytes of memory now.
+   */
+  uint64_t memory;
+  /**
+   * The most bytes of memory at a time.
+   */
+  uint64_t peak_memory;
+  /**
+   * How many processes were killed because the memory limit was reached.
+   */
+  uint64_t oom_kills;
+  /**
+   * Processor time, in nanoseconds.
+   */
+  uint64_t cpu_time;
+  /**
+   * How long it was held back by its limit of processor time, in nanoseconds.
+   */
+  uint64_t throttled_time;
+  /**
+   * Processes and threads now.
+   */
+  uint64_t pids;
+  /**
+   * Bytes read from block devices.
+   */
+  uint64_t read_bytes;
+  /**
+   * Bytes written to block devices.
+   */
+  uint64_t written_bytes;
+} ns_resources;
 
 /**
  * A namespace of a listing. Where a number is not known or there is none, it is -1, or 0 for `id` and the inodes.
@@ -797,9 +888,9 @@ typedef struct ns_status {
    */
   int32_t timed_out;
   /**
-   * 0.
+   * 1 if something in its control group was killed because the memory limit was reached, ns_spec_limits.
    */
-  int32_t reserved;
+  int32_t out_of_memory;
 } ns_status;
 
 #ifdef __cplusplus
@@ -918,6 +1009,84 @@ int ns_pin(int fd,
  * Undoes ns_pin: unmounts the namespace at `path` and removes the file. -EINVAL if no namespace is there.
  */
 int ns_unpin(const char *path, struct ns_error *err);
+
+/**
+ * New limits; NULL when memory is used up. Free them with ns_limits_free.
+ */
+struct ns_limits *ns_limits_new(void);
+
+/**
+ * Frees limits; NULL is allowed.
+ */
+void ns_limits_free(struct ns_limits *limits);
+
+/**
+ * Sets one limit, NS_LIMIT_..., in its unit. cgroups(7).
+ */
+int ns_limits_set(struct ns_limits *limits, int what, uint64_t value, struct ns_error *err);
+
+/**
+ * The processors it runs on, as a list like "0-2,7". cpuset(7).
+ */
+int ns_limits_cpus(struct ns_limits *limits, const char *list, struct ns_error *err);
+
+/**
+ * The most that is done per second on a block device, given by its file or by a file on it: bytes read and written, read and write
+ * operations; NS_UNKNOWN for no limit.
+ */
+int ns_limits_io(struct ns_limits *limits,
+                 const char *device,
+                 uint64_t read_bytes,
+                 uint64_t write_bytes,
+                 uint64_t reads,
+                 uint64_t writes,
+                 struct ns_error *err);
+
+/**
+ * Bytes of huge pages of one size, such as "2MB".
+ */
+int ns_limits_huge_pages(struct ns_limits *limits, const char *size, uint64_t bytes, struct ns_error *err);
+
+/**
+ * Puts the program into a control group of its own with these limits, which are copied: by version 1 or 2 of cgroups, whichever has the
+ * controller on this machine; a limit that cannot be enforced fails the spawn with -ENOTSUP. The group is removed when the program has ended
+ * and been waited for; what is left in it then is killed. It is made below the nearest group of the caller's that can be used: root's own, or
+ * one delegated to the user (Delegate=yes).
+ */
+int ns_spec_limits(struct ns_spec *spec,
+                   const struct ns_limits *limits,
+                   struct ns_error *err);
+
+/**
+ * The group of version 2 below which the program's is made: a directory of a mounted cgroup2.
+ */
+int ns_spec_cgroup_parent(struct ns_spec *spec, const char *path, struct ns_error *err);
+
+/**
+ * Stores what everything in the program's group uses now, or has used once it has ended, in `*out`, which has `size` bytes: pass
+ * sizeof(ns_resources). -ENOTSUP without ns_spec_limits.
+ */
+int ns_process_resources(const struct ns_process *process,
+                         struct ns_resources *out,
+                         uintptr_t size,
+                         struct ns_error *err);
+
+/**
+ * Changes limits while the program runs; those that are not given stay.
+ */
+int ns_process_set_limits(const struct ns_process *process,
+                          const struct ns_limits *limits,
+                          struct ns_error *err);
+
+/**
+ * Stops everything in the program's group (not 0), or lets it go on (0). Returns when all have stopped.
+ */
+int ns_process_freeze(const struct ns_process *process, int frozen, struct ns_error *err);
+
+/**
+ * Kills everything in the program's group at once.
+ */
+int ns_process_kill_group(const struct ns_process *process, struct ns_error *err);
 
 /**
  * Takes a snapshot of the namespaces of `kinds` (NS_ALL, or some joined by |: the cost falls with them), looked for at

@@ -2,6 +2,7 @@
 //! `python/nsiso`.
 
 mod enter;
+mod limits;
 mod list;
 mod sandbox;
 
@@ -178,8 +179,8 @@ impl Spec {
 }
 
 /// How a process ended: its code, or the negative number of the signal; whether there is a core; and
-/// whether its deadline was over; what it used (user seconds, system seconds, peak bytes), where known.
-type Ending = (i32, bool, bool, Option<(f64, f64, u64)>);
+/// whether its deadline was over and whether memory ran out; what it used (user seconds, system seconds, peak bytes), where known.
+type Ending = (i32, bool, (bool, bool), Option<(f64, f64, u64)>);
 
 fn ending(status: Status) -> Ending {
     let (code, core) = match status.exit() {
@@ -189,7 +190,7 @@ fn ending(status: Status) -> Ending {
     let usage = status
         .usage()
         .map(|usage| (usage.user_time.as_secs_f64(), usage.system_time.as_secs_f64(), usage.peak_memory));
-    (code, core, status.timed_out(), usage)
+    (code, core, (status.timed_out(), status.out_of_memory()), usage)
 }
 
 /// How long a wait goes on before Python looks for signals of its own, Ctrl-C above all.
@@ -197,7 +198,7 @@ const SLICE: Duration = Duration::from_millis(50);
 
 /// A `nsiso::Process`.
 #[pyclass(module = "nsiso._nsiso", frozen)]
-struct Process {
+pub(crate) struct Process {
     process: nsiso::Process,
     /// Until it is taken.
     pty: Mutex<Option<OwnedFd>>,

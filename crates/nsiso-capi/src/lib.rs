@@ -9,6 +9,7 @@ mod argument;
 mod enter;
 mod error;
 pub mod kinds;
+pub mod limits;
 pub mod list;
 pub mod mount;
 pub mod privileges;

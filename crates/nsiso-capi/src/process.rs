@@ -12,7 +12,7 @@ use crate::spec::ns_spec;
 
 /// A started program. Opaque. All functions but ns_process_take_pipe and ns_process_free may be called
 /// from many threads at a time.
-pub struct ns_process(Process);
+pub struct ns_process(pub(crate) Process);
 
 /// How a program ended and what it has used. Times are nanoseconds.
 #[repr(C)]
@@ -34,8 +34,8 @@ pub struct ns_status {
     pub peak_memory: u64,
     /// 1 if it was killed because its deadline was over, ns_spec_deadline.
     pub timed_out: i32,
-    /// 0.
-    pub reserved: i32,
+    /// 1 if something in its control group was killed because the memory limit was reached, ns_spec_limits.
+    pub out_of_memory: i32,
 }
 
 /// Starts the program of `spec` and stores it in `*out`. Returns 0 when the program runs. On failure
@@ -188,7 +188,7 @@ impl From<Status> for ns_status {
             system_time: usage.map_or(0, |usage| nanoseconds(usage.system_time)),
             peak_memory: usage.map_or(0, |usage| usage.peak_memory),
             timed_out: status.timed_out().into(),
-            reserved: 0,
+            out_of_memory: status.out_of_memory().into(),
         }
     }
 }

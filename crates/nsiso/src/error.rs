@@ -107,6 +107,10 @@ pub enum Step {
     Init = 45,
     /// The pseudo-terminal.
     Pty = 46,
+    /// A limit of a control group.
+    Limit = 47,
+    /// The control group itself.
+    Cgroup = 48,
 }
 
 impl Step {
@@ -155,6 +159,8 @@ impl Step {
             Step::Seccomp => "install",
             Step::Init => "start",
             Step::Pty => "open",
+            Step::Limit => "limit",
+            Step::Cgroup => "use",
             Step::Root => "take as root directory",
             Step::Internal => "internal fault in",
         }

@@ -6,6 +6,7 @@
 //! takes a thread and [`call`] a function into it, [`pin`] keeps it. The library is made for multi-threaded hosts with big heaps: it never forks them, keeps no state of its
 //! own, prints nothing and handles no signals.
 
+mod cgroup;
 mod child;
 mod enter;
 mod error;
@@ -23,6 +24,7 @@ mod spawn;
 mod spec;
 mod unshare;
 
+pub use cgroup::Resources;
 pub use enter::{Entered, call, enter};
 pub use error::{Error, Result, Step};
 pub use handle::Handle;
@@ -33,6 +35,6 @@ pub use pin::{pin, unpin};
 pub use probe::{Finding, Verdict, probe};
 pub use process::{Exit, Process, Status, Usage};
 pub use spec::{
-    ClockOffset, Filter, IdRange, Landlock, Mount, Propagation, Reaction, Spec, Stdio, UNLIMITED,
+    ClockOffset, Filter, IdRange, Io, Landlock, Limits, Mount, Propagation, Reaction, Spec, Stdio, UNLIMITED,
 };
 pub use unshare::unshare;

@@ -2,15 +2,16 @@
 
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
+use crate::cgroup::{Group, Resources};
 use crate::error::Step;
 use crate::plan::Ends;
-use crate::{Error, Result};
+use crate::{Error, Limits, Result};
 
 /// How long another thread's reaping of our process may take.
 const REAPING: Duration = Duration::from_millis(500);
@@ -46,6 +47,7 @@ pub struct Status {
     exit: Exit,
     usage: Option<Usage>,
     timed_out: bool,
+    resources: Option<Resources>,
 }
 
 impl Status {
@@ -72,13 +74,23 @@ impl Status {
         self.timed_out
     }
 
+    /// What its control group has used in all, if it had one of its own.
+    pub fn resources(&self) -> Option<Resources> {
+        self.resources
+    }
+
+    /// Whether something in its control group was killed because its memory limit was reached.
+    pub fn out_of_memory(&self) -> bool {
+        self.resources.and_then(|resources| resources.oom_kills).is_some_and(|kills| kills > 0)
+    }
+
     /// From the status word of `wait(2)`.
     fn from_wait_status(word: i32) -> Self {
         let exit = match libc::WIFSIGNALED(word) {
             true => Exit::Signal { signal: libc::WTERMSIG(word), core_dumped: libc::WCOREDUMP(word) },
             false => Exit::Code(libc::WEXITSTATUS(word)),
         };
-        Status { exit, usage: None, timed_out: false }
+        Status { exit, usage: None, timed_out: false, resources: None }
     }
 }
 
@@ -91,13 +103,16 @@ pub struct Process {
     pid: i32,
     pidfd: OwnedFd,
     ends: Ends,
+    /// Until it has ended.
+    group: Mutex<Option<Group>>,
     /// The kernel tells the status once, so the first to hear it keeps it for all.
     status: Mutex<Option<Status>>,
 }
 
 impl Process {
-    pub(crate) fn new(pid: i32, pidfd: OwnedFd, ends: Ends) -> Self {
-        Process { pid, pidfd, ends, status: Mutex::new(None) }
+    pub(crate) fn new(pid: i32, pidfd: OwnedFd, mut ends: Ends) -> Self {
+        let group = Mutex::new(ends.group.take());
+        Process { pid, pidfd, ends, group, status: Mutex::new(None) }
     }
 
     /// The process id in the caller's pid namespace. For signals and waiting use the methods here:
@@ -169,6 +184,40 @@ impl Process {
         self.signal(libc::SIGKILL)
     }
 
+    /// What everything in the program's control group uses now; what it has used once it has ended. ENOTSUP without
+    /// [`Spec::limits`](crate::Spec::limits).
+    pub fn resources(&self) -> Result<Resources> {
+        if let Some(group) = &*self.group() {
+            return Ok(group.resources());
+        }
+        let status = *self.status.lock().unwrap_or_else(PoisonError::into_inner);
+        status.and_then(|status| status.resources).ok_or_else(|| self.no_group())
+    }
+
+    /// Changes limits while it runs; those that are not given stay.
+    pub fn set_limits(&self, limits: &Limits) -> Result<()> {
+        self.group().as_ref().ok_or_else(|| self.no_group())?.set(limits)
+    }
+
+    /// Stops everything in the program's control group, or lets it go on. Returns when all have stopped.
+    pub fn freeze(&self, frozen: bool) -> Result<()> {
+        self.group().as_ref().ok_or_else(|| self.no_group())?.freeze(frozen)
+    }
+
+    /// Kills everything in the program's control group at once.
+    pub fn kill_group(&self) -> Result<()> {
+        self.group().as_ref().ok_or_else(|| self.no_group())?.kill()
+    }
+
+    fn group(&self) -> MutexGuard<'_, Option<Group>> {
+        self.group.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn no_group(&self) -> Error {
+        Error::new(Step::Cgroup, libc::ENOTSUP, format!("a control group of process {}", self.pid))
+            .with_hint("it has none of its own, or has ended: ask for limits, if only for none of them")
+    }
+
     fn wait_until(&self, deadline: Option<Instant>) -> Result<Option<Status>> {
         loop {
             if let Some(status) = *self.status.lock().unwrap_or_else(PoisonError::into_inner) {
@@ -177,7 +226,7 @@ impl Process {
             let ended = self.poll(deadline)?;
             let mut status = self.status.lock().unwrap_or_else(PoisonError::into_inner);
             if status.is_none() && ended {
-                *status = self.reap()?;
+                *status = self.reap()?.map(|status| self.without_group(status));
             }
             if status.is_some() || deadline.is_some_and(|deadline| Instant::now() >= deadline) {
                 return Ok(*status);
@@ -218,6 +267,14 @@ impl Process {
         }
     }
 
+    /// The program has ended: its group goes, and with it whatever is left in there.
+    fn without_group(&self, mut status: Status) -> Status {
+        if let Some(group) = self.group().take() {
+            status.resources = Some(group.resources());
+        }
+        status
+    }
+
     fn reap_child(&self) -> Result<Option<Status>> {
         let mut info = std::mem::MaybeUninit::<libc::siginfo_t>::zeroed();
         let mut usage = std::mem::MaybeUninit::<libc::rusage>::zeroed();
@@ -245,7 +302,12 @@ impl Process {
                 libc::CLD_EXITED => Exit::Code(value),
                 code => Exit::Signal { signal: value, core_dumped: code == libc::CLD_DUMPED },
             };
-            return Ok(Some(Status { exit, usage: Some(Usage::from(usage)), timed_out: false }));
+            return Ok(Some(Status {
+                exit,
+                usage: Some(Usage::from(usage)),
+                timed_out: false,
+                resources: None,
+            }));
         }
         match io::Error::last_os_error().raw_os_error() {
             Some(libc::ECHILD) => self.status_of_reaped().map(Some),
@@ -303,8 +365,9 @@ impl Report {
 impl Drop for Process {
     fn drop(&mut self) {
         let status = self.status.get_mut().unwrap_or_else(PoisonError::into_inner);
-        if status.is_none() {
-            let _ = self.reap();
+        if status.is_none() && !matches!(self.reap(), Ok(Some(_))) {
+            // It runs on, in its group.
+            std::mem::forget(self.group().take());
         }
     }
 }

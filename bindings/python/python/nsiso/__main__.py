@@ -6,7 +6,7 @@ import os
 import sys
 from typing import Any, Iterable, List
 
-from . import Bind, Error, Listed, Listing, Node, Overlay, Popen, Tmpfs, probe
+from . import Bind, Error, Limits, Listed, Listing, Node, Overlay, Popen, Tmpfs, probe
 from . import list as take
 from . import tree
 
@@ -89,6 +89,9 @@ def add_run(command: Any) -> None:
     run.add_argument("--ro-bind", type=lambda text: Bind(*text.split(":", 1), ro=True), metavar="SOURCE[:TARGET]", help="read-only", **view)
     run.add_argument("--tmpfs", type=Tmpfs, metavar="TARGET", help="an empty file system in memory", **view)
     run.add_argument("--overlay", type=Overlay, metavar="TREE", help="a writable layer over a tree, thrown away", **view)
+    run.add_argument("--memory", metavar="SIZE", help="limit memory: 256M")
+    run.add_argument("--cpu", type=float, metavar="PROCESSORS", help="limit processor time: 0.5")
+    run.add_argument("--pids", type=int, metavar="COUNT", help="limit processes and threads")
     run.add_argument("--init", action="store_true", help="a tiny init process as PID 1")
     run.add_argument("--die-with-host", action="store_true", help="kill everything when this command dies")
     run.add_argument("--deadline", type=float, metavar="SECONDS", help="kill everything after this time")
@@ -140,6 +143,9 @@ def _inheritable(fd: int) -> bool:
 
 def run_new(options: argparse.Namespace) -> int:
     wishes = {name: value for name, value in vars(options).items() if name not in ("command", "work", "program")}
+    limits = {name: wishes.pop(name) for name in ("memory", "cpu", "pids")}
+    if any(limit is not None for limit in limits.values()):
+        wishes["limits"] = Limits(**limits)
     return finish(program_of(options), **{name: value for name, value in wishes.items() if value})
 
 

@@ -5,6 +5,7 @@ from datetime import timedelta
 from fractions import Fraction
 from typing import Any, Iterable, Mapping, Optional, Tuple, Union
 
+from ._limits import Limits
 from ._mount import MOUNTS, Bind
 from ._nsiso import Spec
 
@@ -14,7 +15,7 @@ KEYWORDS = KINDS + (
     "keep_caps", "hostname", "domainname", "monotonic", "boottime", "propagation", "mount_proc", "loopback",
     "keep_credentials", "pin",
     "sandbox", "share", "root", "mounts", "caps", "securebits", "no_new_privs", "no_user_namespaces", "rlimits", "nice",
-    "oom_score_adj", "cpus", "umask", "personality", "landlock", "seccomp", "init", "die_with_host", "deadline", "pty",
+    "oom_score_adj", "cpus", "umask", "personality", "landlock", "seccomp", "init", "die_with_host", "deadline", "pty", "limits",
 )
 
 ONE_WAY = ("no_new_privs", "no_user_namespaces", "die_with_host")
@@ -73,6 +74,10 @@ def apply(spec: Spec, wishes: Mapping[str, Any]) -> None:
                 raise TypeError(f"init is True, False or 'wait', not {value!r}")
             if value:
                 spec.init(value == "wait")
+        elif name == "limits":
+            if not isinstance(value, Limits):
+                raise TypeError(f"limits is an nsiso.Limits, not {value!r}")
+            value.put(spec)
         elif name == "deadline":
             spec.deadline(value.total_seconds() if isinstance(value, timedelta) else float(value))
         elif name == "pty":

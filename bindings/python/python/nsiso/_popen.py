@@ -11,6 +11,7 @@ import sys
 from typing import Any, Dict, Iterable, Mapping, NamedTuple, Optional, Union
 
 from . import _isolation
+from ._limits import Limits, Resources, resources
 from ._namespace import Joins
 from ._nsiso import Process, Spec
 
@@ -86,6 +87,9 @@ class Popen(subprocess.Popen):
         Everything is killed when this process dies, however it does. Brings init.
     deadline: seconds
         When they are over, everything is killed, and ``timed_out`` is True. Brings init.
+    limits: Limits
+        What it and all its descendants may use together: memory, processor time, processes, disk bandwidth, cgroups(7). Gives ``resources()``,
+        ``freeze()``, ``thaw()``, ``set_limits()`` and ``kill_group()``; what is left in its group when it has ended is killed.
     pty: True or (rows, columns)
         A terminal of its own, whose other end is the attribute ``pty``.
     sandbox: bool; share: list of kinds
@@ -110,6 +114,9 @@ class Popen(subprocess.Popen):
 
     timed_out: bool = False
     """Whether it was killed because its deadline was over."""
+
+    out_of_memory: bool = False
+    """Whether something in its control group was killed because the memory limit was reached."""
 
     pty: Optional[int] = None
     """The host's end of the program's terminal: a file descriptor of the caller's, to be closed."""
@@ -202,6 +209,26 @@ class Popen(subprocess.Popen):
             except ProcessLookupError:
                 pass
 
+    def resources(self) -> Resources:
+        """What everything in its control group uses now, or has used once it has ended; needs ``limits``."""
+        return resources(self._process.resources())
+
+    def set_limits(self, limits: Limits) -> None:
+        """Changes limits while it runs; those that are not given stay."""
+        self._process.set_limits(limits.wishes())
+
+    def freeze(self) -> None:
+        """Stops everything in its control group."""
+        self._process.freeze(True)
+
+    def thaw(self) -> None:
+        """Lets everything in its control group go on."""
+        self._process.freeze(False)
+
+    def kill_group(self) -> None:
+        """Kills everything in its control group at once."""
+        self._process.kill_group()
+
     def _internal_poll(self, _deadstate=None, **_):
         if self.returncode is None and self._process is not None:
             self._look(0)
@@ -215,7 +242,7 @@ class Popen(subprocess.Popen):
     def _look(self, timeout: Optional[float]) -> bool:
         ending = self._process.wait(timeout)
         if ending is not None:
-            self.returncode, _, self.timed_out, usage = ending
+            self.returncode, _, (self.timed_out, self.out_of_memory), usage = ending
             self.usage = usage and Usage(*usage)
         return ending is not None
 

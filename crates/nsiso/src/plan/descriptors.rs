@@ -7,6 +7,7 @@ use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 use libc::c_uint;
 
 use super::{Action, Plan};
+use crate::cgroup::Group;
 use crate::error::Step;
 use crate::spec::{Source, Stdio};
 use crate::{Error, Result, Spec};
@@ -24,6 +25,7 @@ pub(crate) struct Pipes {
 pub(crate) struct Ends {
     pub standard: [Option<OwnedFd>; 3],
     pub pty: Option<OwnedFd>,
+    pub group: Option<Group>,
     /// Where the end of a filter that asks the host arrives; later, that end.
     pub notify: Option<OwnedFd>,
     /// Where the init process tells the program's status.

@@ -4,6 +4,7 @@
 //! All policy is here. The child (`crate::child`) has none: it does one action after the other.
 
 mod arena;
+mod cgroup;
 mod descriptors;
 mod environment;
 mod id_kind;
@@ -25,6 +26,7 @@ use crate::error::Step;
 use crate::spec::{ClockOffset, Propagation, Trial};
 use crate::{Kinds, Result, Spec, kind};
 use arena::Arena;
+use cgroup::in_group;
 pub(crate) use descriptors::{Ends, Pipes};
 pub(crate) use identity::{Map, Maps};
 pub(crate) use init::{FIRST as INIT_DESCRIPTORS, Init};
@@ -38,6 +40,8 @@ pub(crate) use view::{Attributes, Change, Place, Slot};
 /// One thing the child does. The pointers lead into the plan's arena or to static data.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Action {
+    /// Go into a control group: its cgroup.procs.
+    EnterGroup(c_int),
     /// Make namespaces that clone did not.
     Unshare(Kinds),
     /// Write a file in one go.
@@ -207,7 +211,7 @@ impl Plan {
         let mut plan = Plan {
             // A child that shares the caller's memory enters a time namespace at exec, so it is
             // made by unshare: clone(2) has no bit for it, and one way is enough.
-            clone: spec.kinds - Kinds::TIME,
+            clone: spec.kinds - Kinds::TIME - in_group(spec),
             ops: Vec::with_capacity(24),
             second_from: None,
             second_stack: std::ptr::null_mut(),
@@ -226,6 +230,7 @@ impl Plan {
             arena: Arena::default(),
             maps,
         };
+        plan.group(spec)?;
         plan.joins(spec);
         // Files under /proc/self come before the change of uid, which makes them root's.
         plan.time_namespace(spec);
@@ -272,8 +277,9 @@ impl Plan {
     }
 
     fn time_namespace(&mut self, spec: &Spec) {
-        if spec.kinds.contains(Kinds::TIME) {
-            self.push(Step::Unshare, Action::Unshare(Kinds::TIME));
+        let late = spec.kinds & (Kinds::TIME | in_group(spec));
+        if !late.is_empty() {
+            self.push(Step::Unshare, Action::Unshare(late));
         }
     }
 
@@ -386,6 +392,7 @@ impl Op {
         // list, that lives as long as the plan.
         let text = |pointer| unsafe { CStr::from_ptr(pointer) }.to_string_lossy();
         match self.action {
+            Action::EnterGroup(_) => "the control group".into(),
             Action::Unshare(kinds) => format!("the {kinds} namespace"),
             Action::WriteFile { path, data, len } => {
                 // SAFETY: as above; `data` has `len` bytes.

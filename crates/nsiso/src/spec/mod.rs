@@ -7,6 +7,7 @@ mod id_map;
 mod init;
 mod join;
 pub(crate) mod landlock;
+mod limits;
 mod mount;
 mod privileges;
 mod sandbox;
@@ -25,6 +26,8 @@ pub use id_map::IdRange;
 pub(crate) use init::Init;
 pub(crate) use join::Join;
 pub use landlock::Landlock;
+pub(crate) use limits::Setting;
+pub use limits::{Io, Limits};
 pub use mount::Mount;
 pub(crate) use mount::{Tree, What};
 pub use privileges::UNLIMITED;
@@ -103,6 +106,8 @@ pub struct Spec<'fd> {
     pub(crate) propagation: Propagation,
     pub(crate) proc_mount: Option<CString>,
     pub(crate) mounts: Vec<Mount<'fd>>,
+    pub(crate) limits: Option<Limits>,
+    pub(crate) cgroup_parent: Option<PathBuf>,
     pub(crate) treatment: Treatment,
     pub(crate) init: Option<Init>,
     pub(crate) pty: Option<(u16, u16)>,
@@ -145,6 +150,8 @@ impl<'fd> Spec<'fd> {
             propagation: Propagation::default(),
             proc_mount: None,
             mounts: Vec::new(),
+            limits: None,
+            cgroup_parent: None,
             treatment: Treatment::default(),
             init: None,
             pty: None,

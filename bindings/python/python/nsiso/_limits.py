@@ -1,0 +1,74 @@
+"""A control group of the program's own: limits, and what it uses."""
+
+import os
+from dataclasses import dataclass
+from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Tuple
+
+from ._mount import Size, size
+
+_IO = ("rbps", "wbps", "riops", "wiops")
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a program and all its descendants may use together, cgroups(7), by version 1 or 2, whichever has the controller here.
+
+    ``memory``, ``memory_high``, ``memory_low``, ``swap``: bytes, or texts like "256M" (high and low: version 2; swap goes with memory on version 1).
+    ``cpu``: processors' worth of time (0.5); ``cpu_weight``: 1 to 10000, 100 is usual; ``cpus``: a list like "0-2,7". ``pids``: processes and
+    threads. ``io``: {device: {"rbps": "10M", "wbps": ..., "riops": 100, "wiops": ...}}, a device given by its file or a file on it.
+    ``huge_pages``: {"2MB": "64M"}. ``parent``: the group of version 2 to make it in.
+
+    A limit that cannot be enforced is an error. Limits() alone gives a group, to freeze and to count.
+    """
+
+    memory: Optional[Size] = None
+    memory_high: Optional[Size] = None
+    memory_low: Optional[Size] = None
+    swap: Optional[Size] = None
+    cpu: Optional[float] = None
+    cpu_weight: Optional[int] = None
+    cpus: Optional[str] = None
+    pids: Optional[int] = None
+    io: Optional[Mapping[Any, Mapping[str, Size]]] = None
+    huge_pages: Optional[Mapping[str, Size]] = None
+    parent: Any = None
+
+    def wishes(self) -> List[Tuple[str, Any]]:
+        found: List[Tuple[str, Any]] = []
+        for name in ("memory", "memory_high", "memory_low", "swap"):
+            if getattr(self, name) is not None:
+                found.append((name, size(getattr(self, name))))
+        for name in ("cpu", "cpu_weight", "cpus", "pids"):
+            if getattr(self, name) is not None:
+                found.append((name, getattr(self, name)))
+        for device, rates in (self.io or {}).items():
+            unknown = set(rates) - set(_IO)
+            if unknown:
+                raise ValueError(f"io: {sorted(unknown)} is none of {', '.join(_IO)}")
+            numbers = [size(rates[name]) if name in rates else None for name in _IO]
+            found.append(("io", (os.fsdecode(device), *numbers)))
+        for pages, most in (self.huge_pages or {}).items():
+            found.append(("huge_pages", (pages, size(most))))
+        return found
+
+    def put(self, spec: Any) -> None:
+        spec.limits(self.wishes())
+        if self.parent is not None:
+            spec.cgroup_parent(os.fsdecode(self.parent))
+
+
+class Resources(NamedTuple):
+    """What everything in a program's group uses, or has used. None where no controller counts it. Times are seconds, sizes bytes."""
+
+    memory: Optional[int]
+    peak_memory: Optional[int]
+    oom_kills: Optional[int]
+    cpu_time: Optional[float]
+    throttled_time: Optional[float]
+    pids: Optional[int]
+    read_bytes: Optional[int]
+    written_bytes: Optional[int]
+
+
+def resources(values: Dict[str, Any]) -> Resources:
+    return Resources(**values)

@@ -1,0 +1,344 @@
+//! The group itself: made, limited, frozen, killed, removed.
+
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use super::files::v1_name;
+use super::places::Places;
+use crate::spec::{Limits, Setting};
+use crate::{Error, Result, Spec, Step};
+
+/// What is used where it is there, without a limit: to count, to freeze.
+const WELCOME: [&str; 6] = ["memory", "cpu", "cpuacct", "pids", "freezer", "io"];
+
+/// How long the kernel may take to let go of a group whose processes have ended.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// One directory for each hierarchy that is used. Removed when dropped; what is left in it is killed.
+#[derive(Debug)]
+pub(crate) struct Group {
+    v2: Option<PathBuf>,
+    /// The controllers that the directory of version 2 has.
+    v2_controllers: Vec<String>,
+    v1: Vec<(Vec<String>, PathBuf)>,
+}
+
+impl Group {
+    /// Makes the group that a spec asks for, with its limits.
+    pub fn new(spec: &Spec, limits: &Limits) -> Result<Self> {
+        let places = Places::read();
+        let name = name();
+        let mut group = Group { v2: None, v2_controllers: Vec::new(), v1: Vec::new() };
+        let needed: Vec<&str> = limits.settings.iter().map(Setting::controller).collect();
+        let in_v2 = |controller: &&str| places.v1(v1_name(controller)).is_none();
+        let needed_in_v2: Vec<&str> = needed.iter().copied().filter(in_v2).collect();
+        let v2 = match &spec.cgroup_parent {
+            Some(parent) => Some(parent.clone()),
+            None => places.v2.as_ref().and_then(|place| usable(&place.mount, &place.group, &needed_in_v2)),
+        };
+        if let Some(parent) = &v2 {
+            enable(parent, &needed_in_v2);
+            match make(parent, &name) {
+                Ok(directory) => {
+                    let text = fs::read_to_string(directory.join("cgroup.controllers")).unwrap_or_default();
+                    group.v2_controllers = text.split_whitespace().map(str::to_owned).collect();
+                    group.v2 = Some(directory);
+                }
+                Err(error) if !needed_in_v2.is_empty() || spec.cgroup_parent.is_some() => {
+                    return Err(no_group(parent, &error));
+                }
+                Err(_) => {}
+            }
+        }
+        for (controllers, place) in &places.v1 {
+            let wanted = |name: &String| needed.iter().any(|needed| v1_name(needed) == name);
+            let required =
+                controllers.iter().any(wanted) && !controllers.iter().all(|name| group.has_v2(name));
+            let welcome = controllers.iter().any(|name| WELCOME.iter().any(|known| v1_name(known) == name));
+            if !required && !welcome {
+                continue;
+            }
+            match make(&place.group, &name) {
+                Ok(directory) => group.v1.push((controllers.clone(), directory)),
+                Err(error) if required => return Err(no_group(&place.group, &error)),
+                Err(_) => {}
+            }
+        }
+        group.set(limits)?;
+        group.seat_cpuset();
+        Ok(group)
+    }
+
+    fn has_v2(&self, v1_controller: &str) -> bool {
+        self.v2_controllers.iter().any(|name| v1_name(name) == v1_controller)
+    }
+
+    /// The directory that has a controller, and whether it is of version 2.
+    pub fn directory(&self, controller: &str) -> Option<(&Path, bool)> {
+        if self.v2_controllers.iter().any(|name| name == controller) {
+            return self.v2.as_deref().map(|directory| (directory, true));
+        }
+        let v1 = v1_name(controller);
+        let found = self.v1.iter().find(|(controllers, _)| controllers.iter().any(|name| name == v1));
+        found.map(|(_, directory)| (directory.as_path(), false))
+    }
+
+    /// Writes limits; also of a group that is in use.
+    pub fn set(&self, limits: &Limits) -> Result<()> {
+        let memory = limits.settings.iter().find_map(|setting| match setting {
+            Setting::Memory(bytes) => Some(*bytes),
+            _ => None,
+        });
+        for setting in &limits.settings {
+            let controller = setting.controller();
+            let Some((directory, is_v2)) = self.directory(controller) else {
+                return Err(Error::new(Step::Limit, libc::ENOTSUP, controller).with_hint(format!(
+                    "the controller {controller} is mounted nowhere, or is not delegated to this group: \
+                     run as root, or in a unit with Delegate=yes (systemd-run --user --scope -p Delegate=yes ...)"
+                )));
+            };
+            let written = if is_v2 { Some(setting.v2()) } else { setting.v1(memory) };
+            let Some(written) = written else {
+                return Err(Error::new(Step::Limit, libc::ENOTSUP, format!("{setting:?}")).with_hint(
+                    "version 1 of cgroups, where this controller is mounted here, does not have it (for swap, give a limit of memory, too)",
+                ));
+            };
+            for (file, text) in written {
+                let path = directory.join(file);
+                write(&path, &text).map_err(|error| {
+                    Error::from_io(Step::Limit, format!("{text:?} to {}", path.display()), &error).with_hint(
+                        match error.raw_os_error() {
+                            Some(libc::ENOENT) => "this kernel's controller does not have it (swap accounting needs swapaccount=1 on version 1)",
+                            Some(libc::EINVAL | libc::ERANGE | libc::ENODEV) => "the value is out of range here, or the device does not exist",
+                            _ => "",
+                        },
+                    )
+                })?;
+            }
+        }
+        Ok(())
+    }
+
+    /// On version 1 nothing can join before processors and memory nodes are given.
+    fn seat_cpuset(&self) {
+        let Some((directory, false)) = self.directory("cpuset") else { return };
+        for file in ["cpuset.cpus", "cpuset.mems"] {
+            let own = directory.join(file);
+            let empty = fs::read_to_string(&own).is_ok_and(|text| text.trim().is_empty());
+            let parent = directory.parent().map(|parent| parent.join(file));
+            if let (true, Some(text)) = (empty, parent.and_then(|path| fs::read_to_string(path).ok())) {
+                let _ = write(&own, text.trim());
+            }
+        }
+    }
+
+    /// What a process writes itself into: `cgroup.procs` of every directory.
+    pub fn entrances(&self) -> Result<Vec<OwnedFd>> {
+        self.directories()
+            .map(|directory| {
+                let path = directory.join("cgroup.procs");
+                let opened = File::options().write(true).custom_flags(libc::O_CLOEXEC).open(&path);
+                opened
+                    .map(OwnedFd::from)
+                    .map_err(|error| Error::from_io(Step::Cgroup, path.display(), &error))
+            })
+            .collect()
+    }
+
+    fn directories(&self) -> impl Iterator<Item = &Path> {
+        self.v2.iter().chain(self.v1.iter().map(|(_, directory)| directory)).map(PathBuf::as_path)
+    }
+
+    /// Stops everything in the group, or lets it go on. Returns when all have stopped.
+    pub fn freeze(&self, frozen: bool) -> Result<()> {
+        let failed = |path: &Path, error: io::Error| Error::from_io(Step::Cgroup, path.display(), &error);
+        let (path, text, state, wanted) = match (&self.v2, self.directory("freezer")) {
+            (_, Some((directory, false))) => {
+                let word = if frozen { "FROZEN" } else { "THAWED" };
+                (directory.join("freezer.state"), word, directory.join("freezer.state"), word.to_owned())
+            }
+            (Some(directory), _) => {
+                let digit = if frozen { "1" } else { "0" };
+                (
+                    directory.join("cgroup.freeze"),
+                    digit,
+                    directory.join("cgroup.events"),
+                    format!("frozen {digit}"),
+                )
+            }
+            _ => {
+                return Err(Error::new(Step::Cgroup, libc::ENOTSUP, "freezing")
+                    .with_hint("neither version 2 nor the freezer of version 1 can be used here"));
+            }
+        };
+        write(&path, text).map_err(|error| failed(&path, error))?;
+        let start = Instant::now();
+        loop {
+            let now = fs::read_to_string(&state).map_err(|error| failed(&state, error))?;
+            if now.lines().any(|line| line == wanted) {
+                return Ok(());
+            }
+            if start.elapsed() > PATIENCE {
+                return Err(Error::new(Step::Cgroup, libc::ETIMEDOUT, path.display())
+                    .with_hint("a process cannot be stopped at the moment, as one that waits for a disk"));
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+
+    /// Kills everything in the group at once.
+    pub fn kill(&self) -> Result<()> {
+        if let Some(directory) = &self.v2
+            && write(&directory.join("cgroup.kill"), "1").is_ok()
+        {
+            return Ok(());
+        }
+        // Nobody may be born meanwhile.
+        let frozen = self.freeze(true).is_ok();
+        let start = Instant::now();
+        while start.elapsed() < PATIENCE {
+            let pids = self.pids();
+            if pids.is_empty() {
+                break;
+            }
+            for pid in pids {
+                // SAFETY: numbers only. A frozen group's pids are not used again.
+                unsafe { libc::kill(pid, libc::SIGKILL) };
+            }
+            if frozen {
+                self.freeze(false)?;
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Every process in one of the directories.
+    fn pids(&self) -> Vec<i32> {
+        let Some(directory) = self.directories().next() else { return Vec::new() };
+        let text = fs::read_to_string(directory.join("cgroup.procs")).unwrap_or_default();
+        text.lines().filter_map(|line| line.parse().ok()).filter(|pid| *pid > 0).collect()
+    }
+
+    fn remove(&self) {
+        let start = Instant::now();
+        loop {
+            let busy = self.directories().filter(|directory| !gone(directory)).count();
+            if busy == 0 || start.elapsed() > PATIENCE {
+                return;
+            }
+            let _ = self.kill();
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+}
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        self.remove();
+    }
+}
+
+/// Removes a directory with the groups that the program made in it.
+fn gone(directory: &Path) -> bool {
+    match fs::remove_dir(directory) {
+        Ok(()) => true,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => true,
+        Err(_) => {
+            for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
+                if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+                    gone(&entry.path());
+                }
+            }
+            fs::remove_dir(directory).is_ok()
+        }
+    }
+}
+
+fn write(path: &Path, text: &str) -> io::Result<()> {
+    File::options().write(true).open(path)?.write_all(text.as_bytes())
+}
+
+fn no_group(parent: &Path, error: &io::Error) -> Error {
+    Error::from_io(Step::Cgroup, format!("a group in {}", parent.display()), error).with_hint(
+        "the group must be yours: run as root, or in a unit with Delegate=yes (systemd-run --user --scope -p Delegate=yes ...); \
+         without any, rlimits and the sizes of tmpfs still limit",
+    )
+}
+
+/// The nearest group, from the caller's own on upwards, below which groups with these controllers can be made.
+fn usable(mount: &Path, own: &Path, needed: &[&str]) -> Option<PathBuf> {
+    let mut place = own;
+    loop {
+        let lists = |file: &str| {
+            let text = fs::read_to_string(place.join(file)).unwrap_or_default();
+            needed.iter().all(|name| text.split_whitespace().any(|word| word == *name))
+        };
+        let empty = place == mount
+            || fs::read_to_string(place.join("cgroup.procs")).is_ok_and(|text| text.is_empty());
+        let writable =
+            nix::unistd::access(&place.join("cgroup.procs"), nix::unistd::AccessFlags::W_OK).is_ok();
+        if writable && (lists("cgroup.subtree_control") || empty && lists("cgroup.controllers")) {
+            return Some(place.to_owned());
+        }
+        if place == mount {
+            // The error says why.
+            return Some(own.to_owned());
+        }
+        place = place.parent()?;
+    }
+}
+
+/// Where they are not on already; what cannot be had is told when its limit is set.
+fn enable(parent: &Path, needed: &[&str]) {
+    let control = parent.join("cgroup.subtree_control");
+    let on = fs::read_to_string(&control).unwrap_or_default();
+    for name in needed.iter().filter(|name| !on.split_whitespace().any(|word| word == **name)) {
+        let _ = write(&control, &format!("+{name}"));
+    }
+}
+
+/// Makes the directory, and takes away those of hosts that have died.
+fn make(parent: &Path, name: &str) -> io::Result<PathBuf> {
+    sweep(parent);
+    let directory = parent.join(name);
+    fs::create_dir(&directory)?;
+    Ok(directory)
+}
+
+const PREFIX: &str = "nsiso-";
+
+/// The owner's pid and the time it was started, so that whoever comes later can tell whether it is alive; and what is ours alone.
+fn name() -> String {
+    let pid = std::process::id();
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos();
+    // SAFETY: no arguments.
+    let thread = unsafe { libc::gettid() };
+    format!("{PREFIX}{pid}.{}-{now:x}-{thread}", started(pid).unwrap_or(0))
+}
+
+fn started(pid: u32) -> Option<u64> {
+    let text = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // The name, in parentheses, may have anything in it.
+    text.rsplit_once(')')?.1.split_whitespace().nth(19)?.parse().ok()
+}
+
+fn sweep(parent: &Path) {
+    for entry in fs::read_dir(parent).into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        let owner =
+            name.to_str().and_then(|name| name.strip_prefix(PREFIX)?.split_once('-')?.0.split_once('.'));
+        let Some((Ok(pid), Ok(start))) = owner.map(|(pid, start)| (pid.parse::<u32>(), start.parse::<u64>()))
+        else {
+            continue;
+        };
+        if started(pid) != Some(start) {
+            // Whoever still runs in it keeps it.
+            gone(&entry.path());
+        }
+    }
+}

@@ -1,0 +1,9 @@
+//! A control group of the program's own, `cgroups(7)`: in version 2 and, controller by controller, in version 1.
+
+mod files;
+mod group;
+mod places;
+mod usage;
+
+pub(crate) use group::Group;
+pub use usage::Resources;

@@ -1,0 +1,90 @@
+//! Where this machine keeps each controller, and where the caller's own groups are: from /proc/self/cgroup and mountinfo, never assumed.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// One hierarchy: its mount point and the caller's group in it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Place {
+    pub mount: PathBuf,
+    pub group: PathBuf,
+}
+
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Places {
+    pub v2: Option<Place>,
+    /// With its controllers.
+    pub v1: Vec<(Vec<String>, Place)>,
+}
+
+impl Places {
+    pub fn read() -> Self {
+        let text = |path: &str| fs::read_to_string(path).unwrap_or_default();
+        Places::parse(&text("/proc/self/cgroup"), &text("/proc/self/mountinfo"))
+    }
+
+    fn parse(groups: &str, mounts: &str) -> Self {
+        let mut places = Places::default();
+        for line in groups.lines() {
+            let mut parts = line.splitn(3, ':');
+            let (Some(_), Some(controllers), Some(path)) = (parts.next(), parts.next(), parts.next()) else {
+                continue;
+            };
+            let controllers: Vec<String> =
+                controllers.split(',').filter(|name| !name.is_empty()).map(str::to_owned).collect();
+            let Some(place) = find(mounts, &controllers, path) else { continue };
+            match controllers.is_empty() {
+                true => places.v2 = Some(place),
+                false => places.v1.push((controllers, place)),
+            }
+        }
+        places
+    }
+
+    /// The hierarchy of version 1 that has a controller.
+    pub fn v1(&self, controller: &str) -> Option<&Place> {
+        self.v1.iter().find(|(names, _)| names.iter().any(|name| name == controller)).map(|(_, place)| place)
+    }
+}
+
+/// The mount that shows the hierarchy with these controllers (none: version 2), and the group at `path` in it.
+fn find(mounts: &str, controllers: &[String], path: &str) -> Option<Place> {
+    mounts.lines().find_map(|line| {
+        let (place, about) = line.split_once(" - ")?;
+        let mut place = place.split(' ').skip(3);
+        let (root, mount) = (place.next()?, place.next()?);
+        let mut about = about.split(' ');
+        let fits = match about.next()? {
+            "cgroup2" => controllers.is_empty(),
+            "cgroup" => {
+                let options = about.nth(1)?;
+                !controllers.is_empty()
+                    && controllers.iter().all(|name| options.split(',').any(|option| option == name))
+            }
+            _ => false,
+        };
+        let below = Path::new(path).strip_prefix(root).ok()?;
+        fits.then(|| Place { mount: mount.into(), group: Path::new(mount).join(below) })
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MOUNTS: &str = "\
+31 23 0:28 / /sys/fs/cgroup rw - tmpfs tmpfs rw,mode=755
+32 31 0:29 / /sys/fs/cgroup/cpu rw,relatime - cgroup cgroup rw,cpu,cpuacct
+35 31 0:32 /box /sys/fs/cgroup/memory rw,relatime - cgroup cgroup rw,memory
+41 31 0:38 / /sys/fs/cgroup/unified rw,relatime - cgroup2 cgroup2 rw
+";
+
+    #[test]
+    fn each_controller_is_found_where_it_is() {
+        let places = Places::parse("4:memory:/box/a\n1:cpu,cpuacct:/\n0::/user.slice/x\n", MOUNTS);
+        assert_eq!(places.v2.as_ref().unwrap().group, Path::new("/sys/fs/cgroup/unified/user.slice/x"));
+        assert_eq!(places.v1("memory").unwrap().group, Path::new("/sys/fs/cgroup/memory/a"));
+        assert_eq!(places.v1("cpuacct").unwrap().group, Path::new("/sys/fs/cgroup/cpu"));
+        assert_eq!(places.v1("pids"), None);
+    }
+}

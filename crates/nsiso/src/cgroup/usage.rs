@@ -1,0 +1,99 @@
+//! What a group uses and has used.
+
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
+
+use super::group::Group;
+
+/// What everything in a program's control group uses, or has used. None where no controller counts it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Resources {
+    /// Bytes of memory now.
+    pub memory: Option<u64>,
+    /// The most bytes of memory at a time.
+    pub peak_memory: Option<u64>,
+    /// How many processes the kernel has killed because the memory limit was reached.
+    pub oom_kills: Option<u64>,
+    /// Processor time.
+    pub cpu_time: Option<Duration>,
+    /// How long it was held back by its limit of processor time.
+    pub throttled_time: Option<Duration>,
+    /// Processes and threads now.
+    pub pids: Option<u64>,
+    /// Bytes read from and written to block devices.
+    pub read_bytes: Option<u64>,
+    /// The same for writing.
+    pub written_bytes: Option<u64>,
+}
+
+impl Group {
+    /// What is counted now.
+    pub fn resources(&self) -> Resources {
+        let number = |controller, v2: &str, v1: &str| {
+            self.read(controller, v2, v1).and_then(|text| text.trim().parse().ok())
+        };
+        let keyed = |controller, v2: (&str, &str), v1: (&str, &str)| -> Option<u64> {
+            let (directory, is_v2) = self.directory(controller)?;
+            let (file, key) = if is_v2 { v2 } else { v1 };
+            value(&directory.join(file), key)
+        };
+        let micro = |n: u64| Duration::from_micros(n);
+        let cpu = match self.directory("cpuacct").filter(|(_, is_v2)| !is_v2) {
+            Some((directory, _)) => {
+                let text = fs::read_to_string(directory.join("cpuacct.usage")).ok();
+                text.and_then(|text| text.trim().parse().ok()).map(Duration::from_nanos)
+            }
+            None => keyed("cpu", ("cpu.stat", "usage_usec"), ("", "")).map(micro),
+        };
+        let throttled = match self.directory("cpu") {
+            Some((directory, true)) => value(&directory.join("cpu.stat"), "throttled_usec").map(micro),
+            Some((directory, false)) => {
+                value(&directory.join("cpu.stat"), "throttled_time").map(Duration::from_nanos)
+            }
+            None => None,
+        };
+        let (read, written) = self.io();
+        Resources {
+            memory: number("memory", "memory.current", "memory.usage_in_bytes"),
+            peak_memory: number("memory", "memory.peak", "memory.max_usage_in_bytes"),
+            oom_kills: keyed("memory", ("memory.events", "oom_kill"), ("memory.oom_control", "oom_kill")),
+            cpu_time: cpu,
+            throttled_time: throttled,
+            pids: number("pids", "pids.current", "pids.current"),
+            read_bytes: read,
+            written_bytes: written,
+        }
+    }
+
+    fn read(&self, controller: &str, v2: &str, v1: &str) -> Option<String> {
+        let (directory, is_v2) = self.directory(controller)?;
+        fs::read_to_string(directory.join(if is_v2 { v2 } else { v1 })).ok()
+    }
+
+    fn io(&self) -> (Option<u64>, Option<u64>) {
+        let Some((directory, is_v2)) = self.directory("io") else { return (None, None) };
+        let file = if is_v2 { "io.stat" } else { "blkio.throttle.io_service_bytes" };
+        let Ok(text) = fs::read_to_string(directory.join(file)) else { return (None, None) };
+        // "254:0 rbytes=1 wbytes=2 ..." or "254:0 Read 1".
+        let sum = |key: &str, word: &str| {
+            let of_line = |line: &str| {
+                let mut words = line.split_whitespace().skip(1);
+                match is_v2 {
+                    true => words.find_map(|field| field.strip_prefix(key)?.parse::<u64>().ok()),
+                    false => {
+                        words.next().filter(|first| *first == word).and_then(|_| words.next()?.parse().ok())
+                    }
+                }
+            };
+            Some(text.lines().filter_map(of_line).sum())
+        };
+        (sum("rbytes=", "Read"), sum("wbytes=", "Write"))
+    }
+}
+
+/// The number behind a key at the start of a line.
+fn value(file: &Path, key: &str) -> Option<u64> {
+    let text = fs::read_to_string(file).ok()?;
+    text.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix(' ')?.trim().parse().ok())
+}

@@ -1,0 +1,105 @@
+"""Limits by control groups, from Python and from the shell."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import nsiso
+import pytest
+
+
+def why_not():
+    try:
+        nsiso.run(["true"], limits=nsiso.Limits(pids=100))
+    except nsiso.Error as error:
+        assert os.geteuid() != 0 and "Delegate=yes" in error.hint, error
+        return str(error)
+
+
+WHY_NOT = why_not()
+limited = pytest.mark.skipif(WHY_NOT is not None, reason=WHY_NOT or "")
+HOG = ["python3", "-c", "x = bytearray(200_000_000); print(len(x))"]
+
+
+@limited
+def test_memory_is_limited_and_said_so():
+    with nsiso.Popen(HOG, limits=nsiso.Limits(memory="32M"), stdout=nsiso.DEVNULL) as process:
+        assert process.wait() == -signal.SIGKILL and process.out_of_memory
+        assert process.resources().oom_kills == 1 and process.resources().peak_memory <= 33 << 20
+    with nsiso.Popen(HOG, limits=nsiso.Limits(memory="1G"), sandbox=True, stdout=nsiso.DEVNULL) as process:
+        assert process.wait() == 0 and not process.out_of_memory and process.resources().peak_memory > 150 << 20
+
+
+@limited
+def test_a_group_is_counted_frozen_changed_and_killed():
+    spin = "import threading\nfor n in range(3): threading.Thread(target=lambda: [0 for _ in iter(int, 1)]).start()"
+    options = dict(limits=nsiso.Limits(cpu=0.3, pids=64), map_root=True, deadline=60)
+    with nsiso.Popen(["python3", "-c", spin], **options) as process:
+        # Three threads, their program, and the init process.
+        while process.resources().pids < 5:
+            time.sleep(0.05)
+        process.freeze()
+        before = process.resources().cpu_time
+        time.sleep(0.2)
+        assert process.resources().cpu_time - before < 0.02
+        process.thaw()
+        process.set_limits(nsiso.Limits(cpu=1.5))
+        time.sleep(0.2)
+        assert process.resources().cpu_time > before
+        process.kill_group()
+        assert process.wait() == -signal.SIGKILL
+    with nsiso.Popen(["true"]) as process:
+        with pytest.raises(nsiso.Error, match="none of its own"):
+            process.resources()
+
+
+@limited
+def test_many_leave_no_group():
+    def groups():
+        found = subprocess.run(["find", "/sys/fs/cgroup", "-name", f"nsiso-{os.getpid()}.*"], capture_output=True, text=True)
+        return found.stdout.split()
+
+    for _ in range(100):
+        nsiso.run(["true"], limits=nsiso.Limits(pids=10, memory="100M"), map_root=True, init=True)
+    assert groups() == []
+    # A host that was killed is swept up after.
+    code = "import nsiso, os, time; nsiso.Popen(['true'], limits=nsiso.Limits(pids=10)); time.sleep(.2); os.kill(os.getpid(), 9)"
+    host = subprocess.Popen([sys.executable, "-c", code])
+    host.wait()
+    find = ["find", "/sys/fs/cgroup", "-name", f"nsiso-{host.pid}.*"]
+    assert subprocess.run(find, capture_output=True).stdout
+    nsiso.run(["true"], limits=nsiso.Limits())
+    assert subprocess.run(find, capture_output=True).stdout == b""
+
+
+@limited
+def test_limits_from_the_shell():
+    words = [sys.executable, "-m", "nsiso", "run", "--memory", "32M", "--pids", "50", "--", *HOG]
+    done = subprocess.run(words, capture_output=True, text=True)
+    assert done.returncode == 128 + signal.SIGKILL and done.stdout == ""
+
+
+@pytest.mark.skipif(WHY_NOT is None, reason="limits work here")
+def test_what_is_missing_is_said():
+    assert "cgroup" in WHY_NOT and "rlimits" in WHY_NOT
+
+
+@pytest.mark.parametrize(
+    "limits, kind, text",
+    [
+        (dict(cpu=0), nsiso.ArgumentError, "share of processors"),
+        (dict(cpu_weight=0), nsiso.ArgumentError, "is no weight"),
+        (dict(cpus="x"), nsiso.ArgumentError, "list of processors"),
+        (dict(memory="lots"), ValueError, "is no size"),
+        (dict(io={"/proc": {"rbps": 1}}), nsiso.ArgumentError, "no block device"),
+        (dict(io={"/dev/null": {"speed": 1}}), ValueError, "is none of rbps"),
+        (dict(io={"/does/not/exist": {"rbps": 1}}), FileNotFoundError, "/does/not/exist"),
+    ],
+)
+def test_bad_limits_are_told_apart(limits, kind, text):
+    with pytest.raises(kind, match=text):
+        nsiso.run(["true"], limits=nsiso.Limits(**limits))
+    with pytest.raises(TypeError, match="is an nsiso.Limits"):
+        nsiso.run(["true"], limits={"memory": 1})
