@@ -11,11 +11,12 @@ EXAMPLES := $(patsubst examples/c/%.c,build/bin/%,$(wildcard examples/c/*.c))
 C_TESTS  := $(patsubst tests/c/%.c,build/tests/%,$(wildcard tests/c/*.c))
 PYTHON   := build/venv/bin/python
 
-.PHONY: help build demo test lint bench install header clean setup library
+.PHONY: help build demo test matrix lint bench install header clean setup library
 
 help:
 	@echo "make demo                      build, and show a program in namespaces of its own"
 	@echo "make test                      every test, as root and as an ordinary user"
+	@echo "make matrix                    the tests under other kernels, in virtual machines"
 	@echo "make bench                     compare with the least C and with other tools"
 	@echo "make install PREFIX= DESTDIR=  the library, its header and its pkg-config file"
 	@echo "make build                     leave everything in build/"
@@ -58,6 +59,9 @@ demo: build
 
 test: build
 	@sh tests/run.sh
+
+matrix: setup
+	@sh tests/matrix/run.sh
 
 lint:
 	cargo fmt --all --check

@@ -263,7 +263,8 @@ fn through_proc(pidfd: BorrowedFd, pid: i32, link: &str) -> std::result::Result<
     // SAFETY: a descriptor and numbers; signal 0 is none.
     let alive = unsafe { libc::syscall(libc::SYS_pidfd_send_signal, pidfd.as_raw_fd(), 0, 0, 0) };
     match (Errno::result(alive), fd) {
-        (Err(Errno::ESRCH), _) => Err(Errno::ESRCH),
+        // One that is not collected yet has no namespaces any more.
+        (Err(Errno::ESRCH), _) | (_, Err(Errno::ENOENT)) => Err(Errno::ESRCH),
         (_, fd) => fd,
     }
 }

@@ -15,6 +15,7 @@ pub(crate) mod mailbox;
 mod program;
 mod subordinate;
 mod terminal;
+mod time;
 mod treatment;
 mod view;
 
@@ -34,6 +35,7 @@ use joins::Joins;
 pub(crate) use mailbox::Mailbox;
 pub(crate) use program::places;
 pub(crate) use subordinate::missing_line;
+pub(crate) use time::time_is_entered_at_exec;
 pub(crate) use treatment::Ruleset;
 pub(crate) use view::{Attributes, Change, Place, Slot};
 
@@ -233,7 +235,7 @@ impl Plan {
         plan.group(spec)?;
         plan.joins(spec);
         // Files under /proc/self come before the change of uid, which makes them root's.
-        plan.time_namespace(spec);
+        plan.late_namespaces(spec)?;
         plan.id_maps(spec);
         plan.clocks(spec);
         plan.no_user_namespaces(spec);
@@ -276,11 +278,12 @@ impl Plan {
         self.push(step, Action::WriteFile { path: bytes(path), data, len: text.len() });
     }
 
-    fn time_namespace(&mut self, spec: &Spec) {
-        let late = spec.kinds & (Kinds::TIME | in_group(spec));
-        if !late.is_empty() {
-            self.push(Step::Unshare, Action::Unshare(late));
+    fn late_namespaces(&mut self, spec: &Spec) -> Result<()> {
+        let group = spec.kinds & in_group(spec);
+        if !group.is_empty() {
+            self.push(Step::Unshare, Action::Unshare(group));
         }
+        self.time_namespace(spec)
     }
 
     fn clocks(&mut self, spec: &Spec) {

@@ -32,6 +32,10 @@ impl Spec<'_> {
     /// It is nothing but other wishes: later ones add to it, [`Spec::share`], [`Spec::no_landlock`] and [`Spec::no_seccomp`] loosen it.
     pub fn sandbox(&mut self) -> Result<&mut Self> {
         self.unshare(Kinds::all());
+        if !crate::plan::time_is_entered_at_exec() {
+            // It keeps no secrets.
+            self.share(Kinds::TIME);
+        }
         match nix::unistd::geteuid().is_root() {
             true => {
                 let nobody = IdRange::new(NOBODY, NOBODY, 1)?;
