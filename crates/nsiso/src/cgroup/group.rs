@@ -15,6 +15,11 @@ use crate::{Error, Result, Spec, Step};
 /// What is used where it is there, without a limit: to count, to freeze.
 const WELCOME: [&str; 6] = ["memory", "cpu", "cpuacct", "pids", "freezer", "io"];
 
+/// Version 2 counts processor time in every group, and freezes without a controller.
+fn is_v2_name(controller: &str) -> bool {
+    !matches!(controller, "cpuacct" | "freezer")
+}
+
 /// How long the kernel may take to let go of a group whose processes have ended.
 const PATIENCE: Duration = Duration::from_secs(2);
 
@@ -38,10 +43,18 @@ impl Group {
         let needed_in_v2: Vec<&str> = needed.iter().copied().filter(in_v2).collect();
         let v2 = match &spec.cgroup_parent {
             Some(parent) => Some(parent.clone()),
-            None => places.v2.as_ref().and_then(|place| usable(&place.mount, &place.group, &needed_in_v2)),
+            None => places.v2.as_ref().map(|place| {
+                // Best where all is counted, too; where nothing fits, the error says why.
+                let counted = WELCOME.iter().filter(|name| is_v2_name(name) && in_v2(name)).copied();
+                let all: Vec<&str> = needed_in_v2.iter().copied().chain(counted).collect();
+                usable(&place.mount, &place.group, &all)
+                    .or_else(|| usable(&place.mount, &place.group, &needed_in_v2))
+                    .unwrap_or_else(|| place.group.clone())
+            }),
         };
         if let Some(parent) = &v2 {
             enable(parent, &needed_in_v2);
+            enable(parent, &WELCOME.map(|name| if is_v2_name(name) && in_v2(&name) { name } else { "" }));
             match make(parent, &name) {
                 Ok(directory) => {
                     let text = fs::read_to_string(directory.join("cgroup.controllers")).unwrap_or_default();
@@ -147,6 +160,11 @@ impl Group {
                     .map_err(|error| Error::from_io(Step::Cgroup, path.display(), &error))
             })
             .collect()
+    }
+
+    /// The directory of version 2, which counts some things without any controller.
+    pub fn v2(&self) -> Option<&Path> {
+        self.v2.as_deref()
     }
 
     fn directories(&self) -> impl Iterator<Item = &Path> {
@@ -286,8 +304,7 @@ fn usable(mount: &Path, own: &Path, needed: &[&str]) -> Option<PathBuf> {
             return Some(place.to_owned());
         }
         if place == mount {
-            // The error says why.
-            return Some(own.to_owned());
+            return None;
         }
         place = place.parent()?;
     }
@@ -297,7 +314,9 @@ fn usable(mount: &Path, own: &Path, needed: &[&str]) -> Option<PathBuf> {
 fn enable(parent: &Path, needed: &[&str]) {
     let control = parent.join("cgroup.subtree_control");
     let on = fs::read_to_string(&control).unwrap_or_default();
-    for name in needed.iter().filter(|name| !on.split_whitespace().any(|word| word == **name)) {
+    for name in
+        needed.iter().filter(|name| !name.is_empty() && !on.split_whitespace().any(|word| word == **name))
+    {
         let _ = write(&control, &format!("+{name}"));
     }
 }

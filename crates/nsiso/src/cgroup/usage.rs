@@ -44,7 +44,9 @@ impl Group {
                 let text = fs::read_to_string(directory.join("cpuacct.usage")).ok();
                 text.and_then(|text| text.trim().parse().ok()).map(Duration::from_nanos)
             }
-            None => keyed("cpu", ("cpu.stat", "usage_usec"), ("", "")).map(micro),
+            None => {
+                self.v2().and_then(|directory| value(&directory.join("cpu.stat"), "usage_usec")).map(micro)
+            }
         };
         let throttled = match self.directory("cpu") {
             Some((directory, true)) => value(&directory.join("cpu.stat"), "throttled_usec").map(micro),
