@@ -141,6 +141,10 @@ def test_bad_targets_are_told_apart(target, tmp_path):
         nsiso.Namespace.of(target, "disk")
     with pytest.raises(TypeError, match="is no process"):
         nsiso.run(["true"], join=object())
+    with pytest.raises(ValueError, match="no kind of namespace"):
+        nsiso.run(["true"], join=(target, ["nut"]))
+    with pytest.raises(nsiso.ArgumentError, match="no kind of namespace"):
+        nsiso.run(["true"], join=(target, []))
     with pytest.raises(nsiso.ArgumentError, match="your own user namespace"):
         nsiso.run(["true"], join="/proc/self/ns/user")
     with pytest.raises(nsiso.ArgumentError, match="cannot both be joined"):

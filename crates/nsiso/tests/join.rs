@@ -229,6 +229,11 @@ fn bad_joins_are_told_apart() {
         assert_eq!((error.step(), error.errno()), (Step::Join, libc::EPERM));
         assert!(error.hint().contains("user namespace"), "{}", error.hint());
     }
+    let mut spec = Spec::new("true").unwrap();
+    let inner = Target::new(Kinds::USER | Kinds::PID);
+    spec.join_process(inner.process.pidfd(), Kinds::USER | Kinds::PID).unwrap().unshare(Kinds::PID);
+    assert!(spec.spawn().unwrap_err().to_string().contains("from inside alone"));
+    inner.end();
     one.end();
     two.end();
 }

@@ -15,7 +15,35 @@ T = TypeVar("T")
 Path = Union[str, bytes, "os.PathLike[Any]"]
 
 
-class Namespace:
+Self = TypeVar("Self", bound="_Opened")
+
+
+class _Opened:
+    """What holds a descriptor until it is closed: a context manager."""
+
+    _fd: Optional[int] = None
+
+    def fileno(self) -> int:
+        if self._fd is None:
+            raise ValueError(f"{self!r} is closed")
+        return self._fd
+
+    def close(self) -> None:
+        fd, self._fd = self._fd, None
+        if fd is not None:
+            os.close(fd)
+
+    def __enter__(self: Self) -> Self:
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        self.close()
+
+    def __del__(self) -> None:
+        self.close()
+
+
+class Namespace(_Opened):
     """An open namespace: it exists as long as this is not closed.
 
         Namespace("/run/netns/blue")          a file of /proc/PID/ns, or a bind mount of one
@@ -37,13 +65,12 @@ class Namespace:
         self._take(_nsiso.open_path(os.fsdecode(path)))
 
     def _take(self, fd: int) -> None:
-        self._fd: Optional[int] = fd
+        self._fd = fd
         self.kind, self.inode, self.id, self.owner_uid = _nsiso.identify(fd)
 
     @classmethod
     def _of_fd(cls, fd: int) -> "Namespace":
         namespace = cls.__new__(cls)
-        namespace._fd = None
         namespace._take(fd)
         return namespace
 
@@ -87,26 +114,6 @@ class Namespace:
         """Keeps it at ``path``, an empty file, made if it is not there, also when no process is in it: see ``unpin``."""
         _nsiso.pin(self.fileno(), os.fsdecode(path))
 
-    def fileno(self) -> int:
-        if self._fd is None:
-            raise ValueError(f"{self!r} is closed")
-        return self._fd
-
-    def close(self) -> None:
-        fd, self._fd = self._fd, None
-        if fd is not None:
-            os.close(fd)
-
-    def __enter__(self) -> "Namespace":
-        return self
-
-    def __exit__(self, *_: Any) -> None:
-        self.close()
-
-    def __del__(self) -> None:
-        if getattr(self, "_fd", None) is not None:
-            self.close()
-
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, (Namespace, Listed)):
             return NotImplemented
@@ -119,7 +126,7 @@ class Namespace:
         return f"<Namespace {self.kind}:[{self.inode}]>"
 
 
-class Pidfd:
+class Pidfd(_Opened):
     """A process held by its pidfd, pidfd_open(2), which never means another one, also when the pid is used again.
 
     ``inode`` is the pidfd's, which no other process ever gets (Linux 6.9). Keep pid and inode to name a process in words:
@@ -127,29 +134,12 @@ class Pidfd:
     """
 
     def __init__(self, pid: int, inode: Optional[int] = None) -> None:
-        self._fd: Optional[int] = _nsiso.pidfd(pid, inode)
         self.pid = pid
+        self._fd = _nsiso.pidfd(pid, inode)
         self.inode = os.fstat(self._fd).st_ino
 
-    def fileno(self) -> int:
-        if self._fd is None:
-            raise ValueError(f"the pidfd of process {self.pid} is closed")
-        return self._fd
-
-    def close(self) -> None:
-        fd, self._fd = self._fd, None
-        if fd is not None:
-            os.close(fd)
-
-    def __enter__(self) -> "Pidfd":
-        return self
-
-    def __exit__(self, *_: Any) -> None:
-        self.close()
-
-    def __del__(self) -> None:
-        if getattr(self, "_fd", None) is not None:
-            self.close()
+    def __repr__(self) -> str:
+        return f"<Pidfd of process {self.pid}>"
 
 
 @contextlib.contextmanager
@@ -274,4 +264,5 @@ def _is_process_and_kinds(target: Any) -> bool:
         return False
     process, kinds = target
     named = [kinds] if isinstance(kinds, str) else kinds if isinstance(kinds, (list, tuple)) else ()
-    return not isinstance(process, Namespace) and not _is_path(process) and any(kind in KINDS for kind in named)
+    words = isinstance(kinds, (str, list, tuple)) and all(isinstance(kind, str) for kind in named)
+    return words and not isinstance(process, Namespace) and not _is_path(process)

@@ -31,6 +31,11 @@ impl Joins {
         for (index, join) in spec.joins.iter().enumerate() {
             joins.add(index, *join).map_err(|error| error.with_index(Some(index)))?;
         }
+        if joins.has(PID) && spec.kinds.contains(Kinds::PID) {
+            return Err(Error::argument(
+                "a new pid namespace inside a joined one is made from inside alone: join it with a program that makes the new one",
+            ));
+        }
         // Whoever is privileged outside needs that for the others; anybody else gets it from the user namespace.
         let privileged = privileged();
         joins.targets.sort_by_key(|target| (target.kind == USER) == privileged);
