@@ -9,6 +9,8 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use super::files::v1_name;
 use super::places::Places;
+use crate::handle::own_inode;
+use crate::kind;
 use crate::spec::{Limits, Setting};
 use crate::{Error, Result, Spec, Step};
 
@@ -331,13 +333,18 @@ fn make(parent: &Path, name: &str) -> io::Result<PathBuf> {
 
 const PREFIX: &str = "nsiso-";
 
-/// The owner's pid and the time it was started, so that whoever comes later can tell whether it is alive; and what is ours alone.
+/// The owner's pid, the time it was started and the pid namespace that both are of, so that whoever comes later can tell whether it is alive;
+/// and what is ours alone.
 fn name() -> String {
     let pid = std::process::id();
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos();
     // SAFETY: no arguments.
     let thread = unsafe { libc::gettid() };
-    format!("{PREFIX}{pid}.{}-{now:x}-{thread}", started(pid).unwrap_or(0))
+    format!("{PREFIX}{pid}.{}.{}-{now:x}-{thread}", started(pid).unwrap_or(0), pid_namespace().unwrap_or(0))
+}
+
+fn pid_namespace() -> Option<u64> {
+    own_inode(kind::PID).ok()
 }
 
 fn started(pid: u32) -> Option<u64> {
@@ -349,15 +356,32 @@ fn started(pid: u32) -> Option<u64> {
 fn sweep(parent: &Path) {
     for entry in fs::read_dir(parent).into_iter().flatten().flatten() {
         let name = entry.file_name();
-        let owner =
-            name.to_str().and_then(|name| name.strip_prefix(PREFIX)?.split_once('-')?.0.split_once('.'));
-        let Some((Ok(pid), Ok(start))) = owner.map(|(pid, start)| (pid.parse::<u32>(), start.parse::<u64>()))
-        else {
-            continue;
-        };
-        if started(pid) != Some(start) {
+        let Some([pid, start, namespace]) = name.to_str().and_then(owner) else { continue };
+        // Nothing is known of those in other pid namespaces.
+        if pid_namespace() == Some(namespace) && started(pid as u32) != Some(start) {
             // Whoever still runs in it keeps it.
             gone(&entry.path());
+        }
+    }
+}
+
+/// The numbers of whoever made a group.
+fn owner(name: &str) -> Option<[u64; 3]> {
+    let mut numbers = name.strip_prefix(PREFIX)?.split_once('-')?.0.split('.').map(str::parse);
+    Some([numbers.next()?.ok()?, numbers.next()?.ok()?, numbers.next()?.ok()?])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_tells_its_owner() {
+        let own = owner(&name()).unwrap();
+        assert_eq!(own[0], u64::from(std::process::id()));
+        assert_eq!((Some(own[1]), Some(own[2])), (started(std::process::id()), pid_namespace()));
+        for other in ["nsiso-", "nsiso-x.1.2-3", "nsiso-1.2-3", "docker-1.2.3-4"] {
+            assert_eq!(owner(other), None, "{other}");
         }
     }
 }
