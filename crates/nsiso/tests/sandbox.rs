@@ -296,3 +296,20 @@ fn a_time_namespace_is_joined_beside_an_init_process() {
     drop(target.take_pipe(0));
     target.wait().unwrap();
 }
+
+#[test]
+fn what_would_be_done_to_the_host_is_refused() {
+    let refused = |spec: &mut Spec, kind: &str| {
+        let error = spec.spawn().unwrap_err();
+        assert_eq!(error.step(), Step::Argument, "{error}");
+        assert!(error.to_string().contains(&format!("needs a new {kind} namespace")), "{error}");
+    };
+    for (kind, name) in [(Kinds::MNT, "mnt"), (Kinds::USER, "user"), (Kinds::PID, "pid")] {
+        refused(shell("true").sandbox().unwrap().share(kind), name);
+    }
+    refused(shell("true").mount(Mount::tmpfs("/tmp").unwrap()).share(Kinds::MNT), "mnt");
+    refused(shell("true").mount_proc("/proc").unwrap().share(Kinds::MNT), "mnt");
+    refused(shell("true").hostname("escaped").unwrap().share(Kinds::UTS), "uts");
+    refused(shell("true").no_user_namespaces().share(Kinds::USER), "user");
+    refused(shell("true").boottime(ClockOffset::new(1, 0).unwrap()).unwrap().share(Kinds::TIME), "time");
+}

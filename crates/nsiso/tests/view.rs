@@ -287,6 +287,16 @@ fn bad_views_are_told_apart() {
     let error = spec.mount(host()).propagation(Propagation::Shared).spawn().unwrap_err();
     assert!(error.to_string().contains("spread to the host"), "{error}");
     let mut spec = shell("true");
+    spec.mount(host()).mount(Mount::bind("/etc/passwd", "/etc").unwrap());
+    let error = spec.spawn().unwrap_err();
+    assert!(error.errno() == libc::EINVAL && error.hint().contains("a file on a file"), "{error}");
+    let mut spec = shell("touch /etc/x || echo refused");
+    spec.mount(host())
+        .mount(Mount::overlay("/etc", "/etc").unwrap().read_only())
+        .stdio(2, Stdio::Null)
+        .unwrap();
+    assert_eq!(output(&mut spec), "refused\n");
+    let mut spec = shell("true");
     let error = spec.mount(host()).mount(Mount::proc("/proc").unwrap().hidepid("what")).spawn().unwrap_err();
     assert_eq!((error.step(), error.errno()), (Step::MountProc, libc::EINVAL), "{error}");
     let mut spec = Spec::new("/bin/true").unwrap();

@@ -235,7 +235,8 @@ unsafe fn throw_away(lower: *const c_char, user_attributes: bool, attributes: u6
         let cwd = libc::AT_FDCWD as usize;
         check(libc::SYS_newfstatat, [cwd, lower as usize, about.as_mut_ptr() as usize, 0, 0])?;
         let mode = (*about.as_ptr()).st_mode as usize & 0o7777;
-        let layer = filesystem(c"tmpfs".as_ptr(), none.as_ptr(), attributes)?;
+        // It has to be writable, whatever the overlay is.
+        let layer = filesystem(c"tmpfs".as_ptr(), none.as_ptr(), attributes & !libc::MOUNT_ATTR_RDONLY)?;
         // A second descriptor, since the first one is closed when it is mounted.
         let tree = check(libc::SYS_openat, [layer, c".".as_ptr() as usize, O_DIRECTORY, 0, 0])?;
         let view = check(libc::SYS_openat, [cwd, c".".as_ptr() as usize, O_DIRECTORY, 0, 0])?;

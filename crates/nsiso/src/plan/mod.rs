@@ -207,6 +207,7 @@ const fn bytes(text: &'static CStr) -> *const c_char {
 impl Plan {
     /// Works out `spec`. Opens what the child gets; makes nothing else.
     pub fn new(spec: &Spec) -> Result<Plan> {
+        consistent(spec)?;
         let joins = Joins::new(spec)?;
         let maps = Maps::new(spec, &joins)?;
         let copies = joins.has(kind::TIME);
@@ -378,6 +379,23 @@ impl Plan {
         if spec.kinds.contains(Kinds::NET) && spec.loopback {
             self.push(Step::Loopback, Action::LoopbackUp);
         }
+    }
+}
+
+/// A wish whose namespace has been taken back would be done to the caller's own.
+fn consistent(spec: &Spec) -> Result<()> {
+    let wishes = [
+        (!spec.mounts.is_empty() || spec.proc_mount.is_some(), Kinds::MNT, "a view of the file system"),
+        (spec.hostname.is_some() || spec.domainname.is_some(), Kinds::UTS, "a host name"),
+        (spec.treatment.no_user_namespaces, Kinds::USER, "a ban on user namespaces"),
+        (spec.monotonic.is_some() || spec.boottime.is_some(), Kinds::TIME, "an offset of a clock"),
+        (spec.init.is_some(), Kinds::PID, "an init process"),
+    ];
+    match wishes.into_iter().find(|(wanted, kind, _)| *wanted && !spec.kinds.contains(*kind)) {
+        None => Ok(()),
+        Some((_, kind, what)) => Err(crate::Error::argument(format!(
+            "{what} needs a new {kind} namespace, which is to be shared with the caller"
+        ))),
     }
 }
 

@@ -32,6 +32,7 @@ pub(super) fn invalid(op: &Op) -> String {
         Action::View(Change::Open { recursive: false, .. }) => {
             "in a user namespace a bind alone would bring to light what is mounted over: leave out alone()"
         }
+        Action::View(Change::Bind { .. }) => "a directory is mounted on a directory, a file on a file",
         Action::View(Change::Overlay { .. }) => {
             "overlay wants a directory without mounts below it, and upper and work on one writable file system that is no overlay"
         }
