@@ -111,6 +111,20 @@ pub enum Step {
     Limit = 47,
     /// The control group itself.
     Cgroup = 48,
+    /// Making a socket in another network namespace.
+    Socket = 49,
+    /// A network device, or a pair of linked ones.
+    Link = 50,
+    /// An address of a network device.
+    Address = 51,
+    /// A route.
+    Route = 52,
+    /// The delay, loss or rate of a link.
+    Quality = 53,
+    /// A setting of the kernel below `/proc/sys`.
+    Setting = 54,
+    /// The way to the outside, `pasta(1)`.
+    Uplink = 55,
 }
 
 impl Step {
@@ -161,6 +175,13 @@ impl Step {
             Step::Pty => "open",
             Step::Limit => "limit",
             Step::Cgroup => "use",
+            Step::Socket => "make",
+            Step::Link => "set up",
+            Step::Address => "add the address",
+            Step::Route => "add the route",
+            Step::Quality => "hold up",
+            Step::Setting => "write",
+            Step::Uplink => "start",
             Step::Root => "take as root directory",
             Step::Internal => "internal fault in",
         }

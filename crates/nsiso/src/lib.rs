@@ -13,6 +13,7 @@ mod error;
 mod handle;
 mod kind;
 mod list;
+mod net;
 mod nsfs;
 mod pidfd;
 mod pin;
@@ -29,12 +30,13 @@ pub use enter::{Entered, call, enter};
 pub use error::{Error, Result, Step};
 pub use handle::Handle;
 pub use kind::Kinds;
+pub use net::{bridge, forward, link, move_device, remove_device, socket};
 pub use list::{Gaps, Held, Holder, Listing, Look, Namespace, Query};
 pub use pidfd::open_process;
 pub use pin::{pin, unpin};
 pub use probe::{Finding, Verdict, probe};
 pub use process::{Exit, Process, Status, Usage};
 pub use spec::{
-    ClockOffset, Filter, IdRange, Io, Landlock, Limits, Mount, Propagation, Reaction, Spec, Stdio, UNLIMITED,
+    Address, ClockOffset, End, Filter, IdRange, Io, Landlock, Limits, Mount, Propagation, Reaction, Spec, Stdio, UNLIMITED, Uplink,
 };
 pub use unshare::unshare;

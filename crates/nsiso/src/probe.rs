@@ -7,7 +7,7 @@ use nix::errno::Errno;
 
 use crate::kind::NAMES;
 use crate::process::pidfd_info;
-use crate::spec::Trial;
+use crate::spec::Errand;
 use crate::{Error, Handle, Kinds, Result, Spec, Stdio, Step};
 
 /// Whether something can be had.
@@ -45,12 +45,12 @@ pub struct Finding {
 pub fn probe() -> Vec<Finding> {
     let kinds = NAMES
         .iter()
-        .map(|(kind, name)| with_or_without_user(name, |user| attempt(*kind | user, None, false)));
-    let in_mounts = |trial| move |user| attempt(Kinds::MNT | user, trial, false);
+        .map(|(kind, name)| with_or_without_user(name, |user| attempt(*kind | user, Errand::Arrive, false)));
+    let overlay = |user| attempt(Kinds::MNT | user, Errand::MountOverlay, false);
     let mut findings: Vec<Finding> = kinds.collect();
-    findings.push(of("nested_user", attempt(Kinds::USER, Some(Trial::NestedUser), false)));
-    findings.push(with_or_without_user("proc", |user| attempt(Kinds::PID | Kinds::MNT | user, None, true)));
-    findings.push(with_or_without_user("overlay", in_mounts(Some(Trial::Overlay))));
+    findings.push(of("nested_user", attempt(Kinds::USER, Errand::NestUser, false)));
+    findings.push(with_or_without_user("proc", |user| attempt(Kinds::PID | Kinds::MNT | user, Errand::Arrive, true)));
+    findings.push(with_or_without_user("overlay", overlay));
     findings.push(of("idmapped_mounts", idmapped_mount()));
     findings.push(call("clone3", libc::SYS_clone3, "clone(2) is used in its place"));
     findings.push(call("listns", SYS_LISTNS, "namespaces are found through /proc alone; Linux 6.19 has it"));
@@ -62,9 +62,9 @@ pub fn probe() -> Vec<Finding> {
 
 const SYS_LISTNS: libc::c_long = 470;
 
-/// A program that no kernel executes: to come so far is to have all that was asked for.
-fn attempt(kinds: Kinds, trial: Option<Trial>, mount_proc: bool) -> Result<()> {
-    let mut spec = Spec::new("/")?;
+/// A child that runs no program: to come so far is to have all that was asked for.
+fn attempt(kinds: Kinds, errand: Errand, mount_proc: bool) -> Result<()> {
+    let mut spec = Spec::new("errand")?;
     spec.unshare(kinds);
     if kinds.contains(Kinds::USER) {
         spec.map_root();
@@ -72,11 +72,8 @@ fn attempt(kinds: Kinds, trial: Option<Trial>, mount_proc: bool) -> Result<()> {
     if mount_proc {
         spec.mount_proc("/proc")?;
     }
-    spec.trial = trial;
-    match spec.spawn() {
-        Err(error) if error.step() != Step::Exec => Err(error),
-        _ => Ok(()),
-    }
+    spec.errand = Some(errand);
+    spec.spawn()?.wait().map(drop)
 }
 
 fn finding(

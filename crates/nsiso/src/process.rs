@@ -11,7 +11,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use crate::cgroup::{Group, Resources};
 use crate::error::Step;
 use crate::plan::Ends;
-use crate::{Error, Limits, Result};
+use crate::{Error, Handle, Limits, Result};
 
 /// How long another thread's reaping of our process may take.
 const REAPING: Duration = Duration::from_millis(500);
@@ -139,7 +139,12 @@ impl Process {
 
     /// Takes the host's end of [`Spec::seccomp_notify`](crate::Spec::seccomp_notify): readable when the program waits for an answer.
     pub fn take_notify(&mut self) -> Option<OwnedFd> {
-        self.ends.notify.take()
+        self.ends.handed.take()
+    }
+
+    /// The namespaces that were to be held.
+    pub(crate) fn take_held(&mut self) -> Vec<Handle> {
+        std::mem::take(&mut self.ends.held)
     }
 
     /// Waits until the process has ended.

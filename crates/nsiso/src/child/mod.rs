@@ -7,6 +7,7 @@
 
 mod capabilities;
 mod descriptors;
+mod hand_over;
 mod init;
 mod landlock;
 mod loopback;
@@ -18,7 +19,7 @@ mod view;
 
 use std::ptr;
 
-use libc::c_char;
+use libc::{c_char, c_int};
 
 use crate::plan::{Action, Plan, mailbox::state};
 use syscall::{Outcome, check, syscall};
@@ -104,6 +105,20 @@ unsafe fn carry_out(action: &Action, plan: &Plan) -> Outcome<()> {
             Action::EnterGroup(fd) => check(libc::SYS_write, [fd as usize, c"0".as_ptr() as usize, 1, 0, 0])?,
             Action::Unshare(kinds) => check(libc::SYS_unshare, [kinds.bits() as usize, 0, 0, 0, 0])?,
             Action::WriteFile { path, data, len } => return write_file(path, data, len),
+            Action::WriteSetting { path, data, len } => match write_file(path, data, len) {
+                Err(libc::ENOENT) => return Ok(()),
+                done => return done,
+            },
+            Action::HandOver { proc, link, over } => {
+                let flags = (libc::O_RDONLY | libc::O_CLOEXEC) as usize;
+                let opened = check(libc::SYS_openat, [proc as usize, link as usize, flags, 0, 0])?;
+                return hand_over::send(opened as c_int, over);
+            }
+            Action::Socket { domain, kind, protocol, over } => {
+                let kind = (kind | libc::SOCK_CLOEXEC) as usize;
+                let socket = check(libc::SYS_socket, [domain as usize, kind, protocol as usize, 0, 0])?;
+                return hand_over::send(socket as c_int, over);
+            }
             Action::Join { fd, kind, .. } => {
                 check(libc::SYS_setns, [fd as usize, kind.bits() as usize, 0, 0, 0])?
             }

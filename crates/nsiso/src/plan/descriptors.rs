@@ -10,7 +10,7 @@ use super::{Action, Plan};
 use crate::cgroup::Group;
 use crate::error::Step;
 use crate::spec::{Source, Stdio};
-use crate::{Error, Result, Spec};
+use crate::{Error, Handle, Process, Result, Spec};
 
 /// What was opened for the spawn. The child's ends close with the plan; the parent's ends become
 /// the process's.
@@ -26,8 +26,12 @@ pub(crate) struct Ends {
     pub standard: [Option<OwnedFd>; 3],
     pub pty: Option<OwnedFd>,
     pub group: Option<Group>,
-    /// Where the end of a filter that asks the host arrives; later, that end.
-    pub notify: Option<OwnedFd>,
+    /// Where a descriptor arrives that the child hands over (its end of a filter that asks the host, a socket); later, that descriptor.
+    pub handed: Option<OwnedFd>,
+    /// The new namespaces, where they are to be held.
+    pub held: Vec<Handle>,
+    /// What connects it to the outside, and ends with it.
+    pub uplink: Option<Box<Process>>,
     /// Where the init process tells the program's status.
     pub report: Option<OwnedFd>,
 }
@@ -49,7 +53,7 @@ impl Plan {
             }
         }
         // Closed by exec.
-        kept.extend(self.notify.map(|fd| fd as c_uint));
+        kept.extend(self.over.filter(|_| spec.notify.is_some()).map(|fd| fd as c_uint));
         kept.sort_unstable();
         kept.dedup();
         for (first, last) in gaps(&kept) {

@@ -130,7 +130,7 @@ fn privileged() -> bool {
 }
 
 impl Plan {
-    pub(super) fn id_maps(&mut self, spec: &Spec) {
+    pub(super) fn id_maps(&mut self, spec: &Spec) -> Result<()> {
         let new_user = spec.kinds.contains(Kinds::USER);
         if new_user && self.maps.deny_setgroups {
             self.write_file(Step::Setgroups, c"/proc/self/setgroups", "deny");
@@ -142,9 +142,11 @@ impl Plan {
             };
             self.write_file(step, path, &text);
         }
+        self.hand_namespaces(spec)?;
         if self.awaits_parent() {
             self.push(Step::UidMap, Action::AwaitParent);
         }
+        Ok(())
     }
 
     /// Whoever makes files must have an id in there.

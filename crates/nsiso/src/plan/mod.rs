@@ -7,6 +7,8 @@ mod arena;
 mod cgroup;
 mod descriptors;
 mod environment;
+mod errand;
+mod hand_over;
 mod id_kind;
 mod identity;
 mod init;
@@ -24,7 +26,7 @@ use std::ffi::CStr;
 use libc::{c_char, c_int, c_uint, c_ulong, c_void};
 
 use crate::error::Step;
-use crate::spec::{ClockOffset, Propagation, Trial};
+use crate::spec::{ClockOffset, Propagation};
 use crate::{Kinds, Result, Spec, kind};
 use arena::Arena;
 use cgroup::in_group;
@@ -51,6 +53,25 @@ pub(crate) enum Action {
         path: *const c_char,
         data: *const u8,
         len: usize,
+    },
+    /// The same for a setting of the kernel, which need not exist.
+    WriteSetting {
+        path: *const c_char,
+        data: *const u8,
+        len: usize,
+    },
+    /// Open a link below `/proc`, and send what it leads to to the host.
+    HandOver {
+        proc: c_int,
+        link: *const c_char,
+        over: c_int,
+    },
+    /// Make a socket, and send it to the host over another one.
+    Socket {
+        domain: c_int,
+        kind: c_int,
+        protocol: c_int,
+        over: c_int,
     },
     /// Enter an existing namespace.
     Join {
@@ -179,8 +200,8 @@ pub(crate) struct Plan {
     pub program_stack: *mut c_void,
     /// What opens the sources of the view, until its place is known.
     sources: Vec<Op>,
-    /// Where the child sends its end of a filter that asks the host.
-    notify: Option<c_int>,
+    /// The child's end of the socket over which it hands descriptors to the host.
+    over: Option<c_int>,
     /// The program's end of its terminal.
     terminal: Option<c_int>,
     /// The children have a copy of the caller's memory, as by fork(2): who shares it cannot enter a time namespace.
@@ -189,8 +210,8 @@ pub(crate) struct Plan {
     pub mailbox: Mailbox,
     /// The id maps that the parent writes.
     pub maps: Maps,
-    /// The parent pins namespaces of the child's.
-    pins: bool,
+    /// The child's new namespaces that the parent does something with.
+    attended: Kinds,
     /// The child becomes another uid, which makes the memory it shares undumpable.
     pub changes_uid: bool,
     /// The child enters a user namespace where others may be privileged, and can do without files of /proc/self.
@@ -221,12 +242,12 @@ impl Plan {
             program_from: None,
             program_stack: std::ptr::null_mut(),
             sources: Vec::new(),
-            notify: None,
+            over: None,
             terminal: None,
             copies,
             joins,
             mailbox: if copies { Mailbox::between_memories()? } else { Mailbox::new() },
-            pins: !spec.pins.is_empty(),
+            attended: crate::spawn::attended(spec),
             changes_uid: false,
             enters_user: false,
             pipes: Pipes::default(),
@@ -237,7 +258,7 @@ impl Plan {
         plan.joins(spec);
         // Files under /proc/self come before the change of uid, which makes them root's.
         plan.late_namespaces(spec)?;
-        plan.id_maps(spec);
+        plan.id_maps(spec)?;
         plan.clocks(spec);
         plan.no_user_namespaces(spec);
         plan.oom_score(spec)?;
@@ -252,18 +273,24 @@ impl Plan {
         plan.session(spec);
         plan.privileges(spec);
         plan.landlock(spec)?;
-        plan.notify_socket(spec)?;
-        plan.descriptors(spec)?;
-        plan.trial(spec);
-        plan.push(Step::Signals, Action::ResetSignals);
-        plan.filters(spec);
-        plan.program(spec);
+        match &spec.errand {
+            Some(errand) => plan.errand(errand, spec)?,
+            None => {
+                if spec.notify.is_some() {
+                    plan.hand_over(spec, Step::Seccomp)?;
+                }
+                plan.descriptors(spec)?;
+                plan.push(Step::Signals, Action::ResetSignals);
+                plan.filters(spec);
+                plan.program(spec);
+            }
+        }
         Ok(plan)
     }
 
     /// Whether the child waits for the parent in the middle of its work.
     pub fn awaits_parent(&self) -> bool {
-        self.pins || !self.maps.for_parent().is_empty()
+        !self.attended.is_empty() || !self.maps.for_parent().is_empty()
     }
 
     fn push(&mut self, step: Step, action: Action) {
@@ -351,19 +378,6 @@ impl Plan {
         );
     }
 
-    /// What a probe wants to know, tried last.
-    fn trial(&mut self, spec: &Spec) {
-        match spec.trial {
-            Some(Trial::NestedUser) => self.push(Step::Unshare, Action::Unshare(Kinds::USER)),
-            Some(Trial::Overlay) => {
-                let (source, target) = (bytes(c"overlay"), bytes(c"/"));
-                let data = bytes(c"lowerdir=/etc:/usr");
-                self.push(Step::Mount, Action::Mount { source, target, fstype: source, flags: 0, data });
-            }
-            None => {}
-        }
-    }
-
     fn session(&mut self, spec: &Spec) {
         if spec.new_session {
             self.push(Step::Session, Action::NewSession);
@@ -415,10 +429,14 @@ impl Op {
         match self.action {
             Action::EnterGroup(_) => "the control group".into(),
             Action::Unshare(kinds) => format!("the {kinds} namespace"),
-            Action::WriteFile { path, data, len } => {
+            Action::WriteFile { path, data, len } | Action::WriteSetting { path, data, len } => {
                 // SAFETY: as above; `data` has `len` bytes.
                 let data = unsafe { std::slice::from_raw_parts(data, len) };
                 format!("{:?} to {}", String::from_utf8_lossy(data), text(path))
+            }
+            Action::HandOver { link, .. } => format!("/proc/{}", text(link)),
+            Action::Socket { domain, kind, protocol, .. } => {
+                format!("a socket of domain {domain}, type {kind}, protocol {protocol}")
             }
             Action::Join { kind, inode, .. } => format!("{kind}:[{inode}]"),
             Action::DropGroups => "none".into(),

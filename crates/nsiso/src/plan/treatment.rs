@@ -1,7 +1,6 @@
 //! How the program is treated: limits, priorities, and the privileges that it gives up for good.
 
-use std::os::fd::{AsRawFd, OwnedFd};
-use std::os::unix::net::UnixStream;
+use std::os::fd::AsRawFd;
 
 use super::{Action, Plan};
 use crate::error::Step;
@@ -122,30 +121,13 @@ impl Plan {
         Ok(())
     }
 
-    /// Before the other descriptors are put in their place.
-    pub(super) fn notify_socket(&mut self, spec: &Spec) -> Result<()> {
-        if spec.notify.is_none() {
-            return Ok(());
-        }
-        let (host, child) = UnixStream::pair().map_err(|error| {
-            Error::from_io(Step::Seccomp, "a socket", &error)
-                .with_hint(crate::rlimit::descriptor_hint(&error))
-        })?;
-        let numbers: Vec<_> = spec.descriptors.iter().map(|(number, _)| *number).chain(0..=2).collect();
-        let child: OwnedFd = child.into();
-        self.notify = Some(self.out_of_the_way(child.as_raw_fd(), -1, &numbers)?);
-        self.pipes.child.push(child);
-        self.pipes.parent.notify = Some(host.into());
-        Ok(())
-    }
-
     /// Last of all: a filter may refuse what the child still has to do.
     pub(super) fn filters(&mut self, spec: &Spec) {
         for (index, filter) in spec.filters.iter().enumerate() {
             let program = self.filter_program(filter);
             self.push_nth(Step::Seccomp, index, Action::Filter { program });
         }
-        if let (Some(filter), Some(socket)) = (&spec.notify, self.notify) {
+        if let (Some(filter), Some(socket)) = (&spec.notify, self.over) {
             let program = self.filter_program(filter);
             self.push(Step::Seccomp, Action::NotifyFilter { program, socket });
         }

@@ -1,13 +1,16 @@
 //! The parent's half: clone the child, do what only the parent may, and learn how it went.
 
+mod attend;
 mod clone;
 mod diagnosis;
 mod dumpable;
+mod handed;
+mod hold;
 mod id_maps;
 mod interpreter;
-mod notify;
 mod pins;
 mod signals;
+mod uplink;
 mod view;
 
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
@@ -21,6 +24,8 @@ use crate::pidfd::pid_of;
 use crate::plan::mailbox::{Second, state};
 use crate::plan::{Mailbox, Plan};
 use crate::{Error, Process, Result, Spec, Step};
+pub(crate) use attend::attended;
+use attend::{Attended, attend};
 use dumpable::{Dumpable, Moment};
 use signals::SignalsBlocked;
 
@@ -94,7 +99,7 @@ fn attempt(spec: &Spec) -> Result<Process> {
     }
     let answered = match &cloned {
         Ok(child) => answer(child, &plan, spec),
-        Err(_) => Ok(Answer::NotAsked),
+        Err(_) => Ok(Attended::default()),
     };
     if cloned.is_ok() && !plan.copies {
         sleep_until(&plan.mailbox, |state| state == state::RELEASED);
@@ -109,13 +114,17 @@ fn attempt(spec: &Spec) -> Result<Process> {
     drop(dumpable);
     let child = cloned.map_err(|errno| diagnosis::of_clone(errno, spec.kinds))?;
     let mut ends = std::mem::take(&mut plan.pipes.parent);
-    ends.notify = ends.notify.take().and_then(|socket| notify::receive(&socket));
+    ends.handed = ends.handed.take().and_then(|socket| handed::receive(&socket));
+    let (attended, trouble) = match answered {
+        Ok(attended) => (attended, None),
+        Err(error) => (Attended::default(), Some(error)),
+    };
+    (ends.held, ends.uplink) = (attended.held, attended.uplink.map(Box::new));
     let process = Process::new(child.pid, child.pidfd, ends);
-    let kept = answered == Ok(Answer::Given);
-    match failure(&plan, spec, answered.map(drop)) {
+    match trouble.or_else(|| failure(&plan, spec)) {
         None => Ok(process),
         Some(error) => {
-            if kept {
+            if attended.pinned {
                 pins::undo(&spec.pins);
             }
             Err(collect(process, error))
@@ -187,30 +196,23 @@ fn end(pidfd: BorrowedFd) {
     unsafe { libc::syscall(libc::SYS_pidfd_send_signal, pidfd.as_raw_fd(), libc::SIGKILL, 0, 0) };
 }
 
-/// Whether the parent has done its part.
-#[derive(PartialEq)]
-enum Answer {
-    NotAsked,
-    Given,
-}
-
 /// Does the parent's part once the child asks for it. Failing that, the child is ended here.
-fn answer(child: &Child, plan: &Plan, spec: &Spec) -> Result<Answer> {
+fn answer(child: &Child, plan: &Plan, spec: &Spec) -> Result<Attended> {
     if !plan.awaits_parent() {
-        return Ok(Answer::NotAsked);
+        return Ok(Attended::default());
     }
     sleep_until(&plan.mailbox, |state| state != state::RUNNING);
     if plan.mailbox.state() == state::RELEASED {
-        return Ok(Answer::NotAsked);
+        return Ok(Attended::default());
     }
-    let written = id_maps::write(child, &plan.maps).and_then(|()| pins::make(child, spec));
-    if written.is_err() {
+    let done = id_maps::write(child, &plan.maps).and_then(|()| attend(child, spec, plan.pipes.parent.handed.as_ref()));
+    if done.is_err() {
         end(child.pidfd.as_fd());
     }
     plan.mailbox.answer();
     // SAFETY: the word lives in the plan; a shared futex, as the kernel's own wake at exec is one.
     unsafe { libc::syscall(libc::SYS_futex, plan.mailbox.word(), libc::FUTEX_WAKE, 1) };
-    written.map(|()| Answer::Given)
+    done
 }
 
 /// The first child, with a copy of the memory, ends when the second one has run the program or has failed. The kernel does not tell of that through
@@ -256,12 +258,10 @@ fn sleep_until(mailbox: &Mailbox, done: impl Fn(u32) -> bool) {
 }
 
 /// Why the program does not run; nothing if it does.
-fn failure(plan: &Plan, spec: &Spec, answered: Result<()>) -> Option<Error> {
-    if let Err(error) = answered {
-        return Some(error);
-    }
+fn failure(plan: &Plan, spec: &Spec) -> Option<Error> {
     let number = plan.mailbox.progress();
-    let op = &plan.ops[number];
+    // An errand may have nothing to do at all.
+    let op = plan.ops.get(number)?;
     match plan.mailbox.errno() {
         Some(errno) => Some(diagnosis::of_step(op, errno, spec)),
         None if number + 1 < plan.ops.len() => Some(

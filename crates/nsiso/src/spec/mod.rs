@@ -1,14 +1,17 @@
 //! What the caller asks for. Each setter checks what it is given, at once; a finished [`Spec`] is
 //! only read, so many threads may spawn from one at a time.
 
+mod address;
 mod clock;
 mod environment;
+mod errand;
 mod id_map;
 mod init;
 mod join;
 pub(crate) mod landlock;
 mod limits;
 mod mount;
+mod network;
 mod privileges;
 mod sandbox;
 mod seccomp;
@@ -19,8 +22,10 @@ use std::os::fd::BorrowedFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
+pub use address::Address;
 pub use clock::ClockOffset;
 pub(crate) use environment::Environment;
+pub(crate) use errand::Errand;
 pub(crate) use id_map::IdMap;
 pub use id_map::IdRange;
 pub(crate) use init::Init;
@@ -30,6 +35,8 @@ pub(crate) use limits::Setting;
 pub use limits::{Io, Limits};
 pub use mount::Mount;
 pub(crate) use mount::{Tree, What};
+pub(crate) use network::{Quality, Route, device_name};
+pub use network::{End, Uplink};
 pub use privileges::UNLIMITED;
 pub(crate) use privileges::{Treatment, limit_name};
 pub use seccomp::{Filter, Reaction};
@@ -50,13 +57,6 @@ pub enum Propagation {
     Shared,
     /// As the kernel copied them.
     Unchanged,
-}
-
-/// What a probe tries in its child, beyond what a program can ask for.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Trial {
-    NestedUser,
-    Overlay,
 }
 
 /// A program to start and the isolation it gets.
@@ -116,7 +116,12 @@ pub struct Spec<'fd> {
     pub(crate) notify: Option<Filter>,
     pub(crate) loopback: bool,
     pub(crate) new_session: bool,
-    pub(crate) trial: Option<Trial>,
+    /// What is done in place of the program.
+    pub(crate) errand: Option<Errand>,
+    pub(crate) held: Kinds,
+    pub(crate) links: Vec<(End<'fd>, End<'fd>)>,
+    pub(crate) devices: Vec<(String, End<'fd>)>,
+    pub(crate) uplink: Option<Uplink>,
     pub(crate) descriptors: Vec<(i32, Source<'fd>)>,
 }
 
@@ -160,7 +165,11 @@ impl<'fd> Spec<'fd> {
             notify: None,
             loopback: true,
             new_session: false,
-            trial: None,
+            errand: None,
+            held: Kinds::empty(),
+            links: Vec::new(),
+            devices: Vec::new(),
+            uplink: None,
             descriptors: Vec::new(),
         })
     }

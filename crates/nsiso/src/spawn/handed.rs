@@ -1,4 +1,4 @@
-//! The host's end of a filter that asks it, received from the child.
+//! A descriptor that the child hands over: the end of a filter that asks the host, or a socket made elsewhere.
 
 use std::io::IoSliceMut;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};

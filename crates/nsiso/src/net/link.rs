@@ -1,0 +1,109 @@
+//! Links between network namespaces, bridges, and devices that move.
+
+use std::os::fd::{AsFd, BorrowedFd};
+
+use super::network::{Network, of_device};
+use super::route::Refusal;
+use crate::spec::device_name;
+use crate::{End, Error, Handle, Kinds, Result, Step};
+
+/// How often a name is looked for that others take at the same time.
+const TRIES: usize = 20;
+
+/// Makes a link between two network namespaces, or within one: a pair of devices, `veth(4)`, each at its end, up and with
+/// all that the end says. Returns the names of both. All or nothing: where one part fails the pair is removed.
+///
+/// The pair is there until one of its namespaces ends or one of the devices is [removed](remove_device). It takes CAP_NET_ADMIN in
+/// the user namespaces that own both: root has it; an ordinary user where one user namespace owns both.
+///
+/// ```
+/// use std::os::fd::AsFd;
+/// use nsiso::{End, Handle, Kinds, Spec};
+///
+/// // A user namespace, with a network namespace; and another one beside that.
+/// let lab = Spec::new("none")?.map_root().hold(Kinds::USER | Kinds::NET)?;
+/// let other = Spec::new("none")?.join(lab[0].as_fd())?.unshare(Kinds::NET).hold(Kinds::NET)?;
+/// let a = End::new().of(lab[1].as_fd()).address("10.0.0.1/30")?;
+/// let b = End::new().of(other[0].as_fd()).address("10.0.0.2/30")?;
+/// assert_eq!(nsiso::link(&a, &b)?, ["eth0", "eth0"]);
+/// # Ok::<(), nsiso::Error>(())
+/// ```
+pub fn link(a: &End, b: &End) -> Result<[String; 2]> {
+    let (mut here, mut there) = (Network::open(a.namespace)?, Network::open(b.namespace)?);
+    let own = Handle::own(Kinds::NET)?;
+    let [at_a, at_b] = [a, b].map(|end| end.namespace.unwrap_or(own.as_fd()));
+    let names = make(&mut here, (a, at_a), &mut there, (b, at_b))?;
+    let settled = here.settle(&names[0], a).and_then(|()| there.settle(&names[1], b));
+    settled.map(|()| names.clone()).map_err(|error| {
+        let _ = here.remove(&names[0]);
+        error
+    })
+}
+
+/// The bare pair.
+fn make(
+    here: &mut Network,
+    (a, at_a): (&End, BorrowedFd),
+    there: &mut Network,
+    (b, at_b): (&End, BorrowedFd),
+) -> Result<[String; 2]> {
+    let within_one = Handle::of_fd(at_a)? == Handle::of_fd(at_b)?;
+    for _ in 0..TRIES {
+        let first = match &a.name {
+            Some(name) => name.clone(),
+            None => here.free_name(b.name.as_deref())?,
+        };
+        let second = match &b.name {
+            Some(name) => name.clone(),
+            None => there.free_name(Some(first.as_str()).filter(|_| within_one))?,
+        };
+        let mut made = here.make_pair((&first, a), at_b, (&second, b));
+        if matches!(&made, Err(refusal) if refusal.errno == libc::EPERM) {
+            // Whoever is privileged there may be so here as well, but not the other way round.
+            made = there.make_pair((&second, b), at_a, (&first, a));
+        }
+        let Err(refusal) = made else { return Ok([first, second]) };
+        let mut clash = a.name.as_ref().filter(|name| here.has(name));
+        clash = clash.or_else(|| b.name.as_ref().filter(|name| there.has(name)));
+        match (refusal.errno, clash) {
+            // Somebody else was faster.
+            (libc::EEXIST, None) if a.name != b.name || !within_one => {}
+            (_, clash) => return Err(refused(refusal, [first, second], clash)),
+        }
+    }
+    Err(Error::new(Step::Link, libc::EEXIST, "two devices").with_hint("others make devices there all the time: give names"))
+}
+
+fn refused(refusal: Refusal, [first, second]: [String; 2], clash: Option<&String>) -> Error {
+    let hint = match (refusal.errno, clash) {
+        (libc::EEXIST, Some(name)) => {
+            format!("there is a device {name} at its end already: give another name, or remove that one")
+        }
+        (libc::EOPNOTSUPP, _) => "this kernel has no such pairs: CONFIG_VETH, or the module veth".into(),
+        (errno, _) => of_device(errno).into(),
+    };
+    refusal.error(Step::Link, format!("{first} and {second}"), &hint)
+}
+
+/// Makes a bridge, up and without ports, in the network namespace behind `namespace` (the caller's own without one). Ends of links
+/// become its [ports](End::port_of). It is there until its namespace ends or it is [removed](remove_device).
+pub fn bridge(namespace: Option<BorrowedFd>, name: &str) -> Result<()> {
+    let name = device_name(name)?;
+    Network::open(namespace)?.make_bridge(&name)
+}
+
+/// Moves a device from the network namespace behind `from` (the caller's own without one) to that of `to`, with what that says: its name (its old one by
+/// default), addresses and all else. Packets on their way are lost.
+pub fn move_device(from: Option<BorrowedFd>, device: &str, to: &End) -> Result<()> {
+    let device = device_name(device)?;
+    let own = Handle::own(Kinds::NET)?;
+    let name = to.name.as_ref().unwrap_or(&device);
+    Network::open(from)?.give(&device, to.namespace.unwrap_or(own.as_fd()), name, to)?;
+    Network::open(to.namespace)?.settle(name, to)
+}
+
+/// Removes a device from the network namespace behind `namespace` (the caller's own without one), with the other end of its pair.
+pub fn remove_device(namespace: Option<BorrowedFd>, name: &str) -> Result<()> {
+    let name = device_name(name)?;
+    Network::open(namespace)?.remove(&name)
+}

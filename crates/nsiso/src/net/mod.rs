@@ -1,0 +1,14 @@
+//! Network namespaces linked to each other, without going into them: sockets made there, and the few messages of
+//! `rtnetlink(7)` that it takes.
+
+mod forward;
+mod link;
+mod message;
+mod network;
+mod quality;
+mod route;
+mod socket;
+
+pub use forward::forward;
+pub use link::{bridge, link, move_device, remove_device};
+pub use socket::socket;

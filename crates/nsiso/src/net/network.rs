@@ -1,0 +1,365 @@
+//! One network namespace: its devices, made, changed, moved and removed.
+
+use std::collections::HashSet;
+use std::net::IpAddr;
+use std::os::fd::{AsRawFd, BorrowedFd};
+
+use super::message::{Message, attribute, string, u32_at};
+use super::quality;
+use super::route::{Refusal, RouteSocket};
+use crate::spec::{Address, Route};
+use crate::{End, Error, Result, Step};
+
+const ACK: libc::c_int = libc::NLM_F_ACK;
+const MAKE: libc::c_int = ACK | libc::NLM_F_CREATE | libc::NLM_F_EXCL;
+/// `IFLA_INFO_KIND` and `IFLA_INFO_DATA`.
+const INFO_KIND: u16 = 1;
+const INFO_DATA: u16 = 2;
+/// `IFLA_INET6_ADDR_GEN_MODE`, `IN6_ADDR_GEN_MODE_NONE`.
+const ADDRESS_MODE: u16 = 8;
+const NO_ADDRESS: u8 = 1;
+/// `VETH_INFO_PEER`.
+const PEER: u16 = 1;
+
+pub(super) struct Network {
+    route: RouteSocket,
+    /// It is the caller's own.
+    own: bool,
+}
+
+impl Network {
+    /// The one behind a descriptor; without one the caller's own.
+    pub fn open(namespace: Option<BorrowedFd>) -> Result<Self> {
+        Ok(Network { route: RouteSocket::new(namespace)?, own: namespace.is_none() })
+    }
+
+    /// Makes a pair of linked devices, the second one in the other namespace.
+    pub fn make_pair(
+        &mut self,
+        (name, end): (&str, &End),
+        other: BorrowedFd,
+        (peer_name, peer): (&str, &End),
+    ) -> std::result::Result<(), Refusal> {
+        let about = |message: Message, name: &str, end: &End| {
+            let message = message.text(libc::IFLA_IFNAME, name);
+            let message = match end.mac {
+                Some(mac) => message.with(libc::IFLA_ADDRESS, &mac),
+                None => message,
+            };
+            match end.mtu {
+                Some(mtu) => message.number(libc::IFLA_MTU, mtu),
+                None => message,
+            }
+        };
+        let message = about(Message::new(libc::RTM_NEWLINK, MAKE, &link_header(0, 0)), name, end);
+        self.route.tell(message.nest(libc::IFLA_LINKINFO, |info| {
+            info.text(INFO_KIND, "veth").nest(INFO_DATA, |data| {
+                data.nest(PEER, |it| {
+                    about(it.fixed(&link_header(0, 0)), peer_name, peer)
+                        .number(libc::IFLA_NET_NS_FD, other.as_raw_fd() as u32)
+                })
+            })
+        }))
+    }
+
+    /// Makes a bridge without ports, up.
+    pub fn make_bridge(&mut self, name: &str) -> Result<()> {
+        let up = libc::IFF_UP as u32;
+        let message = Message::new(libc::RTM_NEWLINK, MAKE, &link_header(0, up))
+            .text(libc::IFLA_IFNAME, name)
+            .nest(libc::IFLA_LINKINFO, |info| info.text(INFO_KIND, "bridge"));
+        self.route.tell(message).map_err(|refusal| {
+            let hint = match refusal.errno {
+                libc::EOPNOTSUPP => "this kernel has no bridges: CONFIG_BRIDGE, or the module bridge",
+                errno => of_device(errno),
+            };
+            refusal.error(Step::Link, format!("the bridge {name}"), hint)
+        })
+    }
+
+    /// Gives a device what its end is to have, and brings it up.
+    pub fn settle(&mut self, name: &str, end: &End) -> Result<()> {
+        let (device, mac) = self.look_up(name)?;
+        let linked = self.choose_link_local(device);
+        self.change(device, name, end)?;
+        if let (Ok(()), Some(mac)) = (linked, mac) {
+            // Without IPv6 there is none, and none is missed.
+            let _ = self.add_address(device, name, link_local(mac));
+        }
+        let taken = match end.addresses.is_empty() {
+            true => Vec::new(),
+            false => self.addresses()?,
+        };
+        for (index, address) in end.addresses.iter().enumerate() {
+            self.check_overlap(device, *address, &taken)
+                .and_then(|()| self.add_address(device, name, *address))
+                .map_err(|error| error.with_index(Some(index)))?;
+        }
+        for (index, route) in end.routes.iter().enumerate() {
+            self.add_route(device, name, *route).map_err(|error| error.with_index(Some(index)))?;
+        }
+        if let Some(discipline) = quality::discipline(&end.quality, device) {
+            self.route.tell(discipline).map_err(|refusal| {
+                let hint = match refusal.errno {
+                    libc::ENOENT => quality::missing(&end.quality),
+                    errno => of_device(errno),
+                };
+                refusal.error(Step::Quality, format!("what leaves {name}"), hint)
+            })?;
+        }
+        Ok(())
+    }
+
+    /// The kernel would give the device an address that nobody can use for some seconds, and without which it finds no neighbours.
+    fn choose_link_local(&mut self, device: u32) -> std::result::Result<(), Refusal> {
+        let message = Message::new(libc::RTM_NEWLINK, ACK, &link_header(device, 0));
+        self.route.tell(message.nest(libc::IFLA_AF_SPEC, |families| {
+            families.nest(libc::AF_INET6 as u16, |v6| v6.with(ADDRESS_MODE, &[NO_ADDRESS]))
+        }))
+    }
+
+    /// Port of its bridge, and up.
+    fn change(&mut self, device: u32, name: &str, end: &End) -> Result<()> {
+        let bridge = end.bridge.as_deref().map(|bridge| self.device(bridge)).transpose()?;
+        let message = Message::new(libc::RTM_NEWLINK, ACK, &link_header(device, libc::IFF_UP as u32));
+        let message = match bridge {
+            Some(bridge) => message.number(libc::IFLA_MASTER, bridge),
+            None => message,
+        };
+        self.route.tell(message).map_err(|refusal| {
+            let (object, hint) = match (&end.bridge, refusal.errno) {
+                (Some(bridge), libc::EOPNOTSUPP | libc::EINVAL) => {
+                    (format!("{name} to {bridge}"), "only a bridge has ports")
+                }
+                (_, errno) => (name.to_owned(), of_device(errno)),
+            };
+            refusal.error(Step::Link, object, hint)
+        })
+    }
+
+    fn check_overlap(&self, device: u32, address: Address, taken: &[(u32, Address)]) -> Result<()> {
+        let clashes = |(at, other): &&(u32, Address)| {
+            let near = *at != device && !address.is_single() && !other.is_single() && !is_local(other.ip());
+            other.ip() == address.ip() || near && address.overlaps(*other)
+        };
+        match taken.iter().find(clashes) {
+            None => Ok(()),
+            Some((_, other)) if other.ip() == address.ip() => {
+                Err(Error::new(Step::Address, libc::EEXIST, address)
+                    .with_hint("a device of this namespace has this address already"))
+            }
+            Some((_, other)) => Err(Error::new(Step::Address, libc::EEXIST, address).with_hint(format!(
+                "its network overlaps that of {other}, which another device of this namespace has: packets could go either way"
+            ))),
+        }
+    }
+
+    fn add_address(&mut self, device: u32, name: &str, address: Address) -> Result<()> {
+        let family = family(address.ip());
+        // No search for duplicates, which would keep it from being used for seconds.
+        let flags = if family == libc::AF_INET6 as u8 { libc::IFA_F_NODAD as u8 } else { 0 };
+        let mut fixed = [family, address.prefix(), flags, 0, 0, 0, 0, 0];
+        fixed[4..8].copy_from_slice(&device.to_ne_bytes());
+        let ip = octets(address.ip());
+        let message = Message::new(libc::RTM_NEWADDR, MAKE, &fixed)
+            .with(libc::IFA_LOCAL, &ip)
+            .with(libc::IFA_ADDRESS, &ip);
+        let message = match address.ip() {
+            IpAddr::V4(_) if address.prefix() < 31 => {
+                message.with(libc::IFA_BROADCAST, &octets(address.broadcast().ip()))
+            }
+            _ => message,
+        };
+        self.route.tell(message).map_err(|refusal| {
+            let hint = match refusal.errno {
+                libc::EEXIST => "the device has it already",
+                libc::EOPNOTSUPP | libc::EAFNOSUPPORT | libc::EACCES => {
+                    "IPv6 is not compiled into this kernel, or switched off here"
+                }
+                errno => of_device(errno),
+            };
+            refusal.error(Step::Address, format!("{address} to {name}"), hint)
+        })
+    }
+
+    fn add_route(&mut self, device: u32, name: &str, route: Route) -> Result<()> {
+        let scope = if route.via.is_some() { libc::RT_SCOPE_UNIVERSE } else { libc::RT_SCOPE_LINK };
+        let mut fixed = [0; 12];
+        fixed[0] = family(route.to.ip());
+        fixed[1] = route.to.prefix();
+        [fixed[4], fixed[5]] = [libc::RT_TABLE_MAIN, libc::RTPROT_STATIC];
+        [fixed[6], fixed[7]] = [scope, libc::RTN_UNICAST];
+        let message = Message::new(libc::RTM_NEWROUTE, MAKE, &fixed)
+            .with(libc::RTA_DST, &octets(route.to.ip()))
+            .number(libc::RTA_OIF, device);
+        let message = match route.via {
+            Some(via) => message.with(libc::RTA_GATEWAY, &octets(via)),
+            None => message,
+        };
+        self.route.tell(message).map_err(|refusal| {
+            let hint = match refusal.errno {
+                libc::EEXIST => "there is a route for this network already",
+                libc::ENETUNREACH | libc::EHOSTUNREACH | libc::EINVAL => {
+                    "the router is not in a network of the device: give the device an address there"
+                }
+                errno => of_device(errno),
+            };
+            let via = route.via.map_or(String::new(), |via| format!(" via {via}"));
+            refusal.error(Step::Route, format!("{}{via} through {name}", route.to), hint)
+        })
+    }
+
+    /// Moves a device into another namespace, under this name.
+    pub fn give(&mut self, name: &str, other: BorrowedFd, new_name: &str, end: &End) -> Result<()> {
+        let device = self.device(name)?;
+        let message = Message::new(libc::RTM_NEWLINK, ACK, &link_header(device, 0))
+            .number(libc::IFLA_NET_NS_FD, other.as_raw_fd() as u32)
+            .text(libc::IFLA_IFNAME, new_name);
+        let message = match end.mac {
+            Some(mac) => message.with(libc::IFLA_ADDRESS, &mac),
+            None => message,
+        };
+        let message = match end.mtu {
+            Some(mtu) => message.number(libc::IFLA_MTU, mtu),
+            None => message,
+        };
+        self.route.tell(message).map_err(|refusal| {
+            let hint = match refusal.errno {
+                libc::EEXIST => "there is a device of this name already: give it another one",
+                libc::EINVAL => "some devices, the loopback one for instance, cannot be moved",
+                errno => of_device(errno),
+            };
+            let object = format!("{name} as {new_name} in another network namespace");
+            refusal.error(Step::Link, object, hint)
+        })
+    }
+
+    /// Removes a device, with its other end if it is one of a pair.
+    pub fn remove(&mut self, name: &str) -> Result<()> {
+        let device = self.device(name)?;
+        self.route.tell(Message::new(libc::RTM_DELLINK, ACK, &link_header(device, 0))).map_err(|refusal| {
+            let hint = match refusal.errno {
+                libc::EOPNOTSUPP => "hardware, and the loopback device, cannot be removed",
+                errno => of_device(errno),
+            };
+            refusal.error(Step::Link, format!("{name}, to be removed"), hint)
+        })
+    }
+
+    /// The first name, counted from 0, that no device has, nor `other`.
+    pub fn free_name(&mut self, other: Option<&str>) -> Result<String> {
+        let stem = if self.own { "veth" } else { "eth" };
+        let mut taken = self.names()?;
+        taken.extend(other.map(str::to_owned));
+        let mut names = (0..).map(|number| format!("{stem}{number}"));
+        Ok(names.find(|name| !taken.contains(name)).unwrap_or_default())
+    }
+
+    pub fn has(&mut self, name: &str) -> bool {
+        self.names().is_ok_and(|names| names.contains(name))
+    }
+
+    fn device(&mut self, name: &str) -> Result<u32> {
+        self.look_up(name).map(|(index, _)| index)
+    }
+
+    /// A device's number, and its hardware address if it has one of the usual kind.
+    fn look_up(&mut self, name: &str) -> Result<(u32, Option<[u8; 6]>)> {
+        let mut found = None;
+        let message = Message::new(libc::RTM_GETLINK, ACK, &link_header(0, 0)).text(libc::IFLA_IFNAME, name);
+        let asked = self.route.ask(message, |body| {
+            let mac = attribute(body, LINK_HEADER, libc::IFLA_ADDRESS);
+            found = u32_at(body, 4).map(|index| (index, mac.and_then(|mac| mac.try_into().ok())));
+        });
+        match (asked, found) {
+            (_, Some(found)) => Ok(found),
+            (Err(refusal), None) if refusal.errno != libc::ENODEV => {
+                let hint = of_device(refusal.errno);
+                Err(refusal.error(Step::Link, name.into(), hint))
+            }
+            _ => Err(Error::new(Step::Link, libc::ENODEV, name)
+                .with_hint("there is no device of this name in the network namespace: see ip link")),
+        }
+    }
+
+    /// The names of all devices.
+    fn names(&mut self) -> Result<HashSet<String>> {
+        let mut names = HashSet::new();
+        let message = Message::new(libc::RTM_GETLINK, libc::NLM_F_DUMP, &link_header(0, 0));
+        let asked = self.route.ask(message, |body| {
+            names.extend(attribute(body, LINK_HEADER, libc::IFLA_IFNAME).map(string));
+        });
+        asked.map_err(|refusal| refusal.error(Step::Link, "the devices there are".into(), ""))?;
+        Ok(names)
+    }
+
+    /// Every address, and the device that has it.
+    fn addresses(&mut self) -> Result<Vec<(u32, Address)>> {
+        let mut found = Vec::new();
+        let message = Message::new(libc::RTM_GETADDR, libc::NLM_F_DUMP, &[0; 8]);
+        let asked = self.route.ask(message, |body| {
+            let ip = attribute(body, 8, libc::IFA_LOCAL).or_else(|| attribute(body, 8, libc::IFA_ADDRESS));
+            let address = ip.and_then(from_octets).and_then(|ip| Address::new(ip, *body.get(1)?).ok());
+            found.extend(u32_at(body, 4).zip(address));
+        });
+        asked.map_err(|refusal| refusal.error(Step::Address, "the addresses there are".into(), ""))?;
+        Ok(found)
+    }
+}
+
+/// What any request about a device may meet.
+pub(super) fn of_device(errno: i32) -> &'static str {
+    match errno {
+        libc::EPERM => {
+            "it takes CAP_NET_ADMIN in the user namespaces that own the network namespaces: be root, or use namespaces that one user \
+             namespace of yours owns, by joining it before the network namespace is made"
+        }
+        libc::EEXIST => "there is a device of this name in the network namespace already",
+        libc::ENODEV => "there is no such device in the network namespace: see ip link",
+        libc::ERANGE | libc::EINVAL => "a value is out of the device's range",
+        libc::EADDRNOTAVAIL => "it is no hardware address for one device",
+        _ => "",
+    }
+}
+
+/// The size of `struct ifinfomsg`.
+const LINK_HEADER: usize = 16;
+
+/// `struct ifinfomsg`: what is to be up, and nothing else changes.
+fn link_header(index: u32, up: u32) -> [u8; LINK_HEADER] {
+    let mut fixed = [0; LINK_HEADER];
+    fixed[4..8].copy_from_slice(&index.to_ne_bytes());
+    fixed[8..12].copy_from_slice(&up.to_ne_bytes());
+    fixed[12..16].copy_from_slice(&up.to_ne_bytes());
+    fixed
+}
+
+fn family(ip: IpAddr) -> u8 {
+    (if ip.is_ipv4() { libc::AF_INET } else { libc::AF_INET6 }) as u8
+}
+
+fn octets(ip: IpAddr) -> Vec<u8> {
+    match ip {
+        IpAddr::V4(ip) => ip.octets().into(),
+        IpAddr::V6(ip) => ip.octets().into(),
+    }
+}
+
+fn from_octets(bytes: &[u8]) -> Option<IpAddr> {
+    let v4 = <[u8; 4]>::try_from(bytes).ok().map(IpAddr::from);
+    v4.or_else(|| <[u8; 16]>::try_from(bytes).ok().map(IpAddr::from))
+}
+
+/// What the kernel makes of a hardware address.
+fn link_local([a, b, c, d, e, f]: [u8; 6]) -> Address {
+    let ip = [0xFE, 0x80, 0, 0, 0, 0, 0, 0, a ^ 2, b, c, 0xFF, 0xFE, d, e, f];
+    Address::of_network(IpAddr::from(ip), 64)
+}
+
+/// Addresses that every device may have a network of.
+fn is_local(ip: IpAddr) -> bool {
+    match ip {
+        IpAddr::V4(ip) => ip.is_link_local(),
+        IpAddr::V6(ip) => ip.is_unicast_link_local(),
+    }
+}

@@ -1,0 +1,65 @@
+//! Sockets made in other network namespaces, without going there.
+
+use std::os::fd::{AsFd, BorrowedFd, FromRawFd, OwnedFd};
+
+use nix::errno::Errno;
+
+use crate::handle::own_inode;
+use crate::kind;
+use crate::spec::Errand;
+use crate::{Error, Handle, Kinds, Result, Spec, Step};
+
+/// A socket in the network namespace behind `namespace`, where it stays: `socket(2)` with these arguments, close-on-exec. The caller and its
+/// threads stay where they are.
+///
+/// An ordinary user makes sockets in the network namespaces of its own user namespaces.
+///
+/// ```
+/// use std::os::fd::AsFd;
+/// use nsiso::{Handle, Kinds, Spec};
+///
+/// let held = Spec::new("none")?.map_root().hold(Kinds::NET)?;
+/// let socket = nsiso::socket(held[0].as_fd(), libc::AF_INET, libc::SOCK_STREAM, 0)?;
+/// let listener = std::net::UdpSocket::from(socket);
+/// # Ok::<(), nsiso::Error>(())
+/// ```
+pub fn socket(namespace: BorrowedFd, domain: i32, kind: i32, protocol: i32) -> Result<OwnedFd> {
+    let namespace = Handle::of_fd(namespace)?;
+    if namespace.kind() != Kinds::NET {
+        return Err(Error::argument(format!("{namespace:?} is no network namespace")));
+    }
+    if namespace.inode() == own_inode(kind::NET)? {
+        return own(domain, kind, protocol);
+    }
+    send(&namespace, Errand::Socket { domain, kind, protocol })?
+        .ok_or_else(|| Error::new(Step::Socket, libc::EIO, "a socket in another network namespace"))
+}
+
+/// A child goes into the network namespace, does the one thing there, and hands over what it has made.
+pub(super) fn send(namespace: &Handle, errand: Errand) -> Result<Option<OwnedFd>> {
+    let mut spec = Spec::new("errand")?;
+    let owner = namespace.owner()?;
+    if let Some(owner) = owner.as_ref().filter(|owner| own_inode(kind::USER).ok() != Some(owner.inode())) {
+        spec.join(owner.as_fd())?;
+    }
+    spec.join(namespace.as_fd())?;
+    spec.errand = Some(errand);
+    let mut process = spec.spawn()?;
+    process.wait()?;
+    Ok(process.take_notify())
+}
+
+pub(super) fn own(domain: i32, kind: i32, protocol: i32) -> Result<OwnedFd> {
+    // SAFETY: numbers; what it returns is new and ours.
+    let made = Errno::result(unsafe { libc::socket(domain, kind | libc::SOCK_CLOEXEC, protocol) });
+    let failed = |errno: Errno| {
+        let error = Error::new(
+            Step::Socket,
+            errno as i32,
+            format!("a socket of domain {domain}, type {kind}, protocol {protocol}"),
+        );
+        error.with_hint(crate::rlimit::descriptor_hint(&errno.into()))
+    };
+    // SAFETY: as above.
+    made.map(|fd| unsafe { OwnedFd::from_raw_fd(fd) }).map_err(failed)
+}

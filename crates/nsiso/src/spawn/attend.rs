@@ -1,0 +1,56 @@
+//! What the parent does with the child's new namespaces while the child waits.
+
+use std::os::fd::{AsFd, OwnedFd};
+
+use super::{Child, handed, pins, uplink};
+use crate::{End, Error, Handle, Kinds, Process, Result, Spec, Step, net};
+
+/// What comes of it.
+#[derive(Debug, Default)]
+pub(super) struct Attended {
+    pub pinned: bool,
+    pub held: Vec<Handle>,
+    pub uplink: Option<Process>,
+}
+
+/// The kinds of namespace with which something is to be done.
+pub(crate) fn attended(spec: &Spec) -> Kinds {
+    let network = if needs_network(spec) { Kinds::NET } else { Kinds::empty() };
+    spec.pins.iter().map(|(kind, _)| *kind).collect::<Kinds>() | spec.held | network
+}
+
+fn needs_network(spec: &Spec) -> bool {
+    !spec.links.is_empty() || !spec.devices.is_empty() || spec.uplink.is_some()
+}
+
+/// All of it or nothing: what is linked goes with the child, which has sent its namespaces over `socket`.
+pub(super) fn attend(child: &Child, spec: &Spec, socket: Option<&OwnedFd>) -> Result<Attended> {
+    let kinds = attended(spec);
+    let mut namespaces = Vec::new();
+    for kind in kinds.iter() {
+        let fd = socket.and_then(handed::receive).ok_or_else(|| {
+            Error::new(Step::Open, libc::EIO, format!("the new {kind} namespace"))
+                .with_hint("too many descriptors are open, perhaps")
+        })?;
+        namespaces.push(Handle::from_fd(fd)?);
+    }
+    let uplink = match namespaces.iter().find(|namespace| namespace.kind() == Kinds::NET) {
+        Some(own) if needs_network(spec) => network(child, spec, own)?,
+        _ => None,
+    };
+    pins::make(spec, &namespaces)?;
+    namespaces.retain(|namespace| spec.held.contains(namespace.kind()));
+    Ok(Attended { pinned: !spec.pins.is_empty(), held: namespaces, uplink })
+}
+
+fn network(child: &Child, spec: &Spec, own: &Handle) -> Result<Option<Process>> {
+    let at = |end: &End<'_>| End { namespace: None, ..end.clone() };
+    for (index, (inside, outside)) in spec.links.iter().enumerate() {
+        net::link(&at(inside).of(own.as_fd()), outside).map_err(|error| error.with_index(Some(index)))?;
+    }
+    for (index, (device, inside)) in spec.devices.iter().enumerate() {
+        net::move_device(None, device, &at(inside).of(own.as_fd()))
+            .map_err(|error| error.with_index(Some(index)))?;
+    }
+    spec.uplink.as_ref().map(|wish| uplink::start(child, own, wish)).transpose()
+}

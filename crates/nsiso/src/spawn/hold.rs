@@ -1,0 +1,24 @@
+//! New namespaces that are held without a program.
+
+use crate::spec::Errand;
+use crate::{Error, Handle, Kinds, Result, Spec};
+
+impl Spec<'_> {
+    /// Makes the spec's new namespaces, with all that it says of them, runs no program in them, and returns those of these kinds, ordered as
+    /// time, mnt, cgroup, uts, ipc, user, net. They exist as long as these handles, or processes in them: [`Spec::join`] takes programs there.
+    ///
+    /// Not for pid namespaces, which end with their first process.
+    pub fn hold(&self, kinds: Kinds) -> Result<Vec<Handle>> {
+        if kinds.is_empty() || kinds.contains(Kinds::PID) {
+            return Err(Error::argument(
+                "what is held is of one kind at least, and no pid namespace, which ends with its first process",
+            ));
+        }
+        let mut spec = self.clone();
+        spec.unshare(kinds);
+        (spec.held, spec.errand) = (kinds, Some(Errand::Arrive));
+        let mut process = spec.spawn()?;
+        process.wait()?;
+        Ok(process.take_held())
+    }
+}

@@ -1,0 +1,268 @@
+//! Links between network namespaces, as root and as an ordinary user: traffic goes only between namespaces that the tests made.
+
+use std::fs::File;
+use std::io::{Read, Write};
+use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream, UdpSocket};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::time::Duration;
+
+use nix::sys::socket::{Backlog, SockaddrStorage, bind, connect, listen};
+use nsiso::{End, Handle, Kinds, Spec, Stdio, Step};
+
+/// Network namespaces that one user namespace owns, as an ordinary user needs it.
+struct Lab {
+    user: Handle,
+}
+
+impl Lab {
+    fn new() -> Self {
+        let mut held = Spec::new("none").unwrap().map_root().hold(Kinds::USER).unwrap();
+        Lab { user: held.remove(0) }
+    }
+
+    fn network(&self) -> Handle {
+        Spec::new("none").unwrap().join(self.user.as_fd()).unwrap().hold(Kinds::NET).unwrap().remove(0)
+    }
+
+    /// What a shell prints in there.
+    fn shell(&self, network: &Handle, script: &str) -> String {
+        let mut spec = Spec::new("sh").unwrap();
+        spec.args(["-c", script]).unwrap().stdio(1, Stdio::Pipe).unwrap();
+        spec.join(self.user.as_fd()).unwrap().join(network.as_fd()).unwrap();
+        let mut process = spec.spawn().unwrap();
+        let mut text = String::new();
+        File::from(process.take_pipe(1).unwrap()).read_to_string(&mut text).unwrap();
+        process.wait().unwrap();
+        text
+    }
+}
+
+fn end(network: &Handle) -> End<'_> {
+    End::new().of(network.as_fd())
+}
+
+fn socket(network: &Handle, at: SocketAddr, kind: i32) -> OwnedFd {
+    let domain = if at.is_ipv4() { libc::AF_INET } else { libc::AF_INET6 };
+    nsiso::socket(network.as_fd(), domain, kind, 0).unwrap()
+}
+
+fn listener(network: &Handle, at: SocketAddr) -> TcpListener {
+    let socket = socket(network, at, libc::SOCK_STREAM);
+    bind(socket.as_raw_fd(), &SockaddrStorage::from(at)).unwrap();
+    listen(&socket, Backlog::new(5).unwrap()).unwrap();
+    TcpListener::from(socket)
+}
+
+fn stream(network: &Handle, to: SocketAddr) -> nix::Result<TcpStream> {
+    let socket = socket(network, to, libc::SOCK_STREAM);
+    connect(socket.as_raw_fd(), &SockaddrStorage::from(to))?;
+    Ok(TcpStream::from(socket))
+}
+
+fn datagrams(network: &Handle, at: SocketAddr) -> UdpSocket {
+    let socket = socket(network, at, libc::SOCK_DGRAM);
+    bind(socket.as_raw_fd(), &SockaddrStorage::from(at)).unwrap();
+    let socket = UdpSocket::from(socket);
+    socket.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+    socket
+}
+
+fn at(ip: &str, port: u16) -> SocketAddr {
+    SocketAddr::new(ip.parse::<IpAddr>().unwrap(), port)
+}
+
+/// Bytes go there and back.
+fn talk(from: &Handle, to: &Handle, ip: &str) {
+    let listener = listener(to, at(ip, 80));
+    let mut near = stream(from, at(ip, 80)).unwrap();
+    let (mut far, _) = listener.accept().unwrap();
+    near.write_all(b"there").unwrap();
+    let mut bytes = [0; 5];
+    far.read_exact(&mut bytes).unwrap();
+    assert_eq!(&bytes, b"there");
+    far.write_all(b"again").unwrap();
+    near.read_exact(&mut bytes).unwrap();
+    assert_eq!(&bytes, b"again");
+
+    let far = datagrams(to, at(ip, 53));
+    let any = if ip.contains(':') { "::" } else { "0.0.0.0" };
+    let near = datagrams(from, at(any, 0));
+    near.send_to(b"there", at(ip, 53)).unwrap();
+    let (len, whence) = far.recv_from(&mut bytes).unwrap();
+    far.send_to(&bytes[..len], whence).unwrap();
+    assert_eq!(near.recv_from(&mut bytes).unwrap().0, 5);
+}
+
+#[test]
+fn two_networks_are_linked() {
+    let lab = Lab::new();
+    let (a, b) = (lab.network(), lab.network());
+    let one = end(&a).name("to-b").unwrap().mac("02:00:00:00:00:0a").unwrap().mtu(1400).unwrap();
+    let one = one.address("10.0.0.1/30").unwrap().address("fd00::1/64").unwrap();
+    let two = end(&b).address("10.0.0.2/30").unwrap().address("fd00::2/64").unwrap();
+    let two = two.gateway("10.0.0.1").unwrap().route("fd01::/64", Some("fd00::1")).unwrap();
+    assert_eq!(nsiso::link(&one, &two).unwrap(), ["to-b", "eth0"]);
+    for ip in ["10.0.0.2", "fd00::2"] {
+        talk(&a, &b, ip);
+    }
+    talk(&b, &a, "10.0.0.1");
+    let seen = lab.shell(&a, "ip -o link show to-b; ip -o address show to-b");
+    for part in ["mtu 1400", "02:00:00:00:00:0a", "10.0.0.1/30 brd 10.0.0.3", "fd00::1/64", "LOWER_UP"] {
+        assert!(seen.contains(part), "{part}: {seen}");
+    }
+    let routes = lab.shell(&b, "ip route; ip -6 route");
+    assert!(routes.contains("default via 10.0.0.1 dev eth0"), "{routes}");
+    assert!(routes.contains("fd01::/64 via fd00::1 dev eth0"), "{routes}");
+    // The pair goes with either of its namespaces.
+    drop(a);
+    for _ in 0..100 {
+        if !lab.shell(&b, "ip -o link").contains("eth0") {
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    panic!("{}", lab.shell(&b, "ip -o link"));
+}
+
+#[test]
+fn a_bridge_joins_many() {
+    let lab = Lab::new();
+    let switch = lab.network();
+    nsiso::bridge(Some(switch.as_fd()), "lan").unwrap();
+    let hosts: Vec<Handle> = (0..10).map(|_| lab.network()).collect();
+    for (number, host) in hosts.iter().enumerate() {
+        let port = end(&switch).port_of("lan").unwrap();
+        let address = format!("10.1.0.{}/24", number + 1);
+        nsiso::link(&end(host).address(&address).unwrap(), &port).unwrap();
+    }
+    talk(&hosts[0], &hosts[9], "10.1.0.10");
+    talk(&hosts[5], &hosts[1], "10.1.0.2");
+    assert_eq!(lab.shell(&switch, "ip -o link show master lan").lines().count(), 10);
+    nsiso::remove_device(Some(switch.as_fd()), "eth3").unwrap();
+    assert_eq!(lab.shell(&hosts[3], "ip -o link").lines().count(), 1);
+}
+
+#[test]
+fn a_router_passes_packets_on() {
+    let lab = Lab::new();
+    let (a, router, b) = (lab.network(), lab.network(), lab.network());
+    for (host, net) in [(&a, 1), (&b, 2)] {
+        let address = |n: u8| (format!("10.{net}.0.{n}/24"), format!("fd0{net}::{n}/64"));
+        let ((v4, v6), (r4, r6)) = (address(2), address(1));
+        let inside = end(host).address(&v4).unwrap().address(&v6).unwrap();
+        let inside = inside.gateway(r4.split('/').next().unwrap()).unwrap();
+        let inside = inside.gateway(r6.split('/').next().unwrap()).unwrap();
+        nsiso::link(&inside, &end(&router).address(&r4).unwrap().address(&r6).unwrap()).unwrap();
+    }
+    let probe = datagrams(&b, at("10.2.0.2", 9));
+    probe.set_read_timeout(Some(Duration::from_millis(200))).unwrap();
+    datagrams(&a, at("0.0.0.0", 0)).send_to(b"x", at("10.2.0.2", 9)).unwrap();
+    assert!(probe.recv_from(&mut [0]).is_err(), "nobody passes packets on yet");
+    nsiso::forward(router.as_fd(), true).unwrap();
+    talk(&a, &b, "10.2.0.2");
+    talk(&b, &a, "fd01::2");
+    nsiso::forward(router.as_fd(), false).unwrap();
+    assert_eq!(lab.shell(&router, "cat /proc/sys/net/ipv4/ip_forward").trim(), "0");
+}
+
+/// The text of an error and its hint, and its step and errno.
+fn told<T: std::fmt::Debug>(result: nsiso::Result<T>) -> (Step, i32, String) {
+    let error = result.unwrap_err();
+    (error.step(), error.errno(), format!("{error} ({})", error.hint()))
+}
+
+#[test]
+fn what_cannot_be_is_told_and_leaves_nothing() {
+    let lab = Lab::new();
+    let (a, b) = (lab.network(), lab.network());
+    let names = ["same", "other"];
+    let named = |network, name| end(network).name(name).unwrap();
+    nsiso::link(&named(&a, names[0]).address("10.0.0.1/24").unwrap(), &named(&b, names[0])).unwrap();
+    let before = (lab.shell(&a, "ip -o address"), lab.shell(&b, "ip -o address"));
+
+    let (step, errno, text) = told(nsiso::link(&named(&a, names[1]), &named(&b, names[0])));
+    assert_eq!((step, errno), (Step::Link, libc::EEXIST), "{text}");
+    assert!(text.contains("a device same at its end already"), "{text}");
+    let (step, errno, text) = told(nsiso::link(&named(&a, "x"), &end(&a).name("x").unwrap()));
+    assert_eq!((step, errno), (Step::Link, libc::EEXIST), "{text}");
+
+    let (step, errno, text) =
+        told(nsiso::link(&named(&b, names[1]), &named(&a, names[1]).address("10.0.0.77/26").unwrap()));
+    assert_eq!((step, errno), (Step::Address, libc::EEXIST), "{text}");
+    assert!(text.contains("overlaps that of 10.0.0.1/24"), "{text}");
+
+    let (step, _, text) = told(nsiso::link(&named(&a, names[1]).gateway("10.9.0.1").unwrap(), &end(&b)));
+    assert_eq!(step, Step::Route, "{text}");
+    assert!(text.contains("the router is not in a network of the device"), "{text}");
+
+    let (step, errno, text) = told(nsiso::link(&end(&a), &end(&b).port_of("none").unwrap()));
+    assert_eq!((step, errno), (Step::Link, libc::ENODEV), "{text}");
+    let (step, _, text) = told(nsiso::link(&end(&a), &end(&b).port_of("same").unwrap()));
+    assert_eq!(step, Step::Link);
+    assert!(text.contains("only a bridge has ports"), "{text}");
+    let (step, errno, _) = told(nsiso::remove_device(Some(a.as_fd()), "none"));
+    assert_eq!((step, errno), (Step::Link, libc::ENODEV));
+    let (step, errno, _) = told(nsiso::move_device(Some(a.as_fd()), "none", &end(&b)));
+    assert_eq!((step, errno), (Step::Link, libc::ENODEV));
+    let (_, _, text) = told(nsiso::move_device(Some(a.as_fd()), "lo", &end(&b)));
+    assert!(text.contains("cannot be moved"), "{text}");
+    let (step, _, text) = told(nsiso::link(&End::new().of(lab.user.as_fd()), &end(&b)));
+    assert_eq!(step, Step::Argument, "{text}");
+    assert_eq!(before, (lab.shell(&a, "ip -o address"), lab.shell(&b, "ip -o address")));
+}
+
+#[test]
+fn a_device_moves() {
+    let lab = Lab::new();
+    let (a, b, c) = (lab.network(), lab.network(), lab.network());
+    nsiso::link(&end(&a).name("port").unwrap().address("10.0.0.1/24").unwrap(), &end(&b)).unwrap();
+    let to = end(&c).name("moved").unwrap().address("10.0.0.2/24").unwrap();
+    nsiso::move_device(Some(b.as_fd()), "eth0", &to).unwrap();
+    talk(&a, &c, "10.0.0.2");
+    assert_eq!(lab.shell(&b, "ip -o link").lines().count(), 1);
+}
+
+#[test]
+fn a_program_starts_with_its_links() {
+    let lab = Lab::new();
+    let router = lab.network();
+    let mut spec = Spec::new("sh").unwrap();
+    spec.args(["-c", "ip -o address show eth0; ip route; cat"]).unwrap();
+    spec.join(lab.user.as_fd()).unwrap();
+    spec.stdio(0, Stdio::Pipe).unwrap().stdio(1, Stdio::Pipe).unwrap();
+    let inside = End::new().address("10.3.0.2/24").unwrap().gateway("10.3.0.1").unwrap();
+    spec.link(inside, end(&router).address("10.3.0.1/24").unwrap());
+    let mut process = spec.spawn().unwrap();
+    let input = process.take_pipe(0).unwrap();
+    let own = Handle::of_process(process.pidfd(), Kinds::NET).unwrap();
+    talk(&own, &router, "10.3.0.1");
+    drop((own, input));
+    let mut text = String::new();
+    File::from(process.take_pipe(1).unwrap()).read_to_string(&mut text).unwrap();
+    assert!(text.contains("10.3.0.2/24") && text.contains("default via 10.3.0.1"), "{text}");
+    assert_eq!(process.wait().unwrap().code(), Some(0));
+    let mut twice = Spec::new("true").unwrap();
+    twice.join(lab.user.as_fd()).unwrap();
+    twice.link(End::new(), end(&router)).link(End::new().name("eth0").unwrap(), end(&router));
+    let error = twice.spawn().unwrap_err();
+    assert_eq!((error.step(), error.errno(), error.index()), (Step::Link, libc::EEXIST, Some(1)), "{error}");
+}
+
+#[test]
+fn permission_is_asked_for() {
+    let alone = |_| Spec::new("none").unwrap().map_root().hold(Kinds::NET).unwrap().remove(0);
+    let [a, b] = [0, 1].map(alone);
+    let made = nsiso::link(&end(&a), &end(&b));
+    let host = nsiso::link(&end(&a), &End::new().name("nsiso-t").unwrap());
+    if nix::unistd::geteuid().is_root() {
+        // Between user namespaces that know nothing of each other, and to the host's.
+        assert_eq!(host.unwrap()[1], "nsiso-t");
+        nsiso::remove_device(None, "nsiso-t").unwrap();
+    } else {
+        let (step, errno, text) = told(host);
+        assert_eq!((step, errno), (Step::Link, libc::EPERM), "{text}");
+    }
+    let (step, errno, text) = told(made);
+    assert_eq!((step, errno), (Step::Link, libc::EPERM), "{text}");
+    assert!(text.contains("CAP_NET_ADMIN"), "{text}");
+}
