@@ -30,13 +30,14 @@ pub use enter::{Entered, call, enter};
 pub use error::{Error, Result, Step};
 pub use handle::Handle;
 pub use kind::Kinds;
-pub use net::{bridge, forward, link, move_device, remove_device, socket};
 pub use list::{Gaps, Held, Holder, Listing, Look, Namespace, Query};
+pub use net::{bridge, forward, link, move_device, remove_device, socket};
 pub use pidfd::open_process;
 pub use pin::{pin, unpin};
 pub use probe::{Finding, Verdict, probe};
 pub use process::{Exit, Process, Status, Usage};
 pub use spec::{
-    Address, ClockOffset, End, Filter, IdRange, Io, Landlock, Limits, Mount, Propagation, Reaction, Spec, Stdio, UNLIMITED, Uplink,
+    Address, ClockOffset, End, Filter, IdRange, Io, Landlock, Limits, Mount, Propagation, Reaction, Spec,
+    Stdio, UNLIMITED, Uplink,
 };
 pub use unshare::unshare;

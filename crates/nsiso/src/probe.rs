@@ -49,7 +49,9 @@ pub fn probe() -> Vec<Finding> {
     let overlay = |user| attempt(Kinds::MNT | user, Errand::MountOverlay, false);
     let mut findings: Vec<Finding> = kinds.collect();
     findings.push(of("nested_user", attempt(Kinds::USER, Errand::NestUser, false)));
-    findings.push(with_or_without_user("proc", |user| attempt(Kinds::PID | Kinds::MNT | user, Errand::Arrive, true)));
+    findings.push(with_or_without_user("proc", |user| {
+        attempt(Kinds::PID | Kinds::MNT | user, Errand::Arrive, true)
+    }));
     findings.push(with_or_without_user("overlay", overlay));
     findings.push(of("idmapped_mounts", idmapped_mount()));
     findings.push(call("clone3", libc::SYS_clone3, "clone(2) is used in its place"));

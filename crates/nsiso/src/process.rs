@@ -11,6 +11,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use crate::cgroup::{Group, Resources};
 use crate::error::Step;
 use crate::plan::Ends;
+use crate::spawn::RunningUplink;
 use crate::{Error, Handle, Limits, Result};
 
 /// How long another thread's reaping of our process may take.
@@ -105,14 +106,15 @@ pub struct Process {
     ends: Ends,
     /// Until it has ended.
     group: Mutex<Option<Group>>,
+    uplink: Mutex<Option<Box<RunningUplink>>>,
     /// The kernel tells the status once, so the first to hear it keeps it for all.
     status: Mutex<Option<Status>>,
 }
 
 impl Process {
     pub(crate) fn new(pid: i32, pidfd: OwnedFd, mut ends: Ends) -> Self {
-        let group = Mutex::new(ends.group.take());
-        Process { pid, pidfd, ends, group, status: Mutex::new(None) }
+        let (group, uplink) = (Mutex::new(ends.group.take()), Mutex::new(ends.uplink.take()));
+        Process { pid, pidfd, ends, group, uplink, status: Mutex::new(None) }
     }
 
     /// The process id in the caller's pid namespace. For signals and waiting use the methods here:
@@ -231,7 +233,7 @@ impl Process {
             let ended = self.poll(deadline)?;
             let mut status = self.status.lock().unwrap_or_else(PoisonError::into_inner);
             if status.is_none() && ended {
-                *status = self.reap()?.map(|status| self.without_group(status));
+                *status = self.reap()?.map(|status| self.let_go(status));
             }
             if status.is_some() || deadline.is_some_and(|deadline| Instant::now() >= deadline) {
                 return Ok(*status);
@@ -272,8 +274,11 @@ impl Process {
         }
     }
 
-    /// The program has ended: its group goes, and with it whatever is left in there.
-    fn without_group(&self, mut status: Status) -> Status {
+    /// The program has ended: its way to the outside goes, and its group with whatever is left in there.
+    fn let_go(&self, mut status: Status) -> Status {
+        if let Some(uplink) = self.uplink.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            uplink.end();
+        }
         if let Some(group) = self.group().take() {
             status.resources = Some(group.resources());
         }
@@ -371,8 +376,9 @@ impl Drop for Process {
     fn drop(&mut self) {
         let status = self.status.get_mut().unwrap_or_else(PoisonError::into_inner);
         if status.is_none() && !matches!(self.reap(), Ok(Some(_))) {
-            // It runs on, in its group.
+            // It runs on, in its group and with its uplink, which ends with it.
             std::mem::forget(self.group().take());
+            std::mem::forget(self.uplink.get_mut().unwrap_or_else(PoisonError::into_inner).take());
         }
     }
 }

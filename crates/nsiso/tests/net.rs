@@ -4,10 +4,10 @@ use std::fs::File;
 use std::io::{Read, Write};
 use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use nix::sys::socket::{Backlog, SockaddrStorage, bind, connect, listen};
-use nsiso::{End, Handle, Kinds, Spec, Stdio, Step};
+use nsiso::{End, Handle, Kinds, Spec, Stdio, Step, Uplink};
 
 /// Network namespaces that one user namespace owns, as an ordinary user needs it.
 struct Lab {
@@ -35,6 +35,10 @@ impl Lab {
         process.wait().unwrap();
         text
     }
+}
+
+fn is_root() -> bool {
+    nix::unistd::geteuid().is_root()
 }
 
 fn end(network: &Handle) -> End<'_> {
@@ -254,7 +258,7 @@ fn permission_is_asked_for() {
     let [a, b] = [0, 1].map(alone);
     let made = nsiso::link(&end(&a), &end(&b));
     let host = nsiso::link(&end(&a), &End::new().name("nsiso-t").unwrap());
-    if nix::unistd::geteuid().is_root() {
+    if is_root() {
         // Between user namespaces that know nothing of each other, and to the host's.
         assert_eq!(host.unwrap()[1], "nsiso-t");
         nsiso::remove_device(None, "nsiso-t").unwrap();
@@ -265,4 +269,135 @@ fn permission_is_asked_for() {
     let (step, errno, text) = told(made);
     assert_eq!((step, errno), (Step::Link, libc::EPERM), "{text}");
     assert!(text.contains("CAP_NET_ADMIN"), "{text}");
+}
+
+/// A host of its own: a network namespace with a way to an outside where nobody is, and an address
+/// there, where a server is. In there the test runs twice more, as root and as an ordinary user.
+fn in_a_host_of_its_own(test: &str) -> bool {
+    if std::env::var_os("NSISO_HOST_OF_ITS_OWN").is_some() {
+        return true;
+    }
+    if !is_root() {
+        eprintln!(
+            "skipped: it takes root to make a host of its own, with a /dev/net/tun that anybody may open"
+        );
+        return false;
+    }
+    let script = "set -e
+        ip link add up0 type veth peer name up1
+        ip link set lo up; ip link set up0 up; ip link set up1 up
+        ip address add 192.0.2.2/24 dev up0; ip address add 192.0.2.9/32 dev lo; ip route add default via 192.0.2.1
+        mount -t tmpfs none /mnt; mknod -m 666 /mnt/tun c 10 200; mount --bind /mnt/tun /dev/net/tun
+        $0 --exact $1 --nocapture
+        exec setpriv --reuid 65534 --regid 65534 --clear-groups $0 --exact $1 --nocapture";
+    let binary = std::env::current_exe().unwrap();
+    let mut spec = Spec::new("sh").unwrap();
+    spec.args(["-c", script]).unwrap().args([binary.as_os_str(), test.as_ref()]).unwrap();
+    spec.env("NSISO_HOST_OF_ITS_OWN", "1").unwrap().unshare(Kinds::NET | Kinds::MNT);
+    assert_eq!(spec.spawn().unwrap().wait().unwrap().code(), Some(0));
+    false
+}
+
+#[test]
+fn programs_get_out_through_pasta() {
+    if !in_a_host_of_its_own("programs_get_out_through_pasta") {
+        return;
+    }
+    let mut spec = Spec::new("cat").unwrap();
+    if is_root() {
+        gets_out(&mut spec);
+    }
+    gets_out(spec.map_root());
+}
+
+fn gets_out(spec: &mut Spec) {
+    let server = TcpListener::bind("192.0.2.9:7007").unwrap();
+    let local = TcpListener::bind("127.0.0.1:7007").unwrap();
+    spec.stdio(0, Stdio::Pipe).unwrap().stdio(1, Stdio::Null).unwrap();
+    spec.uplink(Uplink::new().tcp(8080, 80).udp(5353, 53));
+    let mut process = spec.spawn().unwrap();
+    let inside = Handle::of_process(process.pidfd(), Kinds::NET).unwrap();
+    // Out, and in again; but not to the host's loopback.
+    let mut near = stream(&inside, at("192.0.2.9", 7007)).unwrap();
+    let (mut far, _) = server.accept().unwrap();
+    near.write_all(b"out").unwrap();
+    let mut bytes = [0; 3];
+    far.read_exact(&mut bytes).unwrap();
+    assert_eq!(&bytes, b"out");
+    for host in ["127.0.0.1", "192.0.2.1"] {
+        let socket = socket(&inside, at(host, 7007), libc::SOCK_STREAM);
+        let socket = TcpStream::from(socket);
+        socket.set_write_timeout(Some(Duration::from_secs(1))).unwrap();
+        assert!(connect(socket.as_raw_fd(), &SockaddrStorage::from(at(host, 7007))).is_err());
+    }
+    local.set_nonblocking(true).unwrap();
+    assert!(local.accept().is_err());
+    let listener = listener(&inside, at("0.0.0.0", 80));
+    let mut outside = TcpStream::connect("127.0.0.1:8080").unwrap();
+    let (mut accepted, _) = listener.accept().unwrap();
+    outside.write_all(b"in!").unwrap();
+    accepted.read_exact(&mut bytes).unwrap();
+    assert_eq!(&bytes, b"in!");
+    // It ends with the program.
+    drop(process.take_pipe(0));
+    assert_eq!(process.wait().unwrap().code(), Some(0));
+    assert!(TcpStream::connect("127.0.0.1:8080").is_err());
+    // A port in use is told.
+    let _taken = TcpListener::bind("127.0.0.1:8080").unwrap();
+    let error = spec.spawn().unwrap_err();
+    assert_eq!(error.step(), Step::Uplink, "{error}");
+    assert!(error.hint().contains("pasta says"), "{error} {}", error.hint());
+}
+
+#[test]
+fn a_rate_is_kept() {
+    let lab = Lab::new();
+    let (a, b) = (lab.network(), lab.network());
+    // A hundred thousand bytes per second, one way.
+    let slow = end(&a).address("10.0.0.1/30").unwrap().rate(800_000).unwrap();
+    nsiso::link(&slow, &end(&b).address("10.0.0.2/30").unwrap()).unwrap();
+    let listener = listener(&b, at("10.0.0.2", 80));
+    let mut near = stream(&a, at("10.0.0.2", 80)).unwrap();
+    let (mut far, _) = listener.accept().unwrap();
+    let begun = Instant::now();
+    let writer = std::thread::spawn(move || near.write_all(&[0; 200_000]));
+    let mut left = 200_000;
+    let mut room = [0; 65_536];
+    while left > 0 {
+        left -= far.read(&mut room).unwrap();
+    }
+    writer.join().unwrap().unwrap();
+    // A bucket's worth comes at once.
+    let passed = begun.elapsed().as_secs_f64();
+    assert!(200_000.0 / passed < 120_000.0, "{passed}");
+}
+
+#[test]
+fn packets_are_held_up_and_lost() {
+    let lab = Lab::new();
+    let (a, b) = (lab.network(), lab.network());
+    let delay = Duration::from_millis(40);
+    let late = end(&a).address("10.0.0.1/30").unwrap().delay(delay, Duration::from_millis(1)).unwrap();
+    let lossy = end(&b).address("10.0.0.2/30").unwrap().loss(0.5).unwrap();
+    match nsiso::link(&late, &lossy) {
+        Ok(_) => {}
+        Err(error) => {
+            assert_eq!((error.step(), error.errno()), (Step::Quality, libc::ENOENT), "{error}");
+            assert!(error.hint().contains("it has no netem"), "{error} {}", error.hint());
+            assert_eq!(lab.shell(&a, "ip -o link").lines().count(), 1, "nothing is left");
+            eprintln!("skipped: {} ({})", error, error.hint());
+            return;
+        }
+    }
+    let (near, far) = (datagrams(&a, at("10.0.0.1", 7)), datagrams(&b, at("10.0.0.2", 7)));
+    let begun = Instant::now();
+    near.send_to(b"x", at("10.0.0.2", 7)).unwrap();
+    far.recv_from(&mut [0]).unwrap();
+    assert!(begun.elapsed() >= delay - Duration::from_millis(1), "{:?}", begun.elapsed());
+    for _ in 0..1000 {
+        far.send_to(b"x", at("10.0.0.1", 7)).unwrap();
+    }
+    near.set_read_timeout(Some(Duration::from_millis(500))).unwrap();
+    let got = (0..1000).take_while(|_| near.recv_from(&mut [0]).is_ok()).count();
+    assert!((400..600).contains(&got), "{got}");
 }

@@ -71,7 +71,8 @@ fn make(
             (_, clash) => return Err(refused(refusal, [first, second], clash)),
         }
     }
-    Err(Error::new(Step::Link, libc::EEXIST, "two devices").with_hint("others make devices there all the time: give names"))
+    Err(Error::new(Step::Link, libc::EEXIST, "two devices")
+        .with_hint("others make devices there all the time: give names"))
 }
 
 fn refused(refusal: Refusal, [first, second]: [String; 2], clash: Option<&String>) -> Error {

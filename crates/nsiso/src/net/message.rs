@@ -134,7 +134,11 @@ mod tests {
     fn what_is_written_can_be_read() {
         let message = Message::new(16, libc::NLM_F_ACK, &[7; 16])
             .text(3, "eth0")
-            .nest(18, |inner| inner.text(1, "veth").nest(2, |data| data.nest(1, |peer| peer.fixed(&[9; 16]).number(4, 1400))))
+            .nest(18, |inner| {
+                inner
+                    .text(1, "veth")
+                    .nest(2, |data| data.nest(1, |peer| peer.fixed(&[9; 16]).number(4, 1400)))
+            })
             .number(4, 1500);
         let bytes = message.finish(42);
         let all: Vec<Reply> = replies(&bytes).collect();

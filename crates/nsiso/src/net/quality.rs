@@ -45,7 +45,9 @@ fn takes_turns_alone(quality: &Quality) -> bool {
 pub(super) fn missing(quality: &Quality) -> &'static str {
     match takes_turns_alone(quality) {
         true => "this kernel cannot limit the rate: it has no tbf, CONFIG_NET_SCH_TBF or the module sch_tbf",
-        false => "this kernel cannot delay or lose packets: it has no netem, CONFIG_NET_SCH_NETEM or the module sch_netem (a rate alone needs tbf)",
+        false => {
+            "this kernel cannot delay or lose packets: it has no netem, CONFIG_NET_SCH_NETEM or the module sch_netem (a rate alone needs tbf)"
+        }
     }
 }
 

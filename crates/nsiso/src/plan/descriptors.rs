@@ -9,8 +9,9 @@ use libc::c_uint;
 use super::{Action, Plan};
 use crate::cgroup::Group;
 use crate::error::Step;
+use crate::spawn::RunningUplink;
 use crate::spec::{Source, Stdio};
-use crate::{Error, Handle, Process, Result, Spec};
+use crate::{Error, Handle, Result, Spec};
 
 /// What was opened for the spawn. The child's ends close with the plan; the parent's ends become
 /// the process's.
@@ -31,7 +32,7 @@ pub(crate) struct Ends {
     /// The new namespaces, where they are to be held.
     pub held: Vec<Handle>,
     /// What connects it to the outside, and ends with it.
-    pub uplink: Option<Box<Process>>,
+    pub uplink: Option<Box<RunningUplink>>,
     /// Where the init process tells the program's status.
     pub report: Option<OwnedFd>,
 }

@@ -48,14 +48,17 @@ impl Plan {
         unsafe { libc::fcntl(read.as_raw_fd(), libc::F_SETFL, libc::O_NONBLOCK) };
         let report = self.child_end(write.into()).map_err(failed("a pipe"))?;
         self.pipes.parent.report = Some(read.into());
-        let host = match wish.die_with_host {
-            true => {
-                let own = open_process(std::process::id() as i32, None)?;
-                self.child_end(own).map_err(failed("the host's pidfd"))?
-            }
-            false => -1,
+        let watched = match spec.watched {
+            Some(pidfd) => Some(pidfd.try_clone_to_owned().map_err(failed("a pidfd"))?),
+            None if wish.die_with_host => Some(open_process(std::process::id() as i32, None)?),
+            None => None,
         };
-        let letters = [("a", wish.wait_for_all), ("h", wish.die_with_host)];
+        let watches = watched.is_some();
+        let host = match watched {
+            Some(pidfd) => self.child_end(pidfd).map_err(failed("the host's pidfd"))?,
+            None => -1,
+        };
+        let letters = [("a", wish.wait_for_all), ("h", watches)];
         let letters: String =
             letters.iter().filter(|(_, wanted)| *wanted).map(|(letter, _)| *letter).collect();
         let deadline = spec.treatment.deadline.map_or(0, |after| after.as_nanos());

@@ -1,7 +1,5 @@
 //! How the program is treated: limits, priorities, and the privileges that it gives up for good.
 
-use std::os::fd::AsRawFd;
-
 use super::{Action, Plan};
 use crate::error::Step;
 use crate::spec::Filter;

@@ -3,14 +3,14 @@
 use std::os::fd::{AsFd, OwnedFd};
 
 use super::{Child, handed, pins, uplink};
-use crate::{End, Error, Handle, Kinds, Process, Result, Spec, Step, net};
+use crate::{End, Error, Handle, Kinds, Result, Spec, Step, net};
 
 /// What comes of it.
 #[derive(Debug, Default)]
 pub(super) struct Attended {
     pub pinned: bool,
     pub held: Vec<Handle>,
-    pub uplink: Option<Process>,
+    pub uplink: Option<uplink::Running>,
 }
 
 /// The kinds of namespace with which something is to be done.
@@ -43,7 +43,7 @@ pub(super) fn attend(child: &Child, spec: &Spec, socket: Option<&OwnedFd>) -> Re
     Ok(Attended { pinned: !spec.pins.is_empty(), held: namespaces, uplink })
 }
 
-fn network(child: &Child, spec: &Spec, own: &Handle) -> Result<Option<Process>> {
+fn network(child: &Child, spec: &Spec, own: &Handle) -> Result<Option<uplink::Running>> {
     let at = |end: &End<'_>| End { namespace: None, ..end.clone() };
     for (index, (inside, outside)) in spec.links.iter().enumerate() {
         net::link(&at(inside).of(own.as_fd()), outside).map_err(|error| error.with_index(Some(index)))?;

@@ -28,6 +28,7 @@ pub(crate) use attend::attended;
 use attend::{Attended, attend};
 use dumpable::{Dumpable, Moment};
 use signals::SignalsBlocked;
+pub(crate) use uplink::Running as RunningUplink;
 
 /// A child that shares our memory, or has just stopped doing so.
 struct Child {
@@ -205,7 +206,8 @@ fn answer(child: &Child, plan: &Plan, spec: &Spec) -> Result<Attended> {
     if plan.mailbox.state() == state::RELEASED {
         return Ok(Attended::default());
     }
-    let done = id_maps::write(child, &plan.maps).and_then(|()| attend(child, spec, plan.pipes.parent.handed.as_ref()));
+    let done = id_maps::write(child, &plan.maps)
+        .and_then(|()| attend(child, spec, plan.pipes.parent.handed.as_ref()));
     if done.is_err() {
         end(child.pidfd.as_fd());
     }

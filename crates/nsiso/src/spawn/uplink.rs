@@ -1,9 +1,105 @@
-//! The way to the outside: `pasta(1)`, beside the program.
+//! The way to the outside: `pasta(1)` beside the program, in the same user namespace, and bound to the program's life.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
+use nix::sys::stat::{Mode, fchmod};
 
 use super::Child;
+use crate::handle::own_inode;
+use crate::kind;
 use crate::spec::Uplink;
-use crate::{Handle, Process, Result};
+use crate::{Error, Handle, Kinds, Mount, Process, Result, Spec, Step};
 
-pub(super) fn start(_child: &Child, _network: &Handle, _wish: &Uplink) -> Result<Process> {
-    todo!()
+/// The process, and where it complains.
+#[derive(Debug)]
+pub(crate) struct Running {
+    process: Process,
+    _complaints: OwnedFd,
+}
+
+impl Running {
+    /// Once the program has ended.
+    pub fn end(self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// Where it finds the program's network namespace, in a view of its own.
+const NETWORK: &str = "/tmp/network";
+const TOOL: &str = "pasta";
+
+/// Returns when it is ready.
+pub(super) fn start(child: &Child, network: &Handle, wish: &Uplink) -> Result<Running> {
+    let failed = |what: &'static str| {
+        move |error: io::Error| {
+            Error::from_io(Step::Uplink, what, &error).with_hint(crate::rlimit::descriptor_hint(&error))
+        }
+    };
+    let (mut ready, says_ready) = io::pipe().map_err(failed("a pipe"))?;
+    let (complaints, complains) = io::pipe().map_err(failed("a pipe"))?;
+    // It opens the pipe by its path, as the user that it becomes; and it must not wait for anybody to read.
+    let prepared = fchmod(&says_ready, Mode::from_bits_truncate(0o666))
+        .and_then(|()| fcntl(&complains, FcntlArg::F_SETFL(OFlag::O_NONBLOCK)))
+        .and_then(|_| fcntl(&complaints, FcntlArg::F_SETFL(OFlag::O_NONBLOCK)));
+    prepared.map_err(|errno| failed("a pipe")(errno.into()))?;
+
+    let mut spec = Spec::new(TOOL)?;
+    spec.args(["--foreground", "--quiet", "--stderr", "--config-net", "--netns-only", "--netns", NETWORK])?
+        .args(["--pid", "/proc/self/fd/1"])?
+        // Nothing that was not asked for: neither the host's loopback nor its ports.
+        .args(["--no-map-gw", "--tcp-ns", "none", "--udp-ns", "none"])?
+        .args(["--tcp-ports", &ports(wish, &wish.tcp), "--udp-ports", &ports(wish, &wish.udp)])?;
+    let owner = network.owner()?;
+    match owner.as_ref().filter(|owner| own_inode(kind::USER).ok() != Some(owner.inode())) {
+        Some(owner) => drop(spec.join(owner.as_fd())?.keep_caps()),
+        // As nobody, which it would choose, it could not enter the network namespace of somebody who is as privileged as the caller.
+        None => drop(spec.args(["--runas", "0"])?),
+    }
+    let source = format!("/proc/self/fd/{}", network.as_fd().as_raw_fd());
+    spec.mount(Mount::tmpfs("/tmp")?).mount(Mount::bind(source, NETWORK)?.as_it_is());
+    spec.unshare(Kinds::PID).init().dies_with(child.pidfd.as_fd());
+    spec.stdio(0, crate::Stdio::Null)?.fd(1, says_ready.as_fd())?.fd(2, complains.as_fd())?;
+    let process = spec.spawn().map_err(|error| match (error.step(), error.errno()) {
+        (Step::Exec, libc::ENOENT) => Error::new(Step::Uplink, libc::ENOENT, TOOL)
+            .with_hint("pasta is not installed: it comes with the package passt"),
+        _ => error,
+    })?;
+    drop(spec);
+    drop((says_ready, complains));
+    let mut pid = [0];
+    if let Ok(1) = ready.read(&mut pid) {
+        return Ok(Running { process, _complaints: complaints.into() });
+    }
+    let _ = process.wait();
+    let mut said = String::new();
+    let _ = File::from(OwnedFd::from(complaints)).read_to_string(&mut said);
+    Err(Error::new(Step::Uplink, libc::EIO, TOOL).with_hint(hint(&said)))
+}
+
+fn ports(wish: &Uplink, ports: &[(u16, u16)]) -> String {
+    match ports {
+        [] => "none".into(),
+        some => {
+            let listed: Vec<String> =
+                some.iter().map(|(outside, inside)| format!("{outside}:{inside}")).collect();
+            format!("{}/{}", wish.listen, listed.join(","))
+        }
+    }
+}
+
+/// What it has said, and what may be meant.
+fn hint(said: &str) -> String {
+    let lines = said.lines().filter(|line| !line.trim().is_empty() && !line.contains("syslog"));
+    let said = lines.last().unwrap_or("nothing").trim();
+    let meant = match said {
+        _ if said.contains("tun") => ": the device /dev/net/tun must exist, and the caller may open it",
+        _ if said.contains("routable interface") => ": the host itself has no way to the outside",
+        _ if said.contains("bind") => ": a port is in use, or below 1024 and the caller is not root",
+        _ => "",
+    };
+    format!("pasta says: {said}{meant}")
 }

@@ -18,7 +18,9 @@ impl Address {
     pub fn new(ip: IpAddr, prefix: u8) -> Result<Self> {
         match prefix <= bits(ip) {
             true => Ok(Address { ip, prefix }),
-            false => Err(Error::argument(format!("{ip}/{prefix}: a prefix of {ip} has at most {} bits", bits(ip)))),
+            false => {
+                Err(Error::argument(format!("{ip}/{prefix}: a prefix of {ip} has at most {} bits", bits(ip))))
+            }
         }
     }
 
@@ -128,7 +130,9 @@ mod tests {
             assert_eq!(address(text).to_string(), text);
         }
         assert_eq!(address("10.1.2.3").to_string(), "10.1.2.3/32");
-        for bad in ["", "10.0.0.1/33", "10.0.0/24", "fd00::1/129", "a/b", "10.0.0.1/-1", "10.0.0.1/24/8", "::1/"] {
+        for bad in
+            ["", "10.0.0.1/33", "10.0.0/24", "fd00::1/129", "a/b", "10.0.0.1/-1", "10.0.0.1/24/8", "::1/"]
+        {
             assert!(bad.parse::<Address>().is_err(), "{bad}");
         }
     }

@@ -1,5 +1,6 @@
 //! An init process for the program's pid namespace, a terminal, and an end in time.
 
+use std::os::fd::BorrowedFd;
 use std::time::Duration;
 
 use super::Spec;
@@ -12,7 +13,7 @@ pub(crate) struct Init {
     pub die_with_host: bool,
 }
 
-impl Spec<'_> {
+impl<'fd> Spec<'fd> {
     /// The program is not PID 1 itself: a tiny init process is, which reaps orphans, passes signals on to the program, ends everything
     /// in the namespace when the program ends, and tells the host the program's status even where the host reaps all children or
     /// ignores SIGCHLD. [`Process`](crate::Process) is then this process, except for the status. Asks for a new pid namespace.
@@ -30,6 +31,12 @@ impl Spec<'_> {
     /// Everything in the namespace is killed when the calling process (not the thread) has died, however it did. Brings [`Spec::init`].
     pub fn die_with_host(&mut self) -> &mut Self {
         self.init.get_or_insert_default().die_with_host = true;
+        self.init()
+    }
+
+    /// The same with another process than the caller, given by its pidfd.
+    pub(crate) fn dies_with(&mut self, pidfd: BorrowedFd<'fd>) -> &mut Self {
+        self.watched = Some(pidfd);
         self.init()
     }
 

@@ -35,8 +35,8 @@ pub(crate) use limits::Setting;
 pub use limits::{Io, Limits};
 pub use mount::Mount;
 pub(crate) use mount::{Tree, What};
-pub(crate) use network::{Quality, Route, device_name};
 pub use network::{End, Uplink};
+pub(crate) use network::{Quality, Route, device_name};
 pub use privileges::UNLIMITED;
 pub(crate) use privileges::{Treatment, limit_name};
 pub use seccomp::{Filter, Reaction};
@@ -110,6 +110,8 @@ pub struct Spec<'fd> {
     pub(crate) cgroup_parent: Option<PathBuf>,
     pub(crate) treatment: Treatment,
     pub(crate) init: Option<Init>,
+    /// The process with which everything ends, in place of the caller.
+    pub(crate) watched: Option<BorrowedFd<'fd>>,
     pub(crate) pty: Option<(u16, u16)>,
     pub(crate) landlock: Option<Landlock>,
     pub(crate) filters: Vec<Filter>,
@@ -159,6 +161,7 @@ impl<'fd> Spec<'fd> {
             cgroup_parent: None,
             treatment: Treatment::default(),
             init: None,
+            watched: None,
             pty: None,
             landlock: None,
             filters: Vec::new(),

@@ -164,6 +164,12 @@ impl<'fd> Mount<'fd> {
         Mount::new(at, What::Propagation(propagation), 0)
     }
 
+    /// A bind with the flags of its source: those of a namespace's file cannot be changed.
+    pub(crate) fn as_it_is(mut self) -> Self {
+        self.attributes = 0;
+        self
+    }
+
     /// Nothing can be written through it.
     pub fn read_only(mut self) -> Self {
         self.attributes |= libc::MOUNT_ATTR_RDONLY;

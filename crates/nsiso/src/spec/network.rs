@@ -1,11 +1,11 @@
 //! The network that a program gets: links to other namespaces, devices moved in, a way out.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::os::fd::BorrowedFd;
 use std::time::Duration;
 
-use super::address::Address;
 use super::Spec;
+use super::address::Address;
 use crate::{Error, Kinds, Result};
 
 /// One end of a link: a network device in a network namespace, with what it is to be given.
@@ -82,7 +82,11 @@ impl<'fd> End<'fd> {
     pub fn mtu(mut self, bytes: u32) -> Result<Self> {
         match bytes {
             68..=65_535 => self.mtu = Some(bytes),
-            _ => return Err(Error::argument(format!("an MTU of {bytes} bytes is not in the range 68 to 65535"))),
+            _ => {
+                return Err(Error::argument(format!(
+                    "an MTU of {bytes} bytes is not in the range 68 to 65535"
+                )));
+            }
         }
         Ok(self)
     }
@@ -145,7 +149,11 @@ impl<'fd> End<'fd> {
     pub fn rate(mut self, bits_per_second: u64) -> Result<Self> {
         match bits_per_second {
             8.. => self.quality.rate = Some(bits_per_second),
-            _ => return Err(Error::argument(format!("{bits_per_second} bits per second are less than a byte"))),
+            _ => {
+                return Err(Error::argument(format!(
+                    "{bits_per_second} bits per second are less than a byte"
+                )));
+            }
         }
         Ok(self)
     }
@@ -187,14 +195,21 @@ fn hardware_address(text: &str) -> Result<[u8; 6]> {
 
 /// A way to the outside for programs that may not make links to the host: `pasta(1)`, which translates between the program's network
 /// and ordinary sockets of the caller.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Uplink {
     pub(crate) tcp: Vec<(u16, u16)>,
     pub(crate) udp: Vec<(u16, u16)>,
+    pub(crate) listen: IpAddr,
+}
+
+impl Default for Uplink {
+    fn default() -> Self {
+        Uplink { tcp: Vec::new(), udp: Vec::new(), listen: Ipv4Addr::LOCALHOST.into() }
+    }
 }
 
 impl Uplink {
-    /// The program may reach what the caller may reach; nobody reaches the program.
+    /// The program may reach what the caller may reach, the host's loopback excepted; nobody reaches the program.
     pub fn new() -> Self {
         Uplink::default()
     }
@@ -208,6 +223,12 @@ impl Uplink {
     /// The same for UDP.
     pub fn udp(mut self, outside: u16, inside: u16) -> Self {
         self.udp.push((outside, inside));
+        self
+    }
+
+    /// The host's address at which its ports are: 127.0.0.1 by default, 0.0.0.0 for all.
+    pub fn listen(mut self, ip: IpAddr) -> Self {
+        self.listen = ip;
         self
     }
 }
@@ -255,7 +276,14 @@ mod tests {
     #[test]
     fn hardware_addresses_are_of_devices() {
         assert_eq!(hardware_address("02:00:00:00:00:fF").unwrap(), [2, 0, 0, 0, 0, 255]);
-        for bad in ["", "02:00:00:00:00", "02:00:00:00:00:00:00", "2:0:0:0:0:0", "01:00:00:00:00:00", "+2:00:00:00:00:00"] {
+        for bad in [
+            "",
+            "02:00:00:00:00",
+            "02:00:00:00:00:00:00",
+            "2:0:0:0:0:0",
+            "01:00:00:00:00:00",
+            "+2:00:00:00:00:00",
+        ] {
             assert!(hardware_address(bad).is_err(), "{bad}");
         }
     }
