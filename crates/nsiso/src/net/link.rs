@@ -34,9 +34,8 @@ pub fn link(a: &End, b: &End) -> Result<[String; 2]> {
     let [at_a, at_b] = [a, b].map(|end| end.namespace.unwrap_or(own.as_fd()));
     let names = make(&mut here, (a, at_a), &mut there, (b, at_b))?;
     let settled = here.settle(&names[0], a).and_then(|()| there.settle(&names[1], b));
-    settled.map(|()| names.clone()).map_err(|error| {
+    settled.map(|()| names.clone()).inspect_err(|_| {
         let _ = here.remove(&names[0]);
-        error
     })
 }
 

@@ -60,7 +60,7 @@ pub(super) fn start(child: &Child, network: &Handle, wish: &Uplink) -> Result<Ru
         None => drop(spec.args(["--runas", "0"])?),
     }
     let source = format!("/proc/self/fd/{}", network.as_fd().as_raw_fd());
-    spec.mount(Mount::tmpfs("/tmp")?).mount(Mount::bind(source, NETWORK)?.as_it_is());
+    spec.mount(Mount::tmpfs("/tmp")?).mount(Mount::bind(source, NETWORK)?.with_flags_of_source());
     spec.unshare(Kinds::PID).init().dies_with(child.pidfd.as_fd());
     spec.stdio(0, crate::Stdio::Null)?.fd(1, says_ready.as_fd())?.fd(2, complains.as_fd())?;
     let process = spec.spawn().map_err(|error| match (error.step(), error.errno()) {
@@ -93,8 +93,8 @@ fn ports(wish: &Uplink, ports: &[(u16, u16)]) -> String {
 
 /// What it has said, and what may be meant.
 fn hint(said: &str) -> String {
-    let lines = said.lines().filter(|line| !line.trim().is_empty() && !line.contains("syslog"));
-    let said = lines.last().unwrap_or("nothing").trim();
+    let mut lines = said.lines().filter(|line| !line.trim().is_empty() && !line.contains("syslog"));
+    let said = lines.next_back().unwrap_or("nothing").trim();
     let meant = match said {
         _ if said.contains("tun") => ": the device /dev/net/tun must exist, and the caller may open it",
         _ if said.contains("routable interface") => ": the host itself has no way to the outside",

@@ -165,7 +165,7 @@ impl<'fd> Mount<'fd> {
     }
 
     /// A bind with the flags of its source: those of a namespace's file cannot be changed.
-    pub(crate) fn as_it_is(mut self) -> Self {
+    pub(crate) fn with_flags_of_source(mut self) -> Self {
         self.attributes = 0;
         self
     }
