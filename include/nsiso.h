@@ -261,6 +261,11 @@
 #define NS_MOUNT_SUBSET_PID 64
 
 /**
+ * Room for the name of a network device, with its NUL.
+ */
+#define NS_DEVICE_NAME 16
+
+/**
  * ns_spec_rlimit: no limit.
  */
 #define NS_UNLIMITED UINT64_MAX
@@ -540,6 +545,34 @@ enum ns_step
    * The control group itself.
    */
   NS_STEP_CGROUP = 48,
+  /**
+   * Making a socket in another network namespace.
+   */
+  NS_STEP_SOCKET = 49,
+  /**
+   * A network device, or a pair of linked ones.
+   */
+  NS_STEP_LINK = 50,
+  /**
+   * An address of a network device.
+   */
+  NS_STEP_ADDRESS = 51,
+  /**
+   * A route.
+   */
+  NS_STEP_ROUTE = 52,
+  /**
+   * The delay, loss or rate of a link.
+   */
+  NS_STEP_QUALITY = 53,
+  /**
+   * A setting of the kernel below `/proc/sys`.
+   */
+  NS_STEP_SETTING = 54,
+  /**
+   * The way to the outside, `pasta(1)`.
+   */
+  NS_STEP_UPLINK = 55,
 };
 #ifndef __cplusplus
 #if __STDC_VERSION__ >= 202311L
@@ -548,6 +581,12 @@ typedef enum ns_step ns_step;
 typedef int32_t ns_step;
 #endif // __STDC_VERSION__ >= 202311L
 #endif // __cplusplus
+
+/**
+ * One end of a link: a network device in a network namespace, with what it is to be given. Opaque, reusable. Setters must not run
+ * while another thread uses the end.
+ */
+typedef struct ns_end ns_end;
 
 /**
  * The calling thread in other namespaces. Opaque; to be used on its thread alone.
@@ -1304,6 +1343,179 @@ int ns_spec_mask(struct ns_spec *spec, const char *target, struct ns_error *err)
  * Makes what is there read-only, with all that is mounted below it. `flags`: NS_MOUNT_IF_EXISTS or 0.
  */
 int ns_spec_read_only(struct ns_spec *spec, const char *target, uint64_t flags, struct ns_error *err);
+
+/**
+ * Makes the new namespaces of `spec`, with all that it says of them, runs no program in them, and stores a descriptor of each kind in
+ * `kinds`, which the caller closes, in `fds`: as many as `kinds` has bits, in the order NS_TIME, NS_MNT, NS_CGROUP, NS_UTS, NS_IPC, NS_USER, NS_NET. The namespaces exist as
+ * long as these descriptors or processes in them: ns_spec_join takes programs there. Returns how many. -EINVAL for NS_PID, which ends with its
+ * first process.
+ */
+int ns_hold(const struct ns_spec *spec,
+            uint64_t kinds,
+            int *fds,
+            struct ns_error *err);
+
+/**
+ * A socket in the network namespace `network`, where it stays, socket(2): a descriptor that the caller closes. The calling thread stays where it is.
+ * An ordinary user makes sockets in the network namespaces of its own user namespaces.
+ */
+int ns_socket(int network,
+              int domain,
+              int type,
+              int protocol,
+              struct ns_error *err);
+
+/**
+ * A new end: in the caller's own network namespace, or, as the inner end of ns_spec_link, in the program's. NULL when memory is used up. Free it
+ * with ns_end_free.
+ */
+struct ns_end *ns_end_new(void);
+
+/**
+ * Frees an end; NULL is allowed. What was made with it stays.
+ */
+void ns_end_free(struct ns_end *end);
+
+/**
+ * The network namespace of the end: a descriptor that must stay open as long as the end is used.
+ */
+int ns_end_of(struct ns_end *end, int network, struct ns_error *err);
+
+/**
+ * The device's name, at most 15 bytes; by default the first of eth0, eth1, ... that is free, in the caller's own namespace of veth0, veth1, ...
+ */
+int ns_end_name(struct ns_end *end,
+                const char *name,
+                struct ns_error *err);
+
+/**
+ * The hardware address, as "02:00:00:00:00:01"; one by chance otherwise.
+ */
+int ns_end_mac(struct ns_end *end, const char *mac, struct ns_error *err);
+
+/**
+ * The most bytes of a packet, 68 to 65535; 1500 by default.
+ */
+int ns_end_mtu(struct ns_end *end, uint32_t bytes, struct ns_error *err);
+
+/**
+ * One more address with its network, as "10.0.0.1/24" or "fd00::1/64". When the link is made, -EEXIST if the network overlaps that of another
+ * device in the namespace.
+ */
+int ns_end_address(struct ns_end *end,
+                   const char *address,
+                   struct ns_error *err);
+
+/**
+ * Packets for the network `to`, as "10.1.0.0/16", go through the device, to the router with the address `via` unless that is NULL.
+ */
+int ns_end_route(struct ns_end *end,
+                 const char *to,
+                 const char *via,
+                 struct ns_error *err);
+
+/**
+ * The router for all other networks, by its address.
+ */
+int ns_end_gateway(struct ns_end *end, const char *via, struct ns_error *err);
+
+/**
+ * The device becomes a port of this bridge, which is in the same namespace: ns_bridge.
+ */
+int ns_end_port_of(struct ns_end *end, const char *bridge, struct ns_error *err);
+
+/**
+ * How long packets that leave through this end are held up, give or take `jitter`, in nanoseconds. tc-netem(8).
+ */
+int ns_end_delay(struct ns_end *end,
+                 uint64_t delay,
+                 uint64_t jitter,
+                 struct ns_error *err);
+
+/**
+ * The part of the packets leaving through this end that gets lost, 0 to 1: 0.01 is one of a hundred. tc-netem(8).
+ */
+int ns_end_loss(struct ns_end *end,
+                double part,
+                struct ns_error *err);
+
+/**
+ * The most bits per second that leave through this end. tc-tbf(8).
+ */
+int ns_end_rate(struct ns_end *end, uint64_t bits_per_second, struct ns_error *err);
+
+/**
+ * Makes a link between two network namespaces, or within one: a pair of devices, veth(4), each at its end, up and with all that the end says. All or
+ * nothing. `names`, unless it is NULL, has room for two names and gets those of the devices at `a` and `b`. The pair is there until one of its
+ * namespaces ends or one device is removed. Takes CAP_NET_ADMIN in the user namespaces that own both: root has it; an ordinary user
+ * where one user namespace owns both. -EEXIST: a name or an address is taken; -EPERM; -ENOENT at NS_STEP_QUALITY: the kernel has no netem.
+ */
+int ns_link(const struct ns_end *a,
+            const struct ns_end *b,
+            char (*names)[NS_DEVICE_NAME],
+            struct ns_error *err);
+
+/**
+ * Makes a bridge, up and without ports, in the network namespace `network` (-1: the caller's own). Ends of links become its ports,
+ * ns_end_port_of. It is there until the namespace ends or it is removed.
+ */
+int ns_bridge(int network,
+              const char *name,
+              struct ns_error *err);
+
+/**
+ * Moves a network device from the network namespace `from` (-1: the caller's own) to that of `to`, with what that says: its name (the old one by
+ * default), addresses and all else.
+ */
+int ns_device_move(int from,
+                   const char *device,
+                   const struct ns_end *to,
+                   struct ns_error *err);
+
+/**
+ * Removes a network device from the network namespace `network` (-1: the caller's own), with the other end of its pair.
+ */
+int ns_device_remove(int network,
+                     const char *name,
+                     struct ns_error *err);
+
+/**
+ * Makes a router of the network namespace `network`: packets for others are passed on between its devices, or (0) are not any more. ip(7).
+ */
+int ns_forward(int network,
+               int on,
+               struct ns_error *err);
+
+/**
+ * Links the program's new network namespace to that of `outside`: the pair is there when the program starts, and goes with its network
+ * namespace. Both ends are copied; the namespace of `inside` does not matter. Permissions and errors as for ns_link.
+ */
+int ns_spec_link(struct ns_spec *spec,
+                 const struct ns_end *inside,
+                 const struct ns_end *outside,
+                 struct ns_error *err);
+
+/**
+ * Moves a network device of the caller's network namespace into the program's new one, with what `inside` says (NULL: nothing but up). When the namespace
+ * ends, the kernel gives hardware back and removes what is virtual.
+ */
+int ns_spec_device(struct ns_spec *spec,
+                   const char *device,
+                   const struct ns_end *inside,
+                   struct ns_error *err);
+
+/**
+ * Gives the program a way to the outside, as an ordinary user, too: pasta(1), which must be installed, runs beside it and ends with it. The
+ * program reaches what the caller reaches, the host's loopback excepted. Ports of the host are led to ports of the program: `tcp` and
+ * `udp` are tables of `tcp_count` and `udp_count` pairs of numbers, the host's first; NULL with 0. `listen` is the host's address for them; NULL is "127.0.0.1".
+ */
+int ns_spec_uplink(struct ns_spec *spec,
+                   const char *listen,
+                   const uint16_t (*tcp)[2],
+                   uintptr_t tcp_count,
+                   const uint16_t (*udp)[2],
+                   uintptr_t udp_count,
+                   struct ns_error *err);
 
 /**
  * New rules; NULL when memory is used up. Free them with ns_landlock_free.

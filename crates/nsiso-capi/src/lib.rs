@@ -12,6 +12,7 @@ pub mod kinds;
 pub mod limits;
 pub mod list;
 pub mod mount;
+pub mod net;
 pub mod privileges;
 pub mod probe;
 mod process;
