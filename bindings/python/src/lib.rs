@@ -4,6 +4,7 @@
 mod enter;
 mod limits;
 mod list;
+mod net;
 mod sandbox;
 
 use std::os::fd::{AsRawFd, IntoRawFd, OwnedFd};
@@ -268,6 +269,8 @@ mod _nsiso {
     };
     #[pymodule_export]
     use super::list::{Listing, list};
+    #[pymodule_export]
+    use super::net::{End, bridge, forward, link, move_device, remove_device, socket};
     #[pymodule_export]
     use super::{Process, Spec};
 }

@@ -10,11 +10,14 @@ are ``nsiso.Error``, an OSError with ``step`` and ``hint``.
 
 from subprocess import DEVNULL, PIPE, STDOUT, CalledProcessError, CompletedProcess, TimeoutExpired
 
+from ._end import End, Uplink
 from ._error import ArgumentError, DeniedError, Error, NoProcessError, NotDirectoryError, NotFoundError
+from ._host import Host, Lab
 from ._limits import Limits, Resources
 from ._list import Gaps, Holder, Listed, Listing, Node, list, tree
 from ._mount import Bind, Dev, Dir, File, Mask, Mqueue, Overlay, Proc, ReadOnly, Symlink, Sysfs, Tmpfs
 from ._namespace import Namespace, Pidfd, call_in, enter, pin, unpin
+from ._network import Bridge, Link, forward, hold, link, move_device, remove_device, socket_in
 from ._popen import Popen, Usage, run
 from ._probe import Finding, probe, unshare
 from ._sandbox import Landlock, Sandbox, Seccomp
@@ -22,6 +25,7 @@ from ._sandbox import Landlock, Sandbox, Seccomp
 __all__ = [
     "Bind", "Dev", "Dir", "File", "Landlock", "Limits", "Resources", "Mask", "Mqueue", "Overlay", "Proc", "ReadOnly", "Sandbox", "Seccomp", "Symlink",
     "Sysfs", "Tmpfs",
+    "Bridge", "End", "Host", "Lab", "Link", "Uplink", "forward", "hold", "link", "move_device", "remove_device", "socket_in",
     "ArgumentError", "CalledProcessError", "CompletedProcess", "DEVNULL", "DeniedError", "Error", "Finding", "Gaps",
     "Holder", "Listed", "Listing", "Namespace", "NoProcessError", "Node", "NotDirectoryError", "NotFoundError", "PIPE", "Pidfd", "Popen", "STDOUT",
     "TimeoutExpired", "Usage", "call_in", "enter", "list", "pin", "probe", "run", "tree", "unpin",

@@ -5,6 +5,7 @@ from datetime import timedelta
 from fractions import Fraction
 from typing import Any, Iterable, Mapping, Optional, Tuple, Union
 
+from ._end import End, Uplink
 from ._limits import Limits
 from ._mount import MOUNTS, Bind
 from ._nsiso import Spec
@@ -16,6 +17,7 @@ KEYWORDS = KINDS + (
     "keep_credentials", "pin",
     "sandbox", "share", "root", "mounts", "caps", "securebits", "no_new_privs", "no_user_namespaces", "rlimits", "nice",
     "oom_score_adj", "cpus", "umask", "personality", "landlock", "seccomp", "init", "die_with_host", "deadline", "pty", "limits",
+    "links", "devices", "uplink",
 )
 
 ONE_WAY = ("no_new_privs", "no_user_namespaces", "die_with_host")
@@ -78,6 +80,15 @@ def apply(spec: Spec, wishes: Mapping[str, Any]) -> None:
             if not isinstance(value, Limits):
                 raise TypeError(f"limits is an nsiso.Limits, not {value!r}")
             value.put(spec)
+        elif name == "links":
+            for inside, outside in value:
+                spec.link(inside.made(), (outside if isinstance(outside, End) else End(outside)).made())
+        elif name == "devices":
+            for device, inside in value.items():
+                spec.device(device, (inside or End()).made())
+        elif name == "uplink":
+            if value:
+                (Uplink() if value is True else value).put(spec)
         elif name == "deadline":
             spec.deadline(value.total_seconds() if isinstance(value, timedelta) else float(value))
         elif name == "pty":

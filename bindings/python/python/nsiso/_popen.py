@@ -90,6 +90,12 @@ class Popen(subprocess.Popen):
     limits: Limits
         What it and all its descendants may use together: memory, processor time, processes, disk bandwidth, cgroups(7). Gives ``resources()``,
         ``freeze()``, ``thaw()``, ``set_limits()`` and ``kill_group()``; what is left in its group when it has ended is killed.
+    links: list of (End, End)
+        Links between its new network and others, there when it starts: the inner end, whose place does not matter, and the outer one, an End or a place.
+    devices: {name: End or None}
+        Network devices of this process's network that move into the program's new one.
+    uplink: True or Uplink
+        A way to the outside for its new network, by pasta(1).
     pty: True or (rows, columns)
         A terminal of its own, whose other end is the attribute ``pty``.
     sandbox: bool; share: list of kinds

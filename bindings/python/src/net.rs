@@ -1,0 +1,149 @@
+//! Links between network namespaces, and sockets made in them. Descriptors come and go as numbers; -1 is the caller's own network.
+
+use std::net::IpAddr;
+use std::os::fd::{BorrowedFd, IntoRawFd, OwnedFd};
+use std::time::Duration;
+
+use nsiso::{Kinds, Uplink};
+use pyo3::exceptions::PyValueError;
+use pyo3::prelude::*;
+
+use crate::enter::borrowed;
+use crate::list::kind;
+use crate::{Spec, raise};
+
+/// A `nsiso::End`. Its namespace is borrowed by number.
+#[pyclass(module = "nsiso._nsiso", from_py_object)]
+#[derive(Clone)]
+pub(crate) struct End(nsiso::End<'static>);
+
+impl End {
+    fn change(
+        &mut self,
+        py: Python<'_>,
+        wish: impl FnOnce(nsiso::End<'static>) -> nsiso::Result<nsiso::End<'static>>,
+    ) -> PyResult<()> {
+        self.0 = wish(self.0.clone()).map_err(|error| raise(py, error))?;
+        Ok(())
+    }
+}
+
+#[pymethods]
+impl End {
+    #[new]
+    fn new(network: i32) -> PyResult<Self> {
+        let end = nsiso::End::new();
+        Ok(End(match here(network)? {
+            Some(network) => end.of(network),
+            None => end,
+        }))
+    }
+
+    fn name(&mut self, py: Python<'_>, name: &str) -> PyResult<()> {
+        self.change(py, |end| end.name(name))
+    }
+
+    fn mac(&mut self, py: Python<'_>, mac: &str) -> PyResult<()> {
+        self.change(py, |end| end.mac(mac))
+    }
+
+    fn mtu(&mut self, py: Python<'_>, bytes: u32) -> PyResult<()> {
+        self.change(py, |end| end.mtu(bytes))
+    }
+
+    fn address(&mut self, py: Python<'_>, address: &str) -> PyResult<()> {
+        self.change(py, |end| end.address(address))
+    }
+
+    #[pyo3(signature = (to, via=None))]
+    fn route(&mut self, py: Python<'_>, to: &str, via: Option<&str>) -> PyResult<()> {
+        self.change(py, |end| end.route(to, via))
+    }
+
+    fn gateway(&mut self, py: Python<'_>, via: &str) -> PyResult<()> {
+        self.change(py, |end| end.gateway(via))
+    }
+
+    fn port_of(&mut self, py: Python<'_>, bridge: &str) -> PyResult<()> {
+        self.change(py, |end| end.port_of(bridge))
+    }
+
+    fn delay(&mut self, py: Python<'_>, delay: f64, jitter: f64) -> PyResult<()> {
+        let seconds = |seconds: f64| {
+            Duration::try_from_secs_f64(seconds)
+                .map_err(|_| PyValueError::new_err(format!("a delay of {seconds} seconds cannot be")))
+        };
+        let (delay, jitter) = (seconds(delay)?, seconds(jitter)?);
+        self.change(py, |end| end.delay(delay, jitter))
+    }
+
+    fn loss(&mut self, py: Python<'_>, part: f64) -> PyResult<()> {
+        self.change(py, |end| end.loss(part))
+    }
+
+    fn rate(&mut self, py: Python<'_>, bits_per_second: u64) -> PyResult<()> {
+        self.change(py, |end| end.rate(bits_per_second))
+    }
+}
+
+fn here(network: i32) -> PyResult<Option<BorrowedFd<'static>>> {
+    if network == -1 { Ok(None) } else { borrowed(network).map(Some) }
+}
+
+#[pyfunction]
+pub(crate) fn link(py: Python<'_>, a: End, b: End) -> PyResult<[String; 2]> {
+    py.detach(|| nsiso::link(&a.0, &b.0)).map_err(|error| raise(py, error))
+}
+
+#[pyfunction]
+pub(crate) fn bridge(py: Python<'_>, network: i32, name: &str) -> PyResult<()> {
+    nsiso::bridge(here(network)?, name).map_err(|error| raise(py, error))
+}
+
+#[pyfunction]
+pub(crate) fn move_device(py: Python<'_>, network: i32, device: &str, to: End) -> PyResult<()> {
+    nsiso::move_device(here(network)?, device, &to.0).map_err(|error| raise(py, error))
+}
+
+#[pyfunction]
+pub(crate) fn remove_device(py: Python<'_>, network: i32, name: &str) -> PyResult<()> {
+    nsiso::remove_device(here(network)?, name).map_err(|error| raise(py, error))
+}
+
+#[pyfunction]
+pub(crate) fn forward(py: Python<'_>, network: i32, on: bool) -> PyResult<()> {
+    nsiso::forward(borrowed(network)?, on).map_err(|error| raise(py, error))
+}
+
+#[pyfunction]
+pub(crate) fn socket(py: Python<'_>, network: i32, domain: i32, kind: i32, protocol: i32) -> PyResult<i32> {
+    let made = nsiso::socket(borrowed(network)?, domain, kind, protocol);
+    made.map(IntoRawFd::into_raw_fd).map_err(|error| raise(py, error))
+}
+
+#[pymethods]
+impl Spec {
+    /// Makes the namespaces of these kinds; returns each with its kind's name.
+    fn hold(&self, py: Python<'_>, names: Vec<String>) -> PyResult<Vec<(String, i32)>> {
+        let kinds = names.iter().map(|name| kind(name)).collect::<PyResult<Kinds>>()?;
+        let held = py.detach(|| self.0.hold(kinds)).map_err(|error| raise(py, error))?;
+        let named = |handle: nsiso::Handle| {
+            (handle.kind().to_string(), IntoRawFd::into_raw_fd(OwnedFd::from(handle)))
+        };
+        Ok(held.into_iter().map(named).collect())
+    }
+
+    fn link(&mut self, inside: End, outside: End) {
+        self.0.link(inside.0, outside.0);
+    }
+
+    fn device(&mut self, py: Python<'_>, device: &str, inside: End) -> PyResult<()> {
+        self.0.device(device, inside.0).map(drop).map_err(|error| raise(py, error))
+    }
+
+    fn uplink(&mut self, tcp: Vec<(u16, u16)>, udp: Vec<(u16, u16)>, listen: IpAddr) {
+        let uplink = tcp.iter().fold(Uplink::new(), |uplink, (outside, inside)| uplink.tcp(*outside, *inside));
+        let uplink = udp.iter().fold(uplink, |uplink, (outside, inside)| uplink.udp(*outside, *inside));
+        self.0.uplink(uplink.listen(listen));
+    }
+}

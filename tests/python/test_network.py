@@ -1,0 +1,290 @@
+"""Networks from Python: hosts, links, bridges, routers, sockets elsewhere. Traffic goes only between namespaces that the tests make."""
+
+import gc
+import json
+import os
+import pickle
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+
+import nsiso
+import pytest
+
+ROOT = os.geteuid() == 0
+
+
+@pytest.fixture
+def pair():
+    with nsiso.Host("a") as a, nsiso.Host("b") as b:
+        nsiso.link(a, b, ["10.0.0.0/30", "fd00::/64"])
+        yield a, b
+
+
+def ip(host, *words):
+    return json.loads(host.run(["ip", "-json", *words], capture_output=True, text=True, check=True).stdout)
+
+
+def addresses(host):
+    """What ip(8) says: {device: [address, ...]}, without those of links."""
+    return {
+        device["ifname"]: sorted(f"{info['local']}/{info['prefixlen']}" for info in device["addr_info"] if info["scope"] != "link")
+        for device in ip(host, "address")
+    }
+
+
+def talk(a, b, address, family=socket.AF_INET):
+    """TCP and UDP, by sockets of this process."""
+    with b.socket(family) as server, a.socket(family) as client:
+        server.bind((address, 80))
+        server.listen()
+        client.connect((address, 80))
+        client.sendall(b"hello")
+        with server.accept()[0] as far:
+            assert far.recv(5) == b"hello"
+    with b.socket(family, socket.SOCK_DGRAM) as far, a.socket(family, socket.SOCK_DGRAM) as near:
+        far.bind((address, 53))
+        far.settimeout(20)
+        near.sendto(b"hello", (address, 53))
+        assert far.recv(5) == b"hello"
+
+
+def test_five_lines_are_a_laboratory(pair):
+    a, b = pair
+    assert (a.ip, b.ip) == ("10.0.0.1", "10.0.0.2")
+    assert addresses(a) == {"lo": ["127.0.0.1/8", "::1/128"], "eth0": ["10.0.0.1/30", "fd00::1/64"]} and a.devices["eth0"] == ["10.0.0.1/30", "fd00::1/64"]
+    talk(a, b, "10.0.0.2")
+    talk(b, a, "fd00::1", socket.AF_INET6)
+
+
+def test_a_host_has_a_name_files_and_processes_of_its_own(pair):
+    a, _ = pair
+    seen = a.run(["sh", "-c", "hostname; id -u; ls /sys/class/net; ls -d /proc/[0-9]*; pwd"], capture_output=True, text=True).stdout.split()
+    assert seen[:4] == ["a", "0", "eth0", "lo"] and seen[-1] == os.getcwd()
+    assert len(seen) < 10, "the processes of the machine are out of sight"
+    assert a.run(["sh", "-c", "exit 3"]).returncode == 3
+
+
+def test_real_programs_talk(pair):
+    a, b = pair
+    code = "import socket; s = socket.create_server(('', 80)); print(flush=True); c = s.accept()[0]; c.sendall(c.recv(9).upper())"
+    with b.popen([sys.executable, "-c", code], stdout=subprocess.PIPE) as server:
+        server.stdout.readline()
+        ask = f"import socket; c = socket.create_connection(('{b.ip}', 80)); c.sendall(b'hello'); print(c.recv(9))"
+        assert a.run([sys.executable, "-c", ask], capture_output=True, text=True).stdout == "b'HELLO'\n"
+
+
+def test_routers_and_gateways():
+    with nsiso.Host("a") as a, nsiso.Host("r", router=True) as r, nsiso.Host("b") as b:
+        nsiso.link(a, r, ["10.1.0.0/24", "fd01::/64"])
+        nsiso.link(r, b, ["10.2.0.0/24", "fd02::/64"])
+        assert [route["gateway"] for route in ip(a, "route") if route["dst"] == "default"] == ["10.1.0.2"]
+        talk(a, b, b.ip)
+        talk(b, a, "fd01::1", socket.AF_INET6)
+        nsiso.forward(r, False)
+        with b.socket(type=socket.SOCK_DGRAM) as far, a.socket(type=socket.SOCK_DGRAM) as near:
+            far.bind((b.ip, 9))
+            far.settimeout(0.2)
+            near.sendto(b"x", (b.ip, 9))
+            with pytest.raises(TimeoutError):
+                far.recv(1)
+
+
+def test_a_hundred_hosts_on_a_bridge_leave_nothing():
+    def left():
+        gc.collect()
+        return len(os.listdir("/proc/self/fd")), sum("nsiso-init" in comm for comm in commands())
+
+    nsiso.Lab.default()
+    before = left()
+    with nsiso.Bridge("lan", "10.3.0.0/16") as lan:
+        hosts = [nsiso.Host(f"h{number}") for number in range(100)]
+        for host in hosts:
+            nsiso.link(host, lan)
+        assert hosts[99].ip == "10.3.0.100"
+        talk(hosts[0], hosts[99], hosts[99].ip)
+        talk(hosts[50], hosts[7], hosts[7].ip)
+        for host in hosts:
+            host.close()
+    assert left() == before
+
+
+def commands():
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            with open(f"/proc/{pid}/comm") as comm:
+                yield comm.read().strip()
+        except OSError:
+            pass
+
+
+def test_ends_have_all_that_was_asked_for(pair):
+    a, b = pair
+    mine = nsiso.End(a, name="far", addresses="192.0.2.1/24", mac="02:00:00:00:00:01", mtu=1400, routes={"198.51.100.0/24": "192.0.2.2"})
+    made = nsiso.link(mine, nsiso.End(b, addresses=["192.0.2.2/24"]), rate="100mbit")
+    assert made.names == ("far", "eth1") and repr(made) == "<Link far -- eth1>"
+    [link] = ip(a, "link", "show", "far")
+    assert (link["mtu"], link["address"]) == (1400, "02:00:00:00:00:01")
+    assert ip(a, "route", "show", "198.51.100.0/24")[0]["gateway"] == "192.0.2.2"
+    assert "tbf" in a.run(["tc", "qdisc", "show", "dev", "far"], capture_output=True, text=True).stdout
+    made.remove()
+    assert list(addresses(b)) == ["lo", "eth0"]
+
+
+def test_programs_start_with_links_and_devices(pair):
+    a, _ = pair
+    inside = nsiso.End(addresses="10.7.0.2/24", gateway="10.7.0.1")
+    keywords = dict(join=a.lab.join, links=[(inside, nsiso.End(a, addresses="10.7.0.1/24"))], capture_output=True, text=True)
+    done = nsiso.run(["ip", "-brief", "address", "show", "eth0"], **keywords)
+    assert "10.7.0.2/24" in done.stdout and done.returncode == 0
+    nsiso.link(nsiso.End(a, name="spare"), nsiso.End(a, name="other"))
+    with nsiso.Host("c") as c:
+        nsiso.move_device("spare", nsiso.End(c, addresses="10.8.0.1/24"), at=a)
+        assert addresses(c)["spare"] == ["10.8.0.1/24"]
+    # Whoever is in that network moves a device of it.
+    if ROOT:
+        nsiso.link(nsiso.End(None, name="nsiso-spare"), nsiso.End(None, name="nsiso-other"))
+        done = nsiso.run(["ip", "-brief", "link"], devices={"nsiso-spare": nsiso.End(name="moved")}, capture_output=True, text=True)
+        assert "moved" in done.stdout
+    with pytest.raises(nsiso.Error, match="no-such"):
+        nsiso.run(["true"], net=True, user=not ROOT or None, map_root=True, devices={"no-such": None})
+
+
+def test_functions_are_called_on_a_host(pair):
+    a, _ = pair
+    assert a.call(socket.gethostname) == "a"
+    with pytest.raises(FileNotFoundError):
+        a.call(open, "/does/not/exist")
+    assert a.call(dict, [("x", 1)], y=2) == {"x": 1, "y": 2}
+    if ROOT:
+        assert a.call(lambda: os.listdir("/sys/class/net")) != os.listdir("/sys/class/net")
+    else:
+        with pytest.raises((pickle.PicklingError, AttributeError)):
+            a.call(lambda: 1)
+
+
+def test_name_servers_are_found_in_resolv_conf():
+    with nsiso.Host("a", dns=["192.0.2.53", "2001:db8::53"]) as a:
+        assert a.run(["cat", "/etc/resolv.conf"], capture_output=True, text=True).stdout == "nameserver 192.0.2.53\nnameserver 2001:db8::53\n"
+    assert "192.0.2.53" not in open("/etc/resolv.conf").read()
+    with pytest.raises(ValueError, match="nowhere"):
+        nsiso.Host("a", dns="nowhere")
+
+
+def test_what_runs_on_a_host_ends_with_it():
+    with nsiso.Host("a") as a:
+        child = a.popen(["sh", "-c", "trap '' TERM; (setsid sleep 1000 &); sleep 1000"])
+        pid = child.pid
+    assert child.returncode == -signal.SIGKILL and not os.path.exists(f"/proc/{pid}")
+    assert repr(a) == "<Host a>"
+    with pytest.raises(ValueError, match="closed"):
+        nsiso.link(a, None)
+
+
+def test_hosts_end_with_a_process_that_is_killed():
+    code = "import nsiso; a = nsiso.Host('a'); p = a.popen(['sleep', '1002']); print(p.pid, a._first.pid, flush=True); p.wait()"
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as owner:
+        pids = owner.stdout.readline().split()
+        owner.kill()
+    for _ in range(200):
+        if not any(os.path.exists(f"/proc/{pid}") for pid in pids):
+            return
+        time.sleep(0.05)
+    pytest.fail(f"{pids} live on")
+
+
+def test_many_threads_make_hosts():
+    failures = []
+
+    def work(number):
+        try:
+            with nsiso.Host("x") as x, nsiso.Host("y") as y:
+                nsiso.link(x, y, "10.0.0.0/30")
+                talk(x, y, y.ip)
+        except BaseException as error:
+            failures.append(error)
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failures == []
+
+
+def test_namespaces_are_held_without_a_program():
+    with pytest.raises(nsiso.ArgumentError, match="pid"):
+        nsiso.hold(user=True, map_root=True, pid=True)
+    with pytest.raises(TypeError, match="sandboxed"):
+        nsiso.hold(net=True, sandboxed=True)
+    held = nsiso.hold(map_root=True, hostname="kept", net=True, monotonic=100)
+    assert set(held) == {"user", "uts", "net", "time"}
+    some = [held["user"], held["uts"]]
+    assert nsiso.run(["hostname"], join=some, capture_output=True, text=True).stdout == "kept\n"
+    with nsiso.socket_in(held["net"], socket.AF_INET, socket.SOCK_DGRAM) as made:
+        made.bind(("127.0.0.1", 7))
+        assert made.get_inheritable() is False
+    for namespace in held.values():
+        namespace.close()
+
+
+@pytest.mark.parametrize(
+    "wish, kind, text",
+    [
+        (dict(addresses="10.0.0.0/33"), ValueError, "10.0.0.0/33"),
+        (dict(addresses="nonsense"), ValueError, "nonsense"),
+        (dict(delay="fast"), ValueError, "'fast' is neither a number"),
+        (dict(loss=2), nsiso.ArgumentError, "0 to 1"),
+        (dict(loss="200%"), nsiso.ArgumentError, "0 to 1"),
+        (dict(rate="1 parsec"), ValueError, "10mbit"),
+        (dict(mtu=7), nsiso.ArgumentError, "MTU"),
+        (dict(delay="1ms", jitter="2ms"), nsiso.ArgumentError, "jitter"),
+    ],
+)
+def test_bad_links_are_told_apart(pair, wish, kind, text):
+    a, b = pair
+    before = addresses(a), addresses(b)
+    with pytest.raises(kind) as told:
+        nsiso.link(a, b, **wish)
+    assert text in str(told.value)
+    assert (addresses(a), addresses(b)) == before
+
+
+def test_what_the_kernel_refuses_is_told(pair):
+    a, b = pair
+    before = addresses(a), addresses(b)
+    for ends, errno, text in [
+        ((nsiso.End(a, name="eth0"), b), "EEXIST", "a device eth0 at its end already"),
+        ((nsiso.End(a, addresses="10.0.0.2/24"), b), "EEXIST", "overlaps that of 10.0.0.1/30"),
+        ((nsiso.End(a, gateway="10.9.9.9"), b), "ENETUNREACH", "router is not in a network"),
+        ((nsiso.End(a, port_of="none"), b), "ENODEV", "no device of this name"),
+    ]:
+        with pytest.raises(nsiso.Error) as told:
+            nsiso.link(*ends)
+        assert text in str(told.value) and errno in str(told.value)
+    with pytest.raises(TypeError, match="no place"):
+        nsiso.link(a, "b")
+    if not ROOT:
+        with pytest.raises(nsiso.DeniedError, match="CAP_NET_ADMIN"):
+            nsiso.link(a, None)
+    assert (addresses(a), addresses(b)) == before
+
+
+def test_root_links_a_host_to_the_machine():
+    if not ROOT:
+        pytest.skip("the network of the machine itself takes root")
+    with nsiso.Host("a") as a:
+        made = nsiso.link(None, a, "198.51.100.0/30")
+        assert made.names == ("veth0", "eth0")
+        with a.socket() as server, socket.socket() as client:
+            server.bind((a.ip, 80))
+            server.listen()
+            client.connect((a.ip, 80))
+    for _ in range(200):
+        if "veth0" not in [name for _, name in socket.if_nameindex()]:
+            return
+        time.sleep(0.05)
+    pytest.fail("the link outlives the host")
