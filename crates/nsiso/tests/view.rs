@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::thread;
 
-use nsiso::{Kinds, Mount, Propagation, Spec, Stdio, Step};
+use nsiso::{Filter, Kinds, Mount, Propagation, Reaction, Spec, Stdio, Step};
 
 /// A directory that goes when this does.
 struct Scratch(PathBuf);
@@ -303,4 +303,30 @@ fn bad_views_are_told_apart() {
     spec.map_root().mount(host()).mount(Mount::sysfs("/sys").unwrap());
     let error = spec.spawn().unwrap_err();
     assert!(error.hint().contains("network namespace"), "{error}: {}", error.hint());
+}
+
+/// All that Linux 5.2 to 6.15 have brought for mounts.
+const NEWER_CALLS: [&str; 7] =
+    ["mount_setattr", "open_tree", "move_mount", "fsopen", "fsconfig", "fsmount", "open_tree_attr"];
+
+/// Runs the other tests of this file once more, where the kernel does not know these calls.
+fn again_without(calls: &[&str]) {
+    let mut spec = Spec::new(std::env::current_exe().unwrap()).unwrap();
+    spec.args(["--quiet", "--skip", "again_without"]).unwrap().no_new_privs();
+    spec.seccomp(Filter::deny(calls, Reaction::Fail(libc::ENOSYS)).unwrap());
+    spec.stdio(1, Stdio::Pipe).unwrap();
+    let mut process = spec.spawn().unwrap();
+    let mut text = String::new();
+    File::from(process.take_pipe(1).unwrap()).read_to_string(&mut text).unwrap();
+    assert_eq!(process.wait().unwrap().code(), Some(0), "{text}");
+}
+
+#[test]
+fn all_of_it_again_without_mount_setattr() {
+    again_without(&NEWER_CALLS[..1]);
+}
+
+#[test]
+fn all_of_it_again_without_any_newer_call() {
+    again_without(&NEWER_CALLS);
 }

@@ -13,6 +13,7 @@ mod init;
 mod joins;
 pub(crate) mod mailbox;
 mod program;
+mod stage;
 mod subordinate;
 mod terminal;
 mod time;
@@ -34,10 +35,11 @@ pub(crate) use init::{FIRST as INIT_DESCRIPTORS, Init};
 use joins::Joins;
 pub(crate) use mailbox::Mailbox;
 pub(crate) use program::places;
+pub(crate) use stage::{Options, Stage};
 pub(crate) use subordinate::missing_line;
 pub(crate) use time::time_is_entered_at_exec;
 pub(crate) use treatment::Ruleset;
-pub(crate) use view::{Attributes, Change, Place, Slot};
+pub(crate) use view::{Attributes, Change, Place, Slot, UPPER, WORK};
 
 /// One thing the child does. The pointers lead into the plan's arena or to static data.
 #[derive(Clone, Copy, Debug)]
@@ -179,6 +181,8 @@ pub(crate) struct Plan {
     pub program_stack: *mut c_void,
     /// What opens the sources of the view, until its place is known.
     sources: Vec<Op>,
+    /// Where mounts of the view are made ready, if that takes mount(2).
+    pub stage: Option<Stage>,
     /// Where the child sends its end of a filter that asks the host.
     notify: Option<c_int>,
     /// The program's end of its terminal.
@@ -221,6 +225,7 @@ impl Plan {
             program_from: None,
             program_stack: std::ptr::null_mut(),
             sources: Vec::new(),
+            stage: None,
             notify: None,
             terminal: None,
             copies,
