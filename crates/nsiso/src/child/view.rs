@@ -304,13 +304,23 @@ unsafe fn write(file: usize, mut data: *const u8, mut len: usize) -> Outcome<()>
     Ok(())
 }
 
-/// The new root comes upon the old one, which then lies at the same place, on top, and goes.
+/// The new root comes upon the old one, which then lies at the same place, on top, with what it was covered by, and all of that goes.
 fn pivot() -> Outcome<()> {
     let here = c".".as_ptr() as usize;
     // SAFETY: constant strings and numbers.
     unsafe {
         check(libc::SYS_pivot_root, [here, here, 0, 0, 0])?;
-        check(libc::SYS_umount2, [here, libc::MNT_DETACH as usize, 0, 0, 0])?;
+        loop {
+            // Above the root directory is what is mounted on it.
+            match find_within(HERE, c"..".as_ptr(), 0, libc::RESOLVE_NO_XDEV) {
+                Err(libc::EXDEV) => check(libc::SYS_umount2, [here, libc::MNT_DETACH as usize, 0, 0, 0])?,
+                Err(errno) => return Err(errno),
+                Ok(root) => {
+                    close(root)?;
+                    break;
+                }
+            };
+        }
         check(libc::SYS_chdir, [c"/".as_ptr() as usize, 0, 0, 0, 0])?;
     }
     Ok(())
