@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::thread;
 
-use nsiso::{Kinds, Mount, Propagation, Spec, Stdio, Step};
+use nsiso::{Filter, Kinds, Mount, Propagation, Reaction, Spec, Stdio, Step};
 
 /// A directory that goes when this does.
 struct Scratch(PathBuf);
@@ -182,6 +182,34 @@ fn the_whole_host_gets_a_layer() {
 }
 
 #[test]
+fn a_file_hides_another_without_changing_it() {
+    let scratch = Scratch::new();
+    fs::write(scratch.path("it"), "old").unwrap();
+    fs::write(scratch.path("other"), "other ").unwrap();
+    symlink("it", scratch.path("link")).unwrap();
+    let mut spec = shell("cd /mnt; cat other it link; ls; stat -c %a it; echo x > it && cat it");
+    spec.mount(host()).mount(Mount::bind(&scratch.0, "/mnt").unwrap());
+    spec.mount(Mount::file("new ", "/mnt/link", 0o640).unwrap());
+    assert_eq!(output(&mut spec), "other new new it\nlink\nother\n640\nx\n");
+    assert_eq!(fs::read_to_string(scratch.path("it")).unwrap(), "old");
+    let mut names: Vec<_> = fs::read_dir(&scratch.0).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    names.sort();
+    assert_eq!(names, ["it", "link", "other"]);
+    // At the root of the view, too, and not upon a directory.
+    let mut bare = shell("cat /it");
+    bare.mount(Mount::tmpfs("/").unwrap());
+    for name in ["bin", "lib", "lib64", "usr"] {
+        let path = format!("/{name}");
+        bare.mount(Mount::bind(&path, &path).unwrap().if_exists());
+    }
+    bare.mount(Mount::file("one", "/it", 0o644).unwrap()).mount(Mount::file("two", "/it", 0o644).unwrap());
+    assert_eq!(output(&mut bare), "two");
+    bare.mount(Mount::file("three", "/usr", 0o644).unwrap());
+    let error = bare.spawn().unwrap_err();
+    assert_eq!((error.step(), error.errno()), (Step::Make, libc::EISDIR), "{error}");
+}
+
+#[test]
 fn the_working_directory_is_inside() {
     let scratch = Scratch::new();
     fs::create_dir(scratch.path("in")).unwrap();
@@ -303,4 +331,30 @@ fn bad_views_are_told_apart() {
     spec.map_root().mount(host()).mount(Mount::sysfs("/sys").unwrap());
     let error = spec.spawn().unwrap_err();
     assert!(error.hint().contains("network namespace"), "{error}: {}", error.hint());
+}
+
+/// All that Linux 5.2 to 6.15 have brought for mounts.
+const NEWER_CALLS: [&str; 7] =
+    ["mount_setattr", "open_tree", "move_mount", "fsopen", "fsconfig", "fsmount", "open_tree_attr"];
+
+/// Runs the other tests of this file once more, where the kernel does not know these calls.
+fn again_without(calls: &[&str]) {
+    let mut spec = Spec::new(std::env::current_exe().unwrap()).unwrap();
+    spec.args(["--quiet", "--skip", "again_without"]).unwrap().no_new_privs();
+    spec.seccomp(Filter::deny(calls, Reaction::Fail(libc::ENOSYS)).unwrap());
+    spec.stdio(1, Stdio::Pipe).unwrap();
+    let mut process = spec.spawn().unwrap();
+    let mut text = String::new();
+    File::from(process.take_pipe(1).unwrap()).read_to_string(&mut text).unwrap();
+    assert_eq!(process.wait().unwrap().code(), Some(0), "{text}");
+}
+
+#[test]
+fn all_of_it_again_without_mount_setattr() {
+    again_without(&NEWER_CALLS[..1]);
+}
+
+#[test]
+fn all_of_it_again_without_any_newer_call() {
+    again_without(&NEWER_CALLS);
 }

@@ -82,6 +82,7 @@ class Host:
             ["sleep", "infinity"], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, cwd="/", join=self.lab.join, net=True, hostname=name,
             mounts=[*view, *more], init=True, die_with_host=True, uplink=uplink or None,
         )  # fmt: skip
+        self._first: Optional[Popen] = None
         try:
             self._first = start([Sysfs()])
         except DeniedError as error:
@@ -120,6 +121,8 @@ class Host:
         return child
 
     def _inside(self, keywords: Dict[str, Any]) -> Dict[str, Any]:
+        if self._first is None:
+            raise ValueError(f"{self!r} is closed")
         return {"join": self._first, "cwd": os.getcwd(), **keywords}
 
     def socket(
@@ -145,11 +148,14 @@ class Host:
         self._end()
 
     def _end(self) -> None:
-        self._first.kill()
+        first, self._first = self._first, None
+        if first is None:
+            return
+        first.kill()
         # Whoever is not collected would keep the first process from ending.
         for child in self._children:
             child.wait()
-        self._first.wait()
+        first.wait()
 
     def __enter__(self) -> "Host":
         return self

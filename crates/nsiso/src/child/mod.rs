@@ -7,10 +7,12 @@
 
 mod capabilities;
 mod descriptors;
+mod files;
 mod hand_over;
 mod init;
 mod landlock;
 mod loopback;
+mod mounting;
 mod notify;
 mod second;
 mod signals;
@@ -138,7 +140,7 @@ unsafe fn carry_out(action: &Action, plan: &Plan) -> Outcome<()> {
                 libc::SYS_mount,
                 [source as usize, target as usize, fstype as usize, flags as usize, data as usize],
             )?,
-            Action::View(ref change) => return view::make(change),
+            Action::View(ref change) => return view::make(change, plan.stage.as_ref()),
             Action::ChangeDirectory { path } => check(libc::SYS_chdir, [path as usize, 0, 0, 0, 0])?,
             Action::EnterDirectory(fd) => check(libc::SYS_fchdir, [fd as usize, 0, 0, 0, 0])?,
             Action::ChangeRoot => check(libc::SYS_chroot, [c".".as_ptr() as usize, 0, 0, 0, 0])?,

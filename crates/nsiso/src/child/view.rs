@@ -3,55 +3,45 @@
 //! Whoever may write in there could put symbolic links in the way: every target is found by openat2(2) as if the view were the root
 //! already, and what is mounted there is mounted on what was found.
 
-use std::mem::MaybeUninit;
-use std::ptr;
-
 use libc::{c_char, c_int};
 
+use super::files::{HERE, about, close, find, find_within, is_directory};
+use super::mounting::{self, Mounting};
 use super::syscall::{Outcome, check};
-use crate::plan::{Attributes, Change, Place, Slot};
-
-fn empty() -> usize {
-    c"".as_ptr() as usize
-}
-
-/// How often a path is looked up that is being changed meanwhile.
-const TRIES: usize = 1000;
-
-/// `struct open_how`.
-#[repr(C)]
-struct How {
-    flags: u64,
-    mode: u64,
-    resolve: u64,
-}
+use crate::plan::{Attributes, Change, Options, Place, Slot, Stage, UPPER, WORK};
 
 /// # Safety
 /// The pointers in `change` are valid.
-pub(super) unsafe fn make(change: &Change) -> Outcome<()> {
+pub(super) unsafe fn make(change: &Change, stage: Option<&Stage>) -> Outcome<()> {
+    let mounts = Mounting(stage);
     // SAFETY: the caller's promise is handed on.
     unsafe {
         match *change {
-            Change::Open { source, fd, recursive, attributes, optional, slot } => {
-                open(source, fd, recursive, attributes, optional, slot)
+            Change::Open { source, fd, recursive, optional, slot } => {
+                open(mounts, source, fd, recursive, optional, slot)
             }
-            Change::Bind { slot, at, .. } => match slot.get() {
+            Change::Stage => stage.map_or(Ok(()), mounting::set_up),
+            Change::Bind { slot, recursive, attributes, at, .. } => match slot.get() {
                 // It did not exist, and need not.
                 ..0 => Ok(()),
-                tree => attach(tree as usize, is_directory(tree as usize)?, at),
+                opened => {
+                    let mount = mounts.mount_of(opened as usize, recursive)?;
+                    if attributes.set != 0 || attributes.id_map >= 0 {
+                        mounts.set(mount, recursive, attributes)?;
+                    }
+                    attach(mounts, mount, is_directory(mount)?, at)
+                }
             },
             Change::Filesystem { kind, options, attributes, at } => {
-                let mount = filesystem(kind, options, attributes)?;
-                attach(mount, true, at)
+                let mount = mounts.filesystem(kind, options, attributes)?;
+                attach(mounts, mount, true, at)
             }
-            Change::Overlay { lower, upper, work, user_attributes, attributes, at } => {
-                match upper.is_null() {
-                    true => throw_away(lower, user_attributes, attributes, at),
-                    false => {
-                        let mount = overlay(lower, upper, work, user_attributes, attributes)?;
-                        attach(mount, true, at)
-                    }
-                }
+            Change::Overlay { lower, options, thrown_away: true, attributes, at } => {
+                throw_away(mounts, lower, options, attributes, at)
+            }
+            Change::Overlay { options, attributes, at, .. } => {
+                let mount = mounts.filesystem(OVERLAY, options, attributes)?;
+                attach(mounts, mount, true, at)
             }
             Change::Directory { mode, at } => match resolve(at.path, libc::O_DIRECTORY) {
                 Ok(directory) => close(directory),
@@ -64,17 +54,16 @@ pub(super) unsafe fn make(change: &Change) -> Outcome<()> {
                 close(parent)?;
                 done.map(drop)
             }
-            Change::File { data, len, mode, at } => {
-                let file = new_file(at, mode)?;
-                write(file, data, len)?;
-                close(file)
-            }
-            Change::Mask { at } => mask(at),
-            Change::ReadOnly { optional, at } => read_only(optional, at),
+            Change::File { data, len, mode, at } => match new_file(at, mode) {
+                Ok(file) => fill(file, data, len),
+                Err(libc::EEXIST) => cover(mounts, data, len, mode, at),
+                Err(errno) => Err(errno),
+            },
+            Change::Mask { options, at } => mask(mounts, options, at),
+            Change::ReadOnly { optional, at } => read_only(mounts, optional, at),
             Change::Propagation { flag, at } => {
                 let target = resolve(at.path, 0)?;
-                let change = libc::mount_attr { attr_set: 0, attr_clr: 0, propagation: flag, userns_fd: 0 };
-                set_attributes(target, 0, &change)?;
+                mounts.set_propagation(target, flag)?;
                 close(target)
             }
             Change::Pivot => pivot(),
@@ -90,136 +79,47 @@ pub(super) unsafe fn make(change: &Change) -> Outcome<()> {
     }
 }
 
+const OVERLAY: *const c_char = c"overlay".as_ptr();
+
 /// # Safety
 /// `source` is a string.
 unsafe fn open(
+    mounts: Mounting,
     source: *const c_char,
     fd: c_int,
     recursive: bool,
-    attributes: Attributes,
     optional: bool,
     slot: Slot,
 ) -> Outcome<()> {
-    let below = if recursive { libc::AT_RECURSIVE as usize } else { 0 };
-    let flags = libc::OPEN_TREE_CLONE as usize | libc::OPEN_TREE_CLOEXEC as usize;
     // SAFETY: the caller's promise.
-    unsafe {
-        let cwd = libc::AT_FDCWD as usize;
-        let tree = match check(libc::SYS_open_tree, [cwd, source as usize, flags | below, 0, 0]) {
-            Err(libc::ENOENT) if optional => return Ok(()),
-            tree => tree?,
-        };
-        if fd >= 0 {
-            let (found, wanted) = (about(tree)?, about(fd as usize)?);
-            if (found.st_dev, found.st_ino) != (wanted.st_dev, wanted.st_ino) {
-                return Err(libc::ESTALE);
-            }
+    let opened = match unsafe { mounts.open(source, recursive) } {
+        Err(libc::ENOENT) if optional => return Ok(()),
+        opened => opened?,
+    };
+    if fd >= 0 {
+        let (found, wanted) = (about(opened)?, about(fd as usize)?);
+        if (found.st_dev, found.st_ino) != (wanted.st_dev, wanted.st_ino) {
+            return Err(libc::ESTALE);
         }
-        let id_map = attributes.id_map >= 0;
-        if attributes.set != 0 || id_map {
-            let change = libc::mount_attr {
-                attr_set: attributes.set | if id_map { libc::MOUNT_ATTR_IDMAP } else { 0 },
-                attr_clr: 0,
-                propagation: 0,
-                userns_fd: if id_map { attributes.id_map as u64 } else { 0 },
-            };
-            set_attributes(tree, below, &change)?;
-        }
-        slot.set(tree as c_int);
     }
+    slot.set(opened as c_int);
     Ok(())
 }
 
-fn set_attributes(mount: usize, below: usize, change: &libc::mount_attr) -> Outcome<()> {
-    let flags = below | libc::AT_EMPTY_PATH as usize;
-    let args = [mount, empty(), flags, &raw const *change as usize, size_of::<libc::mount_attr>()];
-    // SAFETY: the struct has the size given.
-    unsafe { check(libc::SYS_mount_setattr, args) }.map(drop)
-}
-
-/// Mounts what is mounted nowhere yet, and closes it. At the root of the view the working directory goes there.
+/// Brings a mount to its place, and closes it. At the root of the view the working directory goes there.
 ///
 /// # Safety
 /// `at` is valid.
-unsafe fn attach(mount: usize, is_directory: bool, at: Place) -> Outcome<()> {
-    const FROM: usize = libc::MOVE_MOUNT_F_EMPTY_PATH as usize;
-    const ONTO: usize = libc::MOVE_MOUNT_T_EMPTY_PATH as usize;
+unsafe fn attach(mounts: Mounting, mount: usize, is_directory: bool, at: Place) -> Outcome<()> {
     // SAFETY: the caller's promise.
     unsafe {
         if at.is_root() {
-            let root = c"/".as_ptr() as usize;
-            check(libc::SYS_move_mount, [mount, empty(), libc::AT_FDCWD as usize, root, FROM])?;
+            mounts.attach(mount, None)?;
             check(libc::SYS_fchdir, [mount, 0, 0, 0, 0])?;
-        } else {
-            let target = target(at, is_directory)?;
-            check(libc::SYS_move_mount, [mount, empty(), target, empty(), FROM | ONTO])?;
-            close(target)?;
+            return close(mount);
         }
-    }
-    close(mount)
-}
-
-/// # Safety
-/// A string and a table that ends with a NULL name.
-unsafe fn filesystem(
-    kind: *const c_char,
-    mut options: *const [*const c_char; 2],
-    attributes: u64,
-) -> Outcome<usize> {
-    // SAFETY: the caller's promise.
-    unsafe {
-        let context = check(libc::SYS_fsopen, [kind as usize, libc::FSOPEN_CLOEXEC as usize, 0, 0, 0])?;
-        while !(*options)[0].is_null() {
-            let [name, value] = *options;
-            configure(context, name, value)?;
-            options = options.add(1);
-        }
-        finish(context, attributes)
-    }
-}
-
-/// # Safety
-/// Strings; `value` may be NULL.
-unsafe fn configure(context: usize, name: *const c_char, value: *const c_char) -> Outcome<()> {
-    let command = if value.is_null() { libc::FSCONFIG_SET_FLAG } else { libc::FSCONFIG_SET_STRING };
-    // SAFETY: the caller's promise.
-    unsafe { check(libc::SYS_fsconfig, [context, command as usize, name as usize, value as usize, 0]) }
-        .map(drop)
-}
-
-/// The mount of a file system that has all its options.
-fn finish(context: usize, attributes: u64) -> Outcome<usize> {
-    // SAFETY: numbers only.
-    unsafe {
-        check(libc::SYS_fsconfig, [context, libc::FSCONFIG_CMD_CREATE as usize, 0, 0, 0])?;
-        let flags = libc::FSMOUNT_CLOEXEC as usize;
-        let mount = check(libc::SYS_fsmount, [context, flags, attributes as usize, 0, 0])?;
-        close(context)?;
-        Ok(mount)
-    }
-}
-
-/// # Safety
-/// All are strings.
-unsafe fn overlay(
-    lower: *const c_char,
-    upper: *const c_char,
-    work: *const c_char,
-    user_attributes: bool,
-    attributes: u64,
-) -> Outcome<usize> {
-    // SAFETY: the caller's promise.
-    unsafe {
-        let flags = libc::FSOPEN_CLOEXEC as usize;
-        let context = check(libc::SYS_fsopen, [c"overlay".as_ptr() as usize, flags, 0, 0, 0])?;
-        configure(context, c"lowerdir".as_ptr(), lower)?;
-        configure(context, c"upperdir".as_ptr(), upper)?;
-        configure(context, c"workdir".as_ptr(), work)?;
-        if user_attributes {
-            // Nobody but the host's root may write the attributes that overlay uses otherwise.
-            configure(context, c"userxattr".as_ptr(), ptr::null())?;
-        }
-        finish(context, attributes)
+        let target = target(at, is_directory)?;
+        onto(mounts, mount, target)
     }
 }
 
@@ -227,40 +127,75 @@ unsafe fn overlay(
 ///
 /// # Safety
 /// `lower` is a string, `at` is valid.
-unsafe fn throw_away(lower: *const c_char, user_attributes: bool, attributes: u64, at: Place) -> Outcome<()> {
-    let none = [[ptr::null(); 2]];
+unsafe fn throw_away(
+    mounts: Mounting,
+    lower: *const c_char,
+    options: Options,
+    attributes: u64,
+    at: Place,
+) -> Outcome<()> {
     // SAFETY: the caller's promise; paths without a slash at the start are found in the tmpfs.
     unsafe {
-        let mut about = MaybeUninit::<libc::stat>::uninit();
-        let cwd = libc::AT_FDCWD as usize;
-        check(libc::SYS_newfstatat, [cwd, lower as usize, about.as_mut_ptr() as usize, 0, 0])?;
-        let mode = (*about.as_ptr()).st_mode as usize & 0o7777;
+        let found = find(HERE, lower)?;
+        let mode = about(found)?.st_mode as usize & 0o7777;
+        close(found)?;
         // It has to be writable, whatever the overlay is.
-        let layer = filesystem(c"tmpfs".as_ptr(), none.as_ptr(), attributes & !libc::MOUNT_ATTR_RDONLY)?;
+        let writable = attributes & !libc::MOUNT_ATTR_RDONLY;
+        let layer = mounts.filesystem(c"tmpfs".as_ptr(), Options::NONE, writable)?;
         // A second descriptor, since the first one is closed when it is mounted.
-        let tree = check(libc::SYS_openat, [layer, c".".as_ptr() as usize, O_DIRECTORY, 0, 0])?;
-        let view = check(libc::SYS_openat, [cwd, c".".as_ptr() as usize, O_DIRECTORY, 0, 0])?;
-        attach(layer, true, at)?;
+        let tree = find(layer, c".".as_ptr())?;
+        let view = find(HERE, c".".as_ptr())?;
+        attach(mounts, layer, true, at)?;
         check(libc::SYS_fchdir, [tree, 0, 0, 0, 0])?;
-        for name in [c"upper", c"work"] {
-            check(libc::SYS_mkdirat, [cwd, name.as_ptr() as usize, 0o700, 0, 0])?;
+        for name in [UPPER, WORK] {
+            check(libc::SYS_mkdirat, [HERE, name.as_ptr() as usize, 0o700, 0, 0])?;
         }
-        check(libc::SYS_fchmodat, [cwd, c"upper".as_ptr() as usize, mode, 0, 0])?;
-        let mount = overlay(lower, c"upper".as_ptr(), c"work".as_ptr(), user_attributes, attributes)?;
+        check(libc::SYS_fchmodat, [HERE, UPPER.as_ptr() as usize, mode, 0, 0])?;
+        let mount = mounts.filesystem(OVERLAY, options, attributes)?;
         if !at.is_root() {
             check(libc::SYS_fchdir, [view, 0, 0, 0, 0])?;
         }
         close(view)?;
         close(tree)?;
-        attach(mount, true, at)
+        attach(mounts, mount, true, at)
     }
 }
 
-const O_DIRECTORY: usize = (libc::O_PATH | libc::O_DIRECTORY | libc::O_CLOEXEC) as usize;
+/// A file upon one that is there, which is not changed. It lies in a file system of its own, which takes a place in the view only as long as it
+/// takes to bind the file.
+///
+/// # Safety
+/// `data` has `len` bytes; `at` is valid.
+unsafe fn cover(mounts: Mounting, data: *const u8, len: usize, mode: u32, at: Place) -> Outcome<()> {
+    let quiet = libc::MOUNT_ATTR_NOSUID | libc::MOUNT_ATTR_NODEV | libc::MOUNT_ATTR_NOEXEC;
+    let name = c"file".as_ptr();
+    // SAFETY: the caller's promise; constant strings.
+    unsafe {
+        let target = resolve(at.path, 0)?;
+        if is_directory(target)? {
+            return Err(libc::EISDIR);
+        }
+        let (directory, _) = parent(at)?;
+        let view = find(HERE, c".".as_ptr())?;
+        let layer = mounts.filesystem(c"tmpfs".as_ptr(), Options::NONE, quiet)?;
+        fill(create(layer, name, mode)?, data, len)?;
+        mounts.attach(layer, Some(directory))?;
+        close(directory)?;
+        let file = find(layer, name)?;
+        let mount = mounts.copy(file, false)?;
+        close(file)?;
+        check(libc::SYS_fchdir, [layer, 0, 0, 0, 0])?;
+        check(libc::SYS_umount2, [c".".as_ptr() as usize, libc::MNT_DETACH as usize, 0, 0, 0])?;
+        check(libc::SYS_fchdir, [view, 0, 0, 0, 0])?;
+        close(layer)?;
+        close(view)?;
+        onto(mounts, mount, target)
+    }
+}
 
 /// # Safety
 /// `at` is valid.
-unsafe fn mask(at: Place) -> Outcome<()> {
+unsafe fn mask(mounts: Mounting, options: Options, at: Place) -> Outcome<()> {
     let quiet = libc::MOUNT_ATTR_NOSUID | libc::MOUNT_ATTR_NODEV | libc::MOUNT_ATTR_NOEXEC;
     // SAFETY: the caller's promise.
     unsafe {
@@ -269,45 +204,34 @@ unsafe fn mask(at: Place) -> Outcome<()> {
             target => target?,
         };
         let mount = if is_directory(target)? {
-            let options = [[c"mode".as_ptr(), c"555".as_ptr()], [ptr::null(); 2]];
-            filesystem(c"tmpfs".as_ptr(), options.as_ptr(), quiet | libc::MOUNT_ATTR_RDONLY)?
+            mounts.filesystem(c"tmpfs".as_ptr(), options, quiet | libc::MOUNT_ATTR_RDONLY)?
         } else {
-            let flags = (libc::OPEN_TREE_CLONE | libc::OPEN_TREE_CLOEXEC) as usize;
-            let null = c"/dev/null".as_ptr() as usize;
-            check(libc::SYS_open_tree, [libc::AT_FDCWD as usize, null, flags, 0, 0])?
+            mounts.mount_of(mounts.open(c"/dev/null".as_ptr(), false)?, false)?
         };
-        onto(mount, target)
+        onto(mounts, mount, target)
     }
 }
 
 /// # Safety
 /// `at` is valid.
-unsafe fn read_only(optional: bool, at: Place) -> Outcome<()> {
-    let below = libc::AT_RECURSIVE as usize;
+unsafe fn read_only(mounts: Mounting, optional: bool, at: Place) -> Outcome<()> {
     // SAFETY: the caller's promise.
-    unsafe {
-        let target = match resolve(at.path, 0) {
-            Err(libc::ENOENT) if optional => return Ok(()),
-            target => target?,
-        };
-        let change =
-            libc::mount_attr { attr_set: libc::MOUNT_ATTR_RDONLY, attr_clr: 0, propagation: 0, userns_fd: 0 };
-        if at.is_root() {
-            set_attributes(target, below, &change)?;
-            return close(target);
-        }
-        let flags = (libc::OPEN_TREE_CLONE | libc::OPEN_TREE_CLOEXEC) as usize | below;
-        let copy = check(libc::SYS_open_tree, [target, empty(), flags | libc::AT_EMPTY_PATH as usize, 0, 0])?;
-        set_attributes(copy, below, &change)?;
-        onto(copy, target)
+    let target = match unsafe { resolve(at.path, 0) } {
+        Err(libc::ENOENT) if optional => return Ok(()),
+        target => target?,
+    };
+    if at.is_root() {
+        mounts.set(target, true, Attributes::READ_ONLY)?;
+        return close(target);
     }
+    let copy = mounts.copy(target, true)?;
+    mounts.set(copy, true, Attributes::READ_ONLY)?;
+    onto(mounts, copy, target)
 }
 
-/// Mounts `mount` on what is open, and closes both.
-fn onto(mount: usize, target: usize) -> Outcome<()> {
-    let flags = (libc::MOVE_MOUNT_F_EMPTY_PATH | libc::MOVE_MOUNT_T_EMPTY_PATH) as usize;
-    // SAFETY: numbers and constant strings.
-    unsafe { check(libc::SYS_move_mount, [mount, empty(), target, empty(), flags])? };
+/// Brings `mount` upon what is open, and closes both.
+fn onto(mounts: Mounting, mount: usize, target: usize) -> Outcome<()> {
+    mounts.attach(mount, Some(target))?;
     close(target)?;
     close(mount)
 }
@@ -317,20 +241,8 @@ fn onto(mount: usize, target: usize) -> Outcome<()> {
 /// # Safety
 /// `path` is a string.
 unsafe fn resolve(path: *const c_char, flags: c_int) -> Outcome<usize> {
-    let how = How {
-        flags: (libc::O_PATH | libc::O_CLOEXEC | flags) as u64,
-        mode: 0,
-        resolve: libc::RESOLVE_IN_ROOT | libc::RESOLVE_NO_MAGICLINKS,
-    };
-    let args = [libc::AT_FDCWD as usize, path as usize, &raw const how as usize, size_of::<How>(), 0];
-    for _ in 0..TRIES {
-        // SAFETY: the caller's promise; the struct has the size given.
-        match unsafe { check(libc::SYS_openat2, args) } {
-            Err(libc::EAGAIN) => {}
-            found => return found,
-        }
-    }
-    Err(libc::EAGAIN)
+    // SAFETY: the caller's promise.
+    unsafe { find_within(HERE, path, flags, 0) }
 }
 
 /// Opens the target, made if it is not there.
@@ -399,20 +311,32 @@ unsafe fn new_directory(at: Place, mode: u32) -> Outcome<()> {
 /// # Safety
 /// `at` is valid.
 unsafe fn new_file(at: Place, mode: u32) -> Outcome<usize> {
-    let flags = libc::O_WRONLY | libc::O_CREAT | libc::O_EXCL | libc::O_NOFOLLOW | libc::O_CLOEXEC;
     // SAFETY: the caller's promise.
     unsafe {
         let (parent, name) = parent(at)?;
-        let file = check(libc::SYS_openat, [parent, name as usize, flags as usize, 0o600, 0])?;
-        check(libc::SYS_fchmod, [file, mode as usize, 0, 0, 0])?;
+        let file = create(parent, name, mode)?;
         close(parent)?;
         Ok(file)
     }
 }
 
 /// # Safety
+/// `name` is a string.
+unsafe fn create(directory: usize, name: *const c_char, mode: u32) -> Outcome<usize> {
+    let flags = libc::O_WRONLY | libc::O_CREAT | libc::O_EXCL | libc::O_NOFOLLOW | libc::O_CLOEXEC;
+    // SAFETY: the caller's promise.
+    unsafe {
+        let file = check(libc::SYS_openat, [directory, name as usize, flags as usize, 0o600, 0])?;
+        check(libc::SYS_fchmod, [file, mode as usize, 0, 0, 0])?;
+        Ok(file)
+    }
+}
+
+/// Writes all of it, and closes the file.
+///
+/// # Safety
 /// `data` has `len` bytes.
-unsafe fn write(file: usize, mut data: *const u8, mut len: usize) -> Outcome<()> {
+unsafe fn fill(file: usize, mut data: *const u8, mut len: usize) -> Outcome<()> {
     while len > 0 {
         // SAFETY: the caller's promise.
         unsafe {
@@ -421,35 +345,27 @@ unsafe fn write(file: usize, mut data: *const u8, mut len: usize) -> Outcome<()>
             len = len.wrapping_sub(written);
         }
     }
-    Ok(())
+    close(file)
 }
 
-fn about(fd: usize) -> Outcome<libc::stat> {
-    let mut about = MaybeUninit::<libc::stat>::uninit();
-    // SAFETY: room for what the kernel writes, which it has written when it says so.
-    unsafe {
-        check(libc::SYS_fstat, [fd, about.as_mut_ptr() as usize, 0, 0, 0])?;
-        Ok(about.assume_init())
-    }
-}
-
-fn is_directory(fd: usize) -> Outcome<bool> {
-    Ok(about(fd)?.st_mode & libc::S_IFMT == libc::S_IFDIR)
-}
-
-/// The new root comes upon the old one, which then lies at the same place, on top, and goes.
+/// The new root comes upon the old one, which then lies at the same place, on top, with what it was covered by, and all of that goes.
 fn pivot() -> Outcome<()> {
     let here = c".".as_ptr() as usize;
     // SAFETY: constant strings and numbers.
     unsafe {
         check(libc::SYS_pivot_root, [here, here, 0, 0, 0])?;
-        check(libc::SYS_umount2, [here, libc::MNT_DETACH as usize, 0, 0, 0])?;
+        loop {
+            // Above the root directory is what is mounted on it.
+            match find_within(HERE, c"..".as_ptr(), 0, libc::RESOLVE_NO_XDEV) {
+                Err(libc::EXDEV) => check(libc::SYS_umount2, [here, libc::MNT_DETACH as usize, 0, 0, 0])?,
+                Err(errno) => return Err(errno),
+                Ok(root) => {
+                    close(root)?;
+                    break;
+                }
+            };
+        }
         check(libc::SYS_chdir, [c"/".as_ptr() as usize, 0, 0, 0, 0])?;
     }
     Ok(())
-}
-
-fn close(fd: usize) -> Outcome<()> {
-    // SAFETY: numbers only.
-    unsafe { check(libc::SYS_close, [fd, 0, 0, 0, 0]) }.map(drop)
 }

@@ -25,6 +25,14 @@ impl Arena {
         self.copy(text.to_bytes_with_nul()).cast()
     }
 
+    /// A copy of bytes, as a string. A NUL among them ends it.
+    pub fn string(&mut self, bytes: &[u8]) -> *const c_char {
+        let mut text = Vec::with_capacity(bytes.len() + 1);
+        text.extend(bytes);
+        text.push(0);
+        self.copy(&text).cast()
+    }
+
     /// A copy of a table.
     pub fn copy<T: Copy>(&mut self, table: &[T]) -> *const T {
         const { assert!(align_of::<T>() <= WORD) };

@@ -15,6 +15,7 @@ mod init;
 mod joins;
 pub(crate) mod mailbox;
 mod program;
+mod stage;
 mod subordinate;
 mod terminal;
 mod time;
@@ -36,10 +37,11 @@ pub(crate) use init::{FIRST as INIT_DESCRIPTORS, Init};
 use joins::Joins;
 pub(crate) use mailbox::Mailbox;
 pub(crate) use program::places;
+pub(crate) use stage::{Options, Stage};
 pub(crate) use subordinate::missing_line;
 pub(crate) use time::time_is_entered_at_exec;
 pub(crate) use treatment::Ruleset;
-pub(crate) use view::{Attributes, Change, Place, Slot};
+pub(crate) use view::{Attributes, Change, Place, Slot, UPPER, WORK};
 
 /// One thing the child does. The pointers lead into the plan's arena or to static data.
 #[derive(Clone, Copy, Debug)]
@@ -200,6 +202,8 @@ pub(crate) struct Plan {
     pub program_stack: *mut c_void,
     /// What opens the sources of the view, until its place is known.
     sources: Vec<Op>,
+    /// Where mounts of the view are made ready, if that takes mount(2).
+    pub stage: Option<Stage>,
     /// The child's end of the socket over which it hands descriptors to the host.
     over: Option<c_int>,
     /// The program's end of its terminal.
@@ -242,6 +246,7 @@ impl Plan {
             program_from: None,
             program_stack: std::ptr::null_mut(),
             sources: Vec::new(),
+            stage: None,
             over: None,
             terminal: None,
             copies,

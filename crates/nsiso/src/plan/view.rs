@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicI32, Ordering};
 
 use libc::{c_char, c_int};
 
-use super::{Action, Plan, bytes};
+use super::{Action, Options, Plan, Stage, bytes};
 use crate::error::Step;
 use crate::spec::{Mount, Propagation, Tree, What};
 use crate::{Error, Kinds, Result, Spec};
@@ -21,34 +21,36 @@ use crate::{Error, Kinds, Result, Spec};
 /// One change of the view. The pointers are as in an [`Action`].
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Change {
-    /// Open a copy of the tree at `source`; where `fd` is not -1, of this alone. The slot is for its descriptor.
+    /// Open the tree at `source`; where `fd` is not -1, this alone. The slot is for its descriptor.
     Open {
         source: *const c_char,
         fd: c_int,
         recursive: bool,
-        attributes: Attributes,
         optional: bool,
         slot: Slot,
     },
+    /// Make the place where mounts are made ready.
+    Stage,
     /// Mount what was opened.
     Bind {
         source: *const c_char,
         slot: Slot,
+        recursive: bool,
+        attributes: Attributes,
         at: Place,
     },
-    /// Mount a new file system; the options end with a NULL name.
+    /// Mount a new file system.
     Filesystem {
         kind: *const c_char,
-        options: *const [*const c_char; 2],
+        options: Options,
         attributes: u64,
         at: Place,
     },
-    /// Mount an overlay. Without `upper` its layer is a new tmpfs.
+    /// Mount an overlay. If it is thrown away, its layer is [`UPPER`] and [`WORK`] in a new tmpfs.
     Overlay {
         lower: *const c_char,
-        upper: *const c_char,
-        work: *const c_char,
-        user_attributes: bool,
+        options: Options,
+        thrown_away: bool,
         attributes: u64,
         at: Place,
     },
@@ -66,7 +68,9 @@ pub(crate) enum Change {
         mode: u32,
         at: Place,
     },
+    /// Hide a directory by an empty tmpfs with these options, a file by `/dev/null`.
     Mask {
+        options: Options,
         at: Place,
     },
     ReadOnly {
@@ -92,6 +96,14 @@ pub(crate) struct Attributes {
     pub set: u64,
     pub id_map: c_int,
 }
+
+impl Attributes {
+    pub const READ_ONLY: Self = Attributes { set: libc::MOUNT_ATTR_RDONLY, id_map: -1 };
+}
+
+/// Directories of the layer of an overlay that is thrown away.
+pub(crate) const UPPER: &CStr = c"upper";
+pub(crate) const WORK: &CStr = c"work";
 
 /// Where the child keeps a descriptor: -1 until it is open. In the arena.
 #[derive(Clone, Copy, Debug)]
@@ -166,6 +178,10 @@ impl Plan {
         }
         let begin = self.ops.len();
         self.mapped_caller();
+        self.stage = Stage::if_needed(spec.propagation == Propagation::Private);
+        if self.stage.is_some() {
+            self.push(Step::Mount, Action::View(Change::Stage));
+        }
         if !is_at_root(&spec.mounts[0]) {
             let mut host = Mount::bind("/", "/")?;
             host.attributes = 0;
@@ -208,7 +224,10 @@ impl Plan {
             }
             What::Filesystem { kind, options } => {
                 let step = if *kind == "proc" { Step::MountProc } else { Step::Mount };
-                let options: Vec<_> = options.iter().map(|(name, value)| (*name, value.as_deref())).collect();
+                let options: Vec<_> = options
+                    .iter()
+                    .map(|(name, value)| (*name, value.as_deref().map(str::as_bytes)))
+                    .collect();
                 (step, self.filesystem(kind, &options, attributes, at))
             }
             What::Dev => return self.devices(path, index),
@@ -217,10 +236,9 @@ impl Plan {
                 return self.layers(lower, path, &Table::read(), spec, attributes, index);
             }
             What::Overlay { lower, changes: Some((upper, work)) } => {
-                let lower = self.arena.text(&escaped(lower));
-                let (upper, work) = (self.arena.text(&escaped(upper)), self.arena.text(&escaped(work)));
-                let user_attributes = spec.kinds.contains(Kinds::USER);
-                (Step::Mount, Change::Overlay { lower, upper, work, user_attributes, attributes, at })
+                let options = self.overlay(lower, upper, work, spec);
+                let lower = self.arena.text(lower);
+                (Step::Mount, Change::Overlay { lower, options, thrown_away: false, attributes, at })
             }
             What::Directory { mode } => (Step::Make, Change::Directory { mode: *mode, at }),
             What::Symlink { to } => (Step::Make, Change::Symlink { to: self.arena.text(to), at }),
@@ -228,7 +246,10 @@ impl Plan {
                 let data = self.arena.bytes(content);
                 (Step::Make, Change::File { data, len: content.len(), mode: *mode, at })
             }
-            What::Mask => (Step::Mount, Change::Mask { at }),
+            What::Mask => {
+                let options = self.options("tmpfs", &[("mode", Some(b"555"))]);
+                (Step::Mount, Change::Mask { options, at })
+            }
             What::ReadOnly => (Step::Mount, Change::ReadOnly { optional, at }),
             What::Propagation(propagation) => {
                 let flag = match propagation {
@@ -257,9 +278,9 @@ impl Plan {
     ) {
         let source = self.arena.text(source);
         let slot = Slot(self.arena.copy(&[-1i32]).cast());
-        let open = Change::Open { source, fd, recursive, attributes, optional, slot };
+        let open = Change::Open { source, fd, recursive, optional, slot };
         self.sources.push(super::Op { action: Action::View(open), step: Step::Mount, index });
-        self.push_change(Step::Mount, index, Change::Bind { source, slot, at });
+        self.push_change(Step::Mount, index, Change::Bind { source, slot, recursive, attributes, at });
     }
 
     /// Puts what opens the sources where the plan's view begins.
@@ -289,23 +310,38 @@ impl Plan {
     fn filesystem(
         &mut self,
         kind: &str,
-        options: &[(&str, Option<&str>)],
+        options: &[(&str, Option<&[u8]>)],
         attributes: u64,
         at: Place,
     ) -> Change {
-        let mut text = |text: &str| self.arena.text(&CString::new(text).unwrap_or_default());
-        let mut table: Vec<[*const c_char; 2]> =
-            options.iter().map(|(name, value)| [text(name), value.map_or(ptr::null(), &mut text)]).collect();
-        table.push([ptr::null(); 2]);
-        let kind = text(kind);
-        Change::Filesystem { kind, options: self.arena.copy(&table), attributes, at }
+        let options = self.options(kind, options);
+        Change::Filesystem { kind: self.arena.string(kind.as_bytes()), options, attributes, at }
+    }
+
+    fn overlay(&mut self, lower: &CStr, upper: &CStr, work: &CStr, spec: &Spec) -> Options {
+        let (lower, upper, work) = (escaped(lower), escaped(upper), escaped(work));
+        let mut options = vec![
+            ("lowerdir", Some(lower.as_bytes())),
+            ("upperdir", Some(upper.as_bytes())),
+            ("workdir", Some(work.as_bytes())),
+        ];
+        if spec.kinds.contains(Kinds::USER) {
+            // Nobody but the host's root may write the attributes that overlay uses otherwise.
+            options.push(("userxattr", None));
+        }
+        self.options("overlay", &options)
     }
 
     /// A tmpfs with the devices bound into it: nobody but the host's root may make device files.
     fn devices(&mut self, at: &Path, index: Option<usize>) -> Result<()> {
         let place = self.place(at);
         let quiet = libc::MOUNT_ATTR_NOSUID | libc::MOUNT_ATTR_NOEXEC;
-        let change = self.filesystem("tmpfs", &[("mode", Some("755")), ("size", Some("64k"))], quiet, place);
+        let change = self.filesystem(
+            "tmpfs",
+            &[("mode", Some(b"755".as_slice())), ("size", Some(b"64k"))],
+            quiet,
+            place,
+        );
         self.push_change(Step::Mount, index, change);
         for node in NODES {
             let source = CString::new(format!("/dev/{node}")).unwrap_or_default();
@@ -318,10 +354,11 @@ impl Plan {
             self.push_change(Step::Make, index, Change::Symlink { to: bytes(to), at });
         }
         let shm = self.place(&at.join("shm"));
-        let change = self.filesystem("tmpfs", &[("mode", Some("1777"))], quiet | libc::MOUNT_ATTR_NODEV, shm);
+        let change =
+            self.filesystem("tmpfs", &[("mode", Some(b"1777"))], quiet | libc::MOUNT_ATTR_NODEV, shm);
         self.push_change(Step::Mount, index, change);
         let pts = self.place(&at.join("pts"));
-        let options = [("newinstance", None), ("ptmxmode", Some("0666")), ("mode", Some("620"))];
+        let options = [("newinstance", None), ("ptmxmode", Some(b"0666".as_slice())), ("mode", Some(b"620"))];
         let change = self.filesystem("devpts", &options, quiet, pts);
         self.push_change(Step::Mount, index, change);
         Ok(())
@@ -347,10 +384,9 @@ impl Plan {
             return Ok(());
         }
         if !mounts.any_below(lower) {
-            let lower = self.arena.text(&escaped(&path(lower)));
-            let (upper, work) = (ptr::null(), ptr::null());
-            let user_attributes = spec.kinds.contains(Kinds::USER);
-            let change = Change::Overlay { lower, upper, work, user_attributes, attributes, at: place };
+            let options = self.overlay(&path(lower), UPPER, WORK, spec);
+            let lower = self.arena.text(&path(lower));
+            let change = Change::Overlay { lower, options, thrown_away: true, attributes, at: place };
             self.push_change(Step::Mount, index, change);
             return Ok(());
         }
@@ -360,7 +396,7 @@ impl Plan {
         let mode = fs::metadata(lower).map_err(failed)?;
         if at == Path::new("/") || mounts.is_mount_point(lower) {
             let mode = format!("{:o}", std::os::unix::fs::PermissionsExt::mode(&mode.permissions()) & 0o7777);
-            let change = self.filesystem("tmpfs", &[("mode", Some(&mode))], attributes, place);
+            let change = self.filesystem("tmpfs", &[("mode", Some(mode.as_bytes()))], attributes, place);
             self.push_change(Step::Mount, index, change);
         } else {
             let mode = std::os::unix::fs::PermissionsExt::mode(&mode.permissions()) & 0o7777;
@@ -398,11 +434,11 @@ fn makes_a_mount(mount: &Mount) -> bool {
     matches!(mount.what, What::Bind { .. } | What::Filesystem { .. } | What::Overlay { .. } | What::Dev)
 }
 
-/// A path as an option of overlay, where colons and backslashes mean something.
+/// A path as an option of overlay, where colons, commas and backslashes mean something.
 fn escaped(path: &CStr) -> CString {
     let mut text = Vec::with_capacity(path.count_bytes());
     for byte in path.to_bytes() {
-        if matches!(byte, b'\\' | b':') {
+        if matches!(byte, b'\\' | b':' | b',') {
             text.push(b'\\');
         }
         text.push(*byte);
@@ -463,6 +499,7 @@ impl Change {
         let text = |pointer: *const c_char| unsafe { CStr::from_ptr(pointer) }.to_string_lossy();
         match *self {
             Change::Open { source, .. } => text(source).into(),
+            Change::Stage => "a place to make mounts ready".into(),
             Change::Bind { source, at, .. } => format!("{} at {}", text(source), text(at.path)),
             Change::Filesystem { kind, at, .. } => match text(kind).as_ref() {
                 // The step says so.
@@ -475,7 +512,7 @@ impl Change {
             Change::Directory { at, .. } | Change::Symlink { at, .. } | Change::File { at, .. } => {
                 text(at.path).into()
             }
-            Change::Mask { at } => format!("a mask at {}", text(at.path)),
+            Change::Mask { at, .. } => format!("a mask at {}", text(at.path)),
             Change::ReadOnly { at, .. } => format!("{} read-only", text(at.path)),
             Change::Propagation { at, .. } => text(at.path).into(),
             Change::Pivot => "the new root directory".into(),
@@ -492,6 +529,6 @@ mod tests {
     fn mount_points_are_read_as_the_kernel_writes_them() {
         assert_eq!(unescaped("/a\\040b\\134c"), Path::new("/a b\\c"));
         assert_eq!(unescaped("/plain"), Path::new("/plain"));
-        assert_eq!(escaped(c"/a:b\\c").as_c_str(), c"/a\\:b\\\\c");
+        assert_eq!(escaped(c"/a:b\\c,d").as_c_str(), c"/a\\:b\\\\c\\,d");
     }
 }

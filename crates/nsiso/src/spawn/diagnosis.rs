@@ -70,6 +70,9 @@ fn clone_hint(errno: i32, kinds: Kinds, read: Read) -> String {
 }
 
 fn step_hint(op: &Op, errno: i32, kinds: Kinds, read: Read) -> String {
+    if let Some(hint) = view::by_mount(op, errno) {
+        return hint;
+    }
     match (op.step, errno) {
         (Step::UidMap | Step::GidMap | Step::Setgroups | Step::ClockOffset, libc::ENOENT | libc::ENOTDIR) => {
             "a mounted /proc is needed to write id maps and clock offsets; spawns without them work without it".into()
@@ -114,7 +117,6 @@ fn step_hint(op: &Op, errno: i32, kinds: Kinds, read: Read) -> String {
         (Step::Mount, libc::ENOTDIR) => "a directory is mounted on a directory, a file on a file".into(),
         (Step::Mount, libc::ENODEV) => "the kernel does not have this file system".into(),
         (Step::Mount | Step::Make, libc::ELOOP) => "a symbolic link on the way leads round in circles, or into /proc/PID/fd".into(),
-        (Step::Mount, libc::ENOSYS) => "Linux 5.12 is needed for mounts with attributes".into(),
         (Step::Make, libc::EEXIST) => "there is something already".into(),
         (Step::Root, libc::EINVAL) => "the root directory of the host must be a mount point: not a chroot, and not the initial ramfs".into(),
         (Step::Groups, libc::EPERM) => "setgroups is denied in this user namespace, or it has no gid map, or you are not root".into(),

@@ -11,8 +11,11 @@ pub(super) fn denied(op: &Op) -> String {
         Some("mqueue") => "mqueue needs a new ipc namespace beside the new user namespace",
         Some("cgroup2") => "cgroup2 needs a new cgroup namespace beside the new user namespace",
         _ => match op.action {
-            Action::View(Change::Open { attributes, .. }) if attributes.id_map >= 0 => {
+            Action::View(Change::Bind { attributes, .. }) if attributes.id_map >= 0 => {
                 "a bind with other owners takes root of the host, without a new user namespace"
+            }
+            Action::View(Change::Overlay { .. }) => {
+                "without CAP_SYS_ADMIN mounts need a new user namespace, and overlays Linux 5.11 in there: add the kind user, or run as root"
             }
             Action::View(Change::Open { .. }) => {
                 "the caller lacks permission on the way to the source, or, without CAP_SYS_ADMIN, a new user namespace: add the kind user"
@@ -26,11 +29,14 @@ pub(super) fn denied(op: &Op) -> String {
 /// EINVAL.
 pub(super) fn invalid(op: &Op) -> String {
     match op.action {
-        Action::View(Change::Open { attributes, .. }) if attributes.id_map >= 0 => {
+        Action::View(Change::Bind { attributes, .. }) if attributes.id_map >= 0 => {
             "the file system does not know other owners, or the mount has some already"
         }
         Action::View(Change::Open { recursive: false, .. }) => {
             "in a user namespace a bind alone would bring to light what is mounted over: leave out alone()"
+        }
+        Action::View(Change::Bind { recursive: false, .. }) => {
+            "a directory is mounted on a directory, a file on a file; and in a user namespace a bind alone would bring to light what is mounted over: leave out alone()"
         }
         Action::View(Change::Bind { .. }) => "a directory is mounted on a directory, a file on a file",
         Action::View(Change::Overlay { .. }) => {
@@ -40,6 +46,32 @@ pub(super) fn invalid(op: &Op) -> String {
         _ => "an option is not known, or out of range",
     }
     .into()
+}
+
+/// Where mount(2) has to do, this alone is refused, or needs more than the calls that are missing.
+pub(super) fn by_mount(op: &Op, errno: i32) -> Option<String> {
+    let hint = match (op.action, errno) {
+        (Action::View(_), libc::ENOSYS) => {
+            "targets are found by openat2(2) alone: a seccomp filter must not refuse it"
+        }
+        (Action::View(Change::Stage), libc::ENOENT | libc::ENOTDIR) => {
+            "without mount_setattr(2), which is missing before Linux 5.12 or refused by a container's filter, mounts take a proc at /proc that shows this process"
+        }
+        (Action::View(Change::Bind { attributes, .. }), libc::ENOTSUP) if attributes.id_map >= 0 => {
+            "a bind with other owners takes mount_setattr(2): Linux 5.12, and a container's filter that lets it through"
+        }
+        (Action::View(Change::Bind { .. } | Change::ReadOnly { .. }), libc::EACCES) => {
+            "the caller lacks permission on the way to the target or, where mount_setattr(2) is missing (before Linux 5.12, or behind a container's filter), to a mount below the source: bind less"
+        }
+        (Action::View(Change::Bind { .. } | Change::ReadOnly { .. }), libc::EBUSY) => {
+            "a mount below is hidden by another, which the host could take away: without mount_setattr(2) (Linux 5.12) that takes the propagation private"
+        }
+        (Action::View(Change::Bind { .. } | Change::ReadOnly { .. }), libc::EAGAIN) => {
+            "somebody renames directories in there meanwhile: try again"
+        }
+        _ => return None,
+    };
+    Some(hint.into())
 }
 
 fn filesystem(op: &Op) -> Option<&str> {

@@ -141,7 +141,7 @@ impl<'fd> Mount<'fd> {
         Mount::new(at, What::Symlink { to: path_text("target of a symbolic link", to.as_ref())? }, 0)
     }
 
-    /// A new file with this content.
+    /// A file with this content. One that is there already is hidden by it, not changed.
     pub fn file(content: impl Into<Vec<u8>>, at: impl AsRef<OsStr>, mode: u32) -> Result<Self> {
         Mount::new(at, What::File { content: content.into(), mode: permissions(mode)? }, 0)
     }
