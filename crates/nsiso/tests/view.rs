@@ -444,21 +444,41 @@ fn mounts_below_stay_read_only_while_their_names_change() {
 
 #[test]
 fn what_mount_cannot_do_is_refused_in_words() {
-    if !is_staged()
-        || !is_inside("what_mount_cannot_do_is_refused_in_words", |spec| {
-            spec.map_root().mount(host()).mount(Mount::directory("/tmp/self/fd", 0o755).unwrap());
-        })
-    {
+    if !is_staged() {
         return;
     }
     let user = File::open("/proc/self/ns/user").unwrap();
     let mut spec = shell("true");
     let error = spec.mount(Mount::bind("/etc", "/mnt").unwrap().id_map(user.as_fd())).spawn().unwrap_err();
     assert!(error.errno() == libc::ENOTSUP && error.hint().contains("other owners"), "{error}");
-    // It is told from a directory that looks like it.
+    let mut spec = shell("true");
+    let error = spec.mount(Mount::proc("/proc").unwrap().hidepid("2,gid=0")).spawn().unwrap_err();
+    assert_eq!((error.step(), error.errno()), (Step::MountProc, libc::EINVAL), "{error}");
+}
+
+#[test]
+fn a_directory_that_looks_like_proc_is_none() {
+    let inside = |spec: &mut Spec| {
+        spec.map_root().mount(host()).mount(Mount::tmpfs("/proc").unwrap());
+        spec.mount(Mount::directory("/proc/self/fd", 0o755).unwrap());
+    };
+    if !is_staged() || !is_inside("a_directory_that_looks_like_proc_is_none", inside) {
+        return;
+    }
     let mut spec = Spec::new("/bin/true").unwrap();
-    spec.mount(Mount::bind("/tmp", "/proc").unwrap());
-    assert_eq!(spec.spawn().unwrap().wait().unwrap().code(), Some(0));
+    let error = spec.mount(host()).spawn().unwrap_err();
+    assert!(error.errno() == libc::ENOENT && error.hint().contains("a proc at /proc"), "{error}");
+}
+
+#[test]
+fn without_openat2_there_is_no_view() {
+    let inside = |spec: &mut Spec| {
+        spec.seccomp(Filter::deny(["openat2"], Reaction::Fail(libc::ENOSYS)).unwrap());
+    };
+    if is_inside("without_openat2_there_is_no_view", inside) {
+        let error = shell("true").mount(Mount::tmpfs("/mnt").unwrap()).spawn().unwrap_err();
+        assert!(error.errno() == libc::ENOSYS && error.hint().contains("openat2(2)"), "{error}");
+    }
 }
 
 #[test]
