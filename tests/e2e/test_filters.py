@@ -22,6 +22,20 @@ def test_a_refused_call_takes_its_fallback(refused):
     assert run.stdout.split()[:2] == ["1", "0"], run
 
 
+MOUNT_CALLS = ["mount_setattr", "open_tree", "move_mount", "fsopen", "fsconfig", "fsmount"]
+
+
+@pytest.mark.parametrize("missing", [MOUNT_CALLS[:1], MOUNT_CALLS], ids=["5.10", "none"])
+def test_a_sandbox_is_the_same_without_the_newer_calls_for_mounts(missing):
+    strace = ["strace", "-f", "-qq", "-o", "/dev/null", "-e", f"trace={','.join(missing)}"]
+    inject = [word for call in missing for word in ("-e", f"inject={call}:error=ENOSYS")]
+    line = "cut -d' ' -f5,6 /proc/self/mountinfo; ls /; touch /usr/x /proc/sys/x; cat /proc/keys; readlink /proc/self/ns/user >/dev/null && echo done"
+    words = [sys.executable, "-m", "nsiso", "run", "--sandbox", "--", "/bin/sh", "-c", line]
+    as_ever, without = (subprocess.run([*before, *words], capture_output=True, text=True, timeout=60) for before in ([], [*strace, *inject]))
+    assert "done" in without.stdout and sorted(without.stdout.splitlines()) == sorted(as_ever.stdout.splitlines()), (as_ever, without)
+    assert without.stderr == as_ever.stderr
+
+
 @pytest.mark.parametrize("call", ["setns", "fchdir", "chroot", "setgroups", "setresuid"])
 def test_a_failing_call_of_a_join_is_told_and_leaves_nothing(call):
     words = ["sh", "-c", "echo; exec cat"]

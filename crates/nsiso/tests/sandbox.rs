@@ -280,6 +280,23 @@ fn the_sandbox_holds_and_works() {
 }
 
 #[test]
+fn the_sandbox_holds_where_mounts_take_mount() {
+    if std::env::var_os("NSISO_STAGED").is_some() {
+        return;
+    }
+    let newer =
+        ["mount_setattr", "open_tree", "move_mount", "fsopen", "fsconfig", "fsmount", "open_tree_attr"];
+    for missing in [&newer[..1], &newer] {
+        let mut again = Spec::new(std::env::current_exe().unwrap()).unwrap();
+        again.args(["--quiet", "sandbox_holds", "together_with_a_view", "landlock"]).unwrap();
+        again.env("NSISO_STAGED", "1").unwrap().no_new_privs();
+        again.seccomp(Filter::deny(missing, Reaction::Fail(libc::ENOSYS)).unwrap());
+        let text = output(&mut again);
+        assert!(text.contains("4 passed"), "{text}");
+    }
+}
+
+#[test]
 fn a_time_namespace_is_joined_beside_an_init_process() {
     let mut target = inside("cat");
     target.boottime(ClockOffset::new(1_000_000, 0).unwrap()).unwrap().stdio(0, Stdio::Pipe).unwrap();

@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::io::Read;
 use std::os::fd::AsFd;
 use std::os::unix::fs::symlink;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::thread;
 
@@ -230,6 +230,24 @@ fn the_working_directory_is_inside() {
 }
 
 #[test]
+fn nothing_of_the_host_is_above_the_root() {
+    let scratch = Scratch::new();
+    for root in [Mount::tmpfs("/"), Mount::overlay(&scratch.0, "/"), Mount::bind(&scratch.0, "/")] {
+        let mut spec = shell(
+            "stat -c %d:%i / /..; cut -d' ' -f5 /proc/self/mountinfo | grep -c '^/$'; unshare -U echo nested",
+        );
+        spec.mount(root.unwrap()).mount(Mount::bind("/usr", "/usr").unwrap());
+        for name in ["bin", "lib", "lib64"] {
+            spec.mount(Mount::symlink(format!("usr/{name}"), format!("/{name}")).unwrap());
+        }
+        let text = output(spec.mount(Mount::proc("/proc").unwrap()));
+        let lines: Vec<_> = text.lines().collect();
+        assert!(lines.len() == 4 && lines[0] == lines[1], "{text}");
+        assert_eq!(lines[2..], ["1", "nested"]);
+    }
+}
+
+#[test]
 fn links_in_the_view_lead_nowhere_else() {
     let scratch = Scratch::new();
     fs::create_dir_all(scratch.path("root/usr")).unwrap();
@@ -254,6 +272,38 @@ fn links_in_the_view_lead_nowhere_else() {
     assert!(fs::exists(scratch.path("root/tmp/file")).unwrap(), "a link is followed inside");
 }
 
+/// Does something while two names are exchanged, over and over.
+fn while_swapping(one: &Path, two: &Path, work: impl FnOnce()) {
+    struct Done<'a>(&'a AtomicBool);
+    impl Drop for Done<'_> {
+        fn drop(&mut self) {
+            self.0.store(true, Ordering::Relaxed);
+        }
+    }
+    let name = |path: &Path| std::ffi::CString::new(path.to_str().unwrap()).unwrap();
+    let (one, two, cwd) = (name(one), name(two), libc::AT_FDCWD);
+    let done = AtomicBool::new(false);
+    thread::scope(|scope| {
+        let _at_the_end = Done(&done);
+        scope.spawn(|| {
+            while !done.load(Ordering::Relaxed) {
+                // SAFETY: strings and numbers.
+                unsafe {
+                    libc::syscall(
+                        libc::SYS_renameat2,
+                        cwd,
+                        one.as_ptr(),
+                        cwd,
+                        two.as_ptr(),
+                        libc::RENAME_EXCHANGE,
+                    )
+                };
+            }
+        });
+        work();
+    });
+}
+
 #[test]
 fn a_target_that_changes_under_our_hands_never_leads_out() {
     let scratch = Scratch::new();
@@ -262,38 +312,19 @@ fn a_target_that_changes_under_our_hands_never_leads_out() {
     let (target, spare) = (scratch.path("root/target"), scratch.path("root/spare"));
     fs::create_dir(&target).unwrap();
     symlink(scratch.path("outside"), &spare).unwrap();
-    let done = AtomicBool::new(false);
-    thread::scope(|scope| {
-        scope.spawn(|| {
-            let name = |path: &PathBuf| std::ffi::CString::new(path.to_str().unwrap()).unwrap();
-            let (one, two) = (name(&target), name(&spare));
-            while !done.load(Ordering::Relaxed) {
-                // SAFETY: strings and numbers.
-                unsafe {
-                    libc::syscall(
-                        libc::SYS_renameat2,
-                        libc::AT_FDCWD,
-                        one.as_ptr(),
-                        libc::AT_FDCWD,
-                        two.as_ptr(),
-                        2,
-                    )
-                };
-            }
-        });
+    while_swapping(&target, &spare, || {
         let mut spec = Spec::new("/usr/bin/true").unwrap();
         spec.map_root()
             .mount(Mount::bind(scratch.path("root"), "/").unwrap())
             .mount(Mount::bind("/usr", "/usr").unwrap())
             .mount(Mount::file("x", "/target/below/made", 0o644).unwrap())
             .mount(Mount::tmpfs("/target/below").unwrap());
-        for _ in 0..10_000 {
+        for _ in 0..if is_staged() { 300 } else { 10_000 } {
             if let Ok(process) = spec.spawn() {
                 process.wait().unwrap();
             }
             let _ = fs::remove_file(scratch.path("root/target/below/made"));
         }
-        done.store(true, Ordering::Relaxed);
     });
     assert_eq!(fs::read_dir(scratch.path("outside/below")).unwrap().count(), 0);
     let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap();
@@ -333,6 +364,162 @@ fn bad_views_are_told_apart() {
     assert!(error.hint().contains("network namespace"), "{error}: {}", error.hint());
 }
 
+/// Runs the test of this name again in a program of its own, whose world is `world`; true in there.
+fn is_inside(name: &str, world: impl FnOnce(&mut Spec)) -> bool {
+    if std::env::var("NSISO_INSIDE").is_ok_and(|inside| inside == name) {
+        return true;
+    }
+    let mut spec = Spec::new(std::env::current_exe().unwrap()).unwrap();
+    spec.args(["--exact", name, "--nocapture"]).unwrap().env("NSISO_INSIDE", name).unwrap();
+    world(&mut spec);
+    let text = output(spec.no_new_privs());
+    assert!(text.contains("1 passed"), "{text}");
+    false
+}
+
+/// Whether views are built by mount(2) here.
+fn is_staged() -> bool {
+    std::env::var_os("NSISO_STAGED").is_some()
+}
+
+/// Mounts below mounts, one with a name that takes care, and two that are hidden.
+fn mounts_below(spec: &mut Spec) {
+    spec.map_root().mount(host()).mount(Mount::dev("/dev").unwrap());
+    for path in
+        ["/mnt", "/mnt/a b", "/mnt/a b/c\\d", "/mnt/twice", "/mnt/twice", "/mnt/over/under", "/mnt/over"]
+    {
+        spec.mount(Mount::tmpfs(path).unwrap().no_exec());
+    }
+}
+
+/// What can be written in a directory and its mounts.
+const WRITE: &str =
+    r"touch here 'a b/here' 'a b/c\d/here' twice/here over/here 2>/dev/null; find . -name here";
+
+#[test]
+fn what_is_mounted_below_is_read_only_too() {
+    if !is_inside("what_is_mounted_below_is_read_only_too", mounts_below) {
+        return;
+    }
+    let run = |script: String, mount: Mount<'static>| output(shell(&script).mount(mount));
+    let bound = || Mount::bind("/mnt", "/srv").unwrap();
+    assert_eq!(run(format!("cd /srv; {WRITE} | wc -l; find . -name here -delete"), bound()), "5\n");
+    assert_eq!(run(format!("cd /mnt; {WRITE}"), Mount::read_only_path("/mnt").unwrap()), "");
+    let mounts = run(
+        format!("cd /srv; {WRITE}; grep ' /srv' /proc/self/mountinfo | cut -d' ' -f5,6"),
+        bound().read_only(),
+    );
+    assert_eq!(mounts.lines().count(), 7, "{mounts}");
+    for mount in mounts.lines() {
+        // Those that are hidden are out of mount(2)'s reach, as they are out of the program's.
+        let hidden = mount.starts_with("/srv/twice") || mount.starts_with("/srv/over/under");
+        // The kernel holds to what the host has taken away.
+        let strict = mount.contains("ro,nosuid,nodev,noexec");
+        assert!(strict || hidden && is_staged(), "{mounts}");
+    }
+    let twice =
+        |strict: bool| mounts.lines().any(|m| m.starts_with("/srv/twice") && m.contains("ro,") == strict);
+    assert!(twice(true), "{mounts}");
+}
+
+#[test]
+fn what_the_host_could_bring_to_light_is_no_secret_that_is_kept() {
+    if !is_inside("what_the_host_could_bring_to_light_is_no_secret_that_is_kept", mounts_below) {
+        return;
+    }
+    let mut spec = shell("true");
+    spec.propagation(Propagation::Slave).mount(Mount::bind("/mnt", "/srv").unwrap().read_only());
+    match is_staged() {
+        false => assert_eq!(output(&mut spec), ""),
+        true => {
+            let error = spec.spawn().unwrap_err();
+            assert!(error.errno() == libc::EBUSY && error.hint().contains("propagation private"), "{error}");
+        }
+    }
+}
+
+#[test]
+fn mounts_below_stay_read_only_while_their_names_change() {
+    let scratch = Scratch::new();
+    for name in ["one", "two"] {
+        fs::create_dir(scratch.path(name)).unwrap();
+    }
+    let inside = |spec: &mut Spec| {
+        spec.env("NSISO_SCRATCH", &scratch.0).unwrap();
+        spec.map_root().mount(host()).mount(Mount::dev("/dev").unwrap());
+        spec.mount(Mount::tmpfs(scratch.path("one")).unwrap());
+    };
+    let Some(place) = std::env::var_os("NSISO_SCRATCH") else {
+        while_swapping(&scratch.path("one"), &scratch.path("two"), || {
+            is_inside("mounts_below_stay_read_only_while_their_names_change", inside);
+        });
+        return;
+    };
+    let mut spec = shell("cut -d' ' -f5,6 /proc/self/mountinfo | grep -c '^/mnt.* rw'");
+    spec.mount(Mount::bind(place, "/mnt").unwrap().read_only());
+    let mut held = 0;
+    for _ in 0..60 {
+        match spec.stdio(1, Stdio::Null).unwrap().spawn() {
+            Ok(process) => {
+                assert_eq!(process.wait().unwrap().code(), Some(1));
+                held += 1;
+            }
+            Err(error) => assert_eq!(error.errno(), libc::EAGAIN, "{error}: {}", error.hint()),
+        }
+    }
+    assert!(held > 0);
+}
+
+#[test]
+fn what_mount_cannot_do_is_refused_in_words() {
+    if !is_staged() {
+        return;
+    }
+    let user = File::open("/proc/self/ns/user").unwrap();
+    let mut spec = shell("true");
+    let error = spec.mount(Mount::bind("/etc", "/mnt").unwrap().id_map(user.as_fd())).spawn().unwrap_err();
+    assert!(error.errno() == libc::ENOTSUP && error.hint().contains("other owners"), "{error}");
+    let mut spec = shell("true");
+    let error = spec.mount(Mount::proc("/proc").unwrap().hidepid("2,gid=0")).spawn().unwrap_err();
+    assert_eq!((error.step(), error.errno()), (Step::MountProc, libc::EINVAL), "{error}");
+}
+
+#[test]
+fn a_directory_that_looks_like_proc_is_none() {
+    let inside = |spec: &mut Spec| {
+        spec.map_root().mount(host()).mount(Mount::tmpfs("/proc").unwrap());
+        spec.mount(Mount::directory("/proc/self/fd", 0o755).unwrap());
+    };
+    if !is_staged() || !is_inside("a_directory_that_looks_like_proc_is_none", inside) {
+        return;
+    }
+    let mut spec = Spec::new("/bin/true").unwrap();
+    let error = spec.mount(host()).spawn().unwrap_err();
+    assert!(error.errno() == libc::ENOENT && error.hint().contains("a proc at /proc"), "{error}");
+}
+
+#[test]
+fn without_openat2_there_is_no_view() {
+    let inside = |spec: &mut Spec| {
+        spec.seccomp(Filter::deny(["openat2"], Reaction::Fail(libc::ENOSYS)).unwrap());
+    };
+    if is_inside("without_openat2_there_is_no_view", inside) {
+        let error = shell("true").mount(Mount::tmpfs("/mnt").unwrap()).spawn().unwrap_err();
+        assert!(error.errno() == libc::ENOSYS && error.hint().contains("openat2(2)"), "{error}");
+    }
+}
+
+#[test]
+fn an_overlay_is_of_any_name() {
+    let scratch = Scratch::new();
+    let name = "a,b:c\\d e";
+    fs::create_dir(scratch.path(name)).unwrap();
+    fs::write(scratch.path(name).join("file"), "word").unwrap();
+    let mut spec = shell("cat /mnt/file; echo x > /mnt/file && cat /mnt/file");
+    spec.mount(Mount::overlay(scratch.path(name), "/mnt").unwrap());
+    assert_eq!(output(&mut spec), "wordx\n");
+}
+
 /// All that Linux 5.2 to 6.15 have brought for mounts.
 const NEWER_CALLS: [&str; 7] =
     ["mount_setattr", "open_tree", "move_mount", "fsopen", "fsconfig", "fsmount", "open_tree_attr"];
@@ -341,6 +528,7 @@ const NEWER_CALLS: [&str; 7] =
 fn again_without(calls: &[&str]) {
     let mut spec = Spec::new(std::env::current_exe().unwrap()).unwrap();
     spec.args(["--quiet", "--skip", "again_without"]).unwrap().no_new_privs();
+    spec.env("NSISO_STAGED", "1").unwrap();
     spec.seccomp(Filter::deny(calls, Reaction::Fail(libc::ENOSYS)).unwrap());
     spec.stdio(1, Stdio::Pipe).unwrap();
     let mut process = spec.spawn().unwrap();

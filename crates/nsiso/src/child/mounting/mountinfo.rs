@@ -167,8 +167,9 @@ mod tests {
     use super::*;
 
     fn read(text: &str) -> Vec<(u64, u64, CString)> {
-        let mut file =
-            std::fs::File::from(nix::sys::memfd::memfd_create(c"mounts", nix::sys::memfd::MFdFlags::empty()).unwrap());
+        let mut file = std::fs::File::from(
+            nix::sys::memfd::memfd_create(c"mounts", nix::sys::memfd::MFdFlags::empty()).unwrap(),
+        );
         file.write_all(text.as_bytes()).unwrap();
         file.rewind().unwrap();
         let (mut mounts, mut entry, mut found) =
