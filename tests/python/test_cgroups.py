@@ -73,6 +73,28 @@ def test_many_leave_no_group():
     assert subprocess.run(find, capture_output=True).stdout == b""
 
 
+BORN = """
+import nsiso
+done = nsiso.run(["cat", "/proc/self/cgroup"], limits=nsiso.Limits(pids=50), capture_output=True, text=True)
+print(sorted(line.split(":")[1] for line in done.stdout.splitlines() if "/nsiso-" in line))
+"""
+
+
+@limited
+@pytest.mark.skipif(os.uname().machine != "x86_64", reason="clone(2) has no bit for it")
+def test_a_program_is_born_in_its_group_or_goes_there(tmp_path):
+    log = tmp_path / "log"
+    strace = ["strace", "-f", "-qq", "-o", str(log), "-e", "trace=clone3"]
+    born = subprocess.run([*strace, sys.executable, "-c", BORN], capture_output=True, text=True)
+    assert "'pids'" in born.stdout or "''" in born.stdout, born
+    with nsiso.Popen(["cat", "/proc/self/cgroup"], limits=nsiso.Limits(), stdout=nsiso.PIPE, text=True) as process:
+        in_v2 = any(line.startswith("0::/") and "/nsiso-" in line for line in process.stdout)
+    assert ("CLONE_INTO_CGROUP" in log.read_text()) == in_v2
+    for error in ("ENOSYS", "EPERM", "EACCES:when=1", "EAGAIN:when=1"):
+        gone = subprocess.run([*strace, "-e", f"inject=clone3:error={error}", sys.executable, "-c", BORN], capture_output=True, text=True)
+        assert gone.stdout == born.stdout, (error, gone)
+
+
 @limited
 def test_limits_from_the_shell():
     words = [sys.executable, "-m", "nsiso", "run", "--memory", "32M", "--pids", "50", "--", *HOG]

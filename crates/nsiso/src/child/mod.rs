@@ -32,7 +32,8 @@ use syscall::{Outcome, check, syscall};
 #[inline(never)]
 pub(crate) unsafe extern "C" fn main(plan: *const Plan) -> ! {
     // SAFETY: the caller keeps the plan alive and does not change it.
-    run(unsafe { &*plan }, 0)
+    let plan = unsafe { &*plan };
+    run(plan, plan.first_from)
 }
 
 /// Where the second child starts, which carries out what comes after [`Action::Clone`].

@@ -20,6 +20,7 @@ mod treatment;
 mod view;
 
 use std::ffi::CStr;
+use std::os::fd::OwnedFd;
 
 use libc::{c_char, c_int, c_uint, c_ulong, c_void};
 
@@ -42,7 +43,7 @@ pub(crate) use view::{Attributes, Change, Place, Slot};
 /// One thing the child does. The pointers lead into the plan's arena or to static data.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Action {
-    /// Go into a control group: its cgroup.procs.
+    /// Go into a control group: its cgroup.procs or tasks.
     EnterGroup(c_int),
     /// Make namespaces that clone did not.
     Unshare(Kinds),
@@ -171,6 +172,10 @@ pub(crate) struct Plan {
     /// The namespaces that clone itself makes.
     pub clone: Kinds,
     pub ops: Vec<Op>,
+    /// Where the child begins: after its first action where it is born in its control group of version 2.
+    pub first_from: usize,
+    /// The directory of that group, if there is one.
+    pub birthplace: Option<OwnedFd>,
     /// Where the second child begins, if there is one, and its stack.
     pub second_from: Option<usize>,
     pub second_stack: *mut c_void,
@@ -216,6 +221,8 @@ impl Plan {
             // made by unshare: clone(2) has no bit for it, and one way is enough.
             clone: spec.kinds - Kinds::TIME - in_group(spec),
             ops: Vec::with_capacity(24),
+            first_from: 0,
+            birthplace: None,
             second_from: None,
             second_stack: std::ptr::null_mut(),
             program_from: None,
