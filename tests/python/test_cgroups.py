@@ -44,6 +44,8 @@ def test_a_group_is_counted_frozen_changed_and_killed():
         before = process.resources().cpu_time
         time.sleep(0.2)
         assert process.resources().cpu_time - before < 0.02
+        for pressure in process.resources()[-3:]:
+            assert pressure is None or 0 <= pressure.some.avg10 <= 100 and pressure.some.total >= 0
         process.thaw()
         process.set_limits(nsiso.Limits(cpu=1.5))
         time.sleep(0.2)

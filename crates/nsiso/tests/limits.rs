@@ -60,6 +60,7 @@ fn limits_hold() {
     joining();
     processes();
     processor_time();
+    pressure();
     freezing();
     killing();
     changing();
@@ -138,6 +139,28 @@ fn processor_time() {
     }
     process.kill().unwrap();
     process.wait().unwrap();
+}
+
+/// Where the kernel counts it: not with psi=0, nor in version 1.
+fn pressure() {
+    let mut spec = shell("while :; do :; done & while :; do :; done", Limits::new());
+    let process = spec.cpus(&[0]).unwrap().spawn().unwrap();
+    let waited = || process.resources().unwrap().cpu_pressure.map(|pressure| pressure.some);
+    while waited().is_some_and(|stall| stall.total == Duration::ZERO || stall.avg10 == 0.0) {
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    let own = fs::read_to_string("/proc/self/cgroup").unwrap();
+    let counted =
+        fs::exists("/proc/pressure/cpu").unwrap() && own.lines().any(|line| line.starts_with("0::"));
+    let resources = process.resources().unwrap();
+    let all = [resources.memory_pressure, resources.cpu_pressure, resources.io_pressure];
+    assert!(all.iter().all(|pressure| pressure.is_some() == counted), "{resources:?}");
+    assert!(
+        all.iter().flatten().all(|pressure| (0.0..=100.0).contains(&pressure.some.avg10)),
+        "{resources:?}"
+    );
+    process.kill_group().unwrap();
+    assert_eq!(process.wait().unwrap().resources().unwrap().cpu_pressure.is_some(), counted);
 }
 
 fn freezing() {

@@ -11,7 +11,7 @@ are ``nsiso.Error``, an OSError with ``step`` and ``hint``.
 from subprocess import DEVNULL, PIPE, STDOUT, CalledProcessError, CompletedProcess, TimeoutExpired
 
 from ._error import ArgumentError, DeniedError, Error, NoProcessError, NotDirectoryError, NotFoundError
-from ._limits import Limits, Resources
+from ._limits import Limits, Pressure, Resources, Stall
 from ._list import Gaps, Holder, Listed, Listing, Node, list, tree
 from ._mount import Bind, Dev, Dir, File, Mask, Mqueue, Overlay, Proc, ReadOnly, Symlink, Sysfs, Tmpfs
 from ._namespace import Namespace, Pidfd, call_in, enter, pin, unpin
@@ -20,7 +20,7 @@ from ._probe import Finding, probe, unshare
 from ._sandbox import Landlock, Sandbox, Seccomp
 
 __all__ = [
-    "Bind", "Dev", "Dir", "File", "Landlock", "Limits", "Resources", "Mask", "Mqueue", "Overlay", "Proc", "ReadOnly", "Sandbox", "Seccomp", "Symlink",
+    "Bind", "Dev", "Dir", "File", "Landlock", "Limits", "Pressure", "Resources", "Stall", "Mask", "Mqueue", "Overlay", "Proc", "ReadOnly", "Sandbox", "Seccomp", "Symlink",
     "Sysfs", "Tmpfs",
     "ArgumentError", "CalledProcessError", "CompletedProcess", "DEVNULL", "DeniedError", "Error", "Finding", "Gaps",
     "Holder", "Listed", "Listing", "Namespace", "NoProcessError", "Node", "NotDirectoryError", "NotFoundError", "PIPE", "Pidfd", "Popen", "STDOUT",
