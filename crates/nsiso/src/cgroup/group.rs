@@ -73,7 +73,10 @@ impl Group {
             let wanted = |name: &String| needed.iter().any(|needed| v1_name(needed) == name);
             let required =
                 controllers.iter().any(wanted) && !controllers.iter().all(|name| group.has_v2(name));
-            let welcome = controllers.iter().any(|name| WELCOME.iter().any(|known| v1_name(known) == name));
+            let freezes = group.v2.is_some();
+            let welcome = controllers.iter().any(|name| {
+                WELCOME.iter().any(|known| v1_name(known) == name) && (name != "freezer" || !freezes)
+            });
             if !required && !welcome {
                 continue;
             }
@@ -179,11 +182,8 @@ impl Group {
     /// Stops everything in the group, or lets it go on. Returns when all have stopped.
     pub fn freeze(&self, frozen: bool) -> Result<()> {
         let failed = |path: &Path, error: io::Error| Error::from_io(Step::Cgroup, path.display(), &error);
+        // What version 2 has frozen can still be killed.
         let (path, text, state, wanted) = match (&self.v2, self.directory("freezer")) {
-            (_, Some((directory, false))) => {
-                let word = if frozen { "FROZEN" } else { "THAWED" };
-                (directory.join("freezer.state"), word, directory.join("freezer.state"), word.to_owned())
-            }
             (Some(directory), _) => {
                 let digit = if frozen { "1" } else { "0" };
                 (
@@ -193,7 +193,11 @@ impl Group {
                     format!("frozen {digit}"),
                 )
             }
-            _ => {
+            (None, Some((directory, _))) => {
+                let word = if frozen { "FROZEN" } else { "THAWED" };
+                (directory.join("freezer.state"), word, directory.join("freezer.state"), word.to_owned())
+            }
+            (None, None) => {
                 return Err(Error::new(Step::Cgroup, libc::ENOTSUP, "freezing")
                     .with_hint("neither version 2 nor the freezer of version 1 can be used here"));
             }
