@@ -25,7 +25,7 @@ use std::os::fd::OwnedFd;
 use libc::{c_char, c_int, c_uint, c_ulong, c_void};
 
 use crate::error::Step;
-use crate::spec::{ClockOffset, Propagation, Trial};
+use crate::spec::{Propagation, Trial};
 use crate::{Kinds, Result, Spec, kind};
 use arena::Arena;
 use cgroup::in_group;
@@ -36,7 +36,7 @@ use joins::Joins;
 pub(crate) use mailbox::Mailbox;
 pub(crate) use program::places;
 pub(crate) use subordinate::missing_line;
-pub(crate) use time::time_is_entered_at_exec;
+pub(crate) use time::is_entered_at_exec as time_is_entered_at_exec;
 pub(crate) use treatment::Ruleset;
 pub(crate) use view::{Attributes, Change, Place, Slot};
 
@@ -47,6 +47,8 @@ pub(crate) enum Action {
     EnterGroup(c_int),
     /// Make namespaces that clone did not.
     Unshare(Kinds),
+    /// Enter the time namespace that was made for children.
+    EnterOwnTime,
     /// Write a file in one go.
     WriteFile {
         path: *const c_char,
@@ -215,10 +217,9 @@ impl Plan {
         consistent(spec)?;
         let joins = Joins::new(spec)?;
         let maps = Maps::new(spec, &joins)?;
-        let copies = joins.has(kind::TIME);
+        let copies = joins.has(kind::TIME) || time::takes_copy(spec);
         let mut plan = Plan {
-            // A child that shares the caller's memory enters a time namespace at exec, so it is
-            // made by unshare: clone(2) has no bit for it, and one way is enough.
+            // A time namespace is made by unshare: clone(2) has no bit for it, and one way is enough.
             clone: spec.kinds - Kinds::TIME - in_group(spec),
             ops: Vec::with_capacity(24),
             first_from: 0,
@@ -243,7 +244,7 @@ impl Plan {
         plan.group(spec)?;
         plan.joins(spec);
         // Files under /proc/self come before the change of uid, which makes them root's.
-        plan.late_namespaces(spec)?;
+        plan.late_namespaces(spec);
         plan.id_maps(spec);
         plan.clocks(spec);
         plan.no_user_namespaces(spec);
@@ -286,23 +287,12 @@ impl Plan {
         self.push(step, Action::WriteFile { path: bytes(path), data, len: text.len() });
     }
 
-    fn late_namespaces(&mut self, spec: &Spec) -> Result<()> {
+    fn late_namespaces(&mut self, spec: &Spec) {
         let group = spec.kinds & in_group(spec);
         if !group.is_empty() {
             self.push(Step::Unshare, Action::Unshare(group));
         }
-        self.time_namespace(spec)
-    }
-
-    fn clocks(&mut self, spec: &Spec) {
-        let line = |clock: &str, offset: Option<ClockOffset>| match offset {
-            Some(offset) => format!("{clock} {} {}\n", offset.seconds(), offset.nanoseconds()),
-            None => String::new(),
-        };
-        let offsets = line("monotonic", spec.monotonic) + &line("boottime", spec.boottime);
-        if !offsets.is_empty() {
-            self.write_file(Step::ClockOffset, c"/proc/self/timens_offsets", &offsets);
-        }
+        self.time_namespace(spec);
     }
 
     fn names(&mut self, spec: &Spec) {
@@ -428,6 +418,7 @@ impl Op {
                 format!("{:?} to {}", String::from_utf8_lossy(data), text(path))
             }
             Action::Join { kind, inode, .. } => format!("{kind}:[{inode}]"),
+            Action::EnterOwnTime => "the time namespace".into(),
             Action::DropGroups => "none".into(),
             Action::BecomeRoot => "0".into(),
             Action::Clone(kinds) if kinds.is_empty() => "a process in joined namespaces".into(),
