@@ -104,6 +104,41 @@ def test_limits_from_the_shell():
     assert done.returncode == 128 + signal.SIGKILL and done.stdout == ""
 
 
+def run_words(*words):
+    return subprocess.run([sys.executable, "-m", "nsiso", "run", *words], capture_output=True, text=True)
+
+
+def test_every_limit_is_an_option_of_the_shell_too():
+    told = run_words("--help").stdout
+    for name in nsiso.Limits.__dataclass_fields__:
+        option = "--cgroup-parent" if name == "parent" else "--" + name.replace("_", "-")
+        assert f"  {option} " in told, name
+
+
+@limited
+def test_options_are_what_the_group_gets():
+    words = ["--cpu", "0.5", "--cpu-weight", "50", "--cpus", "0", "--pids", "7", "--memory", "64M", "--", "sh", "-c"]
+    done = run_words(*words, "grep Cpus_allowed_list /proc/self/status; for n in 1 2 3 4 5 6 7 8; do sleep 1 & done")
+    assert done.stdout.split() == ["Cpus_allowed_list:", "0"] and "fork" in done.stderr, done
+
+
+@pytest.mark.parametrize(
+    "words, text",
+    [
+        (["--memory", "lots"], "'lots' is no size"),
+        (["--cpu", "half"], "--cpu: invalid float value: 'half'"),
+        (["--io", "/dev/vda"], "is not like /dev/vda:rbps=10M"),
+        (["--io", "/dev/vda:speed=1"], "is none of rbps"),
+        (["--io", "/proc:rbps=1"], "no block device"),
+        (["--huge-pages", "2MB"], "is not like 2MB=64M"),
+        (["--cgroup-parent", "/tmp"], "/tmp"),
+    ],
+)
+def test_bad_options_are_told_apart(words, text):
+    done = run_words(*words, "true")
+    assert done.returncode != 0 and text in done.stderr and "Traceback" not in done.stderr, done
+
+
 @pytest.mark.skipif(WHY_NOT is None, reason="limits work here")
 def test_what_is_missing_is_said():
     assert "cgroup" in WHY_NOT and "rlimits" in WHY_NOT
