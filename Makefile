@@ -73,6 +73,7 @@ bench: build
 	@/usr/bin/python3 tests/bench/list.py
 	@/usr/bin/python3 tests/bench/enter.py
 	@build/venv/bin/python tests/bench/sandbox.py
+	@build/venv/bin/python tests/bench/limits.py
 
 header:
 	UPDATE=1 cargo test --quiet -p nsiso-capi --test header
