@@ -48,10 +48,10 @@ PYTHON_SOURCES := $(wildcard bindings/python/*.toml bindings/python/src/*.rs bin
                   $(shell find crates/nsiso/src crates/nsiso/init -name '*.rs')
 build/venv/.built: $(PYTHON_SOURCES) | setup
 	@test -x $(PYTHON) || /usr/bin/python3 -m venv build/venv
-	@build/venv/bin/pip install --quiet maturin pytest
-	@build/venv/bin/maturin build --quiet --release --manifest-path bindings/python/Cargo.toml \
+	@$(PYTHON) -m pip install --quiet maturin pytest
+	@$(PYTHON) -m maturin build --quiet --release --manifest-path bindings/python/Cargo.toml \
 	    --interpreter $(PYTHON) --out build/wheels
-	@build/venv/bin/pip install --quiet --force-reinstall --no-deps build/wheels/*.whl
+	@$(PYTHON) -m pip install --quiet --force-reinstall --no-deps build/wheels/*.whl
 	@touch $@
 
 demo: build
@@ -73,6 +73,7 @@ bench: build
 	@/usr/bin/python3 tests/bench/list.py
 	@/usr/bin/python3 tests/bench/enter.py
 	@build/venv/bin/python tests/bench/sandbox.py
+	@build/venv/bin/python tests/bench/limits.py
 
 header:
 	UPDATE=1 cargo test --quiet -p nsiso-capi --test header

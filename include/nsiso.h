@@ -679,6 +679,42 @@ typedef struct ns_identity {
 } ns_identity;
 
 /**
+ * Time spent waiting for something. `total` is NS_UNKNOWN where the kernel does not count it.
+ */
+typedef struct ns_stall {
+  /**
+   * Percent of the last 10 seconds.
+   */
+  double avg10;
+  /**
+   * Percent of the last minute.
+   */
+  double avg60;
+  /**
+   * Percent of the last five minutes.
+   */
+  double avg300;
+  /**
+   * In all, in nanoseconds.
+   */
+  uint64_t total;
+} ns_stall;
+
+/**
+ * How long a group has waited for one resource. Counted by version 2 of cgroups.
+ */
+typedef struct ns_pressure {
+  /**
+   * One of its processes at least was waiting.
+   */
+  struct ns_stall some;
+  /**
+   * All of them were, so that nothing was done.
+   */
+  struct ns_stall full;
+} ns_pressure;
+
+/**
  * What everything in a program's control group uses, or has used. NS_UNKNOWN where no controller counts it.
  */
 typedef struct ns_resources {
@@ -714,6 +750,18 @@ typedef struct ns_resources {
    * Bytes written to block devices.
    */
   uint64_t written_bytes;
+  /**
+   * How long it waited for memory: to get it back from swap, or to free some first.
+   */
+  struct ns_pressure memory_pressure;
+  /**
+   * How long it waited for a processor.
+   */
+  struct ns_pressure cpu_pressure;
+  /**
+   * How long it waited for block devices.
+   */
+  struct ns_pressure io_pressure;
 } ns_resources;
 
 /**

@@ -47,6 +47,12 @@ static void a_group_is_counted_frozen_changed_and_killed(void)
     usleep(200000);
     OK(ns_process_resources(process, &after, sizeof after, &err));
     CHECK(after.cpu_time - before.cpu_time < 20000000);
+    /* As little as an older program has room for. */
+    memset(&after, 1, sizeof after);
+    OK(ns_process_resources(process, &after, offsetof(ns_resources, memory_pressure), &err));
+    CHECK(after.pids == 1 && after.memory_pressure.some.total == 0x0101010101010101);
+    CHECK((before.cpu_pressure.some.total == NS_UNKNOWN) == (before.io_pressure.some.total == NS_UNKNOWN));
+    CHECK(before.cpu_pressure.some.avg10 >= 0 && before.cpu_pressure.some.avg10 <= 100);
     OK(ns_process_freeze(process, 0, &err));
     OK(ns_limits_set(limits, NS_LIMIT_CPU, 1500, &err));
     OK(ns_process_set_limits(process, limits, &err));

@@ -44,6 +44,8 @@ def test_a_group_is_counted_frozen_changed_and_killed():
         before = process.resources().cpu_time
         time.sleep(0.2)
         assert process.resources().cpu_time - before < 0.02
+        for pressure in process.resources()[-3:]:
+            assert pressure is None or 0 <= pressure.some.avg10 <= 100 and pressure.some.total >= 0
         process.thaw()
         process.set_limits(nsiso.Limits(cpu=1.5))
         time.sleep(0.2)
@@ -73,11 +75,68 @@ def test_many_leave_no_group():
     assert subprocess.run(find, capture_output=True).stdout == b""
 
 
+BORN = """
+import nsiso
+done = nsiso.run(["cat", "/proc/self/cgroup"], limits=nsiso.Limits(pids=50), capture_output=True, text=True)
+print(sorted(line.split(":")[1] for line in done.stdout.splitlines() if "/nsiso-" in line))
+"""
+
+
+@limited
+@pytest.mark.skipif(os.uname().machine != "x86_64", reason="clone(2) has no bit for it")
+def test_a_program_is_born_in_its_group_or_goes_there(tmp_path):
+    log = tmp_path / "log"
+    strace = ["strace", "-f", "-qq", "-o", str(log), "-e", "trace=clone3"]
+    born = subprocess.run([*strace, sys.executable, "-c", BORN], capture_output=True, text=True)
+    assert "'pids'" in born.stdout or "''" in born.stdout, born
+    with nsiso.Popen(["cat", "/proc/self/cgroup"], limits=nsiso.Limits(), stdout=nsiso.PIPE, text=True) as process:
+        in_v2 = any(line.startswith("0::/") and "/nsiso-" in line for line in process.stdout)
+    assert ("CLONE_INTO_CGROUP" in log.read_text()) == in_v2
+    for error in ("ENOSYS", "EPERM", "EACCES:when=1", "EAGAIN:when=1"):
+        gone = subprocess.run([*strace, "-e", f"inject=clone3:error={error}", sys.executable, "-c", BORN], capture_output=True, text=True)
+        assert gone.stdout == born.stdout, (error, gone)
+
+
 @limited
 def test_limits_from_the_shell():
     words = [sys.executable, "-m", "nsiso", "run", "--memory", "32M", "--pids", "50", "--", *HOG]
     done = subprocess.run(words, capture_output=True, text=True)
     assert done.returncode == 128 + signal.SIGKILL and done.stdout == ""
+
+
+def run_words(*words):
+    return subprocess.run([sys.executable, "-m", "nsiso", "run", *words], capture_output=True, text=True)
+
+
+def test_every_limit_is_an_option_of_the_shell_too():
+    told = run_words("--help").stdout
+    for name in nsiso.Limits.__dataclass_fields__:
+        option = "--cgroup-parent" if name == "parent" else "--" + name.replace("_", "-")
+        assert f"  {option} " in told, name
+
+
+@limited
+def test_options_are_what_the_group_gets():
+    words = ["--cpu", "0.5", "--cpu-weight", "50", "--cpus", "0", "--pids", "7", "--memory", "64M", "--", "sh", "-c"]
+    done = run_words(*words, "grep Cpus_allowed_list /proc/self/status; for n in 1 2 3 4 5 6 7 8; do sleep 1 & done")
+    assert done.stdout.split() == ["Cpus_allowed_list:", "0"] and "fork" in done.stderr, done
+
+
+@pytest.mark.parametrize(
+    "words, text",
+    [
+        (["--memory", "lots"], "'lots' is no size"),
+        (["--cpu", "half"], "--cpu: invalid float value: 'half'"),
+        (["--io", "/dev/vda"], "is not like /dev/vda:rbps=10M"),
+        (["--io", "/dev/vda:speed=1"], "is none of rbps"),
+        (["--io", "/proc:rbps=1"], "no block device"),
+        (["--huge-pages", "2MB"], "is not like 2MB=64M"),
+        (["--cgroup-parent", "/tmp"], "/tmp"),
+    ],
+)
+def test_bad_options_are_told_apart(words, text):
+    done = run_words(*words, "true")
+    assert done.returncode != 0 and text in done.stderr and "Traceback" not in done.stderr, done
 
 
 @pytest.mark.skipif(WHY_NOT is None, reason="limits work here")

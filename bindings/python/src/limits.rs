@@ -1,6 +1,6 @@
 //! Limits by control groups. They come as a list of names and values.
 
-use nsiso::{Io, Limits, Resources};
+use nsiso::{Io, Limits, Pressure, Resources, Stall};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
@@ -74,6 +74,15 @@ impl Process {
     }
 }
 
+/// As arguments of `nsiso.Stall`.
+type Times = (f64, f64, f64, f64);
+
+/// As arguments of `nsiso.Pressure`.
+fn times(pressure: Pressure) -> (Times, Option<Times>) {
+    let of = |stall: Stall| (stall.avg10, stall.avg60, stall.avg300, stall.total.as_secs_f64());
+    (of(pressure.some), pressure.full.map(of))
+}
+
 /// As keywords of `nsiso.Resources`.
 fn named(py: Python<'_>, resources: Resources) -> PyResult<Bound<'_, PyDict>> {
     let dict = PyDict::new(py);
@@ -85,5 +94,8 @@ fn named(py: Python<'_>, resources: Resources) -> PyResult<Bound<'_, PyDict>> {
     dict.set_item("pids", resources.pids)?;
     dict.set_item("read_bytes", resources.read_bytes)?;
     dict.set_item("written_bytes", resources.written_bytes)?;
+    dict.set_item("memory_pressure", resources.memory_pressure.map(times))?;
+    dict.set_item("cpu_pressure", resources.cpu_pressure.map(times))?;
+    dict.set_item("io_pressure", resources.io_pressure.map(times))?;
     Ok(dict)
 }

@@ -3,7 +3,7 @@
 use std::ffi::{c_char, c_int};
 use std::time::Duration;
 
-use nsiso::{Error, Io, Limits, Resources, Result};
+use nsiso::{Error, Io, Limits, Pressure, Resources, Result, Stall};
 
 use crate::argument::{is_null, reference, reference_mut, store, text};
 use crate::error::{boundary, ns_error};
@@ -31,6 +31,30 @@ pub const NS_UNKNOWN: u64 = u64::MAX;
 /// Limits of a control group. Opaque, reusable. Nothing is limited at first.
 pub struct ns_limits(Limits);
 
+/// Time spent waiting for something. `total` is NS_UNKNOWN where the kernel does not count it.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct ns_stall {
+    /// Percent of the last 10 seconds.
+    pub avg10: f64,
+    /// Percent of the last minute.
+    pub avg60: f64,
+    /// Percent of the last five minutes.
+    pub avg300: f64,
+    /// In all, in nanoseconds.
+    pub total: u64,
+}
+
+/// How long a group has waited for one resource. Counted by version 2 of cgroups.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct ns_pressure {
+    /// One of its processes at least was waiting.
+    pub some: ns_stall,
+    /// All of them were, so that nothing was done.
+    pub full: ns_stall,
+}
+
 /// What everything in a program's control group uses, or has used. NS_UNKNOWN where no controller counts it.
 #[repr(C)]
 #[derive(Clone, Copy)]
@@ -51,6 +75,12 @@ pub struct ns_resources {
     pub read_bytes: u64,
     /// Bytes written to block devices.
     pub written_bytes: u64,
+    /// How long it waited for memory: to get it back from swap, or to free some first.
+    pub memory_pressure: ns_pressure,
+    /// How long it waited for a processor.
+    pub cpu_pressure: ns_pressure,
+    /// How long it waited for block devices.
+    pub io_pressure: ns_pressure,
 }
 
 /// New limits; NULL when memory is used up. Free them with ns_limits_free.
@@ -235,10 +265,30 @@ pub unsafe extern "C" fn ns_process_kill_group(process: *const ns_process, err: 
     boundary(err, || unsafe { reference(process, "process") }?.0.kill_group().map(|()| 0))
 }
 
+fn known(value: Option<u64>) -> u64 {
+    value.unwrap_or(NS_UNKNOWN)
+}
+
+fn time(time: Option<Duration>) -> u64 {
+    known(time.and_then(|time| u64::try_from(time.as_nanos()).ok()))
+}
+
+impl From<Option<Stall>> for ns_stall {
+    fn from(stall: Option<Stall>) -> Self {
+        let Stall { avg10, avg60, avg300, .. } = stall.unwrap_or_default();
+        ns_stall { avg10, avg60, avg300, total: time(stall.map(|stall| stall.total)) }
+    }
+}
+
+impl From<Option<Pressure>> for ns_pressure {
+    fn from(pressure: Option<Pressure>) -> Self {
+        let some = pressure.map(|pressure| pressure.some);
+        ns_pressure { some: some.into(), full: pressure.and_then(|pressure| pressure.full).into() }
+    }
+}
+
 impl From<Resources> for ns_resources {
     fn from(resources: Resources) -> Self {
-        let known = |value: Option<u64>| value.unwrap_or(NS_UNKNOWN);
-        let time = |time: Option<Duration>| known(time.and_then(|time| u64::try_from(time.as_nanos()).ok()));
         ns_resources {
             memory: known(resources.memory),
             peak_memory: known(resources.peak_memory),
@@ -248,6 +298,9 @@ impl From<Resources> for ns_resources {
             pids: known(resources.pids),
             read_bytes: known(resources.read_bytes),
             written_bytes: known(resources.written_bytes),
+            memory_pressure: resources.memory_pressure.into(),
+            cpu_pressure: resources.cpu_pressure.into(),
+            io_pressure: resources.io_pressure.into(),
         }
     }
 }

@@ -240,6 +240,10 @@ fn open_of(pidfd: BorrowedFd, link: &str, asked: Option<OwnedFd>) -> Result<Owne
             Ok(fd) => return Ok(fd),
             Err(errno) => (errno, Some(pid)),
         },
+        // Nobody has a pid any more who has been reaped.
+        (Errno::ENOTTY | Errno::EINVAL, None) if signalled(pidfd) == Err(Errno::ESRCH) => {
+            (Errno::ESRCH, None)
+        }
         (errno, pid) => (errno, pid),
     };
     let (object, hint) = match (errno, pid) {
@@ -260,13 +264,18 @@ fn open_of(pidfd: BorrowedFd, link: &str, asked: Option<OwnedFd>) -> Result<Owne
 fn through_proc(pidfd: BorrowedFd, pid: i32, link: &str) -> std::result::Result<OwnedFd, Errno> {
     let path = format!("/proc/{pid}/ns/{link}");
     let fd = open(path.as_str(), OFlag::O_RDONLY | OFlag::O_CLOEXEC, Mode::empty());
-    // SAFETY: a descriptor and numbers; signal 0 is none.
-    let alive = unsafe { libc::syscall(libc::SYS_pidfd_send_signal, pidfd.as_raw_fd(), 0, 0, 0) };
-    match (Errno::result(alive), fd) {
+    match (signalled(pidfd), fd) {
         // One that is not collected yet has no namespaces any more.
         (Err(Errno::ESRCH), _) | (_, Err(Errno::ENOENT)) => Err(Errno::ESRCH),
         (_, fd) => fd,
     }
+}
+
+/// Whether a process could be sent a signal: ESRCH if it has been reaped, EBADF if it is none.
+fn signalled(pidfd: BorrowedFd) -> std::result::Result<(), Errno> {
+    // SAFETY: a descriptor and numbers; signal 0 is none.
+    let sent = unsafe { libc::syscall(libc::SYS_pidfd_send_signal, pidfd.as_raw_fd(), 0, 0, 0) };
+    Errno::result(sent).map(drop)
 }
 
 #[cfg(test)]

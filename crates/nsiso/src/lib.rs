@@ -25,7 +25,7 @@ mod spawn;
 mod spec;
 mod unshare;
 
-pub use cgroup::Resources;
+pub use cgroup::{Pressure, Resources, Stall};
 pub use enter::{Entered, call, enter};
 pub use error::{Error, Result, Step};
 pub use handle::Handle;

@@ -43,7 +43,7 @@ pub struct Usage {
 }
 
 /// The end of a process.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Status {
     exit: Exit,
     usage: Option<Usage>,

@@ -13,7 +13,7 @@ from subprocess import DEVNULL, PIPE, STDOUT, CalledProcessError, CompletedProce
 from ._end import End, Uplink
 from ._error import ArgumentError, DeniedError, Error, NoProcessError, NotDirectoryError, NotFoundError
 from ._host import Host, Lab
-from ._limits import Limits, Resources
+from ._limits import Limits, Pressure, Resources, Stall
 from ._list import Gaps, Holder, Listed, Listing, Node, list, tree
 from ._mount import Bind, Dev, Dir, File, Mask, Mqueue, Overlay, Proc, ReadOnly, Symlink, Sysfs, Tmpfs
 from ._namespace import Namespace, Pidfd, call_in, enter, pin, unpin
@@ -23,7 +23,7 @@ from ._probe import Finding, probe, unshare
 from ._sandbox import Landlock, Sandbox, Seccomp
 
 __all__ = [
-    "Bind", "Dev", "Dir", "File", "Landlock", "Limits", "Resources", "Mask", "Mqueue", "Overlay", "Proc", "ReadOnly", "Sandbox", "Seccomp", "Symlink",
+    "Bind", "Dev", "Dir", "File", "Landlock", "Limits", "Pressure", "Resources", "Stall", "Mask", "Mqueue", "Overlay", "Proc", "ReadOnly", "Sandbox", "Seccomp", "Symlink",
     "Sysfs", "Tmpfs",
     "Bridge", "End", "Host", "Lab", "Link", "Uplink", "forward", "hold", "link", "move_device", "remove_device", "socket_in",
     "ArgumentError", "CalledProcessError", "CompletedProcess", "DEVNULL", "DeniedError", "Error", "Finding", "Gaps",

@@ -4,7 +4,8 @@ import argparse
 import json
 import os
 import sys
-from typing import Any, Iterable, List
+from dataclasses import fields
+from typing import Any, Dict, Iterable, List, Tuple
 
 from . import Bind, Error, Limits, Listed, Listing, Node, Overlay, Popen, Tmpfs, probe
 from . import list as take
@@ -89,14 +90,47 @@ def add_run(command: Any) -> None:
     run.add_argument("--ro-bind", type=lambda text: Bind(*text.split(":", 1), ro=True), metavar="SOURCE[:TARGET]", help="read-only", **view)
     run.add_argument("--tmpfs", type=Tmpfs, metavar="TARGET", help="an empty file system in memory", **view)
     run.add_argument("--overlay", type=Overlay, metavar="TREE", help="a writable layer over a tree, thrown away", **view)
-    run.add_argument("--memory", metavar="SIZE", help="limit memory: 256M")
-    run.add_argument("--cpu", type=float, metavar="PROCESSORS", help="limit processor time: 0.5")
-    run.add_argument("--pids", type=int, metavar="COUNT", help="limit processes and threads")
     run.add_argument("--init", action="store_true", help="a tiny init process as PID 1")
     run.add_argument("--die-with-host", action="store_true", help="kill everything when this command dies")
     run.add_argument("--deadline", type=float, metavar="SECONDS", help="kill everything after this time")
+    add_limits(run)
     run.add_argument("program", nargs=argparse.REMAINDER, help="the program and its arguments; your shell by default")
     run.set_defaults(work=run_new)
+
+
+def add_limits(run: argparse.ArgumentParser) -> None:
+    limits = run.add_argument_group(
+        "limits", "What the program and all its descendants may use together, by a control group of its own. Sizes are bytes, or like 256M."
+    )
+    limits.add_argument("--memory", metavar="SIZE", help="memory; beyond it something in the group is killed")
+    limits.add_argument("--memory-high", metavar="SIZE", help="memory beyond which it is slowed down (version 2 of cgroups)")
+    limits.add_argument("--memory-low", metavar="SIZE", help="memory that is not taken from it for others (version 2)")
+    limits.add_argument("--swap", metavar="SIZE", help="swap (with --memory on version 1)")
+    limits.add_argument("--cpu", type=float, metavar="PROCESSORS", help="processors' worth of time: 0.5 is half of one")
+    limits.add_argument("--cpu-weight", type=int, metavar="WEIGHT", help="share of time against others, 1 to 10000; 100 is usual")
+    limits.add_argument("--cpus", metavar="LIST", help="the processors it runs on: 0-2,7")
+    limits.add_argument("--pids", type=int, metavar="COUNT", help="processes and threads")
+    limits.add_argument(
+        "--io", type=io_limit, action="append", metavar="DEVICE:LIMITS",
+        help="bytes and operations per second on a disk, given by its device or a file on it: /dev/vda:rbps=10M,wbps=1M,riops=100,wiops=50",
+    )  # fmt: skip
+    limits.add_argument("--huge-pages", type=pages_limit, action="append", metavar="SIZE=BYTES", help="huge pages of one size: 2MB=64M")
+    limits.add_argument("--cgroup-parent", dest="parent", metavar="DIRECTORY", help="the group of version 2 to make it in")
+
+
+def io_limit(text: str) -> Tuple[str, Dict[str, str]]:
+    device, colon, rates = text.rpartition(":")
+    pairs = [rate.partition("=") for rate in rates.split(",")]
+    if not colon or not all(value for _, _, value in pairs):
+        raise argparse.ArgumentTypeError(f"{text!r} is not like /dev/vda:rbps=10M,wiops=100")
+    return device, {name: value for name, _, value in pairs}
+
+
+def pages_limit(text: str) -> Tuple[str, str]:
+    size, _, most = text.partition("=")
+    if not most:
+        raise argparse.ArgumentTypeError(f"{text!r} is not like 2MB=64M")
+    return size, most
 
 
 def add_enter(command: Any) -> None:
@@ -143,7 +177,9 @@ def _inheritable(fd: int) -> bool:
 
 def run_new(options: argparse.Namespace) -> int:
     wishes = {name: value for name, value in vars(options).items() if name not in ("command", "work", "program")}
-    limits = {name: wishes.pop(name) for name in ("memory", "cpu", "pids")}
+    limits = {field.name: wishes.pop(field.name) for field in fields(Limits)}
+    for name in ("io", "huge_pages"):
+        limits[name] = dict(limits[name]) if limits[name] else None
     if any(limit is not None for limit in limits.values()):
         wishes["limits"] = Limits(**limits)
     return finish(program_of(options), **{name: value for name, value in wishes.items() if value})

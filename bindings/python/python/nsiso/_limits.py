@@ -57,8 +57,28 @@ class Limits:
             spec.cgroup_parent(os.fsdecode(self.parent))
 
 
+class Stall(NamedTuple):
+    """Time spent waiting for something: percent of the last 10 seconds, minute and five minutes, and seconds in all."""
+
+    avg10: float
+    avg60: float
+    avg300: float
+    total: float
+
+
+class Pressure(NamedTuple):
+    """How long a group has waited for one resource: ``some`` of its processes at least, and all of them (``full``) so that nothing was
+    done, which is None where the kernel does not tell."""
+
+    some: Stall
+    full: Optional[Stall]
+
+
 class Resources(NamedTuple):
-    """What everything in a program's group uses, or has used. None where no controller counts it. Times are seconds, sizes bytes."""
+    """What everything in a program's group uses, or has used. None where no controller counts it. Times are seconds, sizes bytes.
+
+    How long it waited for memory, a processor and block devices is counted by version 2.
+    """
 
     memory: Optional[int]
     peak_memory: Optional[int]
@@ -68,7 +88,14 @@ class Resources(NamedTuple):
     pids: Optional[int]
     read_bytes: Optional[int]
     written_bytes: Optional[int]
+    memory_pressure: Optional[Pressure]
+    cpu_pressure: Optional[Pressure]
+    io_pressure: Optional[Pressure]
 
 
 def resources(values: Dict[str, Any]) -> Resources:
+    for name in ("memory_pressure", "cpu_pressure", "io_pressure"):
+        if values[name] is not None:
+            some, full = values[name]
+            values[name] = Pressure(Stall(*some), full and Stall(*full))
     return Resources(**values)

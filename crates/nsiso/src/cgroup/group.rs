@@ -1,6 +1,6 @@
 //! The group itself: made, limited, frozen, killed, removed.
 
-use std::fs::{self, File};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::OpenOptionsExt;
@@ -73,7 +73,10 @@ impl Group {
             let wanted = |name: &String| needed.iter().any(|needed| v1_name(needed) == name);
             let required =
                 controllers.iter().any(wanted) && !controllers.iter().all(|name| group.has_v2(name));
-            let welcome = controllers.iter().any(|name| WELCOME.iter().any(|known| v1_name(known) == name));
+            let freezes = group.v2.is_some();
+            let welcome = controllers.iter().any(|name| {
+                WELCOME.iter().any(|known| v1_name(known) == name) && (name != "freezer" || !freezes)
+            });
             if !required && !welcome {
                 continue;
             }
@@ -151,17 +154,20 @@ impl Group {
         }
     }
 
-    /// What a process writes itself into: `cgroup.procs` of every directory.
+    /// What a process writes itself into, for every directory; that of version 2 is the first.
+    ///
+    /// In version 1 it is `tasks`: a process that moves its only thread there is spared the lock over all processes of the machine
+    /// that a write to `cgroup.procs` waits for, 10 ms.
     pub fn entrances(&self) -> Result<Vec<OwnedFd>> {
-        self.directories()
-            .map(|directory| {
-                let path = directory.join("cgroup.procs");
-                let opened = File::options().write(true).custom_flags(libc::O_CLOEXEC).open(&path);
-                opened
-                    .map(OwnedFd::from)
-                    .map_err(|error| Error::from_io(Step::Cgroup, path.display(), &error))
-            })
-            .collect()
+        let v2 = self.v2.iter().map(|directory| directory.join("cgroup.procs"));
+        let v1 = self.v1.iter().map(|(_, directory)| directory.join("tasks"));
+        v2.chain(v1).map(|path| open(&path, File::options().write(true))).collect()
+    }
+
+    /// The directory of version 2, in which clone3(2) can make a process, without that lock, too.
+    pub fn birthplace(&self) -> Result<Option<OwnedFd>> {
+        let open = |path: &PathBuf| open(path, File::options().read(true).custom_flags(libc::O_PATH));
+        self.v2.as_ref().map(open).transpose()
     }
 
     /// The directory of version 2, which counts some things without any controller.
@@ -176,11 +182,8 @@ impl Group {
     /// Stops everything in the group, or lets it go on. Returns when all have stopped.
     pub fn freeze(&self, frozen: bool) -> Result<()> {
         let failed = |path: &Path, error: io::Error| Error::from_io(Step::Cgroup, path.display(), &error);
+        // What version 2 has frozen can still be killed.
         let (path, text, state, wanted) = match (&self.v2, self.directory("freezer")) {
-            (_, Some((directory, false))) => {
-                let word = if frozen { "FROZEN" } else { "THAWED" };
-                (directory.join("freezer.state"), word, directory.join("freezer.state"), word.to_owned())
-            }
             (Some(directory), _) => {
                 let digit = if frozen { "1" } else { "0" };
                 (
@@ -190,7 +193,11 @@ impl Group {
                     format!("frozen {digit}"),
                 )
             }
-            _ => {
+            (None, Some((directory, _))) => {
+                let word = if frozen { "FROZEN" } else { "THAWED" };
+                (directory.join("freezer.state"), word, directory.join("freezer.state"), word.to_owned())
+            }
+            (None, None) => {
                 return Err(Error::new(Step::Cgroup, libc::ENOTSUP, "freezing")
                     .with_hint("neither version 2 nor the freezer of version 1 can be used here"));
             }
@@ -277,6 +284,13 @@ fn gone(directory: &Path) -> bool {
             fs::remove_dir(directory).is_ok()
         }
     }
+}
+
+fn open(path: &Path, options: &OpenOptions) -> Result<OwnedFd> {
+    let opened = options.open(path);
+    opened.map(OwnedFd::from).map_err(|error| {
+        Error::from_io(Step::Cgroup, path.display(), &error).with_hint(crate::rlimit::descriptor_hint(&error))
+    })
 }
 
 fn write(path: &Path, text: &str) -> io::Result<()> {

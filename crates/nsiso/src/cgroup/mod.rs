@@ -3,7 +3,9 @@
 mod files;
 mod group;
 mod places;
+mod pressure;
 mod usage;
 
 pub(crate) use group::Group;
+pub use pressure::{Pressure, Stall};
 pub use usage::Resources;

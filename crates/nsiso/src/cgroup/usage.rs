@@ -5,9 +5,10 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::group::Group;
+use super::pressure::Pressure;
 
 /// What everything in a program's control group uses, or has used. None where no controller counts it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Resources {
     /// Bytes of memory now.
     pub memory: Option<u64>,
@@ -21,10 +22,16 @@ pub struct Resources {
     pub throttled_time: Option<Duration>,
     /// Processes and threads now.
     pub pids: Option<u64>,
-    /// Bytes read from and written to block devices.
+    /// Bytes read from block devices.
     pub read_bytes: Option<u64>,
-    /// The same for writing.
+    /// Bytes written to block devices.
     pub written_bytes: Option<u64>,
+    /// How long it waited for memory: to get it back from swap, or to free some first. Pressure is counted by version 2.
+    pub memory_pressure: Option<Pressure>,
+    /// How long it waited for a processor.
+    pub cpu_pressure: Option<Pressure>,
+    /// How long it waited for block devices.
+    pub io_pressure: Option<Pressure>,
 }
 
 impl Group {
@@ -65,6 +72,9 @@ impl Group {
             pids: number("pids", "pids.current", "pids.current"),
             read_bytes: read,
             written_bytes: written,
+            memory_pressure: self.pressure("memory.pressure"),
+            cpu_pressure: self.pressure("cpu.pressure"),
+            io_pressure: self.pressure("io.pressure"),
         }
     }
 

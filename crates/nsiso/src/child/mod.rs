@@ -23,6 +23,7 @@ use std::ptr;
 
 use libc::{c_char, c_int};
 
+use crate::Kinds;
 use crate::plan::{Action, Plan, mailbox::state};
 use syscall::{Outcome, check, syscall};
 
@@ -35,7 +36,8 @@ use syscall::{Outcome, check, syscall};
 #[inline(never)]
 pub(crate) unsafe extern "C" fn main(plan: *const Plan) -> ! {
     // SAFETY: the caller keeps the plan alive and does not change it.
-    run(unsafe { &*plan }, 0)
+    let plan = unsafe { &*plan };
+    run(plan, plan.first_from)
 }
 
 /// Where the second child starts, which carries out what comes after [`Action::Clone`].
@@ -106,6 +108,14 @@ unsafe fn carry_out(action: &Action, plan: &Plan) -> Outcome<()> {
         match *action {
             Action::EnterGroup(fd) => check(libc::SYS_write, [fd as usize, c"0".as_ptr() as usize, 1, 0, 0])?,
             Action::Unshare(kinds) => check(libc::SYS_unshare, [kinds.bits() as usize, 0, 0, 0, 0])?,
+            Action::EnterOwnTime => {
+                let path = c"/proc/self/ns/time_for_children".as_ptr() as usize;
+                let flags = (libc::O_RDONLY | libc::O_CLOEXEC) as usize;
+                let fd = check(libc::SYS_openat, [libc::AT_FDCWD as usize, path, flags, 0, 0])?;
+                let entered = check(libc::SYS_setns, [fd, Kinds::TIME.bits() as usize, 0, 0, 0]);
+                check(libc::SYS_close, [fd, 0, 0, 0, 0])?;
+                entered?
+            }
             Action::WriteFile { path, data, len } => return write_file(path, data, len),
             Action::WriteSetting { path, data, len } => match write_file(path, data, len) {
                 Err(libc::ENOENT) => return Ok(()),

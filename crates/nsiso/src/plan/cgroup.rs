@@ -16,10 +16,11 @@ pub(super) fn in_group(spec: &Spec) -> Kinds {
 }
 
 impl Plan {
-    /// First of all, so that nothing outruns a limit.
+    /// First of all, so that nothing outruns a limit. What the child does first is not done where clone makes it in the group.
     pub(super) fn group(&mut self, spec: &Spec) -> Result<()> {
         let Some(limits) = &spec.limits else { return Ok(()) };
         let group = Group::new(spec, limits)?;
+        self.birthplace = group.birthplace()?;
         for entrance in group.entrances()? {
             self.push(Step::Cgroup, Action::EnterGroup(entrance.as_raw_fd()));
             self.pipes.child.push(entrance);

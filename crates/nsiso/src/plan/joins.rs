@@ -124,8 +124,9 @@ impl Plan {
         if let Some(directory) = spec.cwd_at {
             self.push(Step::Cwd, Action::EnterDirectory(directory.as_raw_fd()));
         }
+        self.early_time_namespace(spec);
         // A new namespace is made inside the joined ones, and a pid namespace is joined by children alone.
-        if joins.has(PID) || joins.has(TIME) || !joins.targets.is_empty() && !self.clone.is_empty() {
+        if joins.has(PID) || self.copies || !joins.targets.is_empty() && !self.clone.is_empty() {
             let kinds = std::mem::replace(&mut self.clone, Kinds::empty());
             self.push(Step::Clone, Action::Clone(kinds));
             self.second_from = Some(self.ops.len());

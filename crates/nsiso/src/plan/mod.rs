@@ -23,11 +23,12 @@ mod treatment;
 mod view;
 
 use std::ffi::CStr;
+use std::os::fd::OwnedFd;
 
 use libc::{c_char, c_int, c_uint, c_ulong, c_void};
 
 use crate::error::Step;
-use crate::spec::{ClockOffset, Propagation};
+use crate::spec::Propagation;
 use crate::{Kinds, Result, Spec, kind};
 use arena::Arena;
 use cgroup::in_group;
@@ -39,17 +40,19 @@ pub(crate) use mailbox::Mailbox;
 pub(crate) use program::places;
 pub(crate) use stage::{Options, Stage};
 pub(crate) use subordinate::missing_line;
-pub(crate) use time::time_is_entered_at_exec;
+pub(crate) use time::is_entered_at_exec as time_is_entered_at_exec;
 pub(crate) use treatment::Ruleset;
 pub(crate) use view::{Attributes, Change, Place, Slot, UPPER, WORK};
 
 /// One thing the child does. The pointers lead into the plan's arena or to static data.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Action {
-    /// Go into a control group: its cgroup.procs.
+    /// Go into a control group: its cgroup.procs or tasks.
     EnterGroup(c_int),
     /// Make namespaces that clone did not.
     Unshare(Kinds),
+    /// Enter the time namespace that was made for children.
+    EnterOwnTime,
     /// Write a file in one go.
     WriteFile {
         path: *const c_char,
@@ -194,6 +197,10 @@ pub(crate) struct Plan {
     /// The namespaces that clone itself makes.
     pub clone: Kinds,
     pub ops: Vec<Op>,
+    /// Where the child begins: after its first action where it is born in its control group of version 2.
+    pub first_from: usize,
+    /// The directory of that group, if there is one.
+    pub birthplace: Option<OwnedFd>,
     /// Where the second child begins, if there is one, and its stack.
     pub second_from: Option<usize>,
     pub second_stack: *mut c_void,
@@ -235,12 +242,13 @@ impl Plan {
         consistent(spec)?;
         let joins = Joins::new(spec)?;
         let maps = Maps::new(spec, &joins)?;
-        let copies = joins.has(kind::TIME);
+        let copies = joins.has(kind::TIME) || time::takes_copy(spec);
         let mut plan = Plan {
-            // A child that shares the caller's memory enters a time namespace at exec, so it is
-            // made by unshare: clone(2) has no bit for it, and one way is enough.
+            // A time namespace is made by unshare: clone(2) has no bit for it, and one way is enough.
             clone: spec.kinds - Kinds::TIME - in_group(spec),
             ops: Vec::with_capacity(24),
+            first_from: 0,
+            birthplace: None,
             second_from: None,
             second_stack: std::ptr::null_mut(),
             program_from: None,
@@ -262,7 +270,7 @@ impl Plan {
         plan.group(spec)?;
         plan.joins(spec);
         // Files under /proc/self come before the change of uid, which makes them root's.
-        plan.late_namespaces(spec)?;
+        plan.late_namespaces(spec);
         plan.id_maps(spec)?;
         plan.clocks(spec);
         plan.no_user_namespaces(spec);
@@ -311,23 +319,12 @@ impl Plan {
         self.push(step, Action::WriteFile { path: bytes(path), data, len: text.len() });
     }
 
-    fn late_namespaces(&mut self, spec: &Spec) -> Result<()> {
+    fn late_namespaces(&mut self, spec: &Spec) {
         let group = spec.kinds & in_group(spec);
         if !group.is_empty() {
             self.push(Step::Unshare, Action::Unshare(group));
         }
-        self.time_namespace(spec)
-    }
-
-    fn clocks(&mut self, spec: &Spec) {
-        let line = |clock: &str, offset: Option<ClockOffset>| match offset {
-            Some(offset) => format!("{clock} {} {}\n", offset.seconds(), offset.nanoseconds()),
-            None => String::new(),
-        };
-        let offsets = line("monotonic", spec.monotonic) + &line("boottime", spec.boottime);
-        if !offsets.is_empty() {
-            self.write_file(Step::ClockOffset, c"/proc/self/timens_offsets", &offsets);
-        }
+        self.time_namespace(spec);
     }
 
     fn names(&mut self, spec: &Spec) {
@@ -444,6 +441,7 @@ impl Op {
                 format!("a socket of domain {domain}, type {kind}, protocol {protocol}")
             }
             Action::Join { kind, inode, .. } => format!("{kind}:[{inode}]"),
+            Action::EnterOwnTime => "the time namespace".into(),
             Action::DropGroups => "none".into(),
             Action::BecomeRoot => "0".into(),
             Action::Clone(kinds) if kinds.is_empty() => "a process in joined namespaces".into(),

@@ -1,29 +1,64 @@
-//! A new time namespace, which the program enters when it is executed.
+//! A new time namespace. Whoever makes it is not in it yet.
+//!
+//! Since Linux 6.3 the program enters it when it is executed, also from memory shared with the caller. Before that a first child, with a copy of the
+//! memory, makes it and enters it; the program's process is the second child, born in there.
 
 use super::{Action, Plan};
 use crate::error::Step;
-use crate::{Error, Kinds, Result, Spec};
+use crate::spec::ClockOffset;
+use crate::{Kinds, Spec};
 
-/// Before this kernel a program that is executed stays in its old time namespace, unless its process was made by a copying fork.
 const ENTERED_AT_EXEC: (u32, u32) = (6, 3);
 
-/// Whether a program can be in a new time namespace at all, without a copy of the caller's memory.
-pub(crate) fn time_is_entered_at_exec() -> bool {
+/// Whether a new one costs no copy of the memory.
+pub(crate) fn is_entered_at_exec() -> bool {
     kernel().is_none_or(|version| version >= ENTERED_AT_EXEC)
 }
 
+/// Whether it takes one. The portable build takes it anywhere, so that tests show it.
+pub(super) fn takes_copy(spec: &Spec) -> bool {
+    spec.kinds.contains(Kinds::TIME) && (cfg!(nsiso_portable) || !is_entered_at_exec())
+}
+
 impl Plan {
-    /// Less isolation than was asked for is an error.
-    pub(super) fn time_namespace(&mut self, spec: &Spec) -> Result<()> {
-        if !spec.kinds.contains(Kinds::TIME) {
-            return Ok(());
+    /// In the only child.
+    pub(super) fn time_namespace(&mut self, spec: &Spec) {
+        if spec.kinds.contains(Kinds::TIME) && !takes_copy(spec) {
+            self.push(Step::Unshare, Action::Unshare(Kinds::TIME));
         }
-        if !time_is_entered_at_exec() {
-            return Err(Error::new(Step::Unshare, libc::ENOTSUP, "the time namespace")
-                .with_hint("a program enters its new time namespace when it is executed since Linux 6.3: leave the kind time out"));
+    }
+
+    pub(super) fn clocks(&mut self, spec: &Spec) {
+        if !takes_copy(spec) {
+            self.clock_offsets(spec);
+        }
+    }
+
+    /// In the first of two children. An ordinary user needs the new user namespace for it.
+    pub(super) fn early_time_namespace(&mut self, spec: &Spec) {
+        if !takes_copy(spec) {
+            return;
+        }
+        let user = self.clone & Kinds::USER;
+        if !user.is_empty() {
+            self.clone -= user;
+            self.push(Step::Unshare, Action::Unshare(user));
         }
         self.push(Step::Unshare, Action::Unshare(Kinds::TIME));
-        Ok(())
+        // They cannot be changed any more once somebody is in there.
+        self.clock_offsets(spec);
+        self.push(Step::Unshare, Action::EnterOwnTime);
+    }
+
+    fn clock_offsets(&mut self, spec: &Spec) {
+        let line = |clock: &str, offset: Option<ClockOffset>| match offset {
+            Some(offset) => format!("{clock} {} {}\n", offset.seconds(), offset.nanoseconds()),
+            None => String::new(),
+        };
+        let offsets = line("monotonic", spec.monotonic) + &line("boottime", spec.boottime);
+        if !offsets.is_empty() {
+            self.write_file(Step::ClockOffset, c"/proc/self/timens_offsets", &offsets);
+        }
     }
 }
 

@@ -12,7 +12,16 @@ use crate::plan::Plan;
 /// Makes the child, which starts on the plan at once. Fails with an errno.
 ///
 /// All signals must be blocked, and the plan must live until its mailbox is released.
-pub(super) fn clone(plan: &Plan) -> Result<Child, i32> {
+pub(super) fn clone(plan: &mut Plan) -> Result<Child, i32> {
+    if plan.birthplace.is_some() {
+        plan.first_from = 1;
+        if let Ok(child) = clone3::clone(plan) {
+            return Ok(child);
+        }
+        // The child goes there itself, and tells what is in the way of that.
+        plan.first_from = 0;
+        plan.birthplace = None;
+    }
     match clone3::clone(plan) {
         Err(libc::ENOSYS) => clone2(plan),
         // A container's seccomp filter may refuse the call as such with EPERM.
@@ -71,6 +80,7 @@ fn clone2(plan: &Plan) -> Result<Child, i32> {
 
 #[cfg(all(target_arch = "x86_64", not(nsiso_portable)))]
 mod clone3 {
+    use std::os::fd::AsRawFd;
     use std::ptr;
 
     use libc::c_int;
@@ -78,8 +88,9 @@ mod clone3 {
     use super::{Child, Stack, child, child_of, flags};
     use crate::plan::Plan;
 
-    /// Too wide for the constant in the libc crate.
+    /// Too wide for the constants in the libc crate.
     const CLONE_CLEAR_SIGHAND: u64 = 1 << 32;
+    const CLONE_INTO_CGROUP: u64 = 1 << 33;
 
     pub fn clone(plan: &Plan) -> Result<Child, i32> {
         // While the parent is held by CLONE_VFORK the child may go on where its stack ends, as after
@@ -96,6 +107,10 @@ mod clone3 {
         args.child_tid = plan.mailbox.word() as u64;
         // No exit signal: a set-up failure is nothing that the host's SIGCHLD handler should see.
         args.exit_signal = 0;
+        if let Some(directory) = &plan.birthplace {
+            args.flags |= CLONE_INTO_CGROUP;
+            args.cgroup = directory.as_raw_fd() as u64;
+        }
         if let Some(stack) = &stack {
             args.stack = stack.bottom() as u64;
             args.stack_size = Stack::SIZE as u64;

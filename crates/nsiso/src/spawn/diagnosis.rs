@@ -85,6 +85,11 @@ fn step_hint(op: &Op, errno: i32, kinds: Kinds, read: Read) -> String {
         (Step::Loopback | Step::Hostname | Step::Domainname | Step::Unshare | Step::Propagation, libc::EPERM) if kinds.contains(Kinds::USER) => {
             apparmor_or(read, "the new user namespace gives no capability here")
         }
+        (Step::Cgroup, libc::EACCES) => {
+            "to go there takes a cgroup.procs that may be written in the nearest group around both the caller and the new one: be root, or start the \
+             caller itself in the group that is delegated (systemd-run --user --scope -p Delegate=yes ...)"
+                .into()
+        }
         (Step::Join, libc::EPERM) => {
             "it takes CAP_SYS_ADMIN in the user namespace that owns it: join that user namespace too, or run as root".into()
         }

@@ -84,7 +84,7 @@ fn attempt(spec: &Spec) -> Result<Process> {
     let _program_stack = program_stack(&mut plan)?;
     let dumpable = plan.changes_uid.then(|| Dumpable::guard(plan.enters_user));
     let blocked = SignalsBlocked::new();
-    let mut cloned = clone::clone(&plan);
+    let mut cloned = clone::clone(&mut plan);
     let mut first = None;
     if let (Ok(child), Some(stack)) = (&mut cloned, second_stack) {
         match second_in_place(child, stack, &plan) {

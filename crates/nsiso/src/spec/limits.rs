@@ -103,17 +103,18 @@ impl Limits {
         self.with(Setting::Pids(count))
     }
 
-    /// What is done on a block device, given by its file (`/dev/vda`) or by a file or directory on it.
+    /// What is done on a block device, given by its file (`/dev/vda`) or by a file or directory on it. That of a partition is its disk.
     pub fn io(self, device: impl AsRef<Path>, io: Io) -> Result<Self> {
         let path = device.as_ref();
         let about =
             std::fs::metadata(path).map_err(|error| Error::from_io(Step::Limit, path.display(), &error))?;
         let is_device = about.st_mode() & libc::S_IFMT == libc::S_IFBLK;
         let number = if is_device { about.st_rdev() } else { about.st_dev() };
-        let (major, minor) = (libc::major(number), libc::minor(number));
-        if major == 0 {
+        let device = (libc::major(number), libc::minor(number));
+        if device.0 == 0 {
             return Err(Error::argument(format!("{} is on no block device", path.display())));
         }
+        let (major, minor) = disk_of(device).unwrap_or(device);
         Ok(self.with(Setting::Io(major, minor, io)))
     }
 
@@ -130,6 +131,15 @@ impl Limits {
         self.settings.push(setting);
         self
     }
+}
+
+/// The disk that a partition is on: the kernel limits whole disks alone.
+fn disk_of((major, minor): (u32, u32)) -> Option<(u32, u32)> {
+    let place = format!("/sys/dev/block/{major}:{minor}");
+    Path::new(&place).join("partition").exists().then_some(())?;
+    let text = std::fs::read_to_string(format!("{place}/../dev")).ok()?;
+    let (major, minor) = text.trim().split_once(':')?;
+    Some((major.parse().ok()?, minor.parse().ok()?))
 }
 
 fn same_kind(one: &Setting, other: &Setting) -> bool {
@@ -158,5 +168,21 @@ impl Spec<'_> {
             .map_err(|_| Error::argument("the path of the parent group has a NUL byte in it"))?;
         self.cgroup_parent = Some(PathBuf::from(path));
         Ok(self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_partition_is_limited_on_its_disk() {
+        for entry in std::fs::read_dir("/sys/dev/block").into_iter().flatten().flatten() {
+            let name = entry.file_name().into_string().unwrap();
+            let (major, minor) = name.split_once(':').unwrap();
+            let disk = disk_of((major.parse().unwrap(), minor.parse().unwrap()));
+            assert_eq!(disk.is_some(), entry.path().join("partition").exists(), "{name}");
+            assert_eq!(disk.and_then(disk_of), None, "{name}");
+        }
     }
 }

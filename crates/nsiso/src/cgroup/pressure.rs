@@ -1,0 +1,68 @@
+//! How long a group waits for what it lacks.
+
+use std::path::Path;
+use std::time::Duration;
+
+use super::group::Group;
+
+/// How long a group has waited for one resource.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Pressure {
+    /// One of its processes at least was waiting.
+    pub some: Stall,
+    /// All of them were, so that nothing was done. None where the kernel does not tell.
+    pub full: Option<Stall>,
+}
+
+/// Time spent waiting.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Stall {
+    /// Percent of the last 10 seconds.
+    pub avg10: f64,
+    /// Percent of the last minute.
+    pub avg60: f64,
+    /// Percent of the last five minutes.
+    pub avg300: f64,
+    /// In all.
+    pub total: Duration,
+}
+
+impl Group {
+    /// From a file of version 2, which every group there has, whatever its controllers; none with a kernel that does not count.
+    pub(super) fn pressure(&self, file: &str) -> Option<Pressure> {
+        parse(&std::fs::read_to_string(self.v2().map(|directory: &Path| directory.join(file))?).ok()?)
+    }
+}
+
+/// "some avg10=0.00 avg60=0.00 avg300=0.00 total=0", and the same for full.
+fn parse(text: &str) -> Option<Pressure> {
+    let stall = |name: &str| {
+        let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '))?;
+        let field = |key: &str| line.split(' ').find_map(|field| field.strip_prefix(key)?.strip_prefix('='));
+        let average = |key| field(key)?.parse().ok();
+        Some(Stall {
+            avg10: average("avg10")?,
+            avg60: average("avg60")?,
+            avg300: average("avg300")?,
+            total: Duration::from_micros(field("total")?.parse().ok()?),
+        })
+    };
+    Some(Pressure { some: stall("some")?, full: stall("full") })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pressure_is_read_as_the_kernel_writes_it() {
+        let text = "some avg10=1.50 avg60=0.25 avg300=0.05 total=2000001\nfull avg10=0.50 avg60=0.00 avg300=0.00 total=7\n";
+        let some = Stall { avg10: 1.5, avg60: 0.25, avg300: 0.05, total: Duration::from_micros(2_000_001) };
+        let full = Stall { avg10: 0.5, total: Duration::from_micros(7), ..Stall::default() };
+        assert_eq!(parse(text), Some(Pressure { some, full: Some(full) }));
+        // Linux 5.10 has no line of full for processors.
+        let first = text.lines().next().unwrap();
+        assert_eq!(parse(first), Some(Pressure { some, full: None }));
+        assert_eq!((parse(""), parse("some total=5")), (None, None));
+    }
+}

@@ -1,0 +1,88 @@
+"""Limits' part of `make bench`: what a control group with limits costs over a bare spawn, and what others take for the same work."""
+
+import argparse
+import os
+import random
+import shutil
+import subprocess
+import sys
+import time
+
+if "/build/venv/" not in sys.executable:
+    # The package is there.
+    venv = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../build/venv/bin/python")
+    os.execv(venv, [venv, *sys.argv])
+
+import nsiso
+from run import quantile
+
+TRUE = "/usr/bin/true"
+LIMITS = nsiso.Limits(memory="256M", cpu=0.5, pids=64)
+
+# The same limits by hand, where each controller is.
+BY_HAND = """
+set -e
+place() { # place CONTROLLER: the caller's group, of version 1 or 2
+    of_v1=$(awk -F: -v name="$1" '{ n = split($2, names, ","); for (i = 1; i <= n; i++) if (names[i] == name) print $3 }' /proc/self/cgroup)
+    [ -z "$of_v1" ] && echo "$V2" || echo "/sys/fs/cgroup/$1$of_v1"
+}
+group() { mkdir -p "$(place "$1")/by-hand-$$" && cd "$(place "$1")/by-hand-$$" && groups="$groups $PWD"; }
+write() { for file in "$1" "$2"; do [ ! -e "$file" ] || echo "$3" > "$file"; done; }
+group memory; write memory.max memory.limit_in_bytes 268435456
+group pids; write pids.max pids.max 64
+group cpu; [ ! -e cpu.max ] || echo "50000 100000" > cpu.max; write cpu.cfs_quota_us cpu.cfs_quota_us 50000
+sh -c 'for group in "$@"; do echo $$ > "$group/cgroup.procs"; done; exec /usr/bin/true' sh $groups
+for group in $groups; do rmdir "$group" 2>/dev/null || :; done
+"""
+
+
+def scope():
+    """systemd's way, if there is a systemd that does it."""
+    words = ["systemd-run", *([] if os.geteuid() == 0 else ["--user"]), "--scope", "--quiet"]
+    words += ["-p", "MemoryMax=256M", "-p", "CPUQuota=50%", "-p", "TasksMax=64", TRUE]
+    works = shutil.which("systemd-run") and subprocess.run(words, capture_output=True).returncode == 0
+    return words if works else None
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=60, help="runs of each (default 60)")
+    options = parser.parse_args()
+    try:
+        nsiso.run([TRUE], limits=LIMITS)
+    except nsiso.Error as error:
+        return print(f"limits are not measured: {error}\n{error.hint}")
+    mounts = (line.split() for line in open("/proc/self/mounts"))
+    own = next((line.strip()[3:] for line in open("/proc/self/cgroup") if line.startswith("0::")), "")
+    environment = {**os.environ, "V2": next((words[1] for words in mounts if words[2] == "cgroup2"), "") + own.rstrip("/")}
+    ways = {
+        "nothing": lambda: nsiso.run([TRUE]),
+        "a group": lambda: nsiso.run([TRUE], limits=nsiso.Limits()),
+        "a group with three limits": lambda: nsiso.run([TRUE], limits=LIMITS),
+        "a shell script, by hand": lambda: subprocess.run(["sh", "-c", BY_HAND], env=environment, check=True),
+    }
+    words = scope()
+    if words:
+        ways["systemd-run --scope"] = lambda: subprocess.run(words, check=True)
+    times = {name: [] for name in ways}
+    for turn in range(options.rounds + 5):
+        for name in random.sample(list(ways), len(ways)):
+            # The kernel is faster at moving processes when it has just done so.
+            time.sleep(0.02)
+            start = time.perf_counter()
+            ways[name]()
+            if turn >= 5:
+                times[name].append((time.perf_counter() - start) * 1e9)
+    base, ours = quantile(times["nothing"], 0.5), quantile(times["a group with three limits"], 0.5)
+    print(f"### What limits cost, as uid {os.geteuid()}, from Python\n")
+    print("| what | median, us | p10, us | over nothing, us | to ours |")
+    print("|---|--:|--:|--:|--:|")
+    for name, taken in times.items():
+        median = quantile(taken, 0.5)
+        print(f"| {name} | {median:.0f} | {quantile(taken, 0.1):.0f} | {median - base:.0f} | {median / ours:.2f} |")
+    if not words:
+        print("\nsystemd-run is not there, or there is no systemd that it could ask.")
+
+
+if __name__ == "__main__":
+    main()
