@@ -1,11 +1,13 @@
 //! Who the program is inside: id maps, who writes them, and the uid, gid and groups it gets.
 
 use std::fmt::Write;
+use std::os::fd::AsRawFd;
 
 use super::id_kind::IdKind;
 use super::{Action, Joins, Plan, subordinate};
 use crate::error::Step;
 use crate::kind::USER;
+use crate::pidfd::open_process;
 use crate::spec::{IdMap, IdRange};
 use crate::{Error, Kinds, Result, Spec};
 
@@ -130,7 +132,7 @@ fn privileged() -> bool {
 }
 
 impl Plan {
-    pub(super) fn id_maps(&mut self, spec: &Spec) {
+    pub(super) fn id_maps(&mut self, spec: &Spec) -> Result<()> {
         let new_user = spec.kinds.contains(Kinds::USER);
         if new_user && self.maps.deny_setgroups {
             self.write_file(Step::Setgroups, c"/proc/self/setgroups", "deny");
@@ -143,8 +145,11 @@ impl Plan {
             self.write_file(step, path, &text);
         }
         if self.awaits_parent() {
-            self.push(Step::UidMap, Action::AwaitParent);
+            let own = open_process(std::process::id() as i32, None)?;
+            self.push(Step::UidMap, Action::AwaitParent { host: own.as_raw_fd() });
+            self.pipes.child.push(own);
         }
+        Ok(())
     }
 
     /// Whoever makes files must have an id in there.

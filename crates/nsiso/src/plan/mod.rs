@@ -64,8 +64,10 @@ pub(crate) enum Action {
     BecomeRoot,
     /// Make the second child, in new namespaces of these kinds. It carries out the rest.
     Clone(Kinds),
-    /// Wait until the parent has done its part.
-    AwaitParent,
+    /// Wait until the parent, of which this is the pidfd, has done its part.
+    AwaitParent {
+        host: c_int,
+    },
     SetHostname {
         name: *const c_char,
         len: usize,
@@ -237,7 +239,7 @@ impl Plan {
         plan.joins(spec);
         // Files under /proc/self come before the change of uid, which makes them root's.
         plan.late_namespaces(spec)?;
-        plan.id_maps(spec);
+        plan.id_maps(spec)?;
         plan.clocks(spec);
         plan.no_user_namespaces(spec);
         plan.oom_score(spec)?;
@@ -425,7 +427,7 @@ impl Op {
             Action::BecomeRoot => "0".into(),
             Action::Clone(kinds) if kinds.is_empty() => "a process in joined namespaces".into(),
             Action::Clone(kinds) => format!("a process with new namespaces ({kinds}) in joined ones"),
-            Action::AwaitParent => "the id maps".into(),
+            Action::AwaitParent { .. } => "the id maps".into(),
             Action::SetHostname { name, .. } | Action::SetDomainname { name, .. } => {
                 format!("{:?}", text(name))
             }
