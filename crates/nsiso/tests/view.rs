@@ -306,6 +306,10 @@ fn while_swapping(one: &Path, two: &Path, work: impl FnOnce()) {
 
 #[test]
 fn a_target_that_changes_under_our_hands_never_leads_out() {
+    if !is_staged() {
+        // tests/races.rs shows it for the newer calls.
+        return;
+    }
     let scratch = Scratch::new();
     fs::create_dir_all(scratch.path("root/real")).unwrap();
     fs::create_dir_all(scratch.path("outside/below")).unwrap();
@@ -319,7 +323,7 @@ fn a_target_that_changes_under_our_hands_never_leads_out() {
             .mount(Mount::bind("/usr", "/usr").unwrap())
             .mount(Mount::file("x", "/target/below/made", 0o644).unwrap())
             .mount(Mount::tmpfs("/target/below").unwrap());
-        for _ in 0..if is_staged() { 300 } else { 10_000 } {
+        for _ in 0..300 {
             if let Ok(process) = spec.spawn() {
                 process.wait().unwrap();
             }
