@@ -73,6 +73,8 @@ bench: build
 	@/usr/bin/python3 tests/bench/list.py
 	@/usr/bin/python3 tests/bench/enter.py
 	@build/venv/bin/python tests/bench/sandbox.py
+	@build/venv/bin/python -m pip install --quiet pyroute2
+	@build/venv/bin/python tests/bench/network.py
 	@build/venv/bin/python tests/bench/limits.py
 
 header:

@@ -17,6 +17,7 @@ need util-linux unshare
 need binutils objdump
 need bubblewrap bwrap
 need hostname hostname
+need passt pasta
 need pkg-config pkg-config
 /usr/bin/python3 -c 'import ensurepip' 2>/dev/null || missing="$missing python3-venv"
 
