@@ -7,6 +7,7 @@ mod arena;
 mod cgroup;
 mod descriptors;
 mod environment;
+mod host_mounts;
 mod id_kind;
 mod identity;
 mod init;
