@@ -980,6 +980,8 @@ typedef struct ns_status {
   int32_t out_of_memory;
 } ns_status;
 
+
+
 #ifdef __cplusplus
 extern "C" {
 #endif // __cplusplus
@@ -1288,7 +1290,8 @@ int ns_listing_gaps(const struct ns_listing *listing,
  * Shows the file or directory `source`, as the caller sees it, at `target` in the program's view of the file system, with all that is mounted
  * below it; `flags` are NS_MOUNT_... joined by |, or 0. The view begins with the host's whole tree, or, if the first mount is at "/", with
  * that alone; each mount comes on top of those before it; then the old root is taken away. A target that is missing is made. Set-user-ID bits
- * and device files do not count. Asks for a new mount namespace. open_tree(2), mount_setattr(2), pivot_root(2).
+ * and device files do not count. Asks for a new mount namespace. open_tree(2), mount_setattr(2), or
+ * mount(2) where these are missing; pivot_root(2).
  */
 int ns_spec_bind(struct ns_spec *spec,
                  const char *source,
@@ -1302,7 +1305,7 @@ int ns_spec_bind(struct ns_spec *spec,
 int ns_spec_bind_fd(struct ns_spec *spec, int fd, const char *target, uint64_t flags, struct ns_error *err);
 
 /**
- * The same with other owners, by the id map of the user namespace `user_ns`, ns_open(), open until the spawn. Takes root and a file
+ * The same with other owners, by the id map of the user namespace `user_ns`, ns_open(), open until the spawn. Takes root, Linux 5.12 and a file
  * system that knows it.
  */
 int ns_spec_bind_id_mapped(struct ns_spec *spec,

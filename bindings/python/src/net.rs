@@ -142,7 +142,8 @@ impl Spec {
     }
 
     fn uplink(&mut self, tcp: Vec<(u16, u16)>, udp: Vec<(u16, u16)>, listen: IpAddr) {
-        let uplink = tcp.iter().fold(Uplink::new(), |uplink, (outside, inside)| uplink.tcp(*outside, *inside));
+        let uplink =
+            tcp.iter().fold(Uplink::new(), |uplink, (outside, inside)| uplink.tcp(*outside, *inside));
         let uplink = udp.iter().fold(uplink, |uplink, (outside, inside)| uplink.udp(*outside, *inside));
         self.0.uplink(uplink.listen(listen));
     }

@@ -44,7 +44,8 @@ fn flagged<'a>(mount: Mount<'a>, flags: u64) -> Result<Mount<'a>> {
 /// Shows the file or directory `source`, as the caller sees it, at `target` in the program's view of the file system, with all that is mounted
 /// below it; `flags` are NS_MOUNT_... joined by |, or 0. The view begins with the host's whole tree, or, if the first mount is at "/", with
 /// that alone; each mount comes on top of those before it; then the old root is taken away. A target that is missing is made. Set-user-ID bits
-/// and device files do not count. Asks for a new mount namespace. open_tree(2), mount_setattr(2), pivot_root(2).
+/// and device files do not count. Asks for a new mount namespace. open_tree(2), mount_setattr(2), or
+/// mount(2) where these are missing; pivot_root(2).
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ns_spec_bind(
     spec: *mut ns_spec,
@@ -80,7 +81,7 @@ pub unsafe extern "C" fn ns_spec_bind_fd(
     }
 }
 
-/// The same with other owners, by the id map of the user namespace `user_ns`, ns_open(), open until the spawn. Takes root and a file
+/// The same with other owners, by the id map of the user namespace `user_ns`, ns_open(), open until the spawn. Takes root, Linux 5.12 and a file
 /// system that knows it.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ns_spec_bind_id_mapped(

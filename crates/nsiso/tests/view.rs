@@ -192,7 +192,8 @@ fn a_file_hides_another_without_changing_it() {
     spec.mount(Mount::file("new ", "/mnt/link", 0o640).unwrap());
     assert_eq!(output(&mut spec), "other new new it\nlink\nother\n640\nx\n");
     assert_eq!(fs::read_to_string(scratch.path("it")).unwrap(), "old");
-    let mut names: Vec<_> = fs::read_dir(&scratch.0).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    let mut names: Vec<_> =
+        fs::read_dir(&scratch.0).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     names.sort();
     assert_eq!(names, ["it", "link", "other"]);
     // At the root of the view, too, and not upon a directory.

@@ -28,7 +28,8 @@ def size(value: Size) -> int:
 @dataclass(frozen=True)
 class Bind:
     """The file or directory ``source`` (a path, a descriptor or an object with ``fileno()``), with all that is mounted below it. Set-user-ID bits and device
-    files do not count, unless asked for. ``id_map`` is a user namespace by whose map owners are shown: for root."""
+    files do not count, unless asked for. ``id_map`` is a user namespace by whose map owners are shown: for root, from
+    Linux 5.12 on."""
 
     source: Any
     target: Optional[Path] = None

@@ -9,6 +9,7 @@ mod descriptors;
 mod environment;
 mod errand;
 mod hand_over;
+mod host_mounts;
 mod id_kind;
 mod identity;
 mod init;

@@ -13,6 +13,7 @@ use std::sync::atomic::{AtomicI32, Ordering};
 
 use libc::{c_char, c_int};
 
+use super::host_mounts::Table;
 use super::{Action, Options, Plan, Stage, bytes};
 use crate::error::Step;
 use crate::spec::{Mount, Propagation, Tree, What};
@@ -146,24 +147,6 @@ const LINKS: [(&CStr, &str); 5] = [
     (c"/proc/self/fd/1", "stdout"),
     (c"/proc/self/fd/2", "stderr"),
     (c"pts/ptmx", "ptmx"),
-];
-
-/// File systems that are no store of files: an overlay shows them as they are.
-const NO_STORE: [&str; 14] = [
-    "proc",
-    "sysfs",
-    "devtmpfs",
-    "devpts",
-    "cgroup",
-    "cgroup2",
-    "mqueue",
-    "securityfs",
-    "debugfs",
-    "tracefs",
-    "bpf",
-    "configfs",
-    "fusectl",
-    "autofs",
 ];
 
 impl Plan {
@@ -446,52 +429,6 @@ fn escaped(path: &CStr) -> CString {
     CString::new(text).unwrap_or_default()
 }
 
-/// What is mounted where, in the caller's view.
-struct Table(Vec<(PathBuf, String)>);
-
-impl Table {
-    fn read() -> Self {
-        let text = fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
-        Table(
-            text.lines()
-                .filter_map(|line| {
-                    let (place, about) = line.split_once(" - ")?;
-                    let point = unescaped(place.split(' ').nth(4)?);
-                    Some((point, about.split(' ').next()?.to_owned()))
-                })
-                .collect(),
-        )
-    }
-
-    fn any_below(&self, path: &Path) -> bool {
-        self.0.iter().any(|(point, _)| point != path && point.starts_with(path))
-    }
-
-    fn is_mount_point(&self, path: &Path) -> bool {
-        self.0.iter().any(|(point, _)| point == path)
-    }
-
-    /// The last mount on a place is the one that is seen.
-    fn is_no_store(&self, path: &Path) -> bool {
-        let seen = self.0.iter().rev().find(|(point, _)| point == path);
-        seen.is_some_and(|(_, kind)| NO_STORE.contains(&kind.as_str()))
-    }
-}
-
-/// The kernel writes blanks and backslashes as octal numbers.
-fn unescaped(text: &str) -> PathBuf {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let [first, tail @ ..] = rest {
-        let octal = tail.get(..3).and_then(|digits| {
-            u8::from_str_radix(std::str::from_utf8(digits).ok()?, 8).ok().filter(|_| *first == b'\\')
-        });
-        bytes.push(octal.unwrap_or(*first));
-        rest = if octal.is_some() { &tail[3..] } else { tail };
-    }
-    PathBuf::from(std::ffi::OsStr::from_bytes(&bytes))
-}
-
 impl Change {
     /// What is changed, for an error message.
     pub fn object(&self) -> String {
@@ -526,9 +463,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn mount_points_are_read_as_the_kernel_writes_them() {
-        assert_eq!(unescaped("/a\\040b\\134c"), Path::new("/a b\\c"));
-        assert_eq!(unescaped("/plain"), Path::new("/plain"));
+    fn what_means_something_to_overlay_is_escaped() {
         assert_eq!(escaped(c"/a:b\\c,d").as_c_str(), c"/a\\:b\\\\c\\,d");
     }
 }

@@ -14,7 +14,8 @@ use crate::{Error, Kinds, Result};
 /// there). Directories on the way to a target, and the target itself, are made where they are missing.
 ///
 /// What is mounted ignores set-user-ID bits; binds and tmpfs ignore device files, too, unless [`Mount::suid`] and
-/// [`Mount::devices`] say otherwise. `mount_setattr(2)`.
+/// [`Mount::devices`] say otherwise. `mount_setattr(2)`, or `mount(2)` where that is missing (before Linux 5.12, or in a container whose filter
+/// refuses it).
 #[derive(Clone, Debug)]
 pub struct Mount<'fd> {
     pub(crate) at: CString,
@@ -209,7 +210,8 @@ impl<'fd> Mount<'fd> {
         self
     }
 
-    /// A bind that shows other owners, by the map of this user namespace. Takes root and a file system that knows it.
+    /// A bind that shows other owners, by the map of this user namespace. Takes root, Linux 5.12 and a file system
+    /// that knows it.
     pub fn id_map(mut self, user_namespace: BorrowedFd<'fd>) -> Self {
         if let What::Bind { id_map, .. } = &mut self.what {
             *id_map = Some(user_namespace);

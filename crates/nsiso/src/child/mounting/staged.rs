@@ -15,6 +15,8 @@ use crate::plan::{Attributes, Stage};
 /// Attributes have the same numbers as flags of mount(2) and as those that statfs(2) tells.
 const FLAGS: c_ulong = libc::MS_RDONLY | libc::MS_NOSUID | libc::MS_NODEV | libc::MS_NOEXEC;
 const ST_NOSYMFOLLOW: c_ulong = 0x2000;
+/// What statfs(2) says of a proc.
+const PROC: c_ulong = 0x9FA0;
 
 /// Its descriptor is kept. Fails with ENOENT without /proc.
 pub(in crate::child) fn set_up(stage: &Stage) -> Outcome<()> {
@@ -22,7 +24,7 @@ pub(in crate::child) fn set_up(stage: &Stage) -> Outcome<()> {
     // SAFETY: constant strings.
     unsafe {
         let links = find(HERE, c"/proc/self/fd".as_ptr())?;
-        if FileSystem::of(links)?.kind as i64 != libc::PROC_SUPER_MAGIC as i64 {
+        if FileSystem::of(links)?.kind != PROC {
             return Err(libc::ENOENT);
         }
         close(links)?;

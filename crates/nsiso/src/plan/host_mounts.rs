@@ -1,0 +1,80 @@
+//! What is mounted on the host, so that an overlay can show all of it.
+
+use std::fs;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+/// File systems that are no store of files: an overlay shows them as they are.
+const NO_STORE: [&str; 14] = [
+    "proc",
+    "sysfs",
+    "devtmpfs",
+    "devpts",
+    "cgroup",
+    "cgroup2",
+    "mqueue",
+    "securityfs",
+    "debugfs",
+    "tracefs",
+    "bpf",
+    "configfs",
+    "fusectl",
+    "autofs",
+];
+
+/// What is mounted where, in the caller's view.
+pub(super) struct Table(Vec<(PathBuf, String)>);
+
+impl Table {
+    pub fn read() -> Self {
+        let text = fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
+        Table(
+            text.lines()
+                .filter_map(|line| {
+                    let (place, about) = line.split_once(" - ")?;
+                    let point = unescaped(place.split(' ').nth(4)?);
+                    Some((point, about.split(' ').next()?.to_owned()))
+                })
+                .collect(),
+        )
+    }
+
+    pub fn any_below(&self, path: &Path) -> bool {
+        self.0.iter().any(|(point, _)| point != path && point.starts_with(path))
+    }
+
+    pub fn is_mount_point(&self, path: &Path) -> bool {
+        self.0.iter().any(|(point, _)| point == path)
+    }
+
+    /// The last mount on a place is the one that is seen.
+    pub fn is_no_store(&self, path: &Path) -> bool {
+        let seen = self.0.iter().rev().find(|(point, _)| point == path);
+        seen.is_some_and(|(_, kind)| NO_STORE.contains(&kind.as_str()))
+    }
+}
+
+/// The kernel writes blanks and backslashes as octal numbers.
+fn unescaped(text: &str) -> PathBuf {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let [first, tail @ ..] = rest {
+        let octal = tail.get(..3).and_then(|digits| {
+            u8::from_str_radix(std::str::from_utf8(digits).ok()?, 8).ok().filter(|_| *first == b'\\')
+        });
+        bytes.push(octal.unwrap_or(*first));
+        rest = if octal.is_some() { &tail[3..] } else { tail };
+    }
+    PathBuf::from(std::ffi::OsStr::from_bytes(&bytes))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn mount_points_are_read_as_the_kernel_writes_them() {
+        assert_eq!(unescaped("/a\\040b\\134c"), Path::new("/a b\\c"));
+        assert_eq!(unescaped("/plain"), Path::new("/plain"));
+    }
+}
