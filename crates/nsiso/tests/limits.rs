@@ -65,8 +65,8 @@ fn groups_of(mine: impl Fn(&str) -> bool + Copy) -> Vec<String> {
 
 fn assert_no_group_is_left() {
     // SAFETY: no arguments.
-    let (host, thread) =
-        (format!("nsiso-{}.", std::process::id()), format!("-{}", unsafe { libc::gettid() }));
+    let thread = unsafe { libc::gettid() };
+    let (host, thread) = (format!("nsiso-{}.", std::process::id()), format!("-{thread}"));
     assert_eq!(groups_of(|name| name.starts_with(&host) && name.ends_with(&thread)), Vec::<String>::new());
 }
 
