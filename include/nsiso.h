@@ -1875,9 +1875,12 @@ int ns_spec_argv(struct ns_spec *spec, const char *const *argv, struct ns_error 
 
 /**
  * Adds kinds of namespace, NS_USER | NS_PID | ..., that are made new for the program. An ordinary user
- * needs NS_USER for all others. -EINVAL for a bit that is none of NS_ALL.
+ * needs NS_USER for all others. Before Linux 6.3 NS_TIME costs a copy of the caller's memory, as fork(2) does. -EINVAL for a
+ * bit that is none of NS_ALL.
  */
-int ns_spec_unshare(struct ns_spec *spec, uint64_t kinds, struct ns_error *err);
+int ns_spec_unshare(struct ns_spec *spec,
+                    uint64_t kinds,
+                    struct ns_error *err);
 
 /**
  * Runs the program in the existing namespace `fd`, ns_open(); the descriptor must stay open until the program has been

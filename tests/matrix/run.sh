@@ -45,7 +45,7 @@ for series in "$@"; do
     # To write over, and to swap to.
     truncate -s 64M "$work/disk-$series"
     truncate -s 512M "$work/swap-$series"
-    timeout 400 qemu-system-x86_64 -accel tcg -cpu max -smp 2 -m 1500 -nographic -no-reboot \
+    timeout 900 qemu-system-x86_64 -accel tcg -cpu max -smp 2 -m 1500 -nic none -nographic -no-reboot \
         -kernel "$work/kernels/vmlinuz-$series" -initrd "$work/initrd-$series" -append "console=ttyS0 quiet panic=-1" \
         -drive "file=$work/disk-$series,if=virtio,format=raw" -drive "file=$work/swap-$series,if=virtio,format=raw" \
         </dev/null | sed -u 's/\r//' | tee "$work/log-$series"

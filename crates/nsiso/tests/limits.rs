@@ -65,8 +65,8 @@ fn groups_of(mine: impl Fn(&str) -> bool + Copy) -> Vec<String> {
 
 fn assert_no_group_is_left() {
     // SAFETY: no arguments.
-    let (host, thread) =
-        (format!("nsiso-{}.", std::process::id()), format!("-{}", unsafe { libc::gettid() }));
+    let thread = unsafe { libc::gettid() };
+    let (host, thread) = (format!("nsiso-{}.", std::process::id()), format!("-{thread}"));
     assert_eq!(groups_of(|name| name.starts_with(&host) && name.ends_with(&thread)), Vec::<String>::new());
 }
 
@@ -83,7 +83,7 @@ fn a_memory_hog_is_killed_and_said_to_be_out_of_memory() {
     if skipped() {
         return;
     }
-    let hog = "head -c 200000000 /dev/zero | tail";
+    let hog = hog(200);
     // No swap, where there is some.
     let limits = |bytes| match swaps() {
         true => Limits::new().memory(bytes).swap(0),
@@ -94,9 +94,14 @@ fn a_memory_hog_is_killed_and_said_to_be_out_of_memory() {
     let resources = status.resources().unwrap();
     // Linux 5.19 has the peak in version 2.
     assert!(resources.peak_memory.is_none_or(|peak| (16 << 20..=33 << 20).contains(&peak)), "{resources:?}");
-    let status = ended(hog, limits(1 << 30));
+    let status = ended(&hog, limits(1 << 30));
     assert!(!status.out_of_memory() && status.code() == Some(0), "{status:?}");
     assert_no_group_is_left();
+}
+
+/// Who fills a buffer.
+fn hog(megabytes: u64) -> String {
+    format!("dd if=/dev/zero of=/dev/null bs={megabytes}M count=1")
 }
 
 fn swaps() -> bool {
@@ -111,10 +116,10 @@ fn a_user_of_swap_is_held() {
     if !swaps() {
         return eprintln!("skipped: this machine has no swap");
     }
-    let hog = "head -c 80000000 /dev/zero | tail";
+    let hog = hog(80);
     let limits = Limits::new().memory(32 << 20);
-    assert!(ended(hog, limits.clone().swap(8 << 20)).out_of_memory());
-    let status = ended(hog, limits.swap(200 << 20));
+    assert!(ended(&hog, limits.clone().swap(8 << 20)).out_of_memory());
+    let status = ended(&hog, limits.swap(200 << 20));
     assert!(!status.out_of_memory() && status.code() == Some(0), "{status:?}");
 }
 
@@ -289,7 +294,7 @@ fn limits_are_changed_while_the_program_runs() {
     if skipped() {
         return;
     }
-    let process = shell("sleep 0.5; head -c 100000000 /dev/zero | tail", Limits::new().memory(1 << 30));
+    let process = shell(&format!("sleep 0.5; exec {}", hog(100)), Limits::new().memory(1 << 30));
     let process = process.spawn().unwrap();
     let less = Limits::new().memory(16 << 20);
     process.set_limits(&if swaps() { less.swap(0) } else { less }).unwrap();

@@ -133,6 +133,12 @@ fn landlock_grants_nothing_else() {
     );
     let rules = Landlock::new().execute("/usr").unwrap().execute("/bin").unwrap().execute("/lib").unwrap();
     let rules = rules.execute("/lib64").unwrap().read("/etc/ld.so.cache").unwrap().write(&directory).unwrap();
+    // All of them take Linux 6.2.
+    if let Err(error) = shell("true").landlock(rules.clone()).spawn().and_then(|process| process.wait()) {
+        fs::remove_dir_all(&directory).unwrap();
+        assert_eq!((error.step(), error.errno()), (Step::Landlock, libc::EOPNOTSUPP), "{error}");
+        return eprintln!("skipped: {error}");
+    }
     assert_eq!(output(shell(&script).landlock(rules.clone())), "x\n");
     // The rules are for what the program sees.
     let mut spec = inside("cat /data/x; echo y > /data/x");
@@ -144,7 +150,9 @@ fn landlock_grants_nothing_else() {
     fs::remove_dir_all(&directory).unwrap();
     let error = shell("").landlock(rules).spawn().unwrap_err();
     assert_eq!((error.step(), error.errno()), (Step::Landlock, libc::ENOENT), "{error}");
-    // Ports.
+    if !fs::exists("/bin/bash").unwrap() {
+        return eprintln!("skipped ports: no bash to open them");
+    }
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
     let connect = |allowed: &[u16]| {

@@ -98,8 +98,10 @@ fn step_hint(op: &Op, errno: i32, kinds: Kinds, read: Read) -> String {
         (Step::Join, libc::EINVAL) => "the kernel lets nobody join its own user namespace again, nor a pid namespace that is no descendant of its own".into(),
         (Step::Join, libc::EBADF) => "the descriptor is not open: it must stay open until the program has been spawned".into(),
         (Step::Join, libc::ENOMEM) => "the init process of the pid namespace has ended".into(),
-        (Step::Unshare, libc::ENOSPC) => clone_hint(errno, Kinds::TIME, read),
-        (Step::Unshare, libc::EPERM) => clone_hint(errno, Kinds::TIME, read),
+        (Step::Unshare, libc::ENOSPC | libc::EPERM) => match op.action {
+            Action::Unshare(made) => clone_hint(errno, made, read),
+            _ => clone_hint(errno, Kinds::TIME, read),
+        },
         (Step::Unshare, libc::EINVAL) => "time namespaces need Linux 5.6 and CONFIG_TIME_NS".into(),
         (Step::ClockOffset, libc::EACCES) => "the offsets of this time namespace are frozen: a process has entered it already".into(),
         (Step::ClockOffset, libc::ERANGE) => "the clock inside would be before 0 or past the kernel's range".into(),

@@ -247,7 +247,8 @@ impl<'fd> Spec<'fd> {
         Ok(self)
     }
 
-    /// Adds kinds of namespace that are made new for the program.
+    /// Adds kinds of namespace that are made new for the program. Before Linux 6.3 a new time namespace costs a copy of the caller's memory, as
+    /// fork(2) does.
     pub fn unshare(&mut self, kinds: Kinds) -> &mut Self {
         self.kinds |= kinds;
         self
