@@ -1276,6 +1276,19 @@ int ns_spec_overlay(struct ns_spec *spec,
                     struct ns_error *err);
 
 /**
+ * The same over several lower trees: `lower` is a list that ends with NULL, the uppermost first. What is in a tree is seen where those before it
+ * have nothing; what is mounted in them is not seen. With NS_MOUNT_RDONLY, `upper` and `work` NULL, and more than one tree there is no writable
+ * layer at all.
+ */
+int ns_spec_overlay_trees(struct ns_spec *spec,
+                          const char *const *lower,
+                          const char *upper,
+                          const char *work,
+                          const char *target,
+                          uint64_t flags,
+                          struct ns_error *err);
+
+/**
  * A directory with these permissions; one that is there already is left as it is.
  */
 int ns_spec_directory(struct ns_spec *spec, const char *target, uint32_t mode, struct ns_error *err);

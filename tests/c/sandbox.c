@@ -63,6 +63,20 @@ static void a_view_is_built(void)
     CHECK(access("/srv/x", F_OK) != 0);
 }
 
+static void an_overlay_has_several_lower_trees(void)
+{
+    static const char *const trees[] = {"/etc", "/usr", NULL}, *const none[] = {NULL};
+    for (int read_only = 0; read_only < 2; read_only++) {
+        ns_spec *spec = rooted("test -e /mnt/passwd && test -d /mnt/bin && mkdir /mnt/nsiso-x 2>/dev/null");
+        OK(ns_spec_overlay_trees(spec, trees, NULL, NULL, "/mnt", read_only ? NS_MOUNT_RDONLY : 0, &err));
+        CHECK(ended(spec).exit_code == read_only);
+    }
+    ns_spec *spec = ns_spec_new();
+    FAILS(ns_spec_overlay_trees(spec, none, NULL, NULL, "/mnt", 0, &err), EINVAL, "needs a lower tree");
+    FAILS(ns_spec_overlay_trees(spec, NULL, NULL, NULL, "/mnt", 0, &err), EINVAL, "lower is NULL");
+    ns_spec_free(spec);
+}
+
 static void privileges_are_given_up(void)
 {
     static const char *const none[] = {NULL}, *const some[] = {"chown", "CAP_KILL", NULL};
@@ -223,6 +237,7 @@ static void bad_input_is_refused(void)
 int main(void)
 {
     RUN(a_view_is_built);
+    RUN(an_overlay_has_several_lower_trees);
     RUN(privileges_are_given_up);
     RUN(landlock_restricts);
     RUN(an_init_process_tells_the_status);

@@ -59,6 +59,24 @@ def test_overlays(tmp_path):
     assert not os.path.exists("/etc/nsiso-gone")
 
 
+def test_overlays_of_several_trees(tmp_path):
+    trees = [tmp_path / name for name in ("top", "middle", "bottom")]
+    for tree in trees:
+        tree.mkdir()
+        (tree / "all").write_text(tree.name)
+        (tree / tree.name).touch()
+    script = "cat /mnt/all; ls -x /mnt; echo new 2>/dev/null > /mnt/all && cat /mnt/all"
+    seen = "topall  bottom  middle  top\n"
+    assert shell(script, map_root=True, mounts=[nsiso.Overlay(trees, "/mnt")]) == seen + "new\n"
+    assert shell(script, map_root=True, mounts=[nsiso.Overlay(trees, "/mnt", ro=True)]) == seen
+    kept = nsiso.Overlay(trees, "/mnt", changes=tmp_path / "kept")
+    assert shell(script, map_root=True, mounts=[kept]) == seen + "new\n"
+    assert (tmp_path / "kept/upper/all").read_text() == "new\n" and trees[0].joinpath("all").read_text() == "top"
+    os.chmod(tmp_path / "kept/work/work", 0o700)
+    with pytest.raises(TypeError, match="needs a target"):
+        nsiso.run(["true"], mounts=[nsiso.Overlay(trees)])
+
+
 @pytest.mark.skipif(not ROOT, reason="a bind with other owners takes root")
 def test_owners_are_mapped(tmp_path):
     (tmp_path / "file").write_text("x")

@@ -117,6 +117,7 @@ impl Spec {
         &mut self,
         py: Python<'_>,
         lower: OsString,
+        beneath: Vec<OsString>,
         changes: Option<(OsString, OsString)>,
         at: OsString,
         flags: Flags,
@@ -125,6 +126,7 @@ impl Spec {
             None => Mount::overlay(lower, at),
             Some((upper, work)) => Mount::overlay_kept(lower, upper, work, at),
         };
+        let mount = beneath.into_iter().fold(mount, |mount, tree| mount?.lower(tree));
         self.add(py, mount, |mount| flagged(mount, flags))
     }
 

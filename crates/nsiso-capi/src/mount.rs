@@ -1,10 +1,10 @@
 //! The program's view of the file system.
 
-use std::ffi::{c_char, c_int, c_void};
+use std::ffi::{OsStr, c_char, c_int, c_void};
 
 use nsiso::{Error, Mount, Result};
 
-use crate::argument::{descriptor, is_null, text};
+use crate::argument::{descriptor, is_null, text, texts};
 use crate::error::ns_error;
 use crate::spec::{ns_spec, set};
 
@@ -212,14 +212,57 @@ pub unsafe extern "C" fn ns_spec_overlay(
     // SAFETY: the spec is the caller's; pointers are NULL or valid, says the header.
     unsafe {
         set(spec, err, |spec| {
-            let (lower, target) = (text(lower, "lower")?, text(target, "target")?);
-            let overlay = match upper.is_null() && work.is_null() {
-                true => Mount::overlay(lower, target)?,
-                false => Mount::overlay_kept(lower, text(upper, "upper")?, text(work, "work")?, target)?,
+            spec.mount(flagged(overlay(text(lower, "lower")?, upper, work, target)?, flags)?);
+            Ok(())
+        })
+    }
+}
+
+/// The same over several lower trees: `lower` is a list that ends with NULL, the uppermost first. What is in a tree is seen where those before it
+/// have nothing; what is mounted in them is not seen. With NS_MOUNT_RDONLY, `upper` and `work` NULL, and more than one tree there is no writable
+/// layer at all.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ns_spec_overlay_trees(
+    spec: *mut ns_spec,
+    lower: *const *const c_char,
+    upper: *const c_char,
+    work: *const c_char,
+    target: *const c_char,
+    flags: u64,
+    err: *mut ns_error,
+) -> c_int {
+    // SAFETY: the spec is the caller's; pointers are NULL or valid, says the header.
+    unsafe {
+        set(spec, err, |spec| {
+            let lower = texts(lower, "lower")?;
+            let [first, rest @ ..] = lower.as_slice() else {
+                return Err(Error::argument("an overlay needs a lower tree"));
             };
+            let mut overlay = overlay(first, upper, work, target)?;
+            for tree in rest {
+                overlay = overlay.lower(tree)?;
+            }
             spec.mount(flagged(overlay, flags)?);
             Ok(())
         })
+    }
+}
+
+/// # Safety
+/// The pointers are NULL or valid.
+unsafe fn overlay(
+    lower: &OsStr,
+    upper: *const c_char,
+    work: *const c_char,
+    target: *const c_char,
+) -> Result<Mount<'static>> {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let target = text(target, "target")?;
+        match upper.is_null() && work.is_null() {
+            true => Mount::overlay(lower, target),
+            false => Mount::overlay_kept(lower, text(upper, "upper")?, text(work, "work")?, target),
+        }
     }
 }
 

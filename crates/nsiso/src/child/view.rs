@@ -9,7 +9,7 @@ use std::ptr;
 use libc::{c_char, c_int};
 
 use super::syscall::{Outcome, check};
-use crate::plan::{Attributes, Change, Place, Slot};
+use crate::plan::{Attributes, Change, Layer, Lower, Place, Slot};
 
 fn empty() -> usize {
     c"".as_ptr() as usize
@@ -44,15 +44,10 @@ pub(super) unsafe fn make(change: &Change) -> Outcome<()> {
                 let mount = filesystem(kind, options, attributes)?;
                 attach(mount, true, at)
             }
-            Change::Overlay { lower, upper, work, user_attributes, attributes, at } => {
-                match upper.is_null() {
-                    true => throw_away(lower, user_attributes, attributes, at),
-                    false => {
-                        let mount = overlay(lower, upper, work, user_attributes, attributes)?;
-                        attach(mount, true, at)
-                    }
-                }
-            }
+            Change::Overlay { lower, layer, user_attributes, attributes, at } => match layer {
+                Layer::ThrownAway => throw_away(lower, user_attributes, attributes, at),
+                _ => attach(overlay(lower, layer, user_attributes, attributes)?, true, at),
+            },
             Change::Directory { mode, at } => match resolve(at.path, libc::O_DIRECTORY) {
                 Ok(directory) => close(directory),
                 Err(libc::ENOENT) => new_directory(at, mode),
@@ -200,21 +195,17 @@ fn finish(context: usize, attributes: u64) -> Outcome<usize> {
 }
 
 /// # Safety
-/// All are strings.
-unsafe fn overlay(
-    lower: *const c_char,
-    upper: *const c_char,
-    work: *const c_char,
-    user_attributes: bool,
-    attributes: u64,
-) -> Outcome<usize> {
+/// The pointers are valid.
+unsafe fn overlay(lower: Lower, layer: Layer, user_attributes: bool, attributes: u64) -> Outcome<usize> {
     // SAFETY: the caller's promise.
     unsafe {
         let flags = libc::FSOPEN_CLOEXEC as usize;
         let context = check(libc::SYS_fsopen, [c"overlay".as_ptr() as usize, flags, 0, 0, 0])?;
-        configure(context, c"lowerdir".as_ptr(), lower)?;
-        configure(context, c"upperdir".as_ptr(), upper)?;
-        configure(context, c"workdir".as_ptr(), work)?;
+        lower_trees(context, lower)?;
+        if let Layer::Kept { upper, work } = layer {
+            configure(context, c"upperdir".as_ptr(), upper)?;
+            configure(context, c"workdir".as_ptr(), work)?;
+        }
         if user_attributes {
             // Nobody but the host's root may write the attributes that overlay uses otherwise.
             configure(context, c"userxattr".as_ptr(), ptr::null())?;
@@ -223,17 +214,39 @@ unsafe fn overlay(
     }
 }
 
+/// One after the other, since an option of this call has 255 bytes at most; before Linux 6.8 all in one.
+///
+/// # Safety
+/// `lower` is valid.
+unsafe fn lower_trees(context: usize, lower: Lower) -> Outcome<()> {
+    // SAFETY: the caller's promise; the table has one tree at least, and ends with NULL.
+    unsafe {
+        let mut trees = lower.trees;
+        match configure(context, c"lowerdir+".as_ptr(), *trees) {
+            Err(libc::EINVAL) => return configure(context, c"lowerdir".as_ptr(), lower.joined),
+            first => first?,
+        }
+        loop {
+            trees = trees.add(1);
+            match (*trees).is_null() {
+                true => return Ok(()),
+                false => configure(context, c"lowerdir+".as_ptr(), *trees)?,
+            }
+        }
+    }
+}
+
 /// An overlay on a tmpfs that lies hidden beneath it.
 ///
 /// # Safety
-/// `lower` is a string, `at` is valid.
-unsafe fn throw_away(lower: *const c_char, user_attributes: bool, attributes: u64, at: Place) -> Outcome<()> {
+/// `lower` and `at` are valid.
+unsafe fn throw_away(lower: Lower, user_attributes: bool, attributes: u64, at: Place) -> Outcome<()> {
     let none = [[ptr::null(); 2]];
     // SAFETY: the caller's promise; paths without a slash at the start are found in the tmpfs.
     unsafe {
         let mut about = MaybeUninit::<libc::stat>::uninit();
         let cwd = libc::AT_FDCWD as usize;
-        check(libc::SYS_newfstatat, [cwd, lower as usize, about.as_mut_ptr() as usize, 0, 0])?;
+        check(libc::SYS_newfstatat, [cwd, *lower.trees as usize, about.as_mut_ptr() as usize, 0, 0])?;
         let mode = (*about.as_ptr()).st_mode as usize & 0o7777;
         // It has to be writable, whatever the overlay is.
         let layer = filesystem(c"tmpfs".as_ptr(), none.as_ptr(), attributes & !libc::MOUNT_ATTR_RDONLY)?;
@@ -246,7 +259,8 @@ unsafe fn throw_away(lower: *const c_char, user_attributes: bool, attributes: u6
             check(libc::SYS_mkdirat, [cwd, name.as_ptr() as usize, 0o700, 0, 0])?;
         }
         check(libc::SYS_fchmodat, [cwd, c"upper".as_ptr() as usize, mode, 0, 0])?;
-        let mount = overlay(lower, c"upper".as_ptr(), c"work".as_ptr(), user_attributes, attributes)?;
+        let layer = Layer::Kept { upper: c"upper".as_ptr(), work: c"work".as_ptr() };
+        let mount = overlay(lower, layer, user_attributes, attributes)?;
         if !at.is_root() {
             check(libc::SYS_fchdir, [view, 0, 0, 0, 0])?;
         }

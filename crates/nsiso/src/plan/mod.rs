@@ -37,7 +37,7 @@ pub(crate) use program::places;
 pub(crate) use subordinate::missing_line;
 pub(crate) use time::time_is_entered_at_exec;
 pub(crate) use treatment::Ruleset;
-pub(crate) use view::{Attributes, Change, Place, Slot};
+pub(crate) use view::{Attributes, Change, Layer, Lower, Place, Slot};
 
 /// One thing the child does. The pointers lead into the plan's arena or to static data.
 #[derive(Clone, Copy, Debug)]

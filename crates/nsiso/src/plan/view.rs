@@ -43,11 +43,10 @@ pub(crate) enum Change {
         attributes: u64,
         at: Place,
     },
-    /// Mount an overlay. Without `upper` its layer is a new tmpfs.
+    /// Mount an overlay.
     Overlay {
-        lower: *const c_char,
-        upper: *const c_char,
-        work: *const c_char,
+        lower: Lower,
+        layer: Layer,
         user_attributes: bool,
         attributes: u64,
         at: Place,
@@ -84,6 +83,28 @@ pub(crate) enum Change {
         path: *const c_char,
         optional: bool,
     },
+}
+
+/// The lower trees of an overlay, the uppermost first.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Lower {
+    /// NULL at the end.
+    pub trees: *const *const c_char,
+    /// All in one option, as kernels before 6.8 want them.
+    pub joined: *const c_char,
+}
+
+/// What is written to an overlay goes here.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Layer {
+    Kept {
+        upper: *const c_char,
+        work: *const c_char,
+    },
+    /// A new tmpfs.
+    ThrownAway,
+    /// Nothing can be written.
+    Absent,
 }
 
 /// What `mount_setattr(2)` sets; `id_map` is -1 for none.
@@ -212,15 +233,20 @@ impl Plan {
                 (step, self.filesystem(kind, &options, attributes, at))
             }
             What::Dev => return self.devices(path, index),
-            What::Overlay { lower, changes: None } => {
-                let lower = Path::new(std::ffi::OsStr::from_bytes(lower.to_bytes()));
-                return self.layers(lower, path, &Table::read(), spec, attributes, index);
-            }
-            What::Overlay { lower, changes: Some((upper, work)) } => {
-                let lower = self.arena.text(&escaped(lower));
-                let (upper, work) = (self.arena.text(&escaped(upper)), self.arena.text(&escaped(work)));
-                let user_attributes = spec.kinds.contains(Kinds::USER);
-                (Step::Mount, Change::Overlay { lower, upper, work, user_attributes, attributes, at })
+            What::Overlay { lower, changes } => {
+                let layer = match (changes, lower.as_slice()) {
+                    (Some((upper, work)), _) => {
+                        let (upper, work) = (escaped(upper), escaped(work));
+                        Layer::Kept { upper: self.arena.text(&upper), work: self.arena.text(&work) }
+                    }
+                    (None, [lower]) => {
+                        let lower = Path::new(std::ffi::OsStr::from_bytes(lower.to_bytes()));
+                        return self.layers(lower, path, &Table::read(), spec, attributes, index);
+                    }
+                    (None, _) if attributes & libc::MOUNT_ATTR_RDONLY != 0 => Layer::Absent,
+                    (None, _) => Layer::ThrownAway,
+                };
+                (Step::Mount, self.overlay(lower, layer, spec, attributes, at))
             }
             What::Directory { mode } => (Step::Make, Change::Directory { mode: *mode, at }),
             What::Symlink { to } => (Step::Make, Change::Symlink { to: self.arena.text(to), at }),
@@ -327,6 +353,23 @@ impl Plan {
         Ok(())
     }
 
+    fn overlay(
+        &mut self,
+        lower: &[CString],
+        layer: Layer,
+        spec: &Spec,
+        attributes: u64,
+        at: Place,
+    ) -> Change {
+        let mut trees: Vec<_> = lower.iter().map(|tree| self.arena.text(tree)).collect();
+        trees.push(ptr::null());
+        let joined = lower.iter().map(|tree| escaped(tree).into_bytes()).collect::<Vec<_>>().join(&b':');
+        let joined = self.arena.text(&CString::new(joined).unwrap_or_default());
+        let lower = Lower { trees: self.arena.copy(&trees), joined };
+        let user_attributes = spec.kinds.contains(Kinds::USER);
+        Change::Overlay { lower, layer, user_attributes, attributes, at }
+    }
+
     /// Layers over `lower` and over each file system mounted below it, since an overlay shows one alone, and the kernel refuses
     /// one that would bring to light what is mounted over.
     fn layers(
@@ -347,10 +390,7 @@ impl Plan {
             return Ok(());
         }
         if !mounts.any_below(lower) {
-            let lower = self.arena.text(&escaped(&path(lower)));
-            let (upper, work) = (ptr::null(), ptr::null());
-            let user_attributes = spec.kinds.contains(Kinds::USER);
-            let change = Change::Overlay { lower, upper, work, user_attributes, attributes, at: place };
+            let change = self.overlay(&[path(lower)], Layer::ThrownAway, spec, attributes, place);
             self.push_change(Step::Mount, index, change);
             return Ok(());
         }
@@ -470,7 +510,7 @@ impl Change {
                 kind => format!("{kind} at {}", text(at.path)),
             },
             Change::Overlay { lower, at, .. } => {
-                format!("an overlay of {} at {}", text(lower), text(at.path))
+                format!("an overlay of {} at {}", text(lower.joined), text(at.path))
             }
             Change::Directory { at, .. } | Change::Symlink { at, .. } | Change::File { at, .. } => {
                 text(at.path).into()

@@ -38,7 +38,8 @@ pub(crate) enum What<'fd> {
     /// The few devices that every program may expect.
     Dev,
     Overlay {
-        lower: CString,
+        /// The uppermost first; never empty.
+        lower: Vec<CString>,
         changes: Option<(CString, CString)>,
     },
     Directory {
@@ -114,7 +115,7 @@ impl<'fd> Mount<'fd> {
     /// in `lower` gets layers of its own; what is no store of files (proc, sysfs, devices) is shown as it is.
     pub fn overlay(lower: impl AsRef<OsStr>, at: impl AsRef<OsStr>) -> Result<Self> {
         let lower = outside("lower tree of an overlay", lower.as_ref())?;
-        Mount::new(at, What::Overlay { lower, changes: None }, CAREFUL)
+        Mount::new(at, What::Overlay { lower: vec![lower], changes: None }, CAREFUL)
     }
 
     /// An overlay whose changes are kept in the directory `upper`; `work`, an empty directory of the same file system, is the
@@ -128,7 +129,29 @@ impl<'fd> Mount<'fd> {
         let lower = outside("lower tree of an overlay", lower.as_ref())?;
         let upper = outside("upper tree of an overlay", upper.as_ref())?;
         let work = outside("work directory of an overlay", work.as_ref())?;
-        Mount::new(at, What::Overlay { lower, changes: Some((upper, work)) }, CAREFUL)
+        Mount::new(at, What::Overlay { lower: vec![lower], changes: Some((upper, work)) }, CAREFUL)
+    }
+
+    /// A further lower tree of an overlay, beneath those named before it: what is in it is seen where they have nothing. With more than one,
+    /// what is mounted in them is not seen, and an overlay that is [`Mount::read_only`] and keeps no changes has no writable layer at all.
+    ///
+    /// ```
+    /// use nsiso::{Mount, Spec};
+    ///
+    /// let mut spec = Spec::new("/bin/sh")?;
+    /// spec.args(["-c", "test -f /mnt/passwd && test -d /mnt/bin && ! touch /mnt/x 2>/dev/null"])?
+    ///     .map_root()
+    ///     .mount(Mount::bind("/", "/")?)
+    ///     .mount(Mount::overlay("/etc", "/mnt")?.lower("/usr")?.read_only());
+    /// assert_eq!(spec.spawn()?.wait()?.code(), Some(0));
+    /// # Ok::<(), nsiso::Error>(())
+    /// ```
+    pub fn lower(mut self, tree: impl AsRef<OsStr>) -> Result<Self> {
+        match &mut self.what {
+            What::Overlay { lower, .. } => lower.push(outside("lower tree of an overlay", tree.as_ref())?),
+            _ => return Err(Error::argument("lower trees are for overlays")),
+        }
+        Ok(self)
     }
 
     /// A directory. One that is there already is left as it is.
