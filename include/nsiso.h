@@ -251,7 +251,7 @@
 #define NS_MOUNT_DEV 16
 
 /**
- * A bind: without what is mounted below its source.
+ * A bind: without what is mounted below its source. A path to be made read-only, which is a mount point then: without what is mounted below it.
  */
 #define NS_MOUNT_ALONE 32
 
@@ -1314,9 +1314,17 @@ int ns_spec_file(struct ns_spec *spec,
 int ns_spec_mask(struct ns_spec *spec, const char *target, struct ns_error *err);
 
 /**
- * Makes what is there read-only, with all that is mounted below it. `flags`: NS_MOUNT_IF_EXISTS or 0.
+ * Makes what is there read-only, with all that is mounted below it. `flags`: NS_MOUNT_IF_EXISTS, NS_MOUNT_ALONE or 0.
  */
-int ns_spec_read_only(struct ns_spec *spec, const char *target, uint64_t flags, struct ns_error *err);
+int ns_spec_read_only(struct ns_spec *spec,
+                      const char *target,
+                      uint64_t flags,
+                      struct ns_error *err);
+
+/**
+ * The permissions of what is there already.
+ */
+int ns_spec_permissions(struct ns_spec *spec, const char *target, uint32_t mode, struct ns_error *err);
 
 /**
  * New rules; NULL when memory is used up. Free them with ns_landlock_free.
@@ -1673,6 +1681,16 @@ int ns_spec_pin(struct ns_spec *spec,
                 uint64_t kind,
                 const char *path,
                 struct ns_error *err);
+
+/**
+ * Holds the child once it is in its namespaces, before anything is set up in there: its pid is written to the descriptor `tell`, in decimal and
+ * with a line feed, and it goes on when the descriptor `go` can be read or its other end is closed. ns_spawn() waits for that, with all signals
+ * blocked. For whoever gives it id maps, a network or the like from outside. Both are open until the spawn.
+ */
+int ns_spec_hold(struct ns_spec *spec,
+                 int tell,
+                 int go,
+                 struct ns_error *err);
 
 /**
  * The supplementary groups, as seen inside: `count` gids, copied; none if `count` is 0.

@@ -59,6 +59,33 @@ def test_overlays(tmp_path):
     assert not os.path.exists("/etc/nsiso-gone")
 
 
+def test_what_is_there_is_changed():
+    view = [nsiso.Tmpfs("/mnt"), nsiso.Tmpfs("/mnt/sub"), nsiso.Chmod("/mnt", 0o711), nsiso.ReadOnly("/mnt", alone=True)]
+    script = "stat -c %a /mnt; mkdir /mnt/x 2>&1 | grep -o Read-only; mkdir /mnt/sub/x && echo below"
+    assert shell(script, map_root=True, mounts=view) == "711\nRead-only\nbelow\n"
+
+
+def test_held_until_somebody_has_mapped_ids():
+    told, tell = os.pipe()
+    go, let_go = os.pipe()
+
+    def outside():
+        pid = int(os.read(told, 20))
+        (gid_map, uid_map) = (f"/proc/{pid}/{name}_map" for name in ("gid", "uid"))
+        open(f"/proc/{pid}/setgroups", "w").write("deny")
+        open(gid_map, "w").write(f"7 {os.getegid()} 1")
+        open(uid_map, "w").write(f"5 {os.geteuid()} 1")
+        os.write(let_go, b"x")
+
+    helper = threading.Thread(target=outside)
+    helper.start()
+    done = nsiso.run(["sh", "-c", "id -u; id -g"], capture_output=True, text=True, user=True, hold=(tell, go))
+    helper.join()
+    for fd in (told, tell, go, let_go):
+        os.close(fd)
+    assert done.stdout == "5\n7\n"
+
+
 def test_overlays_of_several_trees(tmp_path):
     trees = [tmp_path / name for name in ("top", "middle", "bottom")]
     for tree in trees:

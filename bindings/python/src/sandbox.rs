@@ -146,8 +146,12 @@ impl Spec {
         self.add(py, Mount::mask(at), |mount| mount)
     }
 
-    fn read_only(&mut self, py: Python<'_>, at: OsString, if_exists: bool) -> PyResult<()> {
-        self.add(py, Mount::read_only_path(at), |mount| if if_exists { mount.if_exists() } else { mount })
+    fn permissions(&mut self, py: Python<'_>, at: OsString, mode: u32) -> PyResult<()> {
+        self.add(py, Mount::permissions(at, mode), |mount| mount)
+    }
+
+    fn read_only(&mut self, py: Python<'_>, at: OsString, flags: Flags) -> PyResult<()> {
+        self.add(py, Mount::read_only_path(at), |mount| flagged(mount, flags))
     }
 
     fn caps(&mut self, py: Python<'_>, keep: Vec<String>) -> PyResult<()> {

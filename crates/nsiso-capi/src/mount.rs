@@ -18,7 +18,7 @@ pub const NS_MOUNT_NOEXEC: u64 = 4;
 pub const NS_MOUNT_SUID: u64 = 8;
 /// A mount: device files work.
 pub const NS_MOUNT_DEV: u64 = 16;
-/// A bind: without what is mounted below its source.
+/// A bind: without what is mounted below its source. A path to be made read-only, which is a mount point then: without what is mounted below it.
 pub const NS_MOUNT_ALONE: u64 = 32;
 /// A proc: processes alone, none of the machine's settings.
 pub const NS_MOUNT_SUBSET_PID: u64 = 64;
@@ -341,7 +341,7 @@ pub unsafe extern "C" fn ns_spec_mask(
     }
 }
 
-/// Makes what is there read-only, with all that is mounted below it. `flags`: NS_MOUNT_IF_EXISTS or 0.
+/// Makes what is there read-only, with all that is mounted below it. `flags`: NS_MOUNT_IF_EXISTS, NS_MOUNT_ALONE or 0.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ns_spec_read_only(
     spec: *mut ns_spec,
@@ -353,6 +353,23 @@ pub unsafe extern "C" fn ns_spec_read_only(
     unsafe {
         set(spec, err, |spec| {
             spec.mount(flagged(Mount::read_only_path(text(target, "target")?)?, flags)?);
+            Ok(())
+        })
+    }
+}
+
+/// The permissions of what is there already.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ns_spec_permissions(
+    spec: *mut ns_spec,
+    target: *const c_char,
+    mode: u32,
+    err: *mut ns_error,
+) -> c_int {
+    // SAFETY: the spec is the caller's; pointers are NULL or valid, says the header.
+    unsafe {
+        set(spec, err, |spec| {
+            spec.mount(Mount::permissions(text(target, "target")?, mode)?);
             Ok(())
         })
     }

@@ -204,6 +204,31 @@ fn an_overlay_has_several_lower_trees() {
 }
 
 #[test]
+fn permissions_are_changed() {
+    let mut spec = shell("stat -c %a /mnt /mnt/file");
+    spec.mount(Mount::tmpfs("/mnt").unwrap()).mount(Mount::file("", "/mnt/file", 0o600).unwrap());
+    spec.mount(Mount::permissions("/mnt", 0o1750).unwrap());
+    spec.mount(Mount::permissions("/mnt/file", 0).unwrap());
+    assert_eq!(output(&mut spec), "1750\n0\n");
+    let error = spec.mount(Mount::permissions("/mnt/none", 0o700).unwrap()).spawn().unwrap_err();
+    assert!(error.errno() == libc::ENOENT && error.to_string().contains("/mnt/none"), "{error}");
+}
+
+#[test]
+fn a_mount_is_read_only_without_what_is_below_it() {
+    let view = |at: &str| {
+        let mut spec = shell("mkdir /mnt/x || mkdir /mnt/sub/x && echo below");
+        spec.mount(Mount::tmpfs("/mnt").unwrap()).mount(Mount::tmpfs("/mnt/sub").unwrap());
+        spec.mount(Mount::directory("/mnt/none", 0o755).unwrap()).stdio(2, Stdio::Null).unwrap();
+        spec.mount(Mount::read_only_path(at).unwrap().alone());
+        spec
+    };
+    assert_eq!(output(&mut view("/mnt")), "below\n");
+    let error = view("/mnt/none").spawn().unwrap_err();
+    assert!(error.errno() == libc::EINVAL && error.hint().contains("no mount"), "{error}: {}", error.hint());
+}
+
+#[test]
 fn the_whole_host_gets_a_layer() {
     let script = "echo x > /etc/nsiso-throw-away && echo x > /usr/nsiso-throw-away && echo x > /nsiso-throw-away && \
                   cat /etc/nsiso-throw-away && ls -d /proc/[0-9]* | wc -l && test -c /dev/null && cat /etc/passwd | head -n 1 | cut -d: -f1";

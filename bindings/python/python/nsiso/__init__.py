@@ -13,14 +13,14 @@ from subprocess import DEVNULL, PIPE, STDOUT, CalledProcessError, CompletedProce
 from ._error import ArgumentError, DeniedError, Error, NoProcessError, NotDirectoryError, NotFoundError
 from ._limits import Limits, Resources
 from ._list import Gaps, Holder, Listed, Listing, Node, list, tree
-from ._mount import Bind, Dev, Dir, File, Mask, Mqueue, Overlay, Proc, ReadOnly, Symlink, Sysfs, Tmpfs
+from ._mount import Bind, Chmod, Dev, Dir, File, Mask, Mqueue, Overlay, Proc, ReadOnly, Symlink, Sysfs, Tmpfs
 from ._namespace import Namespace, Pidfd, call_in, enter, pin, unpin
 from ._popen import Popen, Usage, run
 from ._probe import Finding, probe, unshare
 from ._sandbox import Landlock, Sandbox, Seccomp
 
 __all__ = [
-    "Bind", "Dev", "Dir", "File", "Landlock", "Limits", "Resources", "Mask", "Mqueue", "Overlay", "Proc", "ReadOnly", "Sandbox", "Seccomp", "Symlink",
+    "Bind", "Chmod", "Dev", "Dir", "File", "Landlock", "Limits", "Resources", "Mask", "Mqueue", "Overlay", "Proc", "ReadOnly", "Sandbox", "Seccomp", "Symlink",
     "Sysfs", "Tmpfs",
     "ArgumentError", "CalledProcessError", "CompletedProcess", "DEVNULL", "DeniedError", "Error", "Finding", "Gaps",
     "Holder", "Listed", "Listing", "Namespace", "NoProcessError", "Node", "NotDirectoryError", "NotFoundError", "PIPE", "Pidfd", "Popen", "STDOUT",

@@ -13,7 +13,7 @@ KINDS = ("user", "pid", "mnt", "net", "ipc", "uts", "time", "cgroup")
 KEYWORDS = KINDS + (
     "map_root", "map_current", "map_auto", "uid_map", "gid_map", "setgroups", "uid", "gid", "groups",
     "keep_caps", "hostname", "domainname", "monotonic", "boottime", "propagation", "mount_proc", "loopback",
-    "keep_credentials", "pin",
+    "keep_credentials", "pin", "hold",
     "sandbox", "share", "root", "mounts", "caps", "securebits", "no_new_privs", "no_user_namespaces", "rlimits", "nice",
     "oom_score_adj", "cpus", "umask", "personality", "landlock", "seccomp", "init", "die_with_host", "deadline", "pty", "limits",
 )
@@ -85,6 +85,8 @@ def apply(spec: Spec, wishes: Mapping[str, Any]) -> None:
                 spec.pty(*((24, 80) if value is True else value))
         elif name in ("landlock", "seccomp"):
             _restrict(spec, name, value)
+        elif name == "hold":
+            spec.hold(*value)
         elif name == "pin":
             for kind, path in value.items():
                 spec.pin(kind, os.fsdecode(path))

@@ -190,13 +190,25 @@ class Mask:
 
 @dataclass(frozen=True)
 class ReadOnly:
-    """Makes what is there read-only, with all that is mounted below it."""
+    """Makes what is there read-only, with all that is mounted below it; ``alone``: a mount point without that."""
 
     target: Path
     if_exists: bool = False
+    alone: bool = False
 
     def put(self, spec: Any) -> None:
-        spec.read_only(os.fsdecode(self.target), self.if_exists)
+        spec.read_only(os.fsdecode(self.target), (True, self.if_exists, False, False, False, self.alone))
 
 
-MOUNTS = (Bind, Tmpfs, Proc, Dev, Sysfs, Mqueue, Overlay, Dir, Symlink, File, Mask, ReadOnly)
+@dataclass(frozen=True)
+class Chmod:
+    """The permissions of what is there already."""
+
+    target: Path
+    mode: int
+
+    def put(self, spec: Any) -> None:
+        spec.permissions(os.fsdecode(self.target), self.mode)
+
+
+MOUNTS = (Bind, Tmpfs, Proc, Dev, Sysfs, Mqueue, Overlay, Dir, Symlink, File, Mask, ReadOnly, Chmod)

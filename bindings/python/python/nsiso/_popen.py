@@ -66,7 +66,7 @@ class Popen(subprocess.Popen):
     loopback: bool
         Bring up the loopback device of a new network namespace; True by default.
 
-    mounts: list of Bind, Tmpfs, Proc, Dev, Sysfs, Mqueue, Overlay, Dir, Symlink, File, Mask, ReadOnly
+    mounts: list of Bind, Tmpfs, Proc, Dev, Sysfs, Mqueue, Overlay, Dir, Symlink, File, Mask, ReadOnly, Chmod
         The program's view of the file system, in order.
     root: path
         The directory that is the program's root: Bind(root, "/") before all mounts.
@@ -99,6 +99,9 @@ class Popen(subprocess.Popen):
         A Namespace, a path of one, a process (Popen or pid) whose namespaces are all joined, as far as they
         are not shared, a tuple of a process and the kinds wanted, (process, ["user", "net"]), or a list of
         these. New namespaces are made inside joined ones; in a joined user namespace the program is root, setns(2).
+    hold: (tell, go)
+        Two descriptors. The program waits in its new namespaces, before anything is set up in there: its pid is written to ``tell``, with a
+        line feed, and it goes on when ``go`` can be read: write a byte to its other end. For id maps or a network from outside.
     pin: {kind: path}
         Keeps new namespaces at these paths, also when the program has ended: see nsiso.pin.
     keep_credentials: bool

@@ -65,7 +65,8 @@ pub(super) unsafe fn make(change: &Change) -> Outcome<()> {
                 close(file)
             }
             Change::Mask { at } => mask(at),
-            Change::ReadOnly { optional, at } => read_only(optional, at),
+            Change::Permissions { mode, at } => permissions(at, mode),
+            Change::ReadOnly { recursive, optional, at } => read_only(recursive, optional, at),
             Change::Propagation { flag, at } => {
                 let target = resolve(at.path, 0)?;
                 let change = libc::mount_attr { attr_set: 0, attr_clr: 0, propagation: flag, userns_fd: 0 };
@@ -296,8 +297,8 @@ unsafe fn mask(at: Place) -> Outcome<()> {
 
 /// # Safety
 /// `at` is valid.
-unsafe fn read_only(optional: bool, at: Place) -> Outcome<()> {
-    let below = libc::AT_RECURSIVE as usize;
+unsafe fn read_only(recursive: bool, optional: bool, at: Place) -> Outcome<()> {
+    let below = if recursive { libc::AT_RECURSIVE as usize } else { 0 };
     // SAFETY: the caller's promise.
     unsafe {
         let target = match resolve(at.path, 0) {
@@ -306,7 +307,7 @@ unsafe fn read_only(optional: bool, at: Place) -> Outcome<()> {
         };
         let change =
             libc::mount_attr { attr_set: libc::MOUNT_ATTR_RDONLY, attr_clr: 0, propagation: 0, userns_fd: 0 };
-        if at.is_root() {
+        if at.is_root() || !recursive {
             set_attributes(target, below, &change)?;
             return close(target);
         }
@@ -314,6 +315,28 @@ unsafe fn read_only(optional: bool, at: Place) -> Outcome<()> {
         let copy = check(libc::SYS_open_tree, [target, empty(), flags | libc::AT_EMPTY_PATH as usize, 0, 0])?;
         set_attributes(copy, below, &change)?;
         onto(copy, target)
+    }
+}
+
+/// By a descriptor that opens nothing, where the kernel takes one (Linux 6.6).
+///
+/// # Safety
+/// `at` is valid.
+unsafe fn permissions(at: Place, mode: u32) -> Outcome<()> {
+    const FCHMODAT2: i64 = 452;
+    // SAFETY: the caller's promise.
+    unsafe {
+        let target = resolve(at.path, 0)?;
+        let here = libc::AT_EMPTY_PATH as usize;
+        let done = check(FCHMODAT2, [target, empty(), mode as usize, here, 0]);
+        close(target)?;
+        if !matches!(done, Err(libc::ENOSYS | libc::EPERM)) {
+            return done.map(drop);
+        }
+        let opened = open_inside(at.path, libc::O_RDONLY | libc::O_NONBLOCK)?;
+        let done = check(libc::SYS_fchmod, [opened, mode as usize, 0, 0, 0]);
+        close(opened)?;
+        done.map(drop)
     }
 }
 
@@ -331,8 +354,15 @@ fn onto(mount: usize, target: usize) -> Outcome<()> {
 /// # Safety
 /// `path` is a string.
 unsafe fn resolve(path: *const c_char, flags: c_int) -> Outcome<usize> {
+    // SAFETY: the caller's promise.
+    unsafe { open_inside(path, libc::O_PATH | flags) }
+}
+
+/// # Safety
+/// `path` is a string.
+unsafe fn open_inside(path: *const c_char, flags: c_int) -> Outcome<usize> {
     let how = How {
-        flags: (libc::O_PATH | libc::O_CLOEXEC | flags) as u64,
+        flags: (libc::O_CLOEXEC | flags) as u64,
         mode: 0,
         resolve: libc::RESOLVE_IN_ROOT | libc::RESOLVE_NO_MAGICLINKS,
     };

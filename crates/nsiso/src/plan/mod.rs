@@ -189,8 +189,8 @@ pub(crate) struct Plan {
     pub mailbox: Mailbox,
     /// The id maps that the parent writes.
     pub maps: Maps,
-    /// The parent pins namespaces of the child's.
-    pins: bool,
+    /// The parent pins namespaces of the child's, or holds it for somebody else.
+    holds: bool,
     /// The child becomes another uid, which makes the memory it shares undumpable.
     pub changes_uid: bool,
     /// The child enters a user namespace where others may be privileged, and can do without files of /proc/self.
@@ -226,7 +226,7 @@ impl Plan {
             copies,
             joins,
             mailbox: if copies { Mailbox::between_memories()? } else { Mailbox::new() },
-            pins: !spec.pins.is_empty(),
+            holds: !spec.pins.is_empty() || spec.hold.is_some(),
             changes_uid: false,
             enters_user: false,
             pipes: Pipes::default(),
@@ -263,7 +263,7 @@ impl Plan {
 
     /// Whether the child waits for the parent in the middle of its work.
     pub fn awaits_parent(&self) -> bool {
-        self.pins || !self.maps.for_parent().is_empty()
+        self.holds || !self.maps.for_parent().is_empty()
     }
 
     fn push(&mut self, step: Step, action: Action) {

@@ -68,7 +68,12 @@ pub(crate) enum Change {
     Mask {
         at: Place,
     },
+    Permissions {
+        mode: u32,
+        at: Place,
+    },
     ReadOnly {
+        recursive: bool,
         optional: bool,
         at: Place,
     },
@@ -255,7 +260,10 @@ impl Plan {
                 (Step::Make, Change::File { data, len: content.len(), mode: *mode, at })
             }
             What::Mask => (Step::Mount, Change::Mask { at }),
-            What::ReadOnly => (Step::Mount, Change::ReadOnly { optional, at }),
+            What::Permissions { mode } => (Step::Make, Change::Permissions { mode: *mode, at }),
+            What::ReadOnly { recursive } => {
+                (Step::Mount, Change::ReadOnly { recursive: *recursive, optional, at })
+            }
             What::Propagation(propagation) => {
                 let flag = match propagation {
                     Propagation::Slave => libc::MS_SLAVE,
@@ -515,6 +523,7 @@ impl Change {
             Change::Directory { at, .. } | Change::Symlink { at, .. } | Change::File { at, .. } => {
                 text(at.path).into()
             }
+            Change::Permissions { mode, at } => format!("the permissions {mode:o} of {}", text(at.path)),
             Change::Mask { at } => format!("a mask at {}", text(at.path)),
             Change::ReadOnly { at, .. } => format!("{} read-only", text(at.path)),
             Change::Propagation { at, .. } => text(at.path).into(),

@@ -3,6 +3,7 @@
 mod clone;
 mod diagnosis;
 mod dumpable;
+mod hold;
 mod id_maps;
 mod interpreter;
 mod notify;
@@ -203,7 +204,9 @@ fn answer(child: &Child, plan: &Plan, spec: &Spec) -> Result<Answer> {
     if plan.mailbox.state() == state::RELEASED {
         return Ok(Answer::NotAsked);
     }
-    let written = id_maps::write(child, &plan.maps).and_then(|()| pins::make(child, spec));
+    let written = hold::until_told(child, spec)
+        .and_then(|()| id_maps::write(child, &plan.maps))
+        .and_then(|()| pins::make(child, spec));
     if written.is_err() {
         end(child.pidfd.as_fd());
     }

@@ -53,7 +53,12 @@ pub(crate) enum What<'fd> {
         mode: u32,
     },
     Mask,
-    ReadOnly,
+    ReadOnly {
+        recursive: bool,
+    },
+    Permissions {
+        mode: u32,
+    },
     Propagation(Propagation),
 }
 
@@ -176,7 +181,12 @@ impl<'fd> Mount<'fd> {
 
     /// Makes what is there read-only, with all that is mounted below it.
     pub fn read_only_path(at: impl AsRef<OsStr>) -> Result<Self> {
-        Mount::new(at, What::ReadOnly, libc::MOUNT_ATTR_RDONLY)
+        Mount::new(at, What::ReadOnly { recursive: true }, libc::MOUNT_ATTR_RDONLY)
+    }
+
+    /// The permissions of what is there already.
+    pub fn permissions(at: impl AsRef<OsStr>, mode: u32) -> Result<Self> {
+        Mount::new(at, What::Permissions { mode: permissions(mode)? }, 0)
     }
 
     /// The propagation of the mount at a mount point, `mount_namespaces(7)`.
@@ -218,9 +228,9 @@ impl<'fd> Mount<'fd> {
     }
 
     /// A bind without what is mounted below its source. The kernel refuses that in a user namespace where something would come
-    /// to light.
+    /// to light. A path to be made read-only: without what is mounted below it; it must be a mount point then.
     pub fn alone(mut self) -> Self {
-        if let What::Bind { recursive, .. } = &mut self.what {
+        if let What::Bind { recursive, .. } | What::ReadOnly { recursive } = &mut self.what {
             *recursive = false;
         }
         self
