@@ -127,7 +127,6 @@ _Noreturn static void guard(int pidfd, int ours)
     dup2(fds[0], STDIN_FILENO);
     dup2(fds[1], STDOUT_FILENO);
     syscall(SYS_close_range, STDERR_FILENO, ~0U, 0);
-    prctl(PR_SET_PDEATHSIG, 0);
     wait_on(STDIN_FILENO);
     syscall(SYS_pidfd_send_signal, STDOUT_FILENO, SIGKILL, NULL, 0);
     _exit(0);
@@ -157,6 +156,9 @@ static void hold(ns_spec *spec, struct door door)
         announce(door.info_fd, door.status_fd, pid, door.kinds);
         wait_on(door.wait_first);
         wait_on(door.wait_second);
+        /* A guard must live on when we die, and from before the program runs. */
+        if (door.guard)
+            prctl(PR_SET_PDEATHSIG, 0);
         if (write(go[1], "", 1) == 1 && door.guard)
             guard(pidfd, tell[0]);
     }
