@@ -93,6 +93,8 @@ pub struct Spec<'fd> {
     pub(crate) cwd_at: Option<BorrowedFd<'fd>>,
     pub(crate) pins: Vec<(Kinds, PathBuf)>,
     pub(crate) hold: Option<(BorrowedFd<'fd>, BorrowedFd<'fd>)>,
+    /// Who the caller is taken for in the id maps, where it is not to be itself.
+    pub(crate) stand_in: Option<u32>,
     pub(crate) uid_map: IdMap,
     pub(crate) gid_map: IdMap,
     pub(crate) setgroups: Option<bool>,
@@ -138,6 +140,7 @@ impl<'fd> Spec<'fd> {
             cwd_at: None,
             pins: Vec::new(),
             hold: None,
+            stand_in: None,
             uid_map: IdMap::default(),
             gid_map: IdMap::default(),
             setgroups: None,
