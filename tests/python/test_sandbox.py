@@ -246,3 +246,27 @@ def test_bad_wishes_are_told_apart(keywords, kind, text):
     with pytest.raises(kind, match=text):
         nsiso.Popen(["true"], **keywords)
     assert sorted(os.listdir("/proc/self/fd")) == before
+
+
+def test_the_repr_tells_every_keyword():
+    grants = {
+        "share": ("net", "network: the host's"), "caps": ("net_admin", "capabilities: net_admin"), "landlock": (False, "landlock: off"), "seccomp": (False, "seccomp: off"),
+        "mounts": ([nsiso.Bind("/srv")], "/srv"), "root": ("/srv", "root: '/srv'"), "rlimits": ({"nofile": 7}, "'nofile': 7"), "pass_fds": ([5], "pass_fds: [5]"),
+        "limits": (nsiso.Limits(pids=9), "9"), "env": ({"A": "b"}, "'A': 'b'"), "map_root": (True, "map_root: True"), "keep_caps": (True, "keep_caps: True"), "deadline": (3, "deadline: 3"),
+    }  # fmt: skip
+    for name, (value, told) in grants.items():
+        assert told in repr(nsiso.Sandbox(**{name: value})), name
+        assert told not in repr(nsiso.Sandbox()), name
+    assert "shared with the host: ipc" in repr(nsiso.Sandbox(share="ipc")) and "connect=[80]" in repr(nsiso.Sandbox(landlock=nsiso.Landlock(connect=[80])))
+    assert "deny=['mkdir']" in repr(nsiso.Sandbox(seccomp=nsiso.Seccomp(deny=["mkdir"])))
+
+
+@pytest.mark.parametrize("keywords", [dict(pid=True, map_root=True), dict(init=True, map_root=True), dict(sandbox=True)], ids=str)
+def test_a_timeout_takes_everything_inside_with_it(keywords):
+    alive, inside = os.pipe()
+    script = f"(setsid sleep 100 >/dev/null 2>&1 &); exec sleep 100"
+    with pytest.raises(nsiso.TimeoutExpired):
+        nsiso.run(["sh", "-c", script], timeout=0.5, capture_output=True, pass_fds=[inside], **keywords)
+    os.close(inside)
+    with os.fdopen(alive, "rb") as file:
+        assert file.read() == b""

@@ -256,8 +256,9 @@ def run(
 ) -> subprocess.CompletedProcess:  # fmt: skip
     """Runs a program to its end, as subprocess.run does, in namespaces of its own: see Popen.
 
-    ``timeout`` is in seconds; the program is killed when it is over, and subprocess.TimeoutExpired
-    raised. With ``check`` a code other than 0 raises subprocess.CalledProcessError.
+    ``timeout`` is in seconds; the program is killed when it is over, and subprocess.TimeoutExpired raised. With it goes everything
+    in its new pid namespace (the sandbox has one) or its control group (``limits``); without either, as with subprocess, the program
+    alone. ``deadline`` is enforced inside, by the init process, also when nobody waits: it raises nothing, and Popen.timed_out tells. With ``check`` a code other than 0 raises subprocess.CalledProcessError.
     """
     if input is not None:
         if keywords.get("stdin") is not None:
