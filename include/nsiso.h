@@ -1246,7 +1246,8 @@ int ns_spec_proc(struct ns_spec *spec,
                  struct ns_error *err);
 
 /**
- * A small /dev: null, zero, full, random, urandom, tty, pseudo-terminals of its own, shm, links to the descriptors.
+ * A small /dev: null, zero, full, random, urandom, tty, pseudo-terminals of its own, shm, links to the descriptors; console is the program's
+ * terminal, if it is given one, ns_spec_pty().
  */
 int ns_spec_dev(struct ns_spec *spec,
                 const char *target,
@@ -1684,8 +1685,8 @@ int ns_spec_pin(struct ns_spec *spec,
 
 /**
  * Holds the child once it is in its namespaces, before anything is set up in there: its pid is written to the descriptor `tell`, in decimal and
- * with a line feed, and it goes on when the descriptor `go` can be read or its other end is closed. ns_spawn() waits for that, with all signals
- * blocked. For whoever gives it id maps, a network or the like from outside. Both are open until the spawn.
+ * with a line feed, and it goes on when the descriptor `go` can be read, or when nobody has its other end any more (the child itself has what the
+ * caller had open). ns_spawn() waits for that, with all signals blocked. For whoever gives it id maps, a network or the like from outside. Both are open until the spawn.
  */
 int ns_spec_hold(struct ns_spec *spec,
                  int tell,

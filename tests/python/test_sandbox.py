@@ -248,6 +248,19 @@ def test_bad_wishes_are_told_apart(keywords, kind, text):
     assert sorted(os.listdir("/proc/self/fd")) == before
 
 
+def test_the_terminal_has_a_name_in_a_dev_of_its_own():
+    view = [nsiso.Proc(), nsiso.Dev()]
+    with nsiso.Popen(["sh", "-c", "tty; test -c /dev/console && tty < /dev/tty | wc -l"], pty=True, map_root=True, pid=True, mounts=view) as process:
+        said = b""
+        try:
+            while piece := os.read(process.pty, 4096):
+                said += piece
+        except OSError:
+            pass
+        os.close(process.pty)
+    assert said.split() == [b"/dev/console", b"1"], said
+
+
 def test_the_repr_tells_every_keyword():
     grants = {
         "share": ("net", "network: the host's"), "caps": ("net_admin", "capabilities: net_admin"), "landlock": (False, "landlock: off"), "seccomp": (False, "seccomp: off"),

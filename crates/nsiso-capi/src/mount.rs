@@ -152,7 +152,8 @@ pub unsafe extern "C" fn ns_spec_proc(
     }
 }
 
-/// A small /dev: null, zero, full, random, urandom, tty, pseudo-terminals of its own, shm, links to the descriptors.
+/// A small /dev: null, zero, full, random, urandom, tty, pseudo-terminals of its own, shm, links to the descriptors; console is the program's
+/// terminal, if it is given one, ns_spec_pty().
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ns_spec_dev(spec: *mut ns_spec, target: *const c_char, err: *mut ns_error) -> c_int {
     // SAFETY: the spec is the caller's; pointers are NULL or valid, says the header.

@@ -86,7 +86,7 @@ class Proc:
 
 @dataclass(frozen=True)
 class Dev:
-    """A small /dev: null, zero, full, random, urandom, tty, pseudo-terminals of its own, shm."""
+    """A small /dev: null, zero, full, random, urandom, tty, pseudo-terminals of its own, shm; console is the program's terminal (``pty``)."""
 
     target: Path = "/dev"
 

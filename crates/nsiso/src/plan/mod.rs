@@ -243,8 +243,8 @@ impl Plan {
         plan.oom_score(spec)?;
         plan.names(spec);
         plan.mounts(spec);
-        plan.view(spec)?;
         plan.terminal(spec)?;
+        plan.view(spec)?;
         plan.surroundings(spec);
         plan.limits(spec);
         plan.identity(spec);

@@ -237,7 +237,7 @@ impl Plan {
                 let options: Vec<_> = options.iter().map(|(name, value)| (*name, value.as_deref())).collect();
                 (step, self.filesystem(kind, &options, attributes, at))
             }
-            What::Dev => return self.devices(path, index),
+            What::Dev => return self.devices(path, spec, index),
             What::Overlay { lower, changes } => {
                 let layer = match (changes, lower.as_slice()) {
                     (Some((upper, work)), _) => {
@@ -336,7 +336,7 @@ impl Plan {
     }
 
     /// A tmpfs with the devices bound into it: nobody but the host's root may make device files.
-    fn devices(&mut self, at: &Path, index: Option<usize>) -> Result<()> {
+    fn devices(&mut self, at: &Path, spec: &Spec, index: Option<usize>) -> Result<()> {
         let place = self.place(at);
         let quiet = libc::MOUNT_ATTR_NOSUID | libc::MOUNT_ATTR_NOEXEC;
         let change = self.filesystem("tmpfs", &[("mode", Some("755")), ("size", Some("64k"))], quiet, place);
@@ -346,6 +346,14 @@ impl Plan {
             let at = self.place(&at.join(node));
             let attributes = Attributes { set: quiet, id_map: -1 };
             self.bind(&source, -1, false, attributes, false, at, index);
+        }
+        if let Some((terminal, _)) = self.terminal_at(spec) {
+            // It is none of the pseudo-terminals in there: here ttyname(3) finds it.
+            // SAFETY: it is open as long as the plan.
+            let source = path_of(unsafe { BorrowedFd::borrow_raw(terminal) })?;
+            let at = self.place(&at.join("console"));
+            let attributes = Attributes { set: quiet, id_map: -1 };
+            self.bind(&source, terminal, false, attributes, false, at, index);
         }
         for (to, name) in LINKS {
             let at = self.place(&at.join(name));

@@ -111,7 +111,8 @@ impl<'fd> Mount<'fd> {
         Mount::new(at, what, CAREFUL | libc::MOUNT_ATTR_NOEXEC)
     }
 
-    /// A small `/dev`: null, zero, full, random, urandom, tty, pseudo-terminals of its own, shm, and links to the descriptors.
+    /// A small `/dev`: null, zero, full, random, urandom, tty, pseudo-terminals of its own, shm, and links to the descriptors;
+    /// console is the program's terminal, if it is given one.
     pub fn dev(at: impl AsRef<OsStr>) -> Result<Self> {
         Mount::new(at, What::Dev, libc::MOUNT_ATTR_NOSUID)
     }
