@@ -251,7 +251,7 @@
 #define NS_MOUNT_DEV 16
 
 /**
- * A bind: without what is mounted below its source.
+ * A bind: without what is mounted below its source. A path to be made read-only, which is a mount point then: without what is mounted below it.
  */
 #define NS_MOUNT_ALONE 32
 
@@ -1337,7 +1337,8 @@ int ns_spec_proc(struct ns_spec *spec,
                  struct ns_error *err);
 
 /**
- * A small /dev: null, zero, full, random, urandom, tty, pseudo-terminals of its own, shm, links to the descriptors.
+ * A small /dev: null, zero, full, random, urandom, tty, pseudo-terminals of its own, shm, links to the descriptors; console is the program's
+ * terminal, if it is given one, ns_spec_pty().
  */
 int ns_spec_dev(struct ns_spec *spec,
                 const char *target,
@@ -1367,6 +1368,19 @@ int ns_spec_overlay(struct ns_spec *spec,
                     struct ns_error *err);
 
 /**
+ * The same over several lower trees: `lower` is a list that ends with NULL, the uppermost first. What is in a tree is seen where those before it
+ * have nothing; what is mounted in them is not seen. With NS_MOUNT_RDONLY, `upper` and `work` NULL, and more than one tree there is no writable
+ * layer at all.
+ */
+int ns_spec_overlay_trees(struct ns_spec *spec,
+                          const char *const *lower,
+                          const char *upper,
+                          const char *work,
+                          const char *target,
+                          uint64_t flags,
+                          struct ns_error *err);
+
+/**
  * A directory with these permissions; one that is there already is left as it is.
  */
 int ns_spec_directory(struct ns_spec *spec, const char *target, uint32_t mode, struct ns_error *err);
@@ -1392,9 +1406,17 @@ int ns_spec_file(struct ns_spec *spec,
 int ns_spec_mask(struct ns_spec *spec, const char *target, struct ns_error *err);
 
 /**
- * Makes what is there read-only, with all that is mounted below it. `flags`: NS_MOUNT_IF_EXISTS or 0.
+ * Makes what is there read-only, with all that is mounted below it. `flags`: NS_MOUNT_IF_EXISTS, NS_MOUNT_ALONE or 0.
  */
-int ns_spec_read_only(struct ns_spec *spec, const char *target, uint64_t flags, struct ns_error *err);
+int ns_spec_read_only(struct ns_spec *spec,
+                      const char *target,
+                      uint64_t flags,
+                      struct ns_error *err);
+
+/**
+ * The permissions of what is there already.
+ */
+int ns_spec_permissions(struct ns_spec *spec, const char *target, uint32_t mode, struct ns_error *err);
 
 /**
  * Makes the new namespaces of `spec`, with all that it says of them, runs no program in them, and stores a descriptor of each kind in
@@ -1928,6 +1950,16 @@ int ns_spec_pin(struct ns_spec *spec,
                 uint64_t kind,
                 const char *path,
                 struct ns_error *err);
+
+/**
+ * Holds the child once it is in its namespaces, before anything is set up in there: its pid is written to the descriptor `tell`, in decimal and
+ * with a line feed, and it goes on when the descriptor `go` can be read, or when nobody has its other end any more (the child itself has what the
+ * caller had open). ns_spawn() waits for that, with all signals blocked. For whoever gives it id maps, a network or the like from outside. Both are open until the spawn.
+ */
+int ns_spec_halt(struct ns_spec *spec,
+                 int tell,
+                 int go,
+                 struct ns_error *err);
 
 /**
  * The supplementary groups, as seen inside: `count` gids, copied; none if `count` is 0.

@@ -1,136 +1,31 @@
 /* bubblewrap's command line (0.11) on top of libnsiso, as its manual page describes it. What differs:
- * - one --overlay-src for each overlay, and no --ro-overlay; --lock-file, --exec-label, --file-label, --chmod, --userns2 and --userns-block-fd
- *   are not supported, and neither are set-user-ID installations;
- * - --die-with-parent watches this program (its parent is watched by a parent-death signal), and takes --unshare-pid;
+ * - --userns2 is not supported, and neither are set-user-ID installations;
+ * - without --chdir the program begins in our directory, if it is there, or in "/": HOME is not tried;
+ * - a --symlink that is there already is an error, even with the same target;
+ * - directories on the way to a target have the permissions 0755, whatever --perms says;
+ * - --lock-file locks when the program runs already, and --sync-fd is held by this program;
  * - without --unshare-pid there is no init process, whether --as-pid-1 is given or not. */
 #define _GNU_SOURCE
 #include "tool.h"
 
-
-#include <sys/prctl.h>
-#include <sys/stat.h>
+#include "bwrap_options.h"
+#include "bwrap_outside.h"
 
 const char tool[] = "bwrap";
 
-enum option_key {
-    HELP = 256, VERSION, ARGS, ARGV0, LEVEL_PREFIX, UNSHARE_ALL, SHARE_NET, UNSHARE_USER, UNSHARE_USER_TRY, UNSHARE_IPC, UNSHARE_PID,
-    UNSHARE_NET, UNSHARE_UTS, UNSHARE_CGROUP, UNSHARE_CGROUP_TRY, USERNS, PIDNS, DISABLE_USERNS, ASSERT_USERNS, UID, GID, HOSTNAME,
-    CHDIR, CLEARENV, SETENV, UNSETENV, SYNC_FD, BIND, BIND_TRY, DEV_BIND, DEV_BIND_TRY, RO_BIND, RO_BIND_TRY, BIND_FD, RO_BIND_FD,
-    REMOUNT_RO, OVERLAY_SRC, OVERLAY, TMP_OVERLAY, PROC, DEV, TMPFS, MQUEUE, DIR_, FILE_, BIND_DATA, RO_BIND_DATA, SYMLINK, SECCOMP,
-    ADD_SECCOMP, BLOCK_FD, INFO_FD, JSON_STATUS_FD, NEW_SESSION, DIE_WITH_PARENT, AS_PID_1, CAP_ADD, CAP_DROP, PERMS, SIZE, UNSUPPORTED,
-};
-
-/* Every option with the arguments it takes. */
-static const struct row {
-    const char *name;
-    enum option_key key;
-    int arguments;
-    const char *help;
-} rows[] = {
-    {"help", HELP, 0, "print this"},
-    {"version", VERSION, 0, "print the version"},
-    {"args", ARGS, 1, "FD: read more options, separated by NUL, from a descriptor"},
-    {"argv0", ARGV0, 1, "NAME: what the program sees as its name"},
-    {"level-prefix", LEVEL_PREFIX, 0, "accepted"},
-    {"unshare-all", UNSHARE_ALL, 0, "all of the following namespaces"},
-    {"share-net", SHARE_NET, 0, "but not the network"},
-    {"unshare-user", UNSHARE_USER, 0, "new user namespace (an ordinary user always gets one)"},
-    {"unshare-user-try", UNSHARE_USER_TRY, 0, "the same"},
-    {"unshare-ipc", UNSHARE_IPC, 0, "new IPC namespace"},
-    {"unshare-pid", UNSHARE_PID, 0, "new pid namespace"},
-    {"unshare-net", UNSHARE_NET, 0, "new network namespace"},
-    {"unshare-uts", UNSHARE_UTS, 0, "new UTS namespace"},
-    {"unshare-cgroup", UNSHARE_CGROUP, 0, "new cgroup namespace"},
-    {"unshare-cgroup-try", UNSHARE_CGROUP_TRY, 0, "the same"},
-    {"userns", USERNS, 1, "FD: join this user namespace"},
-    {"pidns", PIDNS, 1, "FD: join this pid namespace"},
-    {"disable-userns", DISABLE_USERNS, 0, "no user namespaces inside"},
-    {"assert-userns-disabled", ASSERT_USERNS, 0, "fail unless there can be none"},
-    {"uid", UID, 1, "UID: who to be inside"},
-    {"gid", GID, 1, "GID: the same"},
-    {"hostname", HOSTNAME, 1, "NAME: the host name inside"},
-    {"chdir", CHDIR, 1, "DIR: the working directory"},
-    {"clearenv", CLEARENV, 0, "an empty environment"},
-    {"setenv", SETENV, 2, "NAME VALUE: set a variable"},
-    {"unsetenv", UNSETENV, 1, "NAME: remove a variable"},
-    {"sync-fd", SYNC_FD, 1, "FD: keep it open while the program runs"},
-    {"bind", BIND, 2, "SOURCE TARGET: show a tree"},
-    {"bind-try", BIND_TRY, 2, "the same if it exists"},
-    {"dev-bind", DEV_BIND, 2, "SOURCE TARGET: show a tree with its devices"},
-    {"dev-bind-try", DEV_BIND_TRY, 2, "the same if it exists"},
-    {"ro-bind", RO_BIND, 2, "SOURCE TARGET: show a tree read-only"},
-    {"ro-bind-try", RO_BIND_TRY, 2, "the same if it exists"},
-    {"bind-fd", BIND_FD, 2, "FD TARGET: show what is open"},
-    {"ro-bind-fd", RO_BIND_FD, 2, "FD TARGET: the same read-only"},
-    {"remount-ro", REMOUNT_RO, 1, "TARGET: make it read-only, with what is below it"},
-    {"overlay-src", OVERLAY_SRC, 1, "SOURCE: the lower tree of the next overlay"},
-    {"overlay", OVERLAY, 3, "UPPER WORK TARGET: an overlay whose changes are kept"},
-    {"tmp-overlay", TMP_OVERLAY, 1, "TARGET: an overlay whose changes are thrown away"},
-    {"proc", PROC, 1, "TARGET: a fresh proc"},
-    {"dev", DEV, 1, "TARGET: a small /dev"},
-    {"tmpfs", TMPFS, 1, "TARGET: an empty file system in memory"},
-    {"mqueue", MQUEUE, 1, "TARGET: POSIX message queues"},
-    {"dir", DIR_, 1, "TARGET: a directory"},
-    {"file", FILE_, 2, "FD TARGET: a file with what is read from a descriptor"},
-    {"bind-data", BIND_DATA, 2, "the same"},
-    {"ro-bind-data", RO_BIND_DATA, 2, "the same, read-only"},
-    {"symlink", SYMLINK, 2, "TO TARGET: a symbolic link"},
-    {"seccomp", SECCOMP, 1, "FD: a filter of system calls, as the kernel runs it"},
-    {"add-seccomp-fd", ADD_SECCOMP, 1, "FD: one more"},
-    {"block-fd", BLOCK_FD, 1, "FD: wait until it can be read"},
-    {"info-fd", INFO_FD, 1, "FD: where to write the pid, as JSON"},
-    {"json-status-fd", JSON_STATUS_FD, 1, "FD: where to write the pid and the exit code, as JSON"},
-    {"new-session", NEW_SESSION, 0, "a session of its own"},
-    {"die-with-parent", DIE_WITH_PARENT, 0, "kill everything when this program or its parent dies"},
-    {"as-pid-1", AS_PID_1, 0, "no init process"},
-    {"cap-add", CAP_ADD, 1, "NAME: keep a capability"},
-    {"cap-drop", CAP_DROP, 1, "NAME: give it up, or ALL"},
-    {"perms", PERMS, 1, "OCTAL: permissions of what the next option makes"},
-    {"size", SIZE, 1, "BYTES: size of the next tmpfs"},
-    {"ro-overlay", UNSUPPORTED, 1, NULL}, {"lock-file", UNSUPPORTED, 1, NULL}, {"exec-label", UNSUPPORTED, 1, NULL},
-    {"file-label", UNSUPPORTED, 1, NULL}, {"chmod", UNSUPPORTED, 2, NULL}, {"userns2", UNSUPPORTED, 1, NULL},
-    {"userns-block-fd", UNSUPPORTED, 1, NULL},
-};
-
-enum { MAX_WORDS = 9000, MAX_CAPS = 64 };
+enum { MAX_WORDS = 9000, MAX_TREES = 500, MAX_LOCKS = 64, MAX_FILTERS = 64 };
 
 /* What the options have asked for so far. */
 static struct {
     ns_spec *spec;
-    uint64_t kinds;
-    const char *caps[MAX_CAPS + 1];
-    int cap_count;
-    bool caps_chosen, mounted, share_net, with_cwd, session, die, as_pid_1, joined_user, disable, assert_disabled;
+    uint64_t kinds, caps;
+    bool caps_chosen, mounted, session, die, as_pid_1, joined_user, joined_pid, disable, assert_disabled;
     int64_t uid, gid, perms, size;
-    const char *argv0, *overlay_source;
-    int block_fd, info_fd, status_fd;
-} want = {.uid = -1, .gid = -1, .perms = -1, .size = -1, .block_fd = -1, .info_fd = -1, .status_fd = -1};
-
-static int descriptor(const char *text)
-{
-    int64_t value;
-    if (!number(text, &value) || value < 0 || fcntl((int)value, F_GETFD) < 0)
-        fail("'%s' is no open descriptor", text);
-    return (int)value;
-}
-
-/* All that can be read from a descriptor, which is closed. */
-static char *content(int fd, size_t *size)
-{
-    size_t room = 65536, got = 0;
-    char *data = malloc(room);
-    for (ssize_t n; data && (n = read(fd, data + got, room - got)) != 0; got += (size_t)n) {
-        if (n < 0)
-            fail("descriptor %d: %s", fd, strerror(errno));
-        if (got + (size_t)n == room)
-            data = realloc(data, room *= 2);
-    }
-    if (!data)
-        fail("out of memory");
-    close(fd);
-    *size = got;
-    return data;
-}
+    const char *argv0, *cwd;
+    const char *trees[MAX_TREES + 1], *locks[MAX_LOCKS], *filters[MAX_FILTERS], *only_filter;
+    int tree_count, lock_count, filter_count;
+    int block_fd, userns_block_fd, info_fd, status_fd;
+} want = {.uid = -1, .gid = -1, .perms = -1, .size = -1, .block_fd = -1, .userns_block_fd = -1, .info_fd = -1, .status_fd = -1};
 
 static uint32_t permissions(uint32_t otherwise)
 {
@@ -147,22 +42,28 @@ static void root_unless(const char *target)
     want.mounted = true;
 }
 
-static void file_of(const char *fd, const char *target, uint32_t mode)
+/* Those that we have, or would have in a user namespace of our own. */
+static uint64_t capability(const char *name)
 {
-    size_t size;
-    char *data = content(descriptor(fd), &size);
-    root_unless(target);
-    must(ns_spec_file(want.spec, data, size, target, mode, &err));
-    free(data);
+    if (strcasecmp(name, "ALL") == 0)
+        return (UINT64_C(1) << CAPABILITIES) - 1;
+    for (int n = 0; n < CAPABILITIES; n++)
+        if (strncasecmp(name, "CAP_", 4) == 0 && strcasecmp(name + 4, capabilities[n]) == 0)
+            return UINT64_C(1) << n;
+    fail("'%s' is no capability", name);
 }
 
-static void drop_cap(const char *name)
+/* Lower trees are the uppermost first for the library, the undermost first for us. */
+static void overlay(const char *name, const char *upper, const char *work, const char *target, int least, uint64_t flags)
 {
-    int kept = 0;
-    for (int n = 0; n < want.cap_count; n++)
-        if (strcasecmp(name, "ALL") != 0 && strcasecmp(name, want.caps[n]) != 0)
-            want.caps[kept++] = want.caps[n];
-    want.cap_count = kept;
+    const char *trees[MAX_TREES + 1] = {NULL};
+    if (want.tree_count < least)
+        fail("--%s needs %s --overlay-src before it", name, least > 1 ? "two" : "an");
+    for (int n = 0; n < want.tree_count; n++)
+        trees[n] = want.trees[want.tree_count - 1 - n];
+    want.tree_count = 0;
+    root_unless(target);
+    must(ns_spec_overlay_trees(want.spec, trees, upper, work, target, flags, &err));
 }
 
 static void add_seccomp(const char *fd)
@@ -173,48 +74,59 @@ static void add_seccomp(const char *fd)
     free(data);
 }
 
-static int parse(int count, char *words[]);
-
-static void more_options(const char *fd)
+static int64_t octal(const char *text)
 {
-    static char *words[MAX_WORDS];
-    size_t size;
-    char *data = content(descriptor(fd), &size); /* kept: the options point into it */
-    int count = 0;
-    for (size_t at = 0; at < size; at += strlen(data + at) + 1) {
-        if (count == MAX_WORDS || !memchr(data + at, '\0', size - at))
-            fail("--args: too many words, or no NUL at the end");
-        words[count++] = data + at;
-    }
-    if (parse(count, words) != count)
-        fail("--args: '%s' is no option", words[parse(count, words)]);
+    char *end;
+    long mode = strtol(text, &end, 8);
+    if (*end || end == text || mode < 0 || mode > 07777)
+        fail("'%s' are no permissions", text);
+    return mode;
 }
 
-static void print_help(void)
+/* What an option before this one was meant for has to come at once. */
+static void check_order(enum option_key key)
 {
-    puts("usage: bwrap [OPTIONS...] [--] COMMAND [ARGS...]\n\nRuns a program in a view of the file system of its own.\n");
-    for (const struct row *row = rows; row->help; row++)
-        printf("    --%-24s %s\n", row->name, row->help);
+    if (want.tree_count > 0 && key != OVERLAY_SRC && key != OVERLAY && key != TMP_OVERLAY && key != RO_OVERLAY)
+        fail("--overlay-src must be followed by --overlay, --tmp-overlay, --ro-overlay or one more of its kind");
+    if (want.size >= 0 && key != TMPFS && key != PERMS)
+        fail("--size must be followed by --tmpfs");
 }
 
-static void apply(enum option_key key, const char *name, char *argument[])
+/* What the others depend on. */
+static void choose(enum option_key key)
 {
-    ns_spec *spec = want.spec;
     switch (key) {
-    case HELP: print_help(); exit(0);
-    case VERSION: printf("bubblewrap 0.11.0 (nsiso %s)\n", ns_version()); exit(0);
-    case ARGS: more_options(argument[0]); break;
-    case ARGV0: want.argv0 = argument[0]; break;
-    case LEVEL_PREFIX: break;
     case UNSHARE_ALL: want.kinds |= NS_USER | NS_IPC | NS_PID | NS_NET | NS_UTS | NS_CGROUP; break;
-    case SHARE_NET: want.share_net = true; break;
+    case SHARE_NET: want.kinds &= ~(uint64_t)NS_NET; break;
     case UNSHARE_USER: case UNSHARE_USER_TRY: want.kinds |= NS_USER; break;
     case UNSHARE_IPC: want.kinds |= NS_IPC; break;
     case UNSHARE_PID: want.kinds |= NS_PID; break;
     case UNSHARE_NET: want.kinds |= NS_NET; break;
     case UNSHARE_UTS: want.kinds |= NS_UTS; break;
-    case UNSHARE_CGROUP: case UNSHARE_CGROUP_TRY: want.kinds |= NS_CGROUP; break;
-    case USERNS: want.joined_user = true, must(ns_spec_join(spec, descriptor(argument[0]), &err)); break;
+    case UNSHARE_CGROUP_TRY:
+        if (access("/proc/self/ns/cgroup", F_OK) < 0)
+            break;
+        /* fall through */
+    case UNSHARE_CGROUP: want.kinds |= NS_CGROUP; break;
+    case LEVEL_PREFIX: level = "<3>"; break;
+    case USERNS: want.joined_user = true; break;
+    case PIDNS: want.joined_pid = true; break;
+    default: break;
+    }
+}
+
+static void apply(enum option_key key, const char *name, char *argument[])
+{
+    ns_spec *spec = want.spec;
+    check_order(key);
+    switch (key) {
+    case HELP: print_help(); exit(0);
+    case VERSION: printf("bubblewrap 0.11.0 (nsiso %s)\n", ns_version()); exit(0);
+    /* Done before. */
+    case ARGS: case LEVEL_PREFIX: case UNSHARE_ALL: case SHARE_NET: case UNSHARE_USER: case UNSHARE_USER_TRY: case UNSHARE_IPC:
+    case UNSHARE_PID: case UNSHARE_NET: case UNSHARE_UTS: case UNSHARE_CGROUP: case UNSHARE_CGROUP_TRY: break;
+    case ARGV0: want.argv0 = argument[0]; break;
+    case USERNS: must(ns_spec_join(spec, descriptor(argument[0]), &err)); break;
     case PIDNS: must(ns_spec_join(spec, descriptor(argument[0]), &err)); break;
     case DISABLE_USERNS: want.disable = true; break;
     case ASSERT_USERNS: want.assert_disabled = true; break;
@@ -225,10 +137,15 @@ static void apply(enum option_key key, const char *name, char *argument[])
             fail("--hostname needs --unshare-uts");
         must(ns_spec_hostname(spec, argument[0], &err));
         break;
-    case CHDIR: want.with_cwd = true, must(ns_spec_cwd(spec, argument[0], &err)); break;
+    case CHDIR: want.cwd = argument[0]; break;
     case CLEARENV: must(ns_spec_env_clear(spec, &err)); break;
     case SETENV: must(ns_spec_env_set(spec, argument[0], argument[1], &err)); break;
     case UNSETENV: must(ns_spec_env_unset(spec, argument[0], &err)); break;
+    case LOCK_FILE:
+        if (want.lock_count == MAX_LOCKS)
+            fail("too many lock files");
+        want.locks[want.lock_count++] = argument[0];
+        break;
     case SYNC_FD: descriptor(argument[0]); break;
     case BIND: case BIND_TRY: case DEV_BIND: case DEV_BIND_TRY: case RO_BIND: case RO_BIND_TRY: {
         uint64_t flags = key == BIND_TRY || key == DEV_BIND_TRY || key == RO_BIND_TRY ? NS_MOUNT_IF_EXISTS : 0;
@@ -242,23 +159,22 @@ static void apply(enum option_key key, const char *name, char *argument[])
         root_unless(argument[1]);
         must(ns_spec_bind_fd(spec, descriptor(argument[0]), argument[1], key == RO_BIND_FD ? NS_MOUNT_RDONLY : 0, &err));
         break;
-    case REMOUNT_RO: root_unless(argument[0]), must(ns_spec_read_only(spec, argument[0], 0, &err)); break;
+    case REMOUNT_RO: root_unless(argument[0]), must(ns_spec_read_only(spec, argument[0], NS_MOUNT_ALONE, &err)); break;
     case OVERLAY_SRC:
-        if (want.overlay_source)
-            fail("--overlay-src: more than one for an overlay is not supported");
-        want.overlay_source = argument[0];
+        if (want.tree_count == MAX_TREES)
+            fail("too many trees for an overlay");
+        want.trees[want.tree_count++] = argument[0];
         break;
-    case OVERLAY: case TMP_OVERLAY: {
-        const char *target = argument[key == OVERLAY ? 2 : 0];
-        if (!want.overlay_source)
-            fail("--%s needs an --overlay-src before it", name);
-        root_unless(target);
-        must(ns_spec_overlay(spec, want.overlay_source, key == OVERLAY ? argument[0] : NULL, key == OVERLAY ? argument[1] : NULL,
-                             target, 0, &err));
-        want.overlay_source = NULL;
+    case OVERLAY: overlay(name, argument[0], argument[1], argument[2], 1, 0); break;
+    case TMP_OVERLAY: overlay(name, NULL, NULL, argument[0], 1, 0); break;
+    case RO_OVERLAY: overlay(name, NULL, NULL, argument[0], 2, NS_MOUNT_RDONLY); break;
+    case PROC:
+        /* Without a pid namespace of its own it has the caller's processes, and the kernel gives root alone a fresh proc of them. */
+        root_unless(argument[0]);
+        must(want.kinds & NS_PID || want.joined_pid || !(want.kinds & NS_USER)
+                 ? ns_spec_proc(spec, argument[0], NULL, 0, &err)
+                 : ns_spec_bind(spec, "/proc", argument[0], 0, &err));
         break;
-    }
-    case PROC: root_unless(argument[0]), must(ns_spec_proc(spec, argument[0], NULL, 0, &err)); break;
     case DEV: root_unless(argument[0]), must(ns_spec_dev(spec, argument[0], &err)); break;
     case TMPFS:
         root_unless(argument[0]);
@@ -267,34 +183,40 @@ static void apply(enum option_key key, const char *name, char *argument[])
         break;
     case MQUEUE: root_unless(argument[0]), must(ns_spec_mqueue(spec, argument[0], &err)); break;
     case DIR_: root_unless(argument[0]), must(ns_spec_directory(spec, argument[0], permissions(0755), &err)); break;
-    case FILE_: file_of(argument[0], argument[1], permissions(0666 & ~022)); break;
-    case BIND_DATA: file_of(argument[0], argument[1], permissions(0600)); break;
-    case RO_BIND_DATA:
-        file_of(argument[0], argument[1], permissions(0600));
-        must(ns_spec_read_only(spec, argument[1], 0, &err));
+    case CHMOD: root_unless(argument[1]), must(ns_spec_permissions(spec, argument[1], (uint32_t)octal(argument[0]), &err)); break;
+    case FILE_: {
+        size_t size;
+        char *data = content(descriptor(argument[0]), &size);
+        root_unless(argument[1]);
+        must(ns_spec_file(spec, data, size, argument[1], permissions(0666), &err));
+        free(data);
         break;
+    }
+    case BIND_DATA: case RO_BIND_DATA: {
+        const char *file = data_file(descriptor(argument[0]), permissions(0600));
+        root_unless(argument[1]);
+        must(ns_spec_bind(spec, file, argument[1], key == RO_BIND_DATA ? NS_MOUNT_RDONLY : 0, &err));
+        break;
+    }
     case SYMLINK: root_unless(argument[1]), must(ns_spec_symlink(spec, argument[0], argument[1], &err)); break;
-    case SECCOMP: case ADD_SECCOMP: add_seccomp(argument[0]); break;
+    case SECCOMP: want.only_filter = argument[0]; break;
+    case ADD_SECCOMP:
+        if (want.filter_count == MAX_FILTERS)
+            fail("too many filters");
+        want.filters[want.filter_count++] = argument[0];
+        break;
+    case EXEC_LABEL: label("exec", argument[0]); break;
+    case FILE_LABEL: label("fscreate", argument[0]); break;
     case BLOCK_FD: want.block_fd = descriptor(argument[0]); break;
+    case USERNS_BLOCK_FD: want.userns_block_fd = descriptor(argument[0]); break;
     case INFO_FD: want.info_fd = descriptor(argument[0]); break;
     case JSON_STATUS_FD: want.status_fd = descriptor(argument[0]); break;
     case NEW_SESSION: want.session = true; break;
     case DIE_WITH_PARENT: want.die = true; break;
     case AS_PID_1: want.as_pid_1 = true; break;
-    case CAP_ADD:
-        want.caps_chosen = true;
-        if (want.cap_count == MAX_CAPS)
-            fail("too many capabilities");
-        want.caps[want.cap_count++] = argument[0];
-        break;
-    case CAP_DROP: want.caps_chosen = true, drop_cap(argument[0]); break;
-    case PERMS: {
-        char *end;
-        want.perms = strtol(argument[0], &end, 8);
-        if (*end || end == argument[0] || want.perms < 0 || want.perms > 07777)
-            fail("'%s' are no permissions", argument[0]);
-        break;
-    }
+    case CAP_ADD: want.caps_chosen = true, want.caps |= capability(argument[0]); break;
+    case CAP_DROP: want.caps_chosen = true, want.caps &= ~capability(argument[0]); break;
+    case PERMS: want.perms = octal(argument[0]); break;
     case SIZE:
         if (!number(argument[0], &want.size) || want.size <= 0)
             fail("'%s' is no size", argument[0]);
@@ -303,8 +225,32 @@ static void apply(enum option_key key, const char *name, char *argument[])
     }
 }
 
-/* Goes through the options; returns where the program begins. */
-static int parse(int count, char *words[])
+/* The options in their order, with those of --args in its place. */
+static struct given {
+    const struct row *row;
+    char **argument;
+} given[MAX_WORDS];
+static int given_count;
+
+static int collect(int count, char *words[]);
+
+static void more_options(const char *fd)
+{
+    size_t size;
+    char *data = content(descriptor(fd), &size); /* kept: the options point into it */
+    char **words = calloc(size + 1, sizeof *words);
+    int count = 0;
+    if (!words || (size > 0 && data[size - 1] != '\0'))
+        fail("--args: no NUL at the end");
+    for (size_t at = 0; at < size; at += strlen(data + at) + 1)
+        words[count++] = data + at;
+    int end = collect(count, words);
+    if (end < count)
+        fail("--args: '%s' is no option", words[end]);
+}
+
+/* Returns where the program begins. */
+static int collect(int count, char *words[])
 {
     int at = 0;
     while (at < count && strncmp(words[at], "--", 2) == 0) {
@@ -318,21 +264,41 @@ static int parse(int count, char *words[])
             fail("--%s is no option", name);
         if (count - at < row->arguments)
             fail("--%s takes %d argument%s", name, row->arguments, row->arguments > 1 ? "s" : "");
-        apply(row->key, name, words + at);
+        if (given_count == MAX_WORDS)
+            fail("too many options");
+        given[given_count++] = (struct given){row, words + at};
+        if (row->key == ARGS)
+            more_options(words[at]);
         at += row->arguments;
     }
     return at;
+}
+
+static int parse(int count, char *words[])
+{
+    int program = collect(count, words);
+    for (int n = 0; n < given_count; n++)
+        choose(given[n].row->key);
+    if (geteuid() != 0 && !want.joined_user)
+        want.kinds |= NS_USER;
+    for (int n = 0; n < given_count; n++)
+        apply(given[n].row->key, given[n].row->name, given[n].argument);
+    check_order(HELP);
+    return program;
 }
 
 static void identity(void)
 {
     ns_spec *spec = want.spec;
     bool ordinary = geteuid() != 0;
-    if (ordinary && !want.joined_user)
-        want.kinds |= NS_USER;
     if ((want.uid >= 0 || want.gid >= 0) && !(want.kinds & NS_USER))
         fail("--uid and --gid need --unshare-user");
-    if (want.kinds & NS_USER) {
+    if (want.joined_user && want.kinds & NS_USER)
+        fail("--userns does not go with --unshare-user");
+    if (want.userns_block_fd >= 0) {
+        if (!(want.kinds & NS_USER))
+            fail("--userns-block-fd needs --unshare-user");
+    } else if (want.kinds & NS_USER) {
         must(ns_spec_uid_map(spec, want.uid < 0 ? geteuid() : (uint32_t)want.uid, geteuid(), 1, &err));
         must(ns_spec_gid_map(spec, want.gid < 0 ? getegid() : (uint32_t)want.gid, getegid(), 1, &err));
     }
@@ -345,14 +311,23 @@ static void identity(void)
         fail("--assert-userns-disabled: user namespaces can be made inside; add --disable-userns");
     must(ns_spec_no_new_privs(spec, &err));
     /* Root keeps what it has unless it chooses; anybody else has nothing that was not given. */
-    if (ordinary || want.caps_chosen)
-        must(ns_spec_caps(spec, want.caps, &err));
+    if (ordinary || want.caps_chosen) {
+        const char *kept[CAPABILITIES + 1] = {NULL};
+        for (int n = 0, count = 0; n < CAPABILITIES; n++)
+            if (want.caps >> n & 1 && (want.kinds & NS_USER || prctl(PR_CAPBSET_READ, n) == 1))
+                kept[count++] = capabilities[n];
+        must(ns_spec_caps(spec, kept, &err));
+    }
 }
 
-static void write_status(int fd, const char *format, int value)
+static void filters(void)
 {
-    if (fd >= 0)
-        dprintf(fd, format, value);
+    if (want.only_filter && want.filter_count)
+        fail("--seccomp does not go with --add-seccomp-fd");
+    if (want.only_filter)
+        add_seccomp(want.only_filter);
+    for (int n = 0; n < want.filter_count; n++)
+        add_seccomp(want.filters[n]);
 }
 
 int main(int argc, char *argv[])
@@ -360,21 +335,26 @@ int main(int argc, char *argv[])
     want.spec = ns_spec_new();
     if (!want.spec)
         fail("out of memory");
+    want.caps = geteuid() == 0 ? capability("ALL") : 0;
     int program = 1 + parse(argc - 1, argv + 1);
     if (program >= argc)
         fail("no program is given; try 'bwrap --help'");
     ns_spec *spec = want.spec;
-    if (want.share_net)
-        want.kinds &= ~(uint64_t)NS_NET;
     root_unless("");
     identity();
-    must(ns_spec_unshare(spec, want.kinds | NS_MNT, &err));
-    if (want.kinds & NS_PID && !want.as_pid_1)
+    filters();
+    want.kinds |= NS_MNT;
+    must(ns_spec_unshare(spec, want.kinds, &err));
+    if (want.as_pid_1 && !(want.kinds & NS_PID))
+        fail("--as-pid-1 needs --unshare-pid");
+    bool init = want.kinds & NS_PID && !want.as_pid_1;
+    if (init)
         must(ns_spec_init(spec, want.die ? NS_INIT_DIE_WITH_HOST : 0, &err));
-    if (want.die) {
-        if (!(want.kinds & NS_PID) || want.as_pid_1)
-            fail("--die-with-parent needs --unshare-pid, without --as-pid-1");
+    if (want.die)
         prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (want.cwd) {
+        must(ns_spec_cwd(spec, want.cwd, &err));
+        must(ns_spec_env_set(spec, "PWD", want.cwd, &err));
     }
     if (want.session)
         must(ns_spec_new_session(spec, &err));
@@ -384,9 +364,9 @@ int main(int argc, char *argv[])
     must(ns_spec_argv(spec, (const char *const *)argv + program, &err));
     must(ns_spec_program(spec, file, &err));
     inherit_descriptors(spec);
-    char byte;
-    if (want.block_fd >= 0 && read(want.block_fd, &byte, 1) < 0)
-        fail("descriptor %d: %s", want.block_fd, strerror(errno));
+    struct door door = {want.info_fd, want.status_fd, want.kinds, want.userns_block_fd, want.block_fd, want.die && !init};
+    if (door.guard || want.info_fd >= 0 || want.status_fd >= 0 || want.userns_block_fd >= 0 || want.block_fd >= 0)
+        hold(spec, door);
 
     ns_process *process;
     sigset_t held;
@@ -394,10 +374,12 @@ int main(int argc, char *argv[])
     sigaddset(&held, SIGTERM);
     sigprocmask(SIG_BLOCK, &held, NULL);
     must(ns_spawn(spec, &process, &err));
-    write_status(want.info_fd, "{\n    \"child-pid\": %d\n}\n", ns_process_pid(process));
-    write_status(want.status_fd, "{ \"child-pid\": %d }\n", ns_process_pid(process));
+    forget_data();
+    for (int n = 0; n < want.lock_count; n++)
+        lock(process, want.locks[n]);
     int code = wait_for(process, &held, true);
-    write_status(want.status_fd, "{ \"exit-code\": %d }\n", code);
+    if (want.status_fd >= 0)
+        dprintf(want.status_fd, "{ \"exit-code\": %d }\n", code);
     ns_process_free(process);
     ns_spec_free(spec);
     return code;

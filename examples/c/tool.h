@@ -24,14 +24,15 @@
 enum { FAILED = 1, CANNOT_EXECUTE = 126, NOT_FOUND = 127, KILLED = 128 };
 
 static ns_error err;
-/* The name that messages begin with. */
+/* The name that messages begin with, and what comes before it. */
 extern const char tool[];
+static const char *level = "";
 
 _Noreturn static void fail(const char *format, ...)
 {
     va_list args;
     va_start(args, format);
-    fprintf(stderr, "%s: ", tool);
+    fprintf(stderr, "%s%s: ", level, tool);
     vfprintf(stderr, format, args);
     fputc('\n', stderr);
     va_end(args);
@@ -43,9 +44,9 @@ static void check(int result, int code)
 {
     if (result >= 0)
         return;
-    fprintf(stderr, "%s: %s\n", tool, err.message);
+    fprintf(stderr, "%s%s: %s\n", level, tool, err.message);
     if (*err.hint)
-        fprintf(stderr, "hint: %s\n", err.hint);
+        fprintf(stderr, "%shint: %s\n", level, err.hint);
     exit(code);
 }
 

@@ -63,6 +63,51 @@ static void a_view_is_built(void)
     CHECK(access("/srv/x", F_OK) != 0);
 }
 
+static void an_overlay_has_several_lower_trees(void)
+{
+    static const char *const trees[] = {"/etc", "/usr", NULL}, *const none[] = {NULL};
+    for (int read_only = 0; read_only < 2; read_only++) {
+        ns_spec *spec = rooted("test -e /mnt/passwd && test -d /mnt/bin && mkdir /mnt/nsiso-x 2>/dev/null");
+        OK(ns_spec_overlay_trees(spec, trees, NULL, NULL, "/mnt", read_only ? NS_MOUNT_RDONLY : 0, &err));
+        CHECK(ended(spec).exit_code == read_only);
+    }
+    ns_spec *spec = ns_spec_new();
+    FAILS(ns_spec_overlay_trees(spec, none, NULL, NULL, "/mnt", 0, &err), EINVAL, "needs a lower tree");
+    FAILS(ns_spec_overlay_trees(spec, NULL, NULL, NULL, "/mnt", 0, &err), EINVAL, "lower is NULL");
+    ns_spec_free(spec);
+}
+
+static void a_part_of_the_view_is_changed(void)
+{
+    ns_spec *spec = rooted("test $(stat -c %a /mnt) = 711 && ! mkdir /mnt/x 2>/dev/null && mkdir /mnt/sub/x");
+    OK(ns_spec_tmpfs(spec, "/mnt", 0, 0700, 0, &err));
+    OK(ns_spec_tmpfs(spec, "/mnt/sub", 0, 0755, 0, &err));
+    OK(ns_spec_permissions(spec, "/mnt", 0711, &err));
+    OK(ns_spec_read_only(spec, "/mnt", NS_MOUNT_ALONE, &err));
+    succeeds(spec);
+}
+
+static void a_child_is_held(void)
+{
+    int tell[2], go[2];
+    char line[32] = "";
+    ns_status status;
+    ns_process *process;
+    CHECK(pipe(tell) == 0 && pipe(go) == 0 && write(go[1], "", 1) == 1);
+    ns_spec *spec = rooted("true");
+    OK(ns_spec_halt(spec, tell[1], go[0], &err));
+    OK(ns_spawn(spec, &process, &err));
+    CHECK(read(tell[0], line, sizeof line - 1) > 0 && atoi(line) == ns_process_pid(process));
+    OK(ns_process_wait(process, -1, &status, sizeof status, &err));
+    ns_process_free(process);
+    /* Nobody listens: an error, and no signal. */
+    close(tell[0]);
+    FAILS(ns_spawn(spec, &process, &err), EPIPE, "told the pid");
+    FAILS(ns_spec_halt(spec, -1, go[0], &err), EINVAL, "is not open");
+    close(tell[1]), close(go[0]), close(go[1]);
+    ns_spec_free(spec);
+}
+
 static void privileges_are_given_up(void)
 {
     static const char *const none[] = {NULL}, *const some[] = {"chown", "CAP_KILL", NULL};
@@ -223,6 +268,9 @@ static void bad_input_is_refused(void)
 int main(void)
 {
     RUN(a_view_is_built);
+    RUN(an_overlay_has_several_lower_trees);
+    RUN(a_part_of_the_view_is_changed);
+    RUN(a_child_is_held);
     RUN(privileges_are_given_up);
     RUN(landlock_restricts);
     RUN(an_init_process_tells_the_status);

@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import socket
+import struct
 import subprocess
 import sys
 
@@ -47,11 +48,27 @@ def both(*words, script, **options):
         (["--dev-bind", "/dev", "/dev"], "head -c 3 /dev/zero | wc -c"),
         (["--unshare-user", "--disable-userns", "--assert-userns-disabled"], "unshare -U true 2>/dev/null || echo none"),
         (["--new-session"], "exit 5"),
+        (["--proc", "/proc", "--unshare-user"], "test -e /proc/$PPID && grep -c . /proc/self/uid_map"),
+        (["--dir", "/d", "--chmod", "1750", "/d"], "stat -c %a /d"),
+        (["--chmod", "0700", "/none"], "true"),
+        (["--tmpfs", "/t", "--tmpfs", "/t/u", "--remount-ro", "/t"], "touch /t/x; touch /t/u/y && echo below"),
+        (["--dir", "/d", "--remount-ro", "/d"], "true"),
+        (["--tmpfs", "/t", "--remount-ro", "/"], "touch /x; touch /t/y && echo below"),
+        (["--proc", "/proc", "--unshare-pid", "--cap-drop", "CAP_CHOWN"], "grep -E 'CapPrm|CapEff' /proc/self/status"),
+        (["--proc", "/proc", "--unshare-pid", "--cap-drop", "ALL", "--cap-add", "CAP_CHOWN"], "grep -E 'CapPrm|CapEff' /proc/self/status"),
+        (["--proc", "/proc", "--unshare-pid", "--cap-add", "ALL", "--cap-drop", "CAP_SYS_RESOURCE"], "grep -E 'CapPrm|CapEff' /proc/self/status"),
+        (["--size", "4096", "--dir", "/x"], "true"),
+        (["--as-pid-1"], "true"),
+        (["--exec-label", "x"], "true"),
+        (["--file-label", "x"], "true"),
+        (["--die-with-parent"], "exit 4"),
+        (["--lock-file", "/usr/bin/env"], "sleep 0.1; exit 6"),
+        (["--lock-file", "/none"], "sleep 5"),
+        (["--hostname", "late", "--unshare-uts"], "hostname"),
+        (["--chdir", "/usr", "--clearenv"], "echo $PWD; pwd"),
     ],
 )
 def test_the_same_as_bubblewrap(words, script):
-    if "/proc" in words and "--unshare-pid" not in words and "--unshare-all" not in words and "--unshare-user" in words:
-        words = [*words, "--unshare-pid"]
     if "--dev" not in words and "/dev/" in script and "--dev-bind" not in words:
         words = [*words, "--dev", "/dev"]
     if "2>/dev/null" in script and "/dev" not in words:
@@ -61,11 +78,18 @@ def test_the_same_as_bubblewrap(words, script):
 
 def test_data_from_descriptors(tmp_path):
     (tmp_path / "data").write_text("given\n")
-    for option, mode in (("--file", "644"), ("--bind-data", "600"), ("--ro-bind-data", "600")):
+    for option, mode in (("--file", "666"), ("--bind-data", "600"), ("--ro-bind-data", "600")):
         with open(tmp_path / "data") as data:
             words = [option, str(data.fileno()), "/etc/given"]
             done = run(OURS, *SYSTEM, *words, "sh", "-c", "cat /etc/given; stat -c %a /etc/given", pass_fds=[data.fileno()])
         assert done.stdout == f"given\n{mode}\n", done
+    for tool in filter(None, (OURS, THEIRS)):
+        with open(tmp_path / "data") as data:
+            words = ["--ro-bind", "/etc/passwd", "/etc/p", "--perms", "0444", "--bind-data", data.fileno(), "/etc/p", "--dev", "/dev"]
+            script = "cat /etc/p; stat -c %a /etc/p; ls /tmp 2>/dev/null; echo x >> /etc/p || mv /etc/p /etc/q || echo mounted"
+            done = run(tool, *SYSTEM, *words, "sh", "-c", script, pass_fds=[data.fileno()], env={**os.environ, "TMPDIR": str(tmp_path)})
+        assert done.stdout.startswith("given\n444\n"), done
+    assert sorted(os.listdir(tmp_path)) == ["data"]
     with open(tmp_path / "args", "wb") as args:
         args.write(b"\0".join([b"--setenv", b"FROM", b"args", b""]))
     with open(tmp_path / "args") as args:
@@ -89,13 +113,150 @@ def test_overlays_and_binds_by_descriptor(tmp_path):
     assert done.stdout == "old" and done.returncode == 1
 
 
-def test_status_is_written_as_json():
+def test_overlays_of_several_trees(tmp_path):
+    for name in ("bottom", "top", "upper", "work"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "all").write_text(name)
+    (tmp_path / "work/all").unlink()
+    sources = ["--overlay-src", tmp_path / "bottom", "--overlay-src", tmp_path / "top"]
+    script = "cat /o/all; echo; touch /o/new && echo written"
+    assert run(OURS, *SYSTEM, *sources, "--ro-overlay", "/o", "sh", "-c", script).stdout == "top\n"
+    assert run(OURS, *SYSTEM, *sources, "--tmp-overlay", "/o", "sh", "-c", script).stdout == "top\nwritten\n"
+    kept = ["--overlay", tmp_path / "upper", tmp_path / "work", "/o"]
+    assert run(OURS, *SYSTEM, *sources, *kept, "sh", "-c", script).stdout == "upper\nwritten\n"
+    assert sorted(os.listdir(tmp_path / "upper")) == ["all", "new"]
+    os.chmod(tmp_path / "work/work", 0o700)
+
+
+@pytest.mark.parametrize("tool", [tool for tool in (OURS, THEIRS) if tool], ids=str)
+def test_status_is_written_as_json(tool):
     read, write = os.pipe()
-    done = run(OURS, *SYSTEM, "--json-status-fd", write, "sh", "-c", "exit 4", pass_fds=[write])
+    kinds = ["--unshare-pid", "--unshare-net"]
+    done = run(tool, *SYSTEM, *kinds, "--json-status-fd", write, "sh", "-c", "exit 4", pass_fds=[write])
     os.close(write)
     with os.fdopen(read) as status:
         first, last = map(json.loads, status)
+    assert first.keys() == {"child-pid", "mnt-namespace", "net-namespace", "pid-namespace"}
     assert first["child-pid"] > 0 and last == {"exit-code": 4} and done.returncode == 4
+
+
+@pytest.mark.parametrize("tool", [tool for tool in (OURS, THEIRS) if tool], ids=str)
+def test_the_program_waits_for_whoever_reads_the_info(tool):
+    info, tell = os.pipe()
+    block, let_go = os.pipe()
+    words = ["--unshare-net", "--info-fd", tell, "--block-fd", block]
+    argv = [str(word) for word in (tool, *SYSTEM, *words, "sh", "-c", "echo begun")]
+    with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True, pass_fds=[tell, block]) as process:
+        os.close(tell)
+        with os.fdopen(info) as told:
+            known = json.load(told)
+        inode = os.stat(f"/proc/{known['child-pid']}/ns/net").st_ino
+        assert inode == known["net-namespace"] != os.stat("/proc/self/ns/net").st_ino
+        assert process.poll() is None
+        os.write(let_go, b"x")
+        assert process.stdout.read() == "begun\n"
+    os.close(let_go)
+    os.close(block)
+
+
+@pytest.mark.parametrize("tool", [tool for tool in (OURS, THEIRS) if tool], ids=str)
+def test_somebody_else_maps_the_ids(tool):
+    info, tell = os.pipe()
+    block, let_go = os.pipe()
+    words = ["--unshare-user", "--info-fd", tell, "--userns-block-fd", block]
+    argv = [str(word) for word in (tool, *SYSTEM, *words, "sh", "-c", "id -u")]
+    with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True, pass_fds=[tell, block]) as process:
+        os.close(tell)
+        with os.fdopen(info) as told:
+            pid = json.load(told)["child-pid"]
+        for name, text in (("setgroups", "deny"), ("gid_map", f"{os.getegid()} {os.getegid()} 1"), ("uid_map", f"{os.geteuid()} {os.geteuid()} 1")):
+            with open(f"/proc/{pid}/{name}", "w") as file:
+                file.write(text)
+        os.write(let_go, b"x")
+        assert process.stdout.read() == f"{os.geteuid()}\n"
+    os.close(let_go)
+    os.close(block)
+
+
+@pytest.mark.parametrize("tool", [tool for tool in (OURS, THEIRS) if tool], ids=str)
+@pytest.mark.parametrize("words", [[], ["--unshare-pid"], ["--unshare-pid", "--as-pid-1"]], ids=" ".join)
+def test_nothing_outlives_its_parent(tool, words):
+    alive, inside = os.pipe()
+    argv = [str(word) for word in (tool, *SYSTEM, *words, "--die-with-parent", "sh", "-c", "echo up; exec sleep 100")]
+    process = subprocess.Popen(argv, stdout=inside)
+    os.close(inside)
+    with os.fdopen(alive, "rb") as output:
+        assert output.readline() == b"up\n"
+        process.kill()
+        assert output.read() == b""
+    process.wait()
+
+
+@pytest.mark.parametrize("tool", [tool for tool in (OURS, THEIRS) if tool], ids=str)
+def test_a_file_is_locked_while_the_program_runs(tool, tmp_path):
+    (tmp_path / "lock").touch()
+    argv = [str(word) for word in (tool, *SYSTEM, "--bind", tmp_path, "/l", "--lock-file", "/l/lock", "cat")]
+    place = f":{(tmp_path / 'lock').stat().st_ino} "
+
+    def locked():
+        with open("/proc/locks") as locks:
+            return any(place in line and " READ " in line for line in locks)
+
+    with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        while not locked():
+            assert process.poll() is None
+        process.stdin.close()
+    assert not locked()
+
+
+def test_named_descriptors_are_not_the_programs():
+    read, write = os.pipe()
+    for option in ("--sync-fd", "--info-fd", "--json-status-fd"):
+        done = run(OURS, *SYSTEM, "--dev", "/dev", "--proc", "/proc", option, write, "sh", "-c", f"test -e /proc/self/fd/{write}", pass_fds=[write])
+        assert done.returncode == 1, (option, done)
+    os.close(read)
+    os.close(write)
+
+
+def test_the_last_filter_counts_or_all():
+    def filter_file(number):
+        # Denies one system call with EPERM.
+        codes = [(0x20, 0, 0, 0), (0x15, 0, 1, number), (0x06, 0, 0, 0x00050001), (0x06, 0, 0, 0x7FFF0000)]
+        fd = os.memfd_create("filter")
+        os.write(fd, b"".join(struct.pack("HBBI", *code) for code in codes))
+        os.lseek(fd, 0, os.SEEK_SET)
+        return fd
+
+    numbers = {"x86_64": (83, 79), "aarch64": (34, 17)}.get(os.uname().machine)
+    if not numbers:
+        pytest.skip("the numbers of the system calls are not known here")
+    script = "mkdir /tmp/d 2>&1 | grep -c permitted; cd /tmp; /bin/pwd >/dev/null 2>&1 && echo fine"
+    said = {}
+    for option in ("--seccomp", "--add-seccomp-fd"):
+        for tool in filter(None, (OURS, THEIRS)):
+            fds = [filter_file(number) for number in numbers]
+            words = [option, fds[0], option, fds[1], "--tmpfs", "/tmp", "--dev", "/dev"]
+            said.setdefault(option, set()).add(run(tool, *SYSTEM, *words, "sh", "-c", script, pass_fds=fds).stdout)
+            for fd in fds:
+                os.close(fd)
+    assert [len(words) for words in said.values()] == [1, 1] and said["--seccomp"] != said["--add-seccomp-fd"], said
+
+
+def test_a_process_in_an_existing_user_namespace():
+    with subprocess.Popen(["unshare", "-Ur", "sh", "-c", "echo; read x"], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as holder:
+        holder.stdout.readline()
+        with open(f"/proc/{holder.pid}/ns/user") as user:
+            fd = user.fileno()
+            done = run(OURS, *SYSTEM, "--userns", fd, "sh", "-c", "id -u", pass_fds=[fd])
+            assert done.returncode == 0, done
+            done = run(OURS, *SYSTEM, "--userns", fd, "--unshare-user", "true", pass_fds=[fd])
+            assert "does not go with" in done.stderr
+        holder.stdin.close()
+
+
+def test_messages_have_their_level():
+    done = run(OURS, "--level-prefix", "--bind", "/does/not/exist", "/x", "true")
+    assert done.returncode == 1 and [line[:3] for line in done.stderr.splitlines()] == ["<3>"] * len(done.stderr.splitlines()), done
 
 
 @pytest.mark.parametrize(
@@ -105,11 +266,14 @@ def test_status_is_written_as_json():
         (["--nonsense", "true"], "--nonsense is no option"),
         (["--hostname", "x", "true"], "--hostname needs --unshare-uts"),
         (["--bind", "/does/not/exist", "/x", "true"], "/does/not/exist"),
-        (["--lock-file", "/x", "true"], "--lock-file is not supported"),
+        (["--userns2", "0", "true"], "--userns2 is not supported"),
+        (["--overlay-src", "/usr", "--ro-overlay", "/x", "true"], "--ro-overlay needs two --overlay-src"),
+        (["--overlay-src", "/usr", "--dir", "/x", "true"], "must be followed by --overlay"),
+        (["--overlay-src", "/usr", "true"], "must be followed by --overlay"),
+        (["--seccomp", "0", "--add-seccomp-fd", "0", "true"], "does not go with"),
         (["--seccomp", "99", "true"], "is no open descriptor"),
         (["--tmp-overlay", "/x", "true"], "needs an --overlay-src"),
         (["--cap-add", "everything", "true"], "is no capability"),
-        (["--die-with-parent", "true"], "needs --unshare-pid"),
         ([], "no program is given"),
     ],
 )

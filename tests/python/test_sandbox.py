@@ -59,6 +59,51 @@ def test_overlays(tmp_path):
     assert not os.path.exists("/etc/nsiso-gone")
 
 
+def test_what_is_there_is_changed():
+    view = [nsiso.Tmpfs("/mnt"), nsiso.Tmpfs("/mnt/sub"), nsiso.Chmod("/mnt", 0o711), nsiso.ReadOnly("/mnt", alone=True)]
+    script = "stat -c %a /mnt; mkdir /mnt/x 2>&1 | grep -o Read-only; mkdir /mnt/sub/x && echo below"
+    assert shell(script, map_root=True, mounts=view) == "711\nRead-only\nbelow\n"
+
+
+def test_held_until_somebody_has_mapped_ids():
+    told, tell = os.pipe()
+    go, let_go = os.pipe()
+
+    def outside():
+        pid = int(os.read(told, 20))
+        (gid_map, uid_map) = (f"/proc/{pid}/{name}_map" for name in ("gid", "uid"))
+        open(f"/proc/{pid}/setgroups", "w").write("deny")
+        open(gid_map, "w").write(f"7 {os.getegid()} 1")
+        open(uid_map, "w").write(f"5 {os.geteuid()} 1")
+        os.write(let_go, b"x")
+
+    helper = threading.Thread(target=outside)
+    helper.start()
+    done = nsiso.run(["sh", "-c", "id -u; id -g"], capture_output=True, text=True, user=True, halt=(tell, go))
+    helper.join()
+    for fd in (told, tell, go, let_go):
+        os.close(fd)
+    assert done.stdout == "5\n7\n"
+
+
+def test_overlays_of_several_trees(tmp_path):
+    trees = [tmp_path / name for name in ("top", "middle", "bottom")]
+    for tree in trees:
+        tree.mkdir()
+        (tree / "all").write_text(tree.name)
+        (tree / tree.name).touch()
+    script = "cat /mnt/all; ls -x /mnt; echo new 2>/dev/null > /mnt/all && cat /mnt/all"
+    seen = "topall  bottom  middle  top\n"
+    assert shell(script, map_root=True, mounts=[nsiso.Overlay(trees, "/mnt")]) == seen + "new\n"
+    assert shell(script, map_root=True, mounts=[nsiso.Overlay(trees, "/mnt", ro=True)]) == seen
+    kept = nsiso.Overlay(trees, "/mnt", changes=tmp_path / "kept")
+    assert shell(script, map_root=True, mounts=[kept]) == seen + "new\n"
+    assert (tmp_path / "kept/upper/all").read_text() == "new\n" and trees[0].joinpath("all").read_text() == "top"
+    os.chmod(tmp_path / "kept/work/work", 0o700)
+    with pytest.raises(TypeError, match="needs a target"):
+        nsiso.run(["true"], mounts=[nsiso.Overlay(trees)])
+
+
 @pytest.mark.skipif(not ROOT, reason="a bind with other owners takes root")
 def test_owners_are_mapped(tmp_path):
     (tmp_path / "file").write_text("x")
@@ -201,3 +246,40 @@ def test_bad_wishes_are_told_apart(keywords, kind, text):
     with pytest.raises(kind, match=text):
         nsiso.Popen(["true"], **keywords)
     assert sorted(os.listdir("/proc/self/fd")) == before
+
+
+def test_the_terminal_has_a_name_in_a_dev_of_its_own():
+    view = [nsiso.Proc(), nsiso.Dev()]
+    with nsiso.Popen(["sh", "-c", "tty; test -c /dev/console && tty < /dev/tty | wc -l"], pty=True, map_root=True, pid=True, mounts=view) as process:
+        said = b""
+        try:
+            while piece := os.read(process.pty, 4096):
+                said += piece
+        except OSError:
+            pass
+        os.close(process.pty)
+    assert said.split() == [b"/dev/console", b"1"], said
+
+
+def test_the_repr_tells_every_keyword():
+    grants = {
+        "share": ("net", "network: the host's"), "caps": ("net_admin", "capabilities: net_admin"), "landlock": (False, "landlock: off"), "seccomp": (False, "seccomp: off"),
+        "mounts": ([nsiso.Bind("/srv")], "/srv"), "root": ("/srv", "root: '/srv'"), "rlimits": ({"nofile": 7}, "'nofile': 7"), "pass_fds": ([5], "pass_fds: [5]"),
+        "limits": (nsiso.Limits(pids=9), "9"), "env": ({"A": "b"}, "'A': 'b'"), "map_root": (True, "map_root: True"), "keep_caps": (True, "keep_caps: True"), "deadline": (3, "deadline: 3"),
+    }  # fmt: skip
+    for name, (value, told) in grants.items():
+        assert told in repr(nsiso.Sandbox(**{name: value})), name
+        assert told not in repr(nsiso.Sandbox()), name
+    assert "shared with the host: ipc" in repr(nsiso.Sandbox(share="ipc")) and "connect=[80]" in repr(nsiso.Sandbox(landlock=nsiso.Landlock(connect=[80])))
+    assert "deny=['mkdir']" in repr(nsiso.Sandbox(seccomp=nsiso.Seccomp(deny=["mkdir"])))
+
+
+@pytest.mark.parametrize("keywords", [dict(pid=True, map_root=True), dict(init=True, map_root=True), dict(sandbox=True)], ids=str)
+def test_a_timeout_takes_everything_inside_with_it(keywords):
+    alive, inside = os.pipe()
+    script = f"(setsid sleep 100 >/dev/null 2>&1 &); exec sleep 100"
+    with pytest.raises(nsiso.TimeoutExpired):
+        nsiso.run(["sh", "-c", script], timeout=0.5, capture_output=True, pass_fds=[inside], **keywords)
+    os.close(inside)
+    with os.fdopen(alive, "rb") as file:
+        assert file.read() == b""

@@ -166,6 +166,11 @@ impl Spec {
         self.0.join_process(enter::borrowed(pidfd)?, kinds).map(drop).map_err(|error| raise(py, error))
     }
 
+    fn halt(&mut self, tell: i32, go: i32) -> PyResult<()> {
+        self.0.halt(enter::borrowed(tell)?, enter::borrowed(go)?);
+        Ok(())
+    }
+
     fn pin(&mut self, py: Python<'_>, name: &str, path: std::ffi::OsString) -> PyResult<()> {
         self.0.pin(list::kind(name)?, path).map(drop).map_err(|error| raise(py, error))
     }

@@ -117,6 +117,7 @@ impl Spec {
         &mut self,
         py: Python<'_>,
         lower: OsString,
+        beneath: Vec<OsString>,
         changes: Option<(OsString, OsString)>,
         at: OsString,
         flags: Flags,
@@ -125,6 +126,7 @@ impl Spec {
             None => Mount::overlay(lower, at),
             Some((upper, work)) => Mount::overlay_kept(lower, upper, work, at),
         };
+        let mount = beneath.into_iter().fold(mount, |mount, tree| mount?.lower(tree));
         self.add(py, mount, |mount| flagged(mount, flags))
     }
 
@@ -144,8 +146,12 @@ impl Spec {
         self.add(py, Mount::mask(at), |mount| mount)
     }
 
-    fn read_only(&mut self, py: Python<'_>, at: OsString, if_exists: bool) -> PyResult<()> {
-        self.add(py, Mount::read_only_path(at), |mount| if if_exists { mount.if_exists() } else { mount })
+    fn permissions(&mut self, py: Python<'_>, at: OsString, mode: u32) -> PyResult<()> {
+        self.add(py, Mount::permissions(at, mode), |mount| mount)
+    }
+
+    fn read_only(&mut self, py: Python<'_>, at: OsString, flags: Flags) -> PyResult<()> {
+        self.add(py, Mount::read_only_path(at), |mount| flagged(mount, flags))
     }
 
     fn caps(&mut self, py: Python<'_>, keep: Vec<String>) -> PyResult<()> {

@@ -1,10 +1,10 @@
 //! The program's view of the file system.
 
-use std::ffi::{c_char, c_int, c_void};
+use std::ffi::{OsStr, c_char, c_int, c_void};
 
 use nsiso::{Error, Mount, Result};
 
-use crate::argument::{descriptor, is_null, text};
+use crate::argument::{descriptor, is_null, text, texts};
 use crate::error::ns_error;
 use crate::spec::{ns_spec, set};
 
@@ -18,7 +18,7 @@ pub const NS_MOUNT_NOEXEC: u64 = 4;
 pub const NS_MOUNT_SUID: u64 = 8;
 /// A mount: device files work.
 pub const NS_MOUNT_DEV: u64 = 16;
-/// A bind: without what is mounted below its source.
+/// A bind: without what is mounted below its source. A path to be made read-only, which is a mount point then: without what is mounted below it.
 pub const NS_MOUNT_ALONE: u64 = 32;
 /// A proc: processes alone, none of the machine's settings.
 pub const NS_MOUNT_SUBSET_PID: u64 = 64;
@@ -154,7 +154,8 @@ pub unsafe extern "C" fn ns_spec_proc(
     }
 }
 
-/// A small /dev: null, zero, full, random, urandom, tty, pseudo-terminals of its own, shm, links to the descriptors.
+/// A small /dev: null, zero, full, random, urandom, tty, pseudo-terminals of its own, shm, links to the descriptors; console is the program's
+/// terminal, if it is given one, ns_spec_pty().
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ns_spec_dev(spec: *mut ns_spec, target: *const c_char, err: *mut ns_error) -> c_int {
     // SAFETY: the spec is the caller's; pointers are NULL or valid, says the header.
@@ -214,14 +215,57 @@ pub unsafe extern "C" fn ns_spec_overlay(
     // SAFETY: the spec is the caller's; pointers are NULL or valid, says the header.
     unsafe {
         set(spec, err, |spec| {
-            let (lower, target) = (text(lower, "lower")?, text(target, "target")?);
-            let overlay = match upper.is_null() && work.is_null() {
-                true => Mount::overlay(lower, target)?,
-                false => Mount::overlay_kept(lower, text(upper, "upper")?, text(work, "work")?, target)?,
+            spec.mount(flagged(overlay(text(lower, "lower")?, upper, work, target)?, flags)?);
+            Ok(())
+        })
+    }
+}
+
+/// The same over several lower trees: `lower` is a list that ends with NULL, the uppermost first. What is in a tree is seen where those before it
+/// have nothing; what is mounted in them is not seen. With NS_MOUNT_RDONLY, `upper` and `work` NULL, and more than one tree there is no writable
+/// layer at all.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ns_spec_overlay_trees(
+    spec: *mut ns_spec,
+    lower: *const *const c_char,
+    upper: *const c_char,
+    work: *const c_char,
+    target: *const c_char,
+    flags: u64,
+    err: *mut ns_error,
+) -> c_int {
+    // SAFETY: the spec is the caller's; pointers are NULL or valid, says the header.
+    unsafe {
+        set(spec, err, |spec| {
+            let lower = texts(lower, "lower")?;
+            let [first, rest @ ..] = lower.as_slice() else {
+                return Err(Error::argument("an overlay needs a lower tree"));
             };
+            let mut overlay = overlay(first, upper, work, target)?;
+            for tree in rest {
+                overlay = overlay.lower(tree)?;
+            }
             spec.mount(flagged(overlay, flags)?);
             Ok(())
         })
+    }
+}
+
+/// # Safety
+/// The pointers are NULL or valid.
+unsafe fn overlay(
+    lower: &OsStr,
+    upper: *const c_char,
+    work: *const c_char,
+    target: *const c_char,
+) -> Result<Mount<'static>> {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let target = text(target, "target")?;
+        match upper.is_null() && work.is_null() {
+            true => Mount::overlay(lower, target),
+            false => Mount::overlay_kept(lower, text(upper, "upper")?, text(work, "work")?, target),
+        }
     }
 }
 
@@ -300,7 +344,7 @@ pub unsafe extern "C" fn ns_spec_mask(
     }
 }
 
-/// Makes what is there read-only, with all that is mounted below it. `flags`: NS_MOUNT_IF_EXISTS or 0.
+/// Makes what is there read-only, with all that is mounted below it. `flags`: NS_MOUNT_IF_EXISTS, NS_MOUNT_ALONE or 0.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ns_spec_read_only(
     spec: *mut ns_spec,
@@ -312,6 +356,23 @@ pub unsafe extern "C" fn ns_spec_read_only(
     unsafe {
         set(spec, err, |spec| {
             spec.mount(flagged(Mount::read_only_path(text(target, "target")?)?, flags)?);
+            Ok(())
+        })
+    }
+}
+
+/// The permissions of what is there already.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ns_spec_permissions(
+    spec: *mut ns_spec,
+    target: *const c_char,
+    mode: u32,
+    err: *mut ns_error,
+) -> c_int {
+    // SAFETY: the spec is the caller's; pointers are NULL or valid, says the header.
+    unsafe {
+        set(spec, err, |spec| {
+            spec.mount(Mount::permissions(text(target, "target")?, mode)?);
             Ok(())
         })
     }

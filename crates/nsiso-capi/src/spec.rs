@@ -157,6 +157,25 @@ pub unsafe extern "C" fn ns_spec_pin(
     }
 }
 
+/// Holds the child once it is in its namespaces, before anything is set up in there: its pid is written to the descriptor `tell`, in decimal and
+/// with a line feed, and it goes on when the descriptor `go` can be read, or when nobody has its other end any more (the child itself has what the
+/// caller had open). ns_spawn() waits for that, with all signals blocked. For whoever gives it id maps, a network or the like from outside. Both are open until the spawn.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ns_spec_halt(
+    spec: *mut ns_spec,
+    tell: c_int,
+    go: c_int,
+    err: *mut ns_error,
+) -> c_int {
+    // SAFETY: the spec is the caller's.
+    unsafe {
+        set(spec, err, |spec| {
+            spec.halt(crate::argument::descriptor(tell)?, crate::argument::descriptor(go)?);
+            Ok(())
+        })
+    }
+}
+
 /// The supplementary groups, as seen inside: `count` gids, copied; none if `count` is 0.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ns_spec_groups(

@@ -267,6 +267,36 @@ fn all_of_it_together_with_a_view_and_other_ids() {
 }
 
 #[test]
+fn whoever_is_root_inside_the_sandbox_is_not_outside() {
+    let outside = if is_root() { 65534 } else { nix::unistd::geteuid().as_raw() };
+    let script = "id -u; id -g; id -G; cat /proc/self/uid_map";
+    let words = |spec: &mut Spec| -> Vec<u32> {
+        output(spec).split_whitespace().map(|word| word.parse().unwrap()).collect()
+    };
+    assert_eq!(words(shell(script).sandbox().unwrap().map_root()), [0, 0, 0, 0, outside, 1]);
+    let current = words(shell(script).sandbox().unwrap().map_current());
+    assert_eq!((current[0], &current[current.len() - 3..]), (outside, &[outside, outside, 1][..]));
+}
+
+#[test]
+fn the_sandbox_in_a_joined_user_namespace_is_no_puzzle() {
+    let mut holder = inside("cat");
+    let mut holder = holder.stdio(0, Stdio::Pipe).unwrap().spawn().unwrap();
+    let user = nsiso::Handle::of_process(holder.pidfd(), Kinds::USER).unwrap();
+    let mut spec = shell("exit 7");
+    spec.sandbox().unwrap().join(std::os::fd::AsFd::as_fd(&user)).unwrap();
+    match is_root() {
+        true => {
+            let error = spec.spawn().unwrap_err().to_string();
+            assert!(error.contains("nobody of the host"), "{error}");
+        }
+        false => assert_eq!(spec.spawn().unwrap().wait().unwrap().code(), Some(7)),
+    }
+    drop(holder.take_pipe(0));
+    holder.wait().unwrap();
+}
+
+#[test]
 fn the_sandbox_holds_and_works() {
     let script = "id -u; ls /; ls /home /root 2>&1 | head -n 1; cat /etc/shadow; touch /usr/x; echo x > /tmp/x && cat /tmp/x; \
                   unshare -U true && echo escaped; ls /proc | grep -c '^[0-9]'; cat /proc/net/dev | grep -c :; env; expr 6 '*' 7";

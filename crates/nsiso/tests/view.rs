@@ -167,6 +167,68 @@ fn changes_on_an_overlay_are_thrown_away_or_kept() {
 }
 
 #[test]
+fn an_overlay_has_several_lower_trees() {
+    let scratch = Scratch::new();
+    // What overlay itself takes for the end of a path, and more than its options have room for.
+    let names = ["top:\\,", &"m".repeat(120), &"b".repeat(120)];
+    for (number, name) in names.into_iter().enumerate() {
+        fs::create_dir(scratch.path(name)).unwrap();
+        fs::write(scratch.path(name).join("all"), number.to_string()).unwrap();
+        fs::write(scratch.path(name).join(format!("only{number}")), "").unwrap();
+    }
+    let overlay = |keep: bool| {
+        let [top, middle, bottom] = names.map(|name| scratch.path(name));
+        let (upper, work) = (scratch.path("upper"), scratch.path("work"));
+        let overlay =
+            if keep { Mount::overlay_kept(top, upper, work, "/mnt") } else { Mount::overlay(top, "/mnt") };
+        overlay.unwrap().lower(middle).unwrap().lower(bottom).unwrap()
+    };
+    let run = |script: &str, overlay: Mount<'static>| {
+        let mut spec = shell(script);
+        output(spec.mount(host()).mount(overlay).stdio(2, Stdio::Null).unwrap())
+    };
+    let script = "cat /mnt/all; ls /mnt; echo new > /mnt/all && cat /mnt/all";
+    let seen = "0all\nonly0\nonly1\nonly2\n";
+    assert_eq!(run(script, overlay(false)), format!("{seen}new\n"));
+    assert!(!run("grep ' /mnt ' /proc/self/mountinfo", overlay(false).read_only()).contains("upperdir"));
+    assert_eq!(run(script, overlay(false).read_only()), format!("{seen}"));
+    for name in ["upper", "work"] {
+        fs::create_dir(scratch.path(name)).unwrap();
+    }
+    assert_eq!(run(script, overlay(true)), format!("{seen}new\n"));
+    assert_eq!(fs::read_to_string(scratch.path("upper/all")).unwrap(), "new\n");
+    assert_eq!(fs::read_to_string(scratch.path(names[0]).join("all")).unwrap(), "0");
+    let _ =
+        fs::set_permissions(scratch.path("work/work"), std::os::unix::fs::PermissionsExt::from_mode(0o700));
+    assert!(host().lower("/usr").unwrap_err().to_string().contains("for overlays"));
+}
+
+#[test]
+fn permissions_are_changed() {
+    let mut spec = shell("stat -c %a /mnt /mnt/file");
+    spec.mount(Mount::tmpfs("/mnt").unwrap()).mount(Mount::file("", "/mnt/file", 0o600).unwrap());
+    spec.mount(Mount::permissions("/mnt", 0o1750).unwrap());
+    spec.mount(Mount::permissions("/mnt/file", 0).unwrap());
+    assert_eq!(output(&mut spec), "1750\n0\n");
+    let error = spec.mount(Mount::permissions("/mnt/none", 0o700).unwrap()).spawn().unwrap_err();
+    assert!(error.errno() == libc::ENOENT && error.to_string().contains("/mnt/none"), "{error}");
+}
+
+#[test]
+fn a_mount_is_read_only_without_what_is_below_it() {
+    let view = |at: &str| {
+        let mut spec = shell("mkdir /mnt/x || mkdir /mnt/sub/x && echo below");
+        spec.mount(Mount::tmpfs("/mnt").unwrap()).mount(Mount::tmpfs("/mnt/sub").unwrap());
+        spec.mount(Mount::directory("/mnt/none", 0o755).unwrap()).stdio(2, Stdio::Null).unwrap();
+        spec.mount(Mount::read_only_path(at).unwrap().alone());
+        spec
+    };
+    assert_eq!(output(&mut view("/mnt")), "below\n");
+    let error = view("/mnt/none").spawn().unwrap_err();
+    assert!(error.errno() == libc::EINVAL && error.hint().contains("no mount"), "{error}: {}", error.hint());
+}
+
+#[test]
 fn the_whole_host_gets_a_layer() {
     let script = "echo x > /etc/nsiso-throw-away && echo x > /usr/nsiso-throw-away && echo x > /nsiso-throw-away && \
                   cat /etc/nsiso-throw-away && ls -d /proc/[0-9]* | wc -l && test -c /dev/null && cat /etc/passwd | head -n 1 | cut -d: -f1";

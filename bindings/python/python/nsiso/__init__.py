@@ -15,7 +15,7 @@ from ._error import ArgumentError, DeniedError, Error, NoProcessError, NotDirect
 from ._host import Host, Lab
 from ._limits import Limits, Pressure, Resources, Stall
 from ._list import Gaps, Holder, Listed, Listing, Node, list, tree
-from ._mount import Bind, Dev, Dir, File, Mask, Mqueue, Overlay, Proc, ReadOnly, Symlink, Sysfs, Tmpfs
+from ._mount import Bind, Chmod, Dev, Dir, File, Mask, Mqueue, Overlay, Proc, ReadOnly, Symlink, Sysfs, Tmpfs
 from ._namespace import Namespace, Pidfd, call_in, enter, pin, unpin
 from ._network import Bridge, Link, forward, hold, link, move_device, remove_device, socket_in
 from ._popen import Popen, Usage, run
@@ -23,7 +23,7 @@ from ._probe import Finding, probe, unshare
 from ._sandbox import Landlock, Sandbox, Seccomp
 
 __all__ = [
-    "Bind", "Dev", "Dir", "File", "Landlock", "Limits", "Pressure", "Resources", "Stall", "Mask", "Mqueue", "Overlay", "Proc", "ReadOnly", "Sandbox", "Seccomp", "Symlink",
+    "Bind", "Chmod", "Dev", "Dir", "File", "Landlock", "Limits", "Pressure", "Resources", "Stall", "Mask", "Mqueue", "Overlay", "Proc", "ReadOnly", "Sandbox", "Seccomp", "Symlink",
     "Sysfs", "Tmpfs",
     "Bridge", "End", "Host", "Lab", "Link", "Uplink", "forward", "hold", "link", "move_device", "remove_device", "socket_in",
     "ArgumentError", "CalledProcessError", "CompletedProcess", "DEVNULL", "DeniedError", "Error", "Finding", "Gaps",

@@ -14,7 +14,7 @@ KINDS = ("user", "pid", "mnt", "net", "ipc", "uts", "time", "cgroup")
 KEYWORDS = KINDS + (
     "map_root", "map_current", "map_auto", "uid_map", "gid_map", "setgroups", "uid", "gid", "groups",
     "keep_caps", "hostname", "domainname", "monotonic", "boottime", "propagation", "mount_proc", "loopback",
-    "keep_credentials", "pin",
+    "keep_credentials", "pin", "halt",
     "sandbox", "share", "root", "mounts", "caps", "securebits", "no_new_privs", "no_user_namespaces", "rlimits", "nice",
     "oom_score_adj", "cpus", "umask", "personality", "landlock", "seccomp", "init", "die_with_host", "deadline", "pty", "limits",
     "links", "devices", "uplink",
@@ -96,6 +96,8 @@ def apply(spec: Spec, wishes: Mapping[str, Any]) -> None:
                 spec.pty(*((24, 80) if value is True else value))
         elif name in ("landlock", "seccomp"):
             _restrict(spec, name, value)
+        elif name == "halt":
+            spec.halt(*value)
         elif name == "pin":
             for kind, path in value.items():
                 spec.pin(kind, os.fsdecode(path))

@@ -7,7 +7,7 @@ is at "/", it is the root; otherwise the view begins with the host's whole tree.
 import os
 import re
 from dataclasses import dataclass
-from typing import Any, Optional, Tuple, Union
+from typing import Any, Optional, Sequence, Tuple, Union
 
 Path = Union[str, bytes, "os.PathLike[Any]"]
 Size = Union[int, str]
@@ -87,7 +87,7 @@ class Proc:
 
 @dataclass(frozen=True)
 class Dev:
-    """A small /dev: null, zero, full, random, urandom, tty, pseudo-terminals of its own, shm."""
+    """A small /dev: null, zero, full, random, urandom, tty, pseudo-terminals of its own, shm; console is the program's terminal (``pty``)."""
 
     target: Path = "/dev"
 
@@ -118,15 +118,21 @@ class Mqueue:
 @dataclass(frozen=True)
 class Overlay:
     """A writable layer over the tree ``lower``, the host's "/" included. What is written is thrown away, or kept in the directory ``changes``:
-    (upper, work) on one file system, or one directory, in which "upper" and "work" are made."""
+    (upper, work) on one file system, or one directory, in which "upper" and "work" are made.
 
-    lower: Path
+    ``lower`` may be a list of trees, the uppermost first: what is in one is seen where those before it have nothing. What is mounted in them is not
+    seen then, and with ``ro`` and no ``changes`` there is no writable layer at all."""
+
+    lower: Union[Path, Sequence[Path]]
     target: Optional[Path] = None
     changes: Union[None, Path, Tuple[Path, Path]] = None
     ro: bool = False
 
     def put(self, spec: Any) -> None:
-        lower = os.fsdecode(self.lower)
+        several = not isinstance(self.lower, (str, bytes, os.PathLike))
+        lower, *beneath = map(os.fsdecode, self.lower if several else [self.lower])
+        if beneath and self.target is None:
+            raise TypeError("an overlay of several trees needs a target")
         target = lower if self.target is None else os.fsdecode(self.target)
         changes = self.changes
         if changes is not None and not isinstance(changes, tuple):
@@ -135,7 +141,7 @@ class Overlay:
             for path in changes:
                 os.makedirs(path, exist_ok=True)
         kept = None if changes is None else tuple(os.fsdecode(path) for path in changes)
-        spec.overlay(lower, kept, target, (self.ro, False, False, False, False, False))
+        spec.overlay(lower, beneath, kept, target, (self.ro, False, False, False, False, False))
 
 
 @dataclass(frozen=True)
@@ -185,13 +191,25 @@ class Mask:
 
 @dataclass(frozen=True)
 class ReadOnly:
-    """Makes what is there read-only, with all that is mounted below it."""
+    """Makes what is there read-only, with all that is mounted below it; ``alone``: a mount point without that."""
 
     target: Path
     if_exists: bool = False
+    alone: bool = False
 
     def put(self, spec: Any) -> None:
-        spec.read_only(os.fsdecode(self.target), self.if_exists)
+        spec.read_only(os.fsdecode(self.target), (True, self.if_exists, False, False, False, self.alone))
 
 
-MOUNTS = (Bind, Tmpfs, Proc, Dev, Sysfs, Mqueue, Overlay, Dir, Symlink, File, Mask, ReadOnly)
+@dataclass(frozen=True)
+class Chmod:
+    """The permissions of what is there already."""
+
+    target: Path
+    mode: int
+
+    def put(self, spec: Any) -> None:
+        spec.permissions(os.fsdecode(self.target), self.mode)
+
+
+MOUNTS = (Bind, Tmpfs, Proc, Dev, Sysfs, Mqueue, Overlay, Dir, Symlink, File, Mask, ReadOnly, Chmod)

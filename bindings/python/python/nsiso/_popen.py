@@ -66,7 +66,7 @@ class Popen(subprocess.Popen):
     loopback: bool
         Bring up the loopback device of a new network namespace; True by default.
 
-    mounts: list of Bind, Tmpfs, Proc, Dev, Sysfs, Mqueue, Overlay, Dir, Symlink, File, Mask, ReadOnly
+    mounts: list of Bind, Tmpfs, Proc, Dev, Sysfs, Mqueue, Overlay, Dir, Symlink, File, Mask, ReadOnly, Chmod
         The program's view of the file system, in order.
     root: path
         The directory that is the program's root: Bind(root, "/") before all mounts.
@@ -105,6 +105,9 @@ class Popen(subprocess.Popen):
         A Namespace, a path of one, a process (Popen or pid) whose namespaces are all joined, as far as they
         are not shared, a tuple of a process and the kinds wanted, (process, ["user", "net"]), or a list of
         these. New namespaces are made inside joined ones; in a joined user namespace the program is root, setns(2).
+    halt: (tell, go)
+        Two descriptors. The program waits in its new namespaces, before anything is set up in there: its pid is written to ``tell``, with a
+        line feed, and it goes on when ``go`` can be read: write a byte to its other end. For id maps or a network from outside.
     pin: {kind: path}
         Keeps new namespaces at these paths, also when the program has ended: see nsiso.pin.
     keep_credentials: bool
@@ -259,8 +262,9 @@ def run(
 ) -> subprocess.CompletedProcess:  # fmt: skip
     """Runs a program to its end, as subprocess.run does, in namespaces of its own: see Popen.
 
-    ``timeout`` is in seconds; the program is killed when it is over, and subprocess.TimeoutExpired
-    raised. With ``check`` a code other than 0 raises subprocess.CalledProcessError.
+    ``timeout`` is in seconds; the program is killed when it is over, and subprocess.TimeoutExpired raised. With it goes everything
+    in its new pid namespace (the sandbox has one) or its control group (``limits``); without either, as with subprocess, the program
+    alone. ``deadline`` is enforced inside, by the init process, also when nobody waits: it raises nothing, and Popen.timed_out tells. With ``check`` a code other than 0 raises subprocess.CalledProcessError.
     """
     if input is not None:
         if keywords.get("stdin") is not None:

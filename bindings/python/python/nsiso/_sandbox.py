@@ -94,17 +94,27 @@ class Sandbox:
 
     def __repr__(self) -> str:
         words = self.keywords
-        share = words.get("share", ())
+        share, caps = (_words(words.get(name)) for name in ("share", "caps"))
         granted = [
             "network: " + ("the host's" if "net" in share else "loopback alone"),
             "files: /usr read-only, /tmp of 64M" + "".join(f", {mount!r}" for mount in words.get("mounts", ())),
-            "capabilities: " + (", ".join(words.get("caps") or ()) or "none"),
-            "landlock: " + ("off" if words.get("landlock") is False else "on"),
-            "seccomp: " + ("off" if words.get("seccomp") is False else "on"),
+            "capabilities: " + (", ".join(caps) or "none"),
+            "landlock: " + _state(words.get("landlock")),
+            "seccomp: " + _state(words.get("seccomp")),
         ]
         others = [kind for kind in share if kind != "net"]
         if others:
             granted.append("shared with the host: " + ", ".join(others))
         told = ("share", "mounts", "caps", "landlock", "seccomp")
-        granted += [f"{name}: {value!r}" for name, value in words.items() if name not in told]
+        granted += [f"{name}: {value!r}" for name, value in words.items() if name not in told and value is not None]
         return f"<Sandbox {'; '.join(granted)}>"
+
+
+def _words(value: Union[None, str, Iterable[str]]) -> Sequence[str]:
+    """One word or some."""
+    return [value] if isinstance(value, str) else [*(value or ())]
+
+
+def _state(value: Any) -> str:
+    """Of a restriction that the sandbox has: as it is, taken away, or with rules of the caller's."""
+    return "on" if value in (None, True) else "off" if value is False else repr(value)

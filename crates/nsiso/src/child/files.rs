@@ -41,8 +41,22 @@ pub(super) unsafe fn find_within(
     flags: c_int,
     refused: u64,
 ) -> Outcome<usize> {
+    // SAFETY: the caller's promise.
+    unsafe { open_within(root, path, libc::O_PATH | flags, refused) }
+}
+
+/// The same for more than looking at.
+///
+/// # Safety
+/// `path` is a string.
+pub(super) unsafe fn open_within(
+    root: usize,
+    path: *const c_char,
+    flags: c_int,
+    refused: u64,
+) -> Outcome<usize> {
     let how = How {
-        flags: (libc::O_PATH | libc::O_CLOEXEC | flags) as u64,
+        flags: (libc::O_CLOEXEC | flags) as u64,
         mode: 0,
         resolve: libc::RESOLVE_IN_ROOT | libc::RESOLVE_NO_MAGICLINKS | refused,
     };

@@ -5,7 +5,7 @@
 
 use libc::{c_char, c_int};
 
-use super::files::{HERE, about, close, find, find_within, is_directory};
+use super::files::{HERE, about, close, find, find_within, is_directory, open_within};
 use super::mounting::{self, Mounting};
 use super::syscall::{Outcome, check};
 use crate::plan::{Attributes, Change, Options, Place, Slot, Stage, UPPER, WORK};
@@ -60,7 +60,8 @@ pub(super) unsafe fn make(change: &Change, stage: Option<&Stage>) -> Outcome<()>
                 Err(errno) => Err(errno),
             },
             Change::Mask { options, at } => mask(mounts, options, at),
-            Change::ReadOnly { optional, at } => read_only(mounts, optional, at),
+            Change::Permissions { mode, at } => permissions(at, mode),
+            Change::ReadOnly { recursive, optional, at } => read_only(mounts, recursive, optional, at),
             Change::Propagation { flag, at } => {
                 let target = resolve(at.path, 0)?;
                 mounts.set_propagation(target, flag)?;
@@ -214,19 +215,41 @@ unsafe fn mask(mounts: Mounting, options: Options, at: Place) -> Outcome<()> {
 
 /// # Safety
 /// `at` is valid.
-unsafe fn read_only(mounts: Mounting, optional: bool, at: Place) -> Outcome<()> {
+unsafe fn read_only(mounts: Mounting, recursive: bool, optional: bool, at: Place) -> Outcome<()> {
     // SAFETY: the caller's promise.
     let target = match unsafe { resolve(at.path, 0) } {
         Err(libc::ENOENT) if optional => return Ok(()),
         target => target?,
     };
-    if at.is_root() {
-        mounts.set(target, true, Attributes::READ_ONLY)?;
+    if at.is_root() || !recursive {
+        mounts.set(target, recursive, Attributes::READ_ONLY)?;
         return close(target);
     }
     let copy = mounts.copy(target, true)?;
     mounts.set(copy, true, Attributes::READ_ONLY)?;
     onto(mounts, copy, target)
+}
+
+/// By a descriptor that opens nothing, where the kernel takes one (Linux 6.6).
+///
+/// # Safety
+/// `at` is valid.
+unsafe fn permissions(at: Place, mode: u32) -> Outcome<()> {
+    const FCHMODAT2: i64 = 452;
+    // SAFETY: the caller's promise; constant strings.
+    unsafe {
+        let target = resolve(at.path, 0)?;
+        let here = libc::AT_EMPTY_PATH as usize;
+        let done = check(FCHMODAT2, [target, c"".as_ptr() as usize, mode as usize, here, 0]);
+        close(target)?;
+        if !matches!(done, Err(libc::ENOSYS | libc::EPERM)) {
+            return done.map(drop);
+        }
+        let opened = open_within(HERE, at.path, libc::O_RDONLY | libc::O_NONBLOCK, 0)?;
+        let done = check(libc::SYS_fchmod, [opened, mode as usize, 0, 0, 0]);
+        close(opened)?;
+        done.map(drop)
+    }
 }
 
 /// Brings `mount` upon what is open, and closes both.

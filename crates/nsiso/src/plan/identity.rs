@@ -21,13 +21,17 @@ pub(crate) struct Map {
     pub ranges: Vec<IdRange>,
     /// The child's id outside: the caller's effective one when the plan was made.
     caller: u32,
+    /// What the id that stands in for the caller's is inside.
+    stand_in: Option<u32>,
 }
 
 impl Map {
-    fn new(kind: IdKind, wish: &IdMap, caller: u32) -> Result<Self> {
+    fn new(kind: IdKind, wish: &IdMap, caller: u32, stand_in: Option<u32>) -> Result<Self> {
         let mut ranges = wish.ranges.clone();
+        let outside = stand_in.unwrap_or(caller);
+        let stand_in = stand_in.and(wish.caller).map(|inside| inside.unwrap_or(outside));
         if let Some(inside) = wish.caller {
-            let own = IdRange::new(inside.unwrap_or(caller), caller, 1)?;
+            let own = IdRange::new(inside.unwrap_or(outside), outside, 1)?;
             // The caller may have listed its own id among the ranges: that says the same.
             if !ranges.contains(&own) {
                 ranges.push(own);
@@ -37,7 +41,7 @@ impl Map {
             let block = subordinate::first_block(kind)?;
             ranges = subordinate::lay_around(&ranges, block);
         }
-        let map = Map { kind, ranges, caller };
+        let map = Map { kind, ranges, caller, stand_in };
         match map.text().len() {
             ..FILE_MAX => Ok(map),
             len => Err(Error::argument(format!(
@@ -60,6 +64,9 @@ impl Map {
 
     /// The id the program gets when it asked for none: none where the caller's stays valid.
     fn fallback_id(&self) -> Option<u32> {
+        if self.stand_in.is_some() {
+            return self.stand_in;
+        }
         if self.maps_caller() {
             return None;
         }
@@ -90,8 +97,13 @@ impl Maps {
     pub fn new(spec: &Spec, joins: &Joins) -> Result<Self> {
         // In a joined user namespace the child has become root.
         let caller = |kind: IdKind| if joins.has(USER) { 0 } else { kind.of_caller() };
-        let group = Map::new(IdKind::Group, &spec.gid_map, caller(IdKind::Group))?;
-        let user = Map::new(IdKind::User, &spec.uid_map, caller(IdKind::User))?;
+        if spec.stand_in.is_some() && joins.has(USER) {
+            return Err(Error::argument(
+                "root's sandbox runs its program as nobody of the host, whom a joined user namespace need not know: spawn it as an ordinary user, or give its parts one by one",
+            ));
+        }
+        let group = Map::new(IdKind::Group, &spec.gid_map, caller(IdKind::Group), spec.stand_in)?;
+        let user = Map::new(IdKind::User, &spec.uid_map, caller(IdKind::User), spec.stand_in)?;
         let deny_setgroups = match spec.setgroups {
             Some(allow) => !allow,
             None => group.own_id_alone(),
@@ -211,7 +223,7 @@ mod tests {
 
     fn map(caller: u32, ranges: &[(u32, u32, u32)]) -> Map {
         let ranges = ranges.iter().map(|r| IdRange::new(r.0, r.1, r.2).unwrap()).collect();
-        Map { kind: IdKind::User, ranges, caller }
+        Map { kind: IdKind::User, ranges, caller, stand_in: None }
     }
 
     #[test]

@@ -226,6 +226,8 @@ pub(crate) struct Plan {
     pub maps: Maps,
     /// The child's new namespaces that the parent does something with.
     attended: Kinds,
+    /// The parent lets somebody else do something about the child.
+    halts: bool,
     /// The child becomes another uid, which makes the memory it shares undumpable.
     pub changes_uid: bool,
     /// The child enters a user namespace where others may be privileged, and can do without files of /proc/self.
@@ -264,6 +266,7 @@ impl Plan {
             joins,
             mailbox: if copies { Mailbox::between_memories()? } else { Mailbox::new() },
             attended: crate::spawn::attended(spec),
+            halts: spec.halt.is_some(),
             changes_uid: false,
             enters_user: false,
             pipes: Pipes::default(),
@@ -280,8 +283,8 @@ impl Plan {
         plan.oom_score(spec)?;
         plan.names(spec);
         plan.mounts(spec);
-        plan.view(spec)?;
         plan.terminal(spec)?;
+        plan.view(spec)?;
         plan.surroundings(spec);
         plan.limits(spec);
         plan.identity(spec);
@@ -306,7 +309,7 @@ impl Plan {
 
     /// Whether the child waits for the parent in the middle of its work.
     pub fn awaits_parent(&self) -> bool {
-        !self.attended.is_empty() || !self.maps.for_parent().is_empty()
+        self.halts || !self.attended.is_empty() || !self.maps.for_parent().is_empty()
     }
 
     fn push(&mut self, step: Step, action: Action) {

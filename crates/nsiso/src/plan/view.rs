@@ -74,7 +74,12 @@ pub(crate) enum Change {
         options: Options,
         at: Place,
     },
+    Permissions {
+        mode: u32,
+        at: Place,
+    },
     ReadOnly {
+        recursive: bool,
         optional: bool,
         at: Place,
     },
@@ -90,6 +95,20 @@ pub(crate) enum Change {
         optional: bool,
     },
 }
+
+/// What an overlay writes to.
+#[derive(Clone, Copy)]
+enum Layer<'a> {
+    /// Nothing: it is read-only.
+    Absent,
+    /// These directories: upper and work.
+    Kept(&'a CStr, &'a CStr),
+    /// [`UPPER`] and [`WORK`] in a tmpfs beneath it.
+    ThrownAway,
+}
+
+/// The longest value of an option in fsconfig(2).
+const OPTION_MAX: usize = 255;
 
 /// What `mount_setattr(2)` sets; `id_map` is -1 for none.
 #[derive(Clone, Copy, Debug)]
@@ -213,15 +232,18 @@ impl Plan {
                     .collect();
                 (step, self.filesystem(kind, &options, attributes, at))
             }
-            What::Dev => return self.devices(path, index),
-            What::Overlay { lower, changes: None } => {
-                let lower = Path::new(std::ffi::OsStr::from_bytes(lower.to_bytes()));
-                return self.layers(lower, path, &Table::read(), spec, attributes, index);
-            }
-            What::Overlay { lower, changes: Some((upper, work)) } => {
-                let options = self.overlay(lower, upper, work, spec);
-                let lower = self.arena.text(lower);
-                (Step::Mount, Change::Overlay { lower, options, thrown_away: false, attributes, at })
+            What::Dev => return self.devices(path, spec, index),
+            What::Overlay { lower, changes } => {
+                let layer = match (changes, lower.as_slice()) {
+                    (Some((upper, work)), _) => Layer::Kept(upper, work),
+                    (None, [lower]) => {
+                        let lower = Path::new(std::ffi::OsStr::from_bytes(lower.to_bytes()));
+                        return self.layers(lower, path, &Table::read(), spec, attributes, index);
+                    }
+                    (None, _) if attributes & libc::MOUNT_ATTR_RDONLY != 0 => Layer::Absent,
+                    (None, _) => Layer::ThrownAway,
+                };
+                (Step::Mount, self.overlay(lower, layer, spec, attributes, at))
             }
             What::Directory { mode } => (Step::Make, Change::Directory { mode: *mode, at }),
             What::Symlink { to } => (Step::Make, Change::Symlink { to: self.arena.text(to), at }),
@@ -233,7 +255,10 @@ impl Plan {
                 let options = self.options("tmpfs", &[("mode", Some(b"555"))]);
                 (Step::Mount, Change::Mask { options, at })
             }
-            What::ReadOnly => (Step::Mount, Change::ReadOnly { optional, at }),
+            What::Permissions { mode } => (Step::Make, Change::Permissions { mode: *mode, at }),
+            What::ReadOnly { recursive } => {
+                (Step::Mount, Change::ReadOnly { recursive: *recursive, optional, at })
+            }
             What::Propagation(propagation) => {
                 let flag = match propagation {
                     Propagation::Slave => libc::MS_SLAVE,
@@ -301,22 +326,8 @@ impl Plan {
         Change::Filesystem { kind: self.arena.string(kind.as_bytes()), options, attributes, at }
     }
 
-    fn overlay(&mut self, lower: &CStr, upper: &CStr, work: &CStr, spec: &Spec) -> Options {
-        let (lower, upper, work) = (escaped(lower), escaped(upper), escaped(work));
-        let mut options = vec![
-            ("lowerdir", Some(lower.as_bytes())),
-            ("upperdir", Some(upper.as_bytes())),
-            ("workdir", Some(work.as_bytes())),
-        ];
-        if spec.kinds.contains(Kinds::USER) {
-            // Nobody but the host's root may write the attributes that overlay uses otherwise.
-            options.push(("userxattr", None));
-        }
-        self.options("overlay", &options)
-    }
-
     /// A tmpfs with the devices bound into it: nobody but the host's root may make device files.
-    fn devices(&mut self, at: &Path, index: Option<usize>) -> Result<()> {
+    fn devices(&mut self, at: &Path, spec: &Spec, index: Option<usize>) -> Result<()> {
         let place = self.place(at);
         let quiet = libc::MOUNT_ATTR_NOSUID | libc::MOUNT_ATTR_NOEXEC;
         let change = self.filesystem(
@@ -332,6 +343,14 @@ impl Plan {
             let attributes = Attributes { set: quiet, id_map: -1 };
             self.bind(&source, -1, false, attributes, false, at, index);
         }
+        if let Some((terminal, _)) = self.terminal_at(spec) {
+            // It is none of the pseudo-terminals in there: here ttyname(3) finds it.
+            // SAFETY: it is open as long as the plan.
+            let source = path_of(unsafe { BorrowedFd::borrow_raw(terminal) })?;
+            let at = self.place(&at.join("console"));
+            let attributes = Attributes { set: quiet, id_map: -1 };
+            self.bind(&source, terminal, false, attributes, false, at, index);
+        }
         for (to, name) in LINKS {
             let at = self.place(&at.join(name));
             self.push_change(Step::Make, index, Change::Symlink { to: bytes(to), at });
@@ -345,6 +364,40 @@ impl Plan {
         let change = self.filesystem("devpts", &options, quiet, pts);
         self.push_change(Step::Mount, index, change);
         Ok(())
+    }
+
+    fn overlay(
+        &mut self,
+        lower: &[CString],
+        layer: Layer,
+        spec: &Spec,
+        attributes: u64,
+        at: Place,
+    ) -> Change {
+        let joined = lower.iter().map(|tree| escaped(tree).into_bytes()).collect::<Vec<_>>().join(&b':');
+        let written = match layer {
+            Layer::Absent => None,
+            Layer::Kept(upper, work) => Some((escaped(upper), escaped(work))),
+            Layer::ThrownAway => Some((UPPER.to_owned(), WORK.to_owned())),
+        };
+        let mut others = Vec::new();
+        if let Some((upper, work)) = &written {
+            others.push(("upperdir", Some(upper.as_bytes())));
+            others.push(("workdir", Some(work.as_bytes())));
+        }
+        if spec.kinds.contains(Kinds::USER) {
+            // Nobody but the host's root may write the attributes that overlay uses otherwise.
+            others.push(("userxattr", None));
+        }
+        let in_one = vec![("lowerdir", Some(joined.as_slice()))];
+        let mut options = self.options("overlay", &[in_one, others.clone()].concat());
+        if joined.len() > OPTION_MAX {
+            // Since Linux 6.8 they may come one after the other.
+            let each = lower.iter().map(|tree| ("lowerdir+", Some(tree.as_bytes()))).collect();
+            options.each = self.options("overlay", &[each, others].concat()).each;
+        }
+        let lower = self.arena.text(&lower[0]);
+        Change::Overlay { lower, options, thrown_away: matches!(layer, Layer::ThrownAway), attributes, at }
     }
 
     /// Layers over `lower` and over each file system mounted below it, since an overlay shows one alone, and the kernel refuses
@@ -367,9 +420,7 @@ impl Plan {
             return Ok(());
         }
         if !mounts.any_below(lower) {
-            let options = self.overlay(&path(lower), UPPER, WORK, spec);
-            let lower = self.arena.text(&path(lower));
-            let change = Change::Overlay { lower, options, thrown_away: true, attributes, at: place };
+            let change = self.overlay(&[path(lower)], Layer::ThrownAway, spec, attributes, place);
             self.push_change(Step::Mount, index, change);
             return Ok(());
         }
@@ -449,6 +500,7 @@ impl Change {
             Change::Directory { at, .. } | Change::Symlink { at, .. } | Change::File { at, .. } => {
                 text(at.path).into()
             }
+            Change::Permissions { mode, at } => format!("the permissions {mode:o} of {}", text(at.path)),
             Change::Mask { at, .. } => format!("a mask at {}", text(at.path)),
             Change::ReadOnly { at, .. } => format!("{} read-only", text(at.path)),
             Change::Propagation { at, .. } => text(at.path).into(),

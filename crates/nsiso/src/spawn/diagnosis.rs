@@ -120,7 +120,7 @@ fn step_hint(op: &Op, errno: i32, kinds: Kinds, read: Read) -> String {
         (Step::Mount, libc::EINVAL) => view::invalid(op),
         (Step::Mount, libc::ESTALE) => "what the descriptor is of has moved, or lies in another mount namespace".into(),
         (Step::Mount, libc::EROFS) | (Step::Make, libc::EROFS) => {
-            "the target is missing and what it lies in is read-only: make it there first, or mount a tmpfs over that".into()
+            "what the target lies in is read-only: make it there first, or mount a tmpfs over that".into()
         }
         (Step::Mount, libc::ENOENT) => "the source must exist, as the caller sees it (use if_exists where it need not)".into(),
         (Step::Mount, libc::ENOTDIR) => "a directory is mounted on a directory, a file on a file".into(),

@@ -4,6 +4,7 @@ mod attend;
 mod clone;
 mod diagnosis;
 mod dumpable;
+mod halt;
 mod handed;
 mod hold;
 mod id_maps;
@@ -206,7 +207,8 @@ fn answer(child: &Child, plan: &Plan, spec: &Spec) -> Result<Attended> {
     if plan.mailbox.state() == state::RELEASED {
         return Ok(Attended::default());
     }
-    let done = id_maps::write(child, &plan.maps)
+    let done = halt::until_told(child, spec)
+        .and_then(|()| id_maps::write(child, &plan.maps))
         .and_then(|()| attend(child, spec, plan.pipes.parent.handed.as_ref()));
     if done.is_err() {
         end(child.pidfd.as_fd());

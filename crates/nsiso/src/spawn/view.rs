@@ -42,7 +42,7 @@ pub(super) fn invalid(op: &Op) -> String {
         Action::View(Change::Overlay { .. }) => {
             "overlay wants a directory without mounts below it, and upper and work on one writable file system that is no overlay"
         }
-        Action::View(Change::Propagation { .. }) => "there is no mount at this path",
+        Action::View(Change::Propagation { .. } | Change::ReadOnly { .. }) => "there is no mount at this path",
         _ => "an option is not known, or out of range",
     }
     .into()

@@ -79,6 +79,14 @@ impl<'fd> Spec<'fd> {
         Ok(self.unshare(kind))
     }
 
+    /// Holds the child once it is in its namespaces, before anything is set up in there: its pid is written to `tell`, in decimal and with a line
+    /// feed, and it goes on when `go` can be read, or when nobody has its other end any more (the child itself has what the caller had open). [`Spec::spawn`]
+    /// waits for that, with all signals blocked. For whoever gives it id maps, a network or the like from outside.
+    pub fn halt(&mut self, tell: BorrowedFd<'fd>, go: BorrowedFd<'fd>) -> &mut Self {
+        self.halt = Some((tell, go));
+        self
+    }
+
     /// In a joined user namespace the program keeps the caller's uid, gid and groups, mapped or not.
     pub fn keep_credentials(&mut self) -> &mut Self {
         self.keep_credentials = true;

@@ -92,6 +92,9 @@ pub struct Spec<'fd> {
     pub(crate) root_at: Option<BorrowedFd<'fd>>,
     pub(crate) cwd_at: Option<BorrowedFd<'fd>>,
     pub(crate) pins: Vec<(Kinds, PathBuf)>,
+    pub(crate) halt: Option<(BorrowedFd<'fd>, BorrowedFd<'fd>)>,
+    /// Who the caller is taken for in the id maps, where it is not to be itself.
+    pub(crate) stand_in: Option<u32>,
     pub(crate) uid_map: IdMap,
     pub(crate) gid_map: IdMap,
     pub(crate) setgroups: Option<bool>,
@@ -143,6 +146,8 @@ impl<'fd> Spec<'fd> {
             root_at: None,
             cwd_at: None,
             pins: Vec::new(),
+            halt: None,
+            stand_in: None,
             uid_map: IdMap::default(),
             gid_map: IdMap::default(),
             setgroups: None,

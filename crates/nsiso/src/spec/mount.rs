@@ -39,7 +39,8 @@ pub(crate) enum What<'fd> {
     /// The few devices that every program may expect.
     Dev,
     Overlay {
-        lower: CString,
+        /// The uppermost first; never empty.
+        lower: Vec<CString>,
         changes: Option<(CString, CString)>,
     },
     Directory {
@@ -53,7 +54,12 @@ pub(crate) enum What<'fd> {
         mode: u32,
     },
     Mask,
-    ReadOnly,
+    ReadOnly {
+        recursive: bool,
+    },
+    Permissions {
+        mode: u32,
+    },
     Propagation(Propagation),
 }
 
@@ -106,7 +112,8 @@ impl<'fd> Mount<'fd> {
         Mount::new(at, what, CAREFUL | libc::MOUNT_ATTR_NOEXEC)
     }
 
-    /// A small `/dev`: null, zero, full, random, urandom, tty, pseudo-terminals of its own, shm, and links to the descriptors.
+    /// A small `/dev`: null, zero, full, random, urandom, tty, pseudo-terminals of its own, shm, and links to the descriptors;
+    /// console is the program's terminal, if it is given one.
     pub fn dev(at: impl AsRef<OsStr>) -> Result<Self> {
         Mount::new(at, What::Dev, libc::MOUNT_ATTR_NOSUID)
     }
@@ -115,7 +122,7 @@ impl<'fd> Mount<'fd> {
     /// in `lower` gets layers of its own; what is no store of files (proc, sysfs, devices) is shown as it is.
     pub fn overlay(lower: impl AsRef<OsStr>, at: impl AsRef<OsStr>) -> Result<Self> {
         let lower = outside("lower tree of an overlay", lower.as_ref())?;
-        Mount::new(at, What::Overlay { lower, changes: None }, CAREFUL)
+        Mount::new(at, What::Overlay { lower: vec![lower], changes: None }, CAREFUL)
     }
 
     /// An overlay whose changes are kept in the directory `upper`; `work`, an empty directory of the same file system, is the
@@ -129,7 +136,29 @@ impl<'fd> Mount<'fd> {
         let lower = outside("lower tree of an overlay", lower.as_ref())?;
         let upper = outside("upper tree of an overlay", upper.as_ref())?;
         let work = outside("work directory of an overlay", work.as_ref())?;
-        Mount::new(at, What::Overlay { lower, changes: Some((upper, work)) }, CAREFUL)
+        Mount::new(at, What::Overlay { lower: vec![lower], changes: Some((upper, work)) }, CAREFUL)
+    }
+
+    /// A further lower tree of an overlay, beneath those named before it: what is in it is seen where they have nothing. With more than one,
+    /// what is mounted in them is not seen, and an overlay that is [`Mount::read_only`] and keeps no changes has no writable layer at all.
+    ///
+    /// ```
+    /// use nsiso::{Mount, Spec};
+    ///
+    /// let mut spec = Spec::new("/bin/sh")?;
+    /// spec.args(["-c", "test -f /mnt/passwd && test -d /mnt/bin && ! touch /mnt/x 2>/dev/null"])?
+    ///     .map_root()
+    ///     .mount(Mount::bind("/", "/")?)
+    ///     .mount(Mount::overlay("/etc", "/mnt")?.lower("/usr")?.read_only());
+    /// assert_eq!(spec.spawn()?.wait()?.code(), Some(0));
+    /// # Ok::<(), nsiso::Error>(())
+    /// ```
+    pub fn lower(mut self, tree: impl AsRef<OsStr>) -> Result<Self> {
+        match &mut self.what {
+            What::Overlay { lower, .. } => lower.push(outside("lower tree of an overlay", tree.as_ref())?),
+            _ => return Err(Error::argument("lower trees are for overlays")),
+        }
+        Ok(self)
     }
 
     /// A directory. One that is there already is left as it is.
@@ -154,7 +183,12 @@ impl<'fd> Mount<'fd> {
 
     /// Makes what is there read-only, with all that is mounted below it.
     pub fn read_only_path(at: impl AsRef<OsStr>) -> Result<Self> {
-        Mount::new(at, What::ReadOnly, libc::MOUNT_ATTR_RDONLY)
+        Mount::new(at, What::ReadOnly { recursive: true }, libc::MOUNT_ATTR_RDONLY)
+    }
+
+    /// The permissions of what is there already.
+    pub fn permissions(at: impl AsRef<OsStr>, mode: u32) -> Result<Self> {
+        Mount::new(at, What::Permissions { mode: permissions(mode)? }, 0)
     }
 
     /// The propagation of the mount at a mount point, `mount_namespaces(7)`.
@@ -202,9 +236,9 @@ impl<'fd> Mount<'fd> {
     }
 
     /// A bind without what is mounted below its source. The kernel refuses that in a user namespace where something would come
-    /// to light.
+    /// to light. A path to be made read-only: without what is mounted below it; it must be a mount point then.
     pub fn alone(mut self) -> Self {
-        if let What::Bind { recursive, .. } = &mut self.what {
+        if let What::Bind { recursive, .. } | What::ReadOnly { recursive } = &mut self.what {
             *recursive = false;
         }
         self

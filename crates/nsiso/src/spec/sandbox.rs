@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use super::{Filter, IdRange, Landlock, Mount, Spec};
+use super::{Filter, Landlock, Mount, Spec};
 use crate::{Kinds, Result};
 
 /// A root that runs nothing of its own as root.
@@ -28,7 +28,7 @@ impl Spec<'_> {
     /// and no way to get any, no user namespaces; Landlock, as far as the kernel has it, and the filter
     /// [`Filter::untrusted`]; an init process, which ends everything with the program or the host; an empty environment; 512 processes, no core
     /// files, 64 MiB each for the files in `/tmp`, in `/dev/shm` and in the rest. A caller who is root runs it as nobody, if the user namespace
-    /// that the caller is in has one.
+    /// that the caller is in has one; who may be root inside by [`Spec::map_root`].
     ///
     /// It is nothing but other wishes: later ones add to it, [`Spec::share`], [`Spec::no_landlock`] and [`Spec::no_seccomp`] loosen it.
     pub fn sandbox(&mut self) -> Result<&mut Self> {
@@ -37,14 +37,10 @@ impl Spec<'_> {
             // It keeps no secrets, and would cost a copy of the caller's memory.
             self.share(Kinds::TIME);
         }
-        match nix::unistd::geteuid().is_root() && nobody_is_there() {
-            true => {
-                let nobody = IdRange::new(NOBODY, NOBODY, 1)?;
-                self.uid_map(nobody)?.gid_map(nobody)?.uid(NOBODY)?.gid(NOBODY)?.groups(&[])?;
-            }
-            false => {
-                self.map_current();
-            }
+        self.map_current();
+        if nix::unistd::geteuid().is_root() && nobody_is_there() {
+            self.stand_in = Some(NOBODY);
+            self.groups(&[])?;
         }
         self.mount(Mount::tmpfs("/")?.size(ROOM));
         for directory in ["/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32"] {
