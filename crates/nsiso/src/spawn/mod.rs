@@ -57,9 +57,15 @@ const PATIENCE: Duration = Duration::from_secs(2);
 
 pub(crate) fn spawn(spec: &Spec) -> Result<Process> {
     let begun = Instant::now();
+    let errno = Errno::last_raw();
     loop {
         let start = Moment::now();
         match attempt(spec) {
+            Ok(process) => {
+                // What was tried on the way is nothing to the caller.
+                Errno::set_raw(errno);
+                return Ok(process);
+            }
             // While the memory is not dumpable, the files under /proc/self are root's: a child on another
             // thread, which has just changed its uid, was in our way.
             Err(error)
@@ -70,7 +76,7 @@ pub(crate) fn spawn(spec: &Spec) -> Result<Process> {
             {
                 std::thread::yield_now();
             }
-            result => return result,
+            Err(error) => return Err(error),
         }
     }
 }
