@@ -550,11 +550,6 @@ typedef int32_t ns_step;
 #endif // __cplusplus
 
 /**
- * What `mount_setattr(2)` sets; `id_map` is -1 for none.
- */
-typedef struct Attributes Attributes;
-
-/**
  * The calling thread in other namespaces. Opaque; to be used on its thread alone.
  */
 typedef struct ns_entered ns_entered;
@@ -897,8 +892,6 @@ typedef struct ns_status {
    */
   int32_t out_of_memory;
 } ns_status;
-
-
 
 #ifdef __cplusplus
 extern "C" {

@@ -141,7 +141,7 @@ unsafe fn throw_away(
         close(found)?;
         // It has to be writable, whatever the overlay is.
         let writable = attributes & !libc::MOUNT_ATTR_RDONLY;
-        let layer = mounts.filesystem(c"tmpfs".as_ptr(), Options::NONE, writable)?;
+        let layer = mounts.filesystem(c"tmpfs".as_ptr(), Options::none(), writable)?;
         // A second descriptor, since the first one is closed when it is mounted.
         let tree = find(layer, c".".as_ptr())?;
         let view = find(HERE, c".".as_ptr())?;
@@ -189,11 +189,11 @@ unsafe fn read_only(mounts: Mounting, optional: bool, at: Place) -> Outcome<()> 
         target => target?,
     };
     if at.is_root() {
-        mounts.set(target, true, Attributes::READ_ONLY)?;
+        mounts.set(target, true, Attributes::read_only())?;
         return close(target);
     }
     let copy = mounts.copy(target, true)?;
-    mounts.set(copy, true, Attributes::READ_ONLY)?;
+    mounts.set(copy, true, Attributes::read_only())?;
     onto(mounts, copy, target)
 }
 
