@@ -980,8 +980,6 @@ typedef struct ns_status {
   int32_t out_of_memory;
 } ns_status;
 
-
-
 #ifdef __cplusplus
 extern "C" {
 #endif // __cplusplus

@@ -142,7 +142,7 @@ unsafe fn throw_away(
         close(found)?;
         // It has to be writable, whatever the overlay is.
         let writable = attributes & !libc::MOUNT_ATTR_RDONLY;
-        let layer = mounts.filesystem(c"tmpfs".as_ptr(), Options::NONE, writable)?;
+        let layer = mounts.filesystem(c"tmpfs".as_ptr(), Options::none(), writable)?;
         // A second descriptor, since the first one is closed when it is mounted.
         let tree = find(layer, c".".as_ptr())?;
         let view = find(HERE, c".".as_ptr())?;
@@ -222,11 +222,11 @@ unsafe fn read_only(mounts: Mounting, recursive: bool, optional: bool, at: Place
         target => target?,
     };
     if at.is_root() || !recursive {
-        mounts.set(target, recursive, Attributes::READ_ONLY)?;
+        mounts.set(target, recursive, Attributes::read_only())?;
         return close(target);
     }
     let copy = mounts.copy(target, true)?;
-    mounts.set(copy, true, Attributes::READ_ONLY)?;
+    mounts.set(copy, true, Attributes::read_only())?;
     onto(mounts, copy, target)
 }
 

@@ -52,7 +52,9 @@ pub(crate) struct Options {
 }
 
 impl Options {
-    pub const NONE: Options = Options { each: &[ptr::null(); 2], joined: c"".as_ptr() };
+    pub fn none() -> Self {
+        Options { each: &const { [ptr::null(); 2] }, joined: c"".as_ptr() }
+    }
 }
 
 /// mount(2) takes a page, with its NUL.

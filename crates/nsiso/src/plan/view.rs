@@ -118,7 +118,9 @@ pub(crate) struct Attributes {
 }
 
 impl Attributes {
-    pub const READ_ONLY: Self = Attributes { set: libc::MOUNT_ATTR_RDONLY, id_map: -1 };
+    pub fn read_only() -> Self {
+        Attributes { set: libc::MOUNT_ATTR_RDONLY, id_map: -1 }
+    }
 }
 
 /// Directories of the layer of an overlay that is thrown away.

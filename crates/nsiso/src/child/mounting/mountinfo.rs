@@ -1,4 +1,4 @@
-//! `/proc/self/mountinfo`, read mount by mount into memory of a fixed size.
+//! `/proc/self/mountinfo`, read mount by mount into memory of a fixed size, which is the reader's, so that nothing big is ever moved.
 
 use std::mem::MaybeUninit;
 
@@ -7,18 +7,27 @@ use libc::c_char;
 use crate::child::files::{HERE, close, find};
 use crate::child::syscall::{Outcome, check};
 
+/// Room for a path, with its NUL.
+pub(super) type PathRoom = [MaybeUninit<u8>; libc::PATH_MAX as usize];
+/// Room for what is read at once.
+pub(super) type Chunk = [MaybeUninit<u8>; 1024];
+
+pub(super) const fn room<const SIZE: usize>() -> [MaybeUninit<u8>; SIZE] {
+    [const { MaybeUninit::uninit() }; SIZE]
+}
+
 /// One mount. Its path begins at the root of the tree that is read.
-pub(super) struct Entry {
+pub(super) struct Entry<'room> {
     pub id: u64,
     pub parent: u64,
     /// With a NUL after its end.
-    path: [MaybeUninit<u8>; libc::PATH_MAX as usize],
+    path: &'room mut PathRoom,
     len: usize,
 }
 
-impl Entry {
-    pub fn new() -> Self {
-        Entry { id: 0, parent: 0, path: [const { MaybeUninit::uninit() }; libc::PATH_MAX as usize], len: 0 }
+impl<'room> Entry<'room> {
+    pub fn new(path: &'room mut PathRoom) -> Self {
+        Entry { id: 0, parent: 0, path, len: 0 }
     }
 
     /// A string.
@@ -59,16 +68,16 @@ impl Entry {
 }
 
 /// The mounts of a tree, in the order that the kernel has them in.
-pub(super) struct Mounts {
+pub(super) struct Mounts<'room> {
     file: usize,
-    chunk: [MaybeUninit<u8>; 1024],
+    chunk: &'room mut Chunk,
     next: usize,
     end: usize,
 }
 
-impl Mounts {
+impl<'room> Mounts<'room> {
     /// The tree that begins with `mount`: the kernel shows to whoever opens the file what lies below the root directory.
-    pub fn of(mount: usize) -> Outcome<Self> {
+    pub fn of(mount: usize, chunk: &'room mut Chunk) -> Outcome<Self> {
         // SAFETY: constant strings and numbers.
         unsafe {
             let (root, here) = (find(HERE, c"/".as_ptr())?, find(HERE, c".".as_ptr())?);
@@ -81,12 +90,12 @@ impl Mounts {
             close(own)?;
             close(here)?;
             close(root)?;
-            Ok(Mounts::in_file(file))
+            Ok(Mounts::in_file(file, chunk))
         }
     }
 
-    fn in_file(file: usize) -> Self {
-        Mounts { file, chunk: [const { MaybeUninit::uninit() }; 1024], next: 0, end: 0 }
+    fn in_file(file: usize, chunk: &'room mut Chunk) -> Self {
+        Mounts { file, chunk, next: 0, end: 0 }
     }
 
     pub fn close(self) -> Outcome<()> {
@@ -130,7 +139,7 @@ impl Mounts {
 
     fn byte(&mut self) -> Outcome<Option<u8>> {
         if self.next == self.end {
-            let (room, size) = (self.chunk.as_mut_ptr() as usize, size_of_val(&self.chunk));
+            let (room, size) = (self.chunk.as_mut_ptr() as usize, size_of::<Chunk>());
             // SAFETY: there is so much room.
             self.end = unsafe { check(libc::SYS_read, [self.file, room, size, 0, 0])? };
             self.next = 0;
@@ -172,8 +181,9 @@ mod tests {
         );
         file.write_all(text.as_bytes()).unwrap();
         file.rewind().unwrap();
-        let (mut mounts, mut entry, mut found) =
-            (Mounts::in_file(file.as_raw_fd() as usize), Entry::new(), Vec::new());
+        let (mut chunk, mut path, mut found) = (room(), room(), Vec::new());
+        let mut mounts = Mounts::in_file(file.as_raw_fd() as usize, &mut chunk);
+        let mut entry = Entry::new(&mut path);
         while mounts.next(&mut entry).unwrap() {
             // SAFETY: a string.
             found.push((entry.id, entry.parent, unsafe { CStr::from_ptr(entry.path()) }.to_owned()));
@@ -195,12 +205,13 @@ mod tests {
 
     #[test]
     fn what_lies_over_a_mount_is_told_from_what_lies_beside_it() {
-        let entry = |id, parent, path: &str| {
-            let mut entry = Entry { id, parent, ..Entry::new() };
+        fn entry<'room>(id: u64, parent: u64, path: &str, room: &'room mut PathRoom) -> Entry<'room> {
+            let mut entry = Entry { id, parent, ..Entry::new(room) };
             path.bytes().for_each(|byte| entry.push(byte).unwrap());
             entry
-        };
-        let mount = entry(5, 1, "/a/b");
+        }
+        let (mut one, mut two) = (room(), room());
+        let mount = entry(5, 1, "/a/b", &mut one);
         for (id, parent, path, covers) in [
             (6, 5, "/a/b", true),
             (6, 5, "/a/b/c", false),
@@ -211,7 +222,7 @@ mod tests {
             (6, 2, "/a", false),
             (5, 1, "/a/b", false),
         ] {
-            assert_eq!(entry(id, parent, path).covers(&mount), covers, "{id} {parent} {path}");
+            assert_eq!(entry(id, parent, path, &mut two).covers(&mount), covers, "{id} {parent} {path}");
         }
     }
 }

@@ -7,7 +7,7 @@ use std::ptr;
 
 use libc::{c_char, c_int, c_ulong};
 
-use super::mountinfo::{Entry, Mounts};
+use super::mountinfo::{Entry, Mounts, room};
 use crate::child::files::{HERE, close, find, find_within, is_directory};
 use crate::child::syscall::{Outcome, check};
 use crate::plan::{Attributes, Stage};
@@ -85,7 +85,8 @@ pub(super) fn set(stage: &Stage, mount: usize, recursive: bool, attributes: Attr
     if !recursive || !is_directory(mount)? {
         return remount(mount, attributes.set);
     }
-    let (mut mounts, mut entry) = (Mounts::of(mount)?, Entry::new());
+    let (mut chunk, mut path) = (room(), room());
+    let (mut mounts, mut entry) = (Mounts::of(mount, &mut chunk)?, Entry::new(&mut path));
     while mounts.next(&mut entry)? {
         match reach(mount, &entry)? {
             Some(found) => {
@@ -131,8 +132,9 @@ fn reach(tree: usize, entry: &Entry) -> Outcome<Option<usize>> {
 
 /// Whether something is mounted over it, or over a mount that it is below.
 fn is_hidden(tree: usize, entry: &Entry) -> Outcome<bool> {
-    let mut mounts = Mounts::of(tree)?;
-    let (mut upper, mut other) = (Entry::new(), Entry::new());
+    let (mut chunk, mut upper, mut other) = (room(), room(), room());
+    let mut mounts = Mounts::of(tree, &mut chunk)?;
+    let (mut upper, mut other) = (Entry::new(&mut upper), Entry::new(&mut other));
     let mut id = entry.id;
     let hidden = 'up: loop {
         mounts.rewind()?;
