@@ -130,6 +130,18 @@ def test_the_init_process():
         assert process.wait() == 6
 
 
+def test_a_host_that_ignores_its_children_is_told_the_status():
+    before = signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    try:
+        for keywords in (dict(map_root=True, init=True), dict(sandbox=True), dict(sandbox=True, deadline=20)):
+            with nsiso.Popen(["sh", "-c", "exit 6"], **keywords) as process:
+                assert process.wait(timeout=60) == 6 and not process.timed_out, keywords
+        with nsiso.Popen(["sleep", "100"], sandbox=True, deadline=0.2) as process:
+            assert process.wait(timeout=60) == -signal.SIGKILL and process.timed_out
+    finally:
+        signal.signal(signal.SIGCHLD, before)
+
+
 def test_a_terminal():
     process = nsiso.Popen(["sh", "-c", "stty size; read word; echo got $word"], map_root=True, pty=(11, 22))
     os.write(process.pty, b"it\n")
