@@ -48,10 +48,10 @@ PYTHON_SOURCES := $(wildcard bindings/python/*.toml bindings/python/src/*.rs bin
                   $(shell find crates/nsiso/src crates/nsiso/init -name '*.rs')
 build/venv/.built: $(PYTHON_SOURCES) | setup
 	@test -x $(PYTHON) || /usr/bin/python3 -m venv build/venv
-	@build/venv/bin/pip install --quiet maturin pytest
+	@$(PYTHON) -m pip install --quiet maturin pytest
 	@build/venv/bin/maturin build --quiet --release --manifest-path bindings/python/Cargo.toml \
 	    --interpreter $(PYTHON) --out build/wheels
-	@build/venv/bin/pip install --quiet --force-reinstall --no-deps build/wheels/*.whl
+	@$(PYTHON) -m pip install --quiet --force-reinstall --no-deps build/wheels/*.whl
 	@touch $@
 
 demo: build

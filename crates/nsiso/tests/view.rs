@@ -5,8 +5,7 @@ use std::io::Read;
 use std::os::fd::AsFd;
 use std::os::unix::fs::symlink;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use std::thread;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use nsiso::{Kinds, Mount, Propagation, Spec, Stdio, Step};
 
@@ -224,52 +223,6 @@ fn links_in_the_view_lead_nowhere_else() {
     let _ = spec.spawn();
     assert_eq!(fs::read_dir(scratch.path("outside")).unwrap().count(), 0);
     assert!(fs::exists(scratch.path("root/tmp/file")).unwrap(), "a link is followed inside");
-}
-
-#[test]
-fn a_target_that_changes_under_our_hands_never_leads_out() {
-    let scratch = Scratch::new();
-    fs::create_dir_all(scratch.path("root/real")).unwrap();
-    fs::create_dir_all(scratch.path("outside/below")).unwrap();
-    let (target, spare) = (scratch.path("root/target"), scratch.path("root/spare"));
-    fs::create_dir(&target).unwrap();
-    symlink(scratch.path("outside"), &spare).unwrap();
-    let done = AtomicBool::new(false);
-    thread::scope(|scope| {
-        scope.spawn(|| {
-            let name = |path: &PathBuf| std::ffi::CString::new(path.to_str().unwrap()).unwrap();
-            let (one, two) = (name(&target), name(&spare));
-            while !done.load(Ordering::Relaxed) {
-                // SAFETY: strings and numbers.
-                unsafe {
-                    libc::syscall(
-                        libc::SYS_renameat2,
-                        libc::AT_FDCWD,
-                        one.as_ptr(),
-                        libc::AT_FDCWD,
-                        two.as_ptr(),
-                        2,
-                    )
-                };
-            }
-        });
-        let mut spec = Spec::new("/usr/bin/true").unwrap();
-        spec.map_root()
-            .mount(Mount::bind(scratch.path("root"), "/").unwrap())
-            .mount(Mount::bind("/usr", "/usr").unwrap())
-            .mount(Mount::file("x", "/target/below/made", 0o644).unwrap())
-            .mount(Mount::tmpfs("/target/below").unwrap());
-        for _ in 0..10_000 {
-            if let Ok(process) = spec.spawn() {
-                process.wait().unwrap();
-            }
-            let _ = fs::remove_file(scratch.path("root/target/below/made"));
-        }
-        done.store(true, Ordering::Relaxed);
-    });
-    assert_eq!(fs::read_dir(scratch.path("outside/below")).unwrap().count(), 0);
-    let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap();
-    assert!(!mounts.contains(scratch.0.to_str().unwrap()));
 }
 
 #[test]

@@ -129,7 +129,7 @@ unsafe fn carry_out(action: &Action, plan: &Plan) -> Outcome<()> {
             }
             // Done where the second child starts.
             Action::Clone(_) | Action::Init(_) => return Ok(()),
-            Action::AwaitParent => return await_parent(plan),
+            Action::AwaitParent { host } => return await_parent(plan, host),
             Action::SetHostname { name, len } => check(libc::SYS_sethostname, [name as usize, len, 0, 0, 0])?,
             Action::SetDomainname { name, len } => {
                 check(libc::SYS_setdomainname, [name as usize, len, 0, 0, 0])?
@@ -211,12 +211,20 @@ unsafe fn write_file(path: *const c_char, data: *const u8, len: usize) -> Outcom
 }
 
 /// Asks for the parent's part and sleeps until it is done.
-fn await_parent(plan: &Plan) -> Outcome<()> {
+fn await_parent(plan: &Plan, host: c_int) -> Outcome<()> {
     let word = plan.mailbox.word() as usize;
-    // If the parent dies now, nobody will answer.
+    // If the parent dies now, nobody will answer; nor if it has died before this, which getppid(2) in a new pid namespace does not tell.
     let set = libc::PR_SET_PDEATHSIG as usize;
-    // SAFETY: numbers only.
-    unsafe { check(libc::SYS_prctl, [set, libc::SIGKILL as usize, 0, 0, 0])? };
+    let mut parent = libc::pollfd { fd: host, events: libc::POLLIN, revents: 0 };
+    let at_once = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: numbers, and structs that live until the call returns.
+    unsafe {
+        check(libc::SYS_prctl, [set, libc::SIGKILL as usize, 0, 0, 0])?;
+        check(libc::SYS_ppoll, [&raw mut parent as usize, 1, &raw const at_once as usize, 0, 0])?;
+    }
+    if parent.revents != 0 {
+        return Err(libc::ESRCH);
+    }
     plan.mailbox.set_state(state::ASKING);
     // SAFETY: the word lives in the plan; a futex of shared kind, as both sides use it.
     unsafe {

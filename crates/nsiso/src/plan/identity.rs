@@ -1,11 +1,13 @@
 //! Who the program is inside: id maps, who writes them, and the uid, gid and groups it gets.
 
 use std::fmt::Write;
+use std::os::fd::AsRawFd;
 
 use super::id_kind::IdKind;
 use super::{Action, Joins, Plan, subordinate};
 use crate::error::Step;
 use crate::kind::USER;
+use crate::pidfd::open_process;
 use crate::spec::{IdMap, IdRange};
 use crate::{Error, Kinds, Result, Spec};
 
@@ -144,7 +146,9 @@ impl Plan {
         }
         self.hand_namespaces(spec)?;
         if self.awaits_parent() {
-            self.push(Step::UidMap, Action::AwaitParent);
+            let own = open_process(std::process::id() as i32, None)?;
+            self.push(Step::UidMap, Action::AwaitParent { host: own.as_raw_fd() });
+            self.pipes.child.push(own);
         }
         Ok(())
     }

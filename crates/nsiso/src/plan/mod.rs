@@ -85,8 +85,10 @@ pub(crate) enum Action {
     BecomeRoot,
     /// Make the second child, in new namespaces of these kinds. It carries out the rest.
     Clone(Kinds),
-    /// Wait until the parent has done its part.
-    AwaitParent,
+    /// Wait until the parent, of which this is the pidfd, has done its part.
+    AwaitParent {
+        host: c_int,
+    },
     SetHostname {
         name: *const c_char,
         len: usize,
@@ -443,7 +445,7 @@ impl Op {
             Action::BecomeRoot => "0".into(),
             Action::Clone(kinds) if kinds.is_empty() => "a process in joined namespaces".into(),
             Action::Clone(kinds) => format!("a process with new namespaces ({kinds}) in joined ones"),
-            Action::AwaitParent => "the id maps".into(),
+            Action::AwaitParent { .. } => "the id maps".into(),
             Action::SetHostname { name, .. } | Action::SetDomainname { name, .. } => {
                 format!("{:?}", text(name))
             }

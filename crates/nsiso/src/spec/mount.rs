@@ -217,9 +217,11 @@ impl<'fd> Mount<'fd> {
         self
     }
 
-    /// The most bytes that a tmpfs holds; half of the memory by default.
+    /// The most bytes that a tmpfs holds, and one file for each KiB of them, 1024 at least: empty ones take memory, too. By default half
+    /// of the memory, and a file for every two pages of it.
     pub fn size(self, bytes: u64) -> Self {
-        self.option("size", Some(bytes.to_string()))
+        let files = if bytes == 0 { 0 } else { (bytes / 1024).max(1024) };
+        self.option("size", Some(bytes.to_string())).option("nr_inodes", Some(files.to_string()))
     }
 
     /// The permissions of a tmpfs's root; 0755 by default.

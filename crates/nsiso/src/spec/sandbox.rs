@@ -19,7 +19,7 @@ const ETC: [&str; 6] = [
     "/etc/ssl/certs",
 ];
 
-/// Room in /tmp, and in all of the rest that can be written.
+/// Room in /tmp, in /dev/shm, and in all of the rest that can be written.
 const ROOM: u64 = 64 << 20;
 
 impl Spec<'_> {
@@ -27,7 +27,8 @@ impl Spec<'_> {
     /// read-only, a `/proc`, `/dev` and `/tmp` of its own, and nothing else of the host; no network but loopback; no capabilities
     /// and no way to get any, no user namespaces; Landlock, as far as the kernel has it, and the filter
     /// [`Filter::untrusted`]; an init process, which ends everything with the program or the host; an empty environment; 512 processes, no core
-    /// files, 64 MiB of files. A caller who is root runs it as nobody.
+    /// files, 64 MiB each for the files in `/tmp`, in `/dev/shm` and in the rest. A caller who is root runs it as nobody, if the user namespace
+    /// that the caller is in has one.
     ///
     /// It is nothing but other wishes: later ones add to it, [`Spec::share`], [`Spec::no_landlock`] and [`Spec::no_seccomp`] loosen it.
     pub fn sandbox(&mut self) -> Result<&mut Self> {
@@ -36,7 +37,7 @@ impl Spec<'_> {
             // It keeps no secrets.
             self.share(Kinds::TIME);
         }
-        match nix::unistd::geteuid().is_root() {
+        match nix::unistd::geteuid().is_root() && nobody_is_there() {
             true => {
                 let nobody = IdRange::new(NOBODY, NOBODY, 1)?;
                 self.uid_map(nobody)?.gid_map(nobody)?.uid(NOBODY)?.gid(NOBODY)?.groups(&[])?;
@@ -57,6 +58,7 @@ impl Spec<'_> {
         }
         self.mount(Mount::proc("/proc")?)
             .mount(Mount::dev("/dev")?)
+            .mount(Mount::tmpfs("/dev/shm")?.size(ROOM).mode(0o1777).no_exec())
             .mount(Mount::tmpfs("/tmp")?.size(ROOM).mode(0o1777))
             .mount(Mount::read_only_path("/proc/sys")?.if_exists())
             .mount(Mount::read_only_path("/proc/sysrq-trigger")?.if_exists())
@@ -94,4 +96,17 @@ impl Spec<'_> {
         self.filters.clear();
         self
     }
+}
+
+/// Whether the caller's user namespace has the ids of nobody: one made by an ordinary user may have none but root's.
+fn nobody_is_there() -> bool {
+    let covers = |line: &str| {
+        let mut numbers = line.split_whitespace().map_while(|word| word.parse::<u64>().ok());
+        let (first, _, count) = (numbers.next(), numbers.next(), numbers.next());
+        first.zip(count).is_some_and(|(first, count)| (first..first + count).contains(&NOBODY.into()))
+    };
+    // Where they cannot be read, root is no less careful.
+    ["/proc/self/uid_map", "/proc/self/gid_map"]
+        .iter()
+        .all(|map| fs::read_to_string(map).map_or(true, |text| text.lines().any(covers)))
 }

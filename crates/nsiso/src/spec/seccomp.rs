@@ -50,11 +50,23 @@ enum When {
         argument: u32,
         value: u32,
     },
+    NoneOf {
+        argument: u32,
+        values: &'static [u32],
+    },
 }
 
 /// All kinds of namespace that clone(2) and unshare(2) make.
 const NEW_NAMESPACES: u32 = 0x7E02_0000;
 const NEW_TIME_NAMESPACE: u32 = 0x80;
+
+/// Sockets between processes, of the internet, and for asking the kernel about its network. All others reach what no network namespace
+/// holds (`AF_VSOCK` the hypervisor), or parts of the kernel that few look after.
+const SOCKET_FAMILIES: &[u32] =
+    &[libc::AF_UNIX as u32, libc::AF_INET as u32, libc::AF_INET6 as u32, libc::AF_NETLINK as u32];
+
+/// Linux, a 32-bit machine's name, the old version number, no change of addresses; and asking, `personality(2)`.
+const PERSONALITIES: &[u32] = &[0, 0x8, 0x2_0000, 0x2_0008, 0x4_0000, u32::MAX];
 
 /// What no untrusted program needs: administration of the machine, other processes' insides, the kernel's larger and younger parts.
 /// Those that a kernel or machine does not have are left out.
@@ -165,6 +177,8 @@ impl Filter {
         let new = NEW_NAMESPACES | NEW_TIME_NAMESPACE;
         rules.push(fail(Sysno::unshare, Some(When::AnyOf { argument: 0, bits: new })));
         rules.push(fail(Sysno::clone, Some(When::AnyOf { argument: 0, bits: NEW_NAMESPACES })));
+        rules.push(fail(Sysno::socket, Some(When::NoneOf { argument: 0, values: SOCKET_FAMILIES })));
+        rules.push(fail(Sysno::personality, Some(When::NoneOf { argument: 0, values: PERSONALITIES })));
         for request in [libc::TIOCSTI as u32, TIOCLINUX] {
             rules.push(fail(Sysno::ioctl, Some(When::Equals { argument: 1, value: request })));
         }
@@ -303,24 +317,34 @@ fn assemble(rules: &[Rule], otherwise: Reaction) -> Vec<sock_filter> {
         finish(unknown),
     ];
     for rule in rules {
-        let value = rule.reaction.value();
+        let mut body = Vec::new();
         match rule.when {
-            None => {
-                program.push(sock_filter { code: JUMP_EQUAL, jt: 0, jf: 1, k: rule.number });
-                program.push(finish(value));
+            None => {}
+            Some(When::AnyOf { argument, bits }) => {
+                body.push(load(ARGUMENTS + 8 * argument));
+                body.push(sock_filter { code: JUMP_BITS, jt: 0, jf: 1, k: bits });
             }
-            Some(when) => {
-                let (argument, code, k) = match when {
-                    When::AnyOf { argument, bits } => (argument, JUMP_BITS, bits),
-                    When::Equals { argument, value } => (argument, JUMP_EQUAL, value),
-                };
-                program.push(sock_filter { code: JUMP_EQUAL, jt: 0, jf: 4, k: rule.number });
-                program.push(load(ARGUMENTS + 8 * argument));
-                program.push(sock_filter { code, jt: 0, jf: 1, k });
-                program.push(finish(value));
-                program.push(load(NUMBER));
+            Some(When::Equals { argument, value }) => {
+                body.push(load(ARGUMENTS + 8 * argument));
+                body.push(sock_filter { code: JUMP_EQUAL, jt: 0, jf: 1, k: value });
+            }
+            Some(When::NoneOf { argument, values }) => {
+                body.push(load(ARGUMENTS + 8 * argument));
+                // Each one that is met goes past the others and past the reaction.
+                body.extend((1..=values.len()).rev().zip(values).map(|(past, value)| sock_filter {
+                    code: JUMP_EQUAL,
+                    jt: past as u8,
+                    jf: 0,
+                    k: *value,
+                }));
             }
         }
+        body.push(finish(rule.reaction.value()));
+        if rule.when.is_some() {
+            body.push(load(NUMBER));
+        }
+        program.push(sock_filter { code: JUMP_EQUAL, jt: 0, jf: body.len() as u8, k: rule.number });
+        program.extend(body);
     }
     program.push(finish(otherwise.value()));
     program

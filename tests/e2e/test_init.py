@@ -1,0 +1,102 @@
+"""PID 1 of a new pid namespace: the program itself, or the init process of ours. Signals, orphans, the end."""
+
+import os
+import signal
+import time
+
+import nsiso
+import pytest
+
+INSIDE = dict(map_root=True, pid=True, mount_proc=True)
+ORPHANS = """
+import os, time
+for _ in range(100):
+    if os.fork() == 0:
+        if os.fork() == 0:
+            os._exit(0)
+        os._exit(0)
+for _ in range(100):
+    os.wait()
+def zombies():
+    states = []
+    for pid in filter(str.isdigit, os.listdir('/proc')):
+        try:
+            states.append(open(f'/proc/{pid}/stat').read().rsplit(')', 1)[1].split()[0])
+        except OSError:
+            pass
+    return states.count('Z')
+# They may take a moment to end.
+for _ in range(40 if REAPED else 3):
+    time.sleep(0.05)
+    if not zombies():
+        break
+print(zombies())
+"""
+
+
+@pytest.mark.parametrize("init", [True, False])
+def test_orphans_are_reaped_by_the_init_process(init):
+    """Without one they are the program's, which knows nothing of them."""
+    code = ORPHANS.replace("REAPED", str(init))
+    done = nsiso.run(["/usr/bin/python3", "-c", code], init=init, capture_output=True, text=True, timeout=60, **INSIDE)
+    assert int(done.stdout) == 0 if init else int(done.stdout) > 50, done
+
+
+def waiting(**keywords):
+    """A program that has begun and waits for the end of its input."""
+    process = nsiso.Popen(["cat"], stdin=-1, stdout=-1, **INSIDE, **keywords)
+    process.stdin.write(b"\n")
+    process.stdin.flush()
+    process.stdout.read(1)
+    return process
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGSEGV])
+def test_with_an_init_process_a_signal_ends_the_program(number):
+    with waiting(init=True) as process:
+        process.send_signal(number)
+        assert process.wait(10) == -number
+        process.stdin.close()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGSEGV])
+def test_without_one_the_kernel_ignores_it(number):
+    with waiting() as process:
+        process.send_signal(number)
+        time.sleep(0.1)
+        assert process.poll() is None
+        assert process.communicate(b"alive")[0] == b"alive"
+
+
+@pytest.mark.parametrize("keywords", [{}, {"init": True}], ids=["alone", "init"])
+def test_a_kill_from_outside_ends_it_in_any_case(keywords):
+    with waiting(**keywords) as process:
+        process.kill()
+        assert process.wait(10) == -signal.SIGKILL
+        process.stdin.close()
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP, signal.SIGTERM])
+def test_from_inside_the_init_process_cannot_be_ended(number):
+    line = f"kill -{int(number)} 1; sleep 0.1; test -d /proc/1 && echo there"
+    with nsiso.Popen(["sh", "-c", line], init=True, stdout=-1, text=True, **INSIDE) as process:
+        try:
+            # What comes to the init process it passes on.
+            assert process.communicate(timeout=20)[0] == ("" if number == signal.SIGTERM else "there\n")
+        finally:
+            process.kill()
+
+
+def test_the_end_of_the_program_is_the_end_of_all():
+    mark = f"105.{os.getpid()}"
+    assert nsiso.run(["sh", "-c", f"setsid sleep {mark} & exit 3"], init=True, **INSIDE).returncode == 3
+    assert not any(mark in line for line in command_lines())
+
+
+def command_lines():
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            with open(f"/proc/{pid}/cmdline") as line:
+                yield line.read()
+        except OSError:
+            pass
