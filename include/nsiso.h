@@ -1226,7 +1226,8 @@ int ns_spec_bind_id_mapped(struct ns_spec *spec,
                            struct ns_error *err);
 
 /**
- * An empty file system in memory, of `size` bytes at most (0: half of the memory), whose root has the permissions `mode`. tmpfs(5).
+ * An empty file system in memory, of `size` bytes at most and a file for each KiB of them, 1024 at least (0: half
+ * of the memory), whose root has the permissions `mode`. tmpfs(5).
  */
 int ns_spec_tmpfs(struct ns_spec *spec,
                   const char *target,
@@ -1472,7 +1473,8 @@ int ns_spec_pty(struct ns_spec *spec,
 /**
  * Isolation for a program that is not trusted, as any user: all kinds of namespace new; a root that holds the host's /usr read-only, a /proc, /dev and /tmp of its own and
  * nothing else of the host; no network but loopback; no capabilities and no way to get any, no user namespaces; Landlock, as far as the kernel has it, and
- * ns_spec_seccomp_untrusted; ns_spec_init with NS_INIT_DIE_WITH_HOST; an empty environment; 512 processes, no core files, 64 MiB of files. A caller who is root runs it
+ * ns_spec_seccomp_untrusted; ns_spec_init with NS_INIT_DIE_WITH_HOST; an empty environment; 512 processes, no core files, 64 MiB each for
+ * the files in /tmp, in /dev/shm and in the rest. A caller who is root runs it
  * as nobody. Later wishes add to it; ns_spec_share, ns_spec_no_landlock and ns_spec_no_seccomp loosen it.
  */
 int ns_spec_sandbox(struct ns_spec *spec,

@@ -1,4 +1,4 @@
-"""Isolation's part of `make bench`: what each part costs over a bare spawn, and the sandbox against bubblewrap doing the same work."""
+"""Isolation's part of `make bench`: what each part costs over a bare spawn, and the sandbox against bubblewrap and nsjail doing the same work."""
 
 import argparse
 import os
@@ -22,18 +22,56 @@ SYSTEM = [
     for name in ("bin", "lib", "lib64")
 ]
 VIEW = [nsiso.Tmpfs("/"), nsiso.Bind("/usr", ro=True), *SYSTEM]
+BASE = dict(map_root=True, pid=True, mnt=True)
+
+
+def view(*more):
+    return dict(map_root=True, pid=True, net=True, ipc=True, mounts=[*VIEW, *more])
+
+
+# Each part beside the least it needs, which is the row whose name has no "+" before it.
 PARTS = {
     "nothing": {},
-    "user, pid and mount namespaces": dict(map_root=True, pid=True, mnt=True),
-    "+ init": dict(map_root=True, pid=True, mnt=True, init=True),
-    "+ a view (/usr, 3 links)": dict(map_root=True, pid=True, mounts=VIEW),
-    "+ a view with /proc, /dev, /tmp": dict(map_root=True, pid=True, mounts=[*VIEW, nsiso.Proc(), nsiso.Dev(), nsiso.Tmpfs("/tmp")]),
-    "+ no capabilities": dict(map_root=True, pid=True, mnt=True, caps=[], no_new_privs=True),
-    "+ Landlock": dict(map_root=True, pid=True, mnt=True, landlock=nsiso.Landlock(execute=["/"], write=["/tmp"])),
-    "+ seccomp": dict(map_root=True, pid=True, mnt=True, seccomp=True),
-    "+ a throw-away overlay of /": dict(map_root=True, pid=True, mounts=[nsiso.Overlay("/"), nsiso.Proc()]),
+    "new session": dict(start_new_session=True),
+    "rlimits, nice, umask, cpus": dict(rlimits={"core": 0, "nofile": 100}, nice=1, umask=0o27, cpus=[0]),
+    "no_new_privs": dict(no_new_privs=True),
+    "Landlock, 2 paths": dict(landlock=nsiso.Landlock(execute=["/"], write=["/tmp"])),
+    "seccomp, the ready list": dict(seccomp=True),
+    "a pty": dict(pty=True, stdin=None),
+    "user, pid and mount namespaces": BASE,
+    "+ init": {**BASE, "init": True},
+    "+ init and a deadline": {**BASE, "deadline": 60},
+    "+ init that dies with the host": {**BASE, "die_with_host": True},
+    "+ no capabilities": {**BASE, "caps": [], "no_new_privs": True},
+    "+ no user namespaces": {**BASE, "no_user_namespaces": True},
+    "a view: user, pid, net, ipc, mount namespaces, /usr, 3 links": view(),
+    "+ /proc": view(nsiso.Proc()),
+    "+ /dev": view(nsiso.Dev()),
+    "+ a tmpfs": view(nsiso.Tmpfs("/tmp", size="1M")),
+    "+ /sys": view(nsiso.Sysfs()),
+    "+ mqueue": view(nsiso.Mqueue("/mqueue")),
+    "+ a bind of a file": view(nsiso.Bind("/etc/passwd", ro=True)),
+    "+ a file, a directory, a link": view(nsiso.File("x", "/etc/x"), nsiso.Dir("/d"), nsiso.Symlink("/d", "/l")),
+    "+ a mask and a read-only path": view(nsiso.Mask("/usr/share"), nsiso.ReadOnly("/usr/lib")),
+    "+ a throw-away overlay of /usr": view(nsiso.Overlay("/usr/lib", "/over")),
+    "a throw-away overlay of /": dict(map_root=True, pid=True, mounts=[nsiso.Overlay("/"), nsiso.Proc()]),
     "the sandbox": dict(sandbox=True),
+    "the sandbox without Landlock": dict(sandbox=True, landlock=False),
+    "the sandbox without seccomp": dict(sandbox=True, seccomp=False),
+    "the sandbox in the host's network": dict(sandbox=True, share=["net"]),
 }
+RANGE = dict(uid_map=[(0, 100_000, 65_536)], gid_map=[(0, 100_000, 65_536)])
+
+
+def privileged(tree):
+    """Parts that take root. `tree` is a user namespace with a range of ids."""
+    return {
+        "a user namespace, 65,536 ids": dict(user=True, **RANGE),
+        "a mount namespace, a bind": dict(mounts=[nsiso.Bind("/usr", "/mnt", ro=True)]),
+        "a mount namespace, a bind with other owners": dict(mounts=[nsiso.Bind("/usr", "/mnt", ro=True, id_map=tree)]),
+        "limits by a control group": dict(limits=nsiso.Limits(pids=100, memory="256M")),
+        "the sandbox with limits": dict(sandbox=True, limits=nsiso.Limits(pids=100, memory="256M")),
+    }
 
 
 def bwrap(tool):
@@ -43,21 +81,32 @@ def bwrap(tool):
     return [*words, "--die-with-parent", "--new-session", "--clearenv", "--setenv", "PATH", "/usr/bin:/bin", "--"]
 
 
+def run(keywords):
+    process = nsiso.Popen(["/usr/bin/true"], **keywords)
+    process.wait()
+    if process.pty is not None:
+        os.close(process.pty)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=100, help="runs of each (default 100)")
     options = parser.parse_args()
     # Python would not give up its descriptors for the children's sake: all contenders are started from it alike.
-    ways = {name: (lambda keywords=keywords: nsiso.run(["/usr/bin/true"], **keywords)) for name, keywords in PARTS.items()}
+    parts = dict(PARTS)
+    if os.geteuid() == 0:
+        holder = nsiso.Popen(["sleep", "infinity"], user=True, **RANGE)
+        parts.update(privileged(nsiso.Namespace.of(holder, "user")))
+    ways = {name: (lambda keywords=keywords: run(keywords)) for name, keywords in parts.items()}
     tools = {"bwrap, the same view and namespaces": shutil.which("bwrap"), "our examples/c/bwrap": ROOT / "build/bin/bwrap"}
     for name, tool in tools.items():
         if tool:
             words = [*bwrap(str(tool)), "/usr/bin/true"]
             ways[name] = lambda words=words: subprocess.run(words, check=True)
-    nsjail = shutil.which("nsjail")
-    if nsjail:
-        words = [nsjail, "-Mo", "-Q", "-R", "/usr", "-R", "/lib", "-R", "/lib64", "-R", "/bin", "-T", "/tmp", "--", "/usr/bin/true"]
-        ways["nsjail, a like view"] = lambda: subprocess.run(words, check=True)
+    jail = [*(word for path in ("/usr", "/bin", "/lib", "/lib64") for word in ("-R", path)), "-T", "/tmp"]
+    nsjail = ["nsjail", "-Mo", "-Q", *jail, "--", "/usr/bin/true"]
+    if shutil.which("nsjail"):
+        ways["nsjail, a like view"] = lambda: subprocess.run(nsjail, check=True)
     times = {name: [] for name in ways}
     for turn in range(options.rounds + 5):
         for name in random.sample(list(ways), len(ways)):
@@ -72,6 +121,13 @@ def main():
     for name, taken in times.items():
         median = quantile(taken, 0.5)
         print(f"| {name} | {median:.0f} | {quantile(taken, 0.1):.0f} | {median - base:.0f} | {median / box:.2f} |")
+    for tool in filter(lambda tool: not shutil.which(tool), ("bwrap", "nsjail")):
+        print(f"\n{tool} is not on this machine.")
+    if os.geteuid() == 0:
+        holder.kill()
+        holder.wait()
+    else:
+        print("\nRanges of ids, binds with other owners and limits by control groups take root.")
 
 
 if __name__ == "__main__":

@@ -72,3 +72,22 @@ def test_without_the_sandbox_it_is_not(name, host):
 def test_with_all_rights_inside_it_is_not(name, host):
     done = attempt(name, host, **THROW_AWAY)
     assert "ESCAPED" in done.stdout, done
+
+
+@pytest.mark.parametrize(
+    "name, keywords",
+    [
+        ("write to what was given for reading", dict(landlock=False)),
+        ("kernel keys", dict(seccomp=False)),
+        ("the hypervisor", dict(seccomp=False)),
+        ("the host's loopback", dict(share=["net"])),
+        ("see the host's sockets", dict(share=["net"])),
+        ("the host's shared memory", dict(share=["ipc"])),
+        ("a core file", dict(rlimits={"core": (1, 1)})),
+        ("list homes", dict(mounts=[nsiso.Bind("/home", ro=True)])),
+    ],
+)
+def test_a_loosened_sandbox_refuses_it_no_more(name, keywords, host):
+    """So it is this part that refuses it."""
+    done = attempt(name, host, sandbox=True, **keywords)
+    assert "ESCAPED" in done.stdout, done

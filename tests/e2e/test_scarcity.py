@@ -22,7 +22,7 @@ for number in map(int, sys.argv[2:]):
     try:
         nsiso.run(["echo", "ran"], stdout=write, sandbox=True)
     except nsiso.Error as error:
-        assert error.errno == wanted, error
+        assert error.errno == wanted and "limit" in error.hint, error
         failed = True
     else:
         failed = False

@@ -103,7 +103,8 @@ pub unsafe extern "C" fn ns_spec_bind_id_mapped(
     }
 }
 
-/// An empty file system in memory, of `size` bytes at most (0: half of the memory), whose root has the permissions `mode`. tmpfs(5).
+/// An empty file system in memory, of `size` bytes at most and a file for each KiB of them, 1024 at least (0: half
+/// of the memory), whose root has the permissions `mode`. tmpfs(5).
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ns_spec_tmpfs(
     spec: *mut ns_spec,

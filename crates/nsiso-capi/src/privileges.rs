@@ -449,7 +449,8 @@ pub unsafe extern "C" fn ns_spec_pty(
 
 /// Isolation for a program that is not trusted, as any user: all kinds of namespace new; a root that holds the host's /usr read-only, a /proc, /dev and /tmp of its own and
 /// nothing else of the host; no network but loopback; no capabilities and no way to get any, no user namespaces; Landlock, as far as the kernel has it, and
-/// ns_spec_seccomp_untrusted; ns_spec_init with NS_INIT_DIE_WITH_HOST; an empty environment; 512 processes, no core files, 64 MiB of files. A caller who is root runs it
+/// ns_spec_seccomp_untrusted; ns_spec_init with NS_INIT_DIE_WITH_HOST; an empty environment; 512 processes, no core files, 64 MiB each for
+/// the files in /tmp, in /dev/shm and in the rest. A caller who is root runs it
 /// as nobody. Later wishes add to it; ns_spec_share, ns_spec_no_landlock and ns_spec_no_seccomp loosen it.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ns_spec_sandbox(spec: *mut ns_spec, err: *mut ns_error) -> c_int {

@@ -164,7 +164,7 @@ fn a_busy_host_keeps_its_descriptors_handlers_and_errno() {
         let mut boxed = plain.clone();
         boxed.sandbox().unwrap();
         for n in 0..3000 {
-            let spec = if n % 10 == 0 { &boxed } else { &plain };
+            let spec = if n % 30 == 0 { &boxed } else { &plain };
             // SAFETY: errno of this thread.
             unsafe { *libc::__errno_location() = 77 };
             let process = spec.spawn().unwrap();

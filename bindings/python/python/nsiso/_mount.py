@@ -58,7 +58,7 @@ class Bind:
 
 @dataclass(frozen=True)
 class Tmpfs:
-    """An empty file system in memory, of ``size`` bytes at most ("64M"; half of the memory by default)."""
+    """An empty file system in memory, of ``size`` bytes at most ("64M") and a file for each KiB of them; half of the memory by default."""
 
     target: Path
     size: Optional[Size] = None

@@ -68,7 +68,8 @@ class Sandbox:
 
     All kinds of namespace are new; the root holds the host's /usr read-only, a /proc, /dev and /tmp of its own and nothing else of the
     host; there is no network but loopback, no capability, no way to get any; Landlock, seccomp, and an init process that
-    ends everything with the program or the host; an empty environment; 512 processes, no core files, 64 MiB of files.
+    ends everything with the program or the host; an empty environment; 512 processes, no core files, 64 MiB each for
+    the files in /tmp, in /dev/shm and in the rest.
 
     Every keyword of Popen adds to it or replaces a part. It is loosened by name: ``share=["net"]`` shares namespaces with
     the host, ``landlock=False`` and ``seccomp=False`` take these away, ``caps=["net_admin"]`` keeps capabilities, ``mounts`` adds to the view. ``repr``

@@ -75,7 +75,10 @@ impl Plan {
         // SAFETY: a descriptor of ours; what fcntl returns is new and ours.
         let copy = unsafe { libc::fcntl(fd.as_raw_fd(), libc::F_DUPFD_CLOEXEC, ABOVE) };
         if copy < 0 {
-            return Err(io::Error::last_os_error());
+            let error = io::Error::last_os_error();
+            // The limit is below the number.
+            let used_up = error.raw_os_error() == Some(libc::EINVAL);
+            return Err(if used_up { io::Error::from_raw_os_error(libc::EMFILE) } else { error });
         }
         // SAFETY: as above.
         self.pipes.child.push(unsafe { OwnedFd::from_raw_fd(copy) });
@@ -108,8 +111,8 @@ fn sealed() -> std::result::Result<OwnedFd, Errno> {
 
 fn refused(errno: Errno) -> Error {
     Error::new(Step::Init, errno as i32, "the init process").with_hint(match errno {
-        Errno::EACCES => "programs in memory are forbidden here: /proc/sys/vm/memfd_noexec is 2",
-        Errno::EMFILE | Errno::ENFILE => "too many descriptors are open",
-        _ => "",
+        Errno::EACCES => "programs in memory are forbidden here: /proc/sys/vm/memfd_noexec is 2".into(),
+        Errno::EMFILE => crate::rlimit::of_descriptors(),
+        _ => String::new(),
     })
 }

@@ -71,6 +71,8 @@ fn clone_hint(errno: i32, kinds: Kinds, read: Read) -> String {
 
 fn step_hint(op: &Op, errno: i32, kinds: Kinds, read: Read) -> String {
     match (op.step, errno) {
+        (_, libc::EMFILE) => rlimit::of_descriptors(),
+        (Step::Init, libc::EAGAIN | libc::ENOMEM) => clone_hint(errno, kinds, read),
         (Step::UidMap | Step::GidMap | Step::Setgroups | Step::ClockOffset, libc::ENOENT | libc::ENOTDIR) => {
             "a mounted /proc is needed to write id maps and clock offsets; spawns without them work without it".into()
         }
