@@ -135,6 +135,13 @@ fn a_busy_host_keeps_its_descriptors_handlers_and_errno() {
         return;
     }
     static STOP: AtomicBool = AtomicBool::new(false);
+    /// Also where the test fails.
+    struct StopAtEnd;
+    impl Drop for StopAtEnd {
+        fn drop(&mut self) {
+            STOP.store(true, Ordering::Relaxed);
+        }
+    }
     static HOST: std::sync::atomic::AtomicI32 = std::sync::atomic::AtomicI32::new(0);
     static ELSEWHERE: AtomicBool = AtomicBool::new(false);
     extern "C" fn handler(_: i32) {
@@ -159,9 +166,10 @@ fn a_busy_host_keeps_its_descriptors_handlers_and_errno() {
                 }
             });
         }
-        let mut plain = shell("set -- /proc/self/fd/*; test $# -le 4");
+        let _stop = StopAtEnd;
+        let script = "set -- /proc/self/fd/*; test $# -le 4";
+        let (mut plain, mut boxed) = (shell(script), shell(script));
         plain.unshare(Kinds::USER | Kinds::UTS).map_root();
-        let mut boxed = plain.clone();
         boxed.sandbox().unwrap();
         for n in 0..3000 {
             let spec = if n % 30 == 0 { &boxed } else { &plain };
@@ -172,7 +180,6 @@ fn a_busy_host_keeps_its_descriptors_handlers_and_errno() {
             assert_eq!(unsafe { *libc::__errno_location() }, 77);
             assert_eq!(process.wait().unwrap().exit(), Exit::Code(0));
         }
-        STOP.store(true, Ordering::Relaxed);
     });
     assert!(!ELSEWHERE.load(Ordering::Relaxed), "a handler of the host ran in a child");
 }
