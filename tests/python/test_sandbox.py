@@ -109,7 +109,9 @@ def test_the_host_answers_for_system_calls():
         assert "argument out of domain" in process.stderr.read() and process.wait() == 1
         os.close(process.notify)
     with pytest.raises(nsiso.ArgumentError, match="needed to start"):
-        shell("", seccomp=nsiso.Seccomp(notify=["execve"]))
+        nsiso.Popen(["true"], seccomp=nsiso.Seccomp(notify=["execve"]))
+    with pytest.raises(TypeError, match="run does not answer"):
+        shell("", seccomp=asked)
 
 
 def test_the_init_process():

@@ -15,14 +15,15 @@ from ._limits import Limits, Resources
 from ._list import Gaps, Holder, Listed, Listing, Node, list, tree
 from ._mount import Bind, Dev, Dir, File, Mask, Mqueue, Overlay, Proc, ReadOnly, Symlink, Sysfs, Tmpfs
 from ._namespace import Namespace, Pidfd, call_in, enter, pin, unpin
-from ._popen import Popen, Usage, run
+from ._popen import Completed, Popen, Usage, run
 from ._probe import Finding, probe, unshare
-from ._sandbox import Landlock, Sandbox, Seccomp
+from ._restrictions import Landlock, Seccomp
+from ._sandbox import Sandbox
 
 __all__ = [
     "Bind", "Dev", "Dir", "File", "Landlock", "Limits", "Resources", "Mask", "Mqueue", "Overlay", "Proc", "ReadOnly", "Sandbox", "Seccomp", "Symlink",
     "Sysfs", "Tmpfs",
-    "ArgumentError", "CalledProcessError", "CompletedProcess", "DEVNULL", "DeniedError", "Error", "Finding", "Gaps",
+    "ArgumentError", "CalledProcessError", "Completed", "CompletedProcess", "DEVNULL", "DeniedError", "Error", "Finding", "Gaps",
     "Holder", "Listed", "Listing", "Namespace", "NoProcessError", "Node", "NotDirectoryError", "NotFoundError", "PIPE", "Pidfd", "Popen", "STDOUT",
     "TimeoutExpired", "Usage", "call_in", "enter", "list", "pin", "probe", "run", "tree", "unpin",
     "unshare",
