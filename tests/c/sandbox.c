@@ -182,6 +182,31 @@ static void an_init_process_tells_the_status(void)
     ns_spec_free(spec);
 }
 
+static void an_init_process_hears_of_the_end_though_the_host_ignores_it(void)
+{
+    for (int signal_number = 1; signal_number < NSIG; signal_number++)
+        if (signal_number != SIGALRM)
+            signal(signal_number, SIG_IGN);
+    /* It would wait for ever. */
+    alarm(60);
+    ns_spec *spec = rooted("exit 5");
+    OK(ns_spec_init(spec, 0, &err));
+    CHECK(ended(spec).exit_code == 5);
+    spec = shell("exit 6");
+    OK(ns_spec_sandbox(spec, &err));
+    CHECK(ended(spec).exit_code == 6);
+    spec = rooted("exit 7");
+    OK(ns_spec_deadline(spec, 20000000000, &err));
+    ns_status status = ended(spec);
+    CHECK(status.exit_code == 7 && !status.timed_out);
+    spec = rooted("kill -TERM $$");
+    OK(ns_spec_init(spec, 0, &err));
+    CHECK(ended(spec).signal == SIGTERM);
+    for (int signal_number = 1; signal_number < NSIG; signal_number++)
+        signal(signal_number, SIG_DFL);
+    alarm(0);
+}
+
 static void a_terminal_is_handed_out(void)
 {
     char text[256] = "";
@@ -274,6 +299,7 @@ int main(void)
     RUN(privileges_are_given_up);
     RUN(landlock_restricts);
     RUN(an_init_process_tells_the_status);
+    RUN(an_init_process_hears_of_the_end_though_the_host_ignores_it);
     RUN(a_terminal_is_handed_out);
     RUN(the_sandbox_holds);
     RUN(bad_input_is_refused);

@@ -125,8 +125,10 @@ ATTEMPTS = {
     "the host's message queues": ("escaped(call(240, NAME.encode(), 0, 0, 0) >= 0)", ALWAYS),
     "see the host's sockets": ("escaped(NAME in open('/proc/net/unix').read())", ALWAYS),
     "the hypervisor": ("socket.socket(40, socket.SOCK_STREAM); escaped()", ALWAYS),
-    "ciphers of the kernel": ("escaped(call(41, 38, 5, 0) != -errno.EPERM)", ALWAYS),
-    "sockets that hardly anybody knows": ("escaped(any(call(41, family, kind, 0) != -errno.EPERM for family in (9, 21, 26, 30, 31, 42, 44) for kind in (2, 3, 5)))", ALWAYS),
+    # A type that there is not tells whether the kernel was asked, also where it does not have the family.
+    "ciphers of the kernel": ("escaped(call(41, 38, 15, 0) != -errno.EAFNOSUPPORT)", ALWAYS),
+    "sockets that hardly anybody knows": (
+        "escaped(any(call(number, family, 15, 0, room(8)) != -errno.EAFNOSUPPORT for number in (41, 53) for family in (9, 21, 26, 30, 31, 40, 42, 44)))", ALWAYS),
     "an address for the network": (
         "s = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 0)\n"
         "address = struct.pack('BBBBI', 2, 8, 0, 0, 1) + struct.pack('HH4s', 8, 2, bytes([10, 9, 8, 7]))\n"

@@ -154,7 +154,9 @@ def test_the_host_answers_for_system_calls():
         assert "argument out of domain" in process.stderr.read() and process.wait() == 1
         os.close(process.notify)
     with pytest.raises(nsiso.ArgumentError, match="needed to start"):
-        shell("", seccomp=nsiso.Seccomp(notify=["execve"]))
+        nsiso.Popen(["true"], seccomp=nsiso.Seccomp(notify=["execve"]))
+    with pytest.raises(TypeError, match="run does not answer"):
+        shell("", seccomp=asked)
 
 
 def test_the_init_process():
@@ -173,6 +175,18 @@ def test_the_init_process():
     with nsiso.Popen(["sh", "-c", "exit 6"], map_root=True, init=True) as process:
         os.waitpid(process.pid, 0x40000000)
         assert process.wait() == 6
+
+
+def test_a_host_that_ignores_its_children_is_told_the_status():
+    before = signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    try:
+        for keywords in (dict(map_root=True, init=True), dict(sandbox=True), dict(sandbox=True, deadline=20)):
+            with nsiso.Popen(["sh", "-c", "exit 6"], **keywords) as process:
+                assert process.wait(timeout=60) == 6 and not process.timed_out, keywords
+        with nsiso.Popen(["sleep", "100"], sandbox=True, deadline=0.2) as process:
+            assert process.wait(timeout=60) == -signal.SIGKILL and process.timed_out
+    finally:
+        signal.signal(signal.SIGCHLD, before)
 
 
 def test_a_terminal():

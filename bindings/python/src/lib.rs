@@ -8,6 +8,7 @@ mod net;
 mod sandbox;
 
 use std::os::fd::{AsRawFd, IntoRawFd, OwnedFd};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -209,17 +210,46 @@ pub(crate) struct Process {
     /// Until it is taken.
     pty: Mutex<Option<OwnedFd>>,
     notify: Mutex<Option<OwnedFd>>,
+    /// Whether somebody answers for it: until then it goes with this object, which an exception may take at any moment.
+    kept: AtomicBool,
 }
 
 impl Process {
     fn new(mut process: nsiso::Process) -> Self {
         let (pty, notify) = (Mutex::new(process.take_pty()), Mutex::new(process.take_notify()));
-        Process { process, pty, notify }
+        Process { process, pty, notify, kept: AtomicBool::new(false) }
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        if *self.kept.get_mut() || !matches!(self.process.try_wait(), Ok(None)) {
+            return;
+        }
+        let process = &self.process;
+        Python::attach(|py| {
+            py.detach(|| {
+                // Nobody is there to be told of a failure.
+                let _ = process.kill().and_then(|()| process.wait());
+            });
+        });
     }
 }
 
 #[pymethods]
 impl Process {
+    /// From now on it outlives this object.
+    fn keep(&self) {
+        self.kept.store(true, Ordering::Relaxed);
+    }
+
+    /// Closes what has not been taken.
+    fn close_ends(&self) {
+        for end in [&self.pty, &self.notify] {
+            drop(end.lock().unwrap_or_else(PoisonError::into_inner).take());
+        }
+    }
+
     /// The host's end of a filter that asks it, once.
     fn take_notify(&self) -> Option<i32> {
         self.notify.lock().unwrap_or_else(PoisonError::into_inner).take().map(IntoRawFd::into_raw_fd)

@@ -93,12 +93,11 @@ impl Spec {
         subset_pid: bool,
         flags: Flags,
     ) -> PyResult<()> {
-        self.add(py, Mount::proc(at), |mut mount| {
-            if let Some(hidepid) = hidepid {
-                mount = mount.hidepid(&hidepid);
-            }
-            flagged(if subset_pid { mount.subset_pid() } else { mount }, flags)
-        })
+        let mount = Mount::proc(at).and_then(|mount| match hidepid {
+            Some(hidepid) => mount.hidepid(&hidepid),
+            None => Ok(mount),
+        });
+        self.add(py, mount, |mount| flagged(if subset_pid { mount.subset_pid() } else { mount }, flags))
     }
 
     fn dev(&mut self, py: Python<'_>, at: OsString) -> PyResult<()> {
@@ -269,6 +268,22 @@ impl Spec {
     fn share(&mut self, name: &str) -> PyResult<()> {
         self.0.share(list::kind(name)?);
         Ok(())
+    }
+
+    fn no_init(&mut self) {
+        self.0.no_init();
+    }
+
+    fn outlive_host(&mut self) {
+        self.0.outlive_host();
+    }
+
+    fn allow_new_privs(&mut self) {
+        self.0.allow_new_privs();
+    }
+
+    fn allow_user_namespaces(&mut self) {
+        self.0.allow_user_namespaces();
     }
 
     fn no_landlock(&mut self) {

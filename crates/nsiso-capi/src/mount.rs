@@ -143,7 +143,7 @@ pub unsafe extern "C" fn ns_spec_proc(
         set(spec, err, |spec| {
             let mut proc = Mount::proc(text(target, "target")?)?;
             if !hidepid.is_null() {
-                proc = proc.hidepid(&text(hidepid, "hidepid")?.to_string_lossy());
+                proc = proc.hidepid(&text(hidepid, "hidepid")?.to_string_lossy())?;
             }
             if flags & NS_MOUNT_SUBSET_PID != 0 {
                 proc = proc.subset_pid();
@@ -303,7 +303,7 @@ pub unsafe extern "C" fn ns_spec_symlink(
     }
 }
 
-/// A new file with these `size` bytes, which are copied.
+/// A new file with these `size` bytes, which are copied. In the sandbox it takes the place of the sandbox's own.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ns_spec_file(
     spec: *mut ns_spec,
@@ -319,6 +319,9 @@ pub unsafe extern "C" fn ns_spec_file(
             let data: &[u8] = match (data.is_null(), size) {
                 (_, 0) => &[],
                 (true, _) => return Err(is_null("data")),
+                (_, too_many) if isize::try_from(too_many).is_err() => {
+                    return Err(Error::argument(format!("{too_many} bytes are more than memory can hold")));
+                }
                 // SAFETY: says the header.
                 (false, _) => std::slice::from_raw_parts(data.cast(), size),
             };

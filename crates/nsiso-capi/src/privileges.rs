@@ -314,7 +314,8 @@ pub unsafe extern "C" fn ns_spec_landlock(
 }
 
 /// Adds the filter of system calls for programs that are not trusted: administration of the machine, insides of other processes and the kernel's larger
-/// and younger parts fail with EPERM, clone3 with ENOSYS. Brings ns_spec_no_new_privs. seccomp(2).
+/// and younger parts fail with EPERM, sockets but Unix, TCP, UDP, ping, and netlink about addresses and routes with EAFNOSUPPORT or EPROTONOSUPPORT, TCP Fast Open
+/// with EOPNOTSUPP, clone3 with ENOSYS. Brings ns_spec_no_new_privs. seccomp(2).
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ns_spec_seccomp_untrusted(spec: *mut ns_spec, err: *mut ns_error) -> c_int {
     // SAFETY: the spec is the caller's; pointers are NULL or valid, says the header.
@@ -451,7 +452,8 @@ pub unsafe extern "C" fn ns_spec_pty(
 /// nothing else of the host; no network but loopback; no capabilities and no way to get any, no user namespaces; Landlock, as far as the kernel has it, and
 /// ns_spec_seccomp_untrusted; ns_spec_init with NS_INIT_DIE_WITH_HOST; an empty environment; 512 processes, no core files, 64 MiB each for
 /// the files in /tmp, in /dev/shm and in the rest. A caller who is root runs it
-/// as nobody. Later wishes add to it; ns_spec_share, ns_spec_no_landlock and ns_spec_no_seccomp loosen it.
+/// as nobody. Later wishes add to it; what is mounted for writing may be written. ns_spec_share, ns_spec_no_landlock, ns_spec_no_seccomp,
+/// ns_spec_no_init, ns_spec_outlive_host, ns_spec_allow_new_privs and ns_spec_allow_user_namespaces loosen it.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ns_spec_sandbox(spec: *mut ns_spec, err: *mut ns_error) -> c_int {
     // SAFETY: the spec is the caller's; pointers are NULL or valid, says the header.
@@ -465,6 +467,54 @@ pub unsafe extern "C" fn ns_spec_share(spec: *mut ns_spec, kinds: u64, err: *mut
     unsafe {
         set(spec, err, |spec| {
             spec.share(crate::argument::kinds(kinds)?);
+            Ok(())
+        })
+    }
+}
+
+/// Takes back ns_spec_init, with NS_INIT_DIE_WITH_HOST: the program itself is PID 1. Not beside ns_spec_deadline.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ns_spec_no_init(spec: *mut ns_spec, err: *mut ns_error) -> c_int {
+    // SAFETY: the spec is the caller's; pointers are NULL or valid, says the header.
+    unsafe {
+        set(spec, err, |spec| {
+            spec.no_init();
+            Ok(())
+        })
+    }
+}
+
+/// Takes back NS_INIT_DIE_WITH_HOST.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ns_spec_outlive_host(spec: *mut ns_spec, err: *mut ns_error) -> c_int {
+    // SAFETY: the spec is the caller's; pointers are NULL or valid, says the header.
+    unsafe {
+        set(spec, err, |spec| {
+            spec.outlive_host();
+            Ok(())
+        })
+    }
+}
+
+/// Takes back ns_spec_no_new_privs, without which there is neither Landlock nor seccomp: take these back, too.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ns_spec_allow_new_privs(spec: *mut ns_spec, err: *mut ns_error) -> c_int {
+    // SAFETY: the spec is the caller's; pointers are NULL or valid, says the header.
+    unsafe {
+        set(spec, err, |spec| {
+            spec.allow_new_privs();
+            Ok(())
+        })
+    }
+}
+
+/// Takes back ns_spec_no_user_namespaces. ns_spec_seccomp_untrusted refuses to make them, too.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ns_spec_allow_user_namespaces(spec: *mut ns_spec, err: *mut ns_error) -> c_int {
+    // SAFETY: the spec is the caller's; pointers are NULL or valid, says the header.
+    unsafe {
+        set(spec, err, |spec| {
+            spec.allow_user_namespaces();
             Ok(())
         })
     }

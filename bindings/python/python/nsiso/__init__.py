@@ -18,15 +18,16 @@ from ._list import Gaps, Holder, Listed, Listing, Node, list, tree
 from ._mount import Bind, Chmod, Dev, Dir, File, Mask, Mqueue, Overlay, Proc, ReadOnly, Symlink, Sysfs, Tmpfs
 from ._namespace import Namespace, Pidfd, call_in, enter, pin, unpin
 from ._network import Bridge, Link, forward, hold, link, move_device, remove_device, socket_in
-from ._popen import Popen, Usage, run
+from ._popen import Completed, Popen, Usage, run
 from ._probe import Finding, probe, unshare
-from ._sandbox import Landlock, Sandbox, Seccomp
+from ._restrictions import Landlock, Seccomp
+from ._sandbox import Sandbox
 
 __all__ = [
     "Bind", "Chmod", "Dev", "Dir", "File", "Landlock", "Limits", "Pressure", "Resources", "Stall", "Mask", "Mqueue", "Overlay", "Proc", "ReadOnly", "Sandbox", "Seccomp", "Symlink",
     "Sysfs", "Tmpfs",
     "Bridge", "End", "Host", "Lab", "Link", "Uplink", "forward", "hold", "link", "move_device", "remove_device", "socket_in",
-    "ArgumentError", "CalledProcessError", "CompletedProcess", "DEVNULL", "DeniedError", "Error", "Finding", "Gaps",
+    "ArgumentError", "CalledProcessError", "Completed", "CompletedProcess", "DEVNULL", "DeniedError", "Error", "Finding", "Gaps",
     "Holder", "Listed", "Listing", "Namespace", "NoProcessError", "Node", "NotDirectoryError", "NotFoundError", "PIPE", "Pidfd", "Popen", "STDOUT",
     "TimeoutExpired", "Usage", "call_in", "enter", "list", "pin", "probe", "run", "tree", "unpin",
     "unshare",

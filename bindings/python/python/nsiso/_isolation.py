@@ -1,14 +1,18 @@
 """The keyword arguments for isolation, put into a spec."""
 
+import errno
+import math
 import os
 from datetime import timedelta
 from fractions import Fraction
 from typing import Any, Iterable, Mapping, Optional, Tuple, Union
 
 from ._end import End, Uplink
+from ._error import ArgumentError
 from ._limits import Limits
 from ._mount import MOUNTS, Bind
 from ._nsiso import Spec
+from ._restrictions import Landlock, Seccomp
 
 KINDS = ("user", "pid", "mnt", "net", "ipc", "uts", "time", "cgroup")
 KEYWORDS = KINDS + (
@@ -20,114 +24,176 @@ KEYWORDS = KINDS + (
     "links", "devices", "uplink",
 )
 
-ONE_WAY = ("no_new_privs", "no_user_namespaces", "die_with_host")
+# What is taken back by False, and how: parts of the sandbox.
+_BACK = {
+    "no_new_privs": "allow_new_privs", "no_user_namespaces": "allow_user_namespaces",
+    "die_with_host": "outlive_host", "init": "no_init",
+}  # fmt: skip
 
 Seconds = Union[int, float, Fraction, timedelta, Tuple[int, int]]
 
 
-FLAGS = KINDS + ("keep_credentials", "sandbox", "no_new_privs", "no_user_namespaces", "die_with_host", "map_root", "map_current", "map_auto", "keep_caps", "setgroups", "loopback")
+FLAGS = KINDS + (
+    "keep_credentials", "sandbox", "no_new_privs", "no_user_namespaces", "die_with_host", "map_root", "map_current", "map_auto",
+    "keep_caps", "setgroups", "loopback",
+)  # fmt: skip
 
 
 def apply(spec: Spec, wishes: Mapping[str, Any]) -> None:
     """Puts ``wishes``, a mapping with some of KEYWORDS, into ``spec``. None is no wish."""
     wishes = {name: value for name, value in wishes.items() if value is not None}
+    _together(wishes)
+    # The preset comes first: all else adds to it or replaces a part. What is taken back comes last, so that no other wish brings it again.
+    for name, value in sorted(wishes.items(), key=lambda wish: 3 if wish[1] is False and wish[0] in _BACK else _FIRST.get(wish[0], 2)):
+        try:
+            _put(spec, name, value)
+        except OverflowError:
+            raise ValueError(f"{name}: {value!r} is out of range") from None
+
+
+def _together(wishes: Mapping[str, Any]) -> None:
     if wishes.get("map_root") and wishes.get("map_current"):
         raise ValueError("map_root and map_current do not go together: one id cannot be two")
-    # The preset comes first: all else adds to it or replaces a part.
-    ordered = sorted(wishes.items(), key=lambda wish: _FIRST.get(wish[0], 2))
-    for name, value in ordered:
-        if name in FLAGS and not isinstance(value, bool):
-            raise TypeError(f"{name} is True or False, not {value!r}{_ELSEWHERE.get(name, '')}")
-        if name in KINDS:
-            if value:
-                spec.unshare(name)
-        elif name in ("map_root", "map_current", "map_auto", "keep_caps", "keep_credentials", "sandbox") + ONE_WAY:
-            if value:
-                getattr(spec, name)()
-        elif name in ("uid_map", "gid_map"):
-            _ranges(getattr(spec, name), name, value)
-        elif name in ("monotonic", "boottime"):
-            getattr(spec, name)(*timespec(value))
-        elif name in ("uid", "gid"):
-            getattr(spec, name)(_id(name, value))
-        elif name == "groups":
-            spec.groups([_id("groups", gid) for gid in value])
-        elif name in ("hostname", "domainname"):
-            getattr(spec, name)(os.fsdecode(value))
-        elif name == "share":
-            for kind in [value] if isinstance(value, str) else value:
-                spec.share(kind)
-        elif name == "root":
-            Bind(value, "/").put(spec)
-        elif name == "mounts":
-            for mount in value:
-                if not isinstance(mount, MOUNTS):
-                    raise TypeError(f"mounts: {mount!r} is none of {', '.join(kind.__name__ for kind in MOUNTS)}")
-                mount.put(spec)
-        elif name == "caps":
-            spec.caps([value] if isinstance(value, str) else [*value])
-        elif name == "rlimits":
-            for limit, numbers in value.items():
-                spec.rlimit(limit, *_limit(numbers))
-        elif name == "cpus":
-            spec.cpus([*value])
-        elif name == "init":
-            if value not in (True, False, "wait"):
-                raise TypeError(f"init is True, False or 'wait', not {value!r}")
-            if value:
-                spec.init(value == "wait")
-        elif name == "limits":
-            if not isinstance(value, Limits):
-                raise TypeError(f"limits is an nsiso.Limits, not {value!r}")
-            value.put(spec)
-        elif name == "links":
-            for inside, outside in value:
-                spec.link(inside.made(), (outside if isinstance(outside, End) else End(outside)).made())
-        elif name == "devices":
-            for device, inside in value.items():
-                spec.device(device, (inside or End()).made())
-        elif name == "uplink":
-            if value:
-                (Uplink() if value is True else value).put(spec)
-        elif name == "deadline":
-            spec.deadline(value.total_seconds() if isinstance(value, timedelta) else float(value))
-        elif name == "pty":
-            if value:
-                spec.pty(*((24, 80) if value is True else value))
-        elif name in ("landlock", "seccomp"):
-            _restrict(spec, name, value)
-        elif name == "halt":
-            spec.halt(*value)
-        elif name == "pin":
-            for kind, path in value.items():
-                spec.pin(kind, os.fsdecode(path))
-        elif name == "mount_proc":
-            if value is not False:
-                spec.mount_proc("/proc" if value is True else os.fsdecode(value))
+    if wishes.get("init") is False:
+        for name in ("die_with_host", "deadline"):
+            if wishes.get(name):
+                raise ArgumentError(errno.EINVAL, f"{name} needs the init process: leave out init=False")
+
+
+def _put(spec: Spec, name: str, value: Any) -> None:
+    if name in FLAGS and not isinstance(value, bool):
+        raise TypeError(f"{name} is True or False, not {value!r}{_ELSEWHERE.get(name, '')}")
+    if name in KINDS:
+        if value:
+            spec.unshare(name)
+    elif name in _BACK:
+        if value is False:
+            getattr(spec, _BACK[name])()
+        elif name != "init":
+            getattr(spec, name)()
+        elif value is True or value == "wait":
+            spec.init(value == "wait")
         else:
-            getattr(spec, name)(value)
+            raise TypeError(f"init is True, False or 'wait', not {value!r}")
+    elif name in ("map_root", "map_current", "map_auto", "keep_caps", "keep_credentials", "sandbox"):
+        if value:
+            getattr(spec, name)()
+    elif name in ("uid_map", "gid_map"):
+        _ranges(getattr(spec, name), name, _listed(name, value))
+    elif name in ("monotonic", "boottime"):
+        getattr(spec, name)(*timespec(value))
+    elif name in ("uid", "gid"):
+        getattr(spec, name)(_id(name, value))
+    elif name == "groups":
+        spec.groups([_id("groups", gid) for gid in _listed(name, value)])
+    elif name in ("hostname", "domainname"):
+        getattr(spec, name)(os.fsdecode(value))
+    elif name == "share":
+        for kind in [value] if isinstance(value, str) else _listed(name, value):
+            if kind in ("user", "pid", "mnt"):
+                raise ArgumentError(errno.EINVAL, f"share: a sandbox cannot do without a {kind} namespace of its own; net, ipc, uts, time and cgroup can be shared")
+            spec.share(kind)
+    elif name == "root":
+        if isinstance(value, bool):
+            raise TypeError(f"root is a directory, not {value!r}")
+        Bind(value, "/").put(spec)
+    elif name == "mounts":
+        for mount in _listed(name, value):
+            if not isinstance(mount, MOUNTS):
+                raise TypeError(f"mounts: {mount!r} is none of {', '.join(kind.__name__ for kind in MOUNTS)}")
+            mount.put(spec)
+    elif name == "caps":
+        spec.caps([value] if isinstance(value, str) else _listed(name, value))
+    elif name == "rlimits":
+        if not isinstance(value, Mapping):
+            raise TypeError(f'rlimits is a mapping like {{"nofile": 100}}, not {value!r}')
+        for limit, numbers in value.items():
+            spec.rlimit(limit, *_limit(limit, numbers))
+    elif name == "cpus":
+        spec.cpus([_number(name, cpu) for cpu in _listed(name, value)])
+    elif name == "limits":
+        if not isinstance(value, Limits):
+            raise TypeError(f"limits is an nsiso.Limits, not {value!r}")
+        value.put(spec)
+    elif name == "deadline":
+        if isinstance(value, bool) or not isinstance(value, (int, float, timedelta)):
+            raise TypeError(f"deadline is seconds or a timedelta, not {value!r}")
+        spec.deadline(value.total_seconds() if isinstance(value, timedelta) else float(value))
+    elif name == "pty":
+        if value is not False:
+            rows, columns = (24, 80) if value is True else _listed(name, value)
+            spec.pty(_number(name, rows), _number(name, columns))
+    elif name in ("landlock", "seccomp"):
+        _restrict(spec, name, value)
+    elif name == "halt":
+        spec.halt(*value)
+    elif name == "links":
+        for inside, outside in _listed(name, value):
+            spec.link(inside.made(), (outside if isinstance(outside, End) else End(outside)).made())
+    elif name == "devices":
+        for device, inside in value.items():
+            spec.device(device, (inside or End()).made())
+    elif name == "uplink":
+        if value is not False:
+            (Uplink() if value is True else value).put(spec)
+    elif name == "pin":
+        for kind, path in value.items():
+            spec.pin(kind, os.fsdecode(path))
+    elif name == "mount_proc":
+        if value is not False:
+            spec.mount_proc("/proc" if value is True else os.fsdecode(value))
+    elif name in ("nice", "oom_score_adj", "umask", "personality", "securebits"):
+        getattr(spec, name)(_number(name, value))
+    else:
+        getattr(spec, name)(value)
 
 
 _FIRST = {"sandbox": 0, "root": 1}
 
 
-def _limit(numbers: Any) -> Tuple[int, int]:
+def _listed(name: str, value: Any) -> list:
+    """Any iterable but a text, as a list."""
+    if isinstance(value, (str, bytes)) or not isinstance(value, Iterable):
+        raise TypeError(f"{name} is a list, not {value!r}")
+    return [*value]
+
+
+def _number(name: str, value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise TypeError(f"{name}: {value!r} is no number")
+    return value
+
+
+def _limit(name: str, numbers: Any) -> Tuple[int, int]:
     """Soft and hard, one number for both; None and -1 mean no limit."""
-    pair = numbers if isinstance(numbers, tuple) else (numbers, numbers)
-    soft, hard = (_UNLIMITED if number in (None, -1) else number for number in pair)
+    pair = numbers if isinstance(numbers, tuple) and len(numbers) == 2 else (numbers, numbers)
+    soft, hard = (_UNLIMITED if number in (None, -1) else _number(f"rlimits: {name}", number) for number in pair)
     return soft, hard
 
 
 def _restrict(spec: Any, name: str, value: Any) -> None:
     if value is False:
         getattr(spec, f"no_{name}")()
-    elif value is True and name == "seccomp":
-        spec.seccomp_untrusted()
-    elif value is True:
-        raise TypeError("landlock takes rules: nsiso.Landlock(read=[...])")
-    else:
-        for rules in value if isinstance(value, (list, tuple)) else [value]:
+        return
+    for rules in [value] if name == "landlock" else _filters(value):
+        if rules is True and name == "seccomp":
+            spec.seccomp_untrusted()
+        elif isinstance(rules, Landlock if name == "landlock" else Seccomp):
             rules.put(spec)
+        else:
+            raise TypeError(f"{name} takes rules: nsiso.{_RULES[name]}, not {rules!r}")
+
+
+_RULES = {"landlock": "Landlock(read=[...])", "seccomp": "Seccomp(deny=[...]), or True"}
+
+
+def _filters(value: Any) -> list:
+    return [*value] if isinstance(value, (list, tuple)) else [value]
+
+
+def asks_the_host(seccomp: Any) -> bool:
+    """Whether a filter waits for answers of this process."""
+    return any(isinstance(rules, Seccomp) and rules.notify is not None for rules in _filters(seccomp))
 
 
 _UNLIMITED = 2**64 - 1
@@ -153,8 +219,10 @@ def _ranges(add: Any, name: str, ranges: Iterable[Tuple[int, int, int]]) -> None
 
 def timespec(offset: Seconds) -> Tuple[int, int]:
     """Whole seconds, rounded down, and the nanoseconds on top of them."""
-    if isinstance(offset, tuple):
+    if isinstance(offset, tuple) and len(offset) == 2 and all(type(number) is int for number in offset):
         return offset
     if isinstance(offset, timedelta):
         offset = Fraction(offset // timedelta(microseconds=1), 1_000_000)
+    if isinstance(offset, bool) or not isinstance(offset, (int, float, Fraction)) or offset != offset or offset in (math.inf, -math.inf):
+        raise TypeError(f"{offset!r} is no offset of a clock: seconds, a timedelta or (seconds, nanoseconds)")
     return divmod(round(Fraction(offset) * 1_000_000_000), 1_000_000_000)

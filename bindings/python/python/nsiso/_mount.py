@@ -17,12 +17,13 @@ _UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
 
 def size(value: Size) -> int:
     """Bytes, from a number or a text such as "64M" (1024-based)."""
-    if isinstance(value, int) and not isinstance(value, bool):
-        return value
     match = re.fullmatch(r"(\d+)([KMGT]?)(?:i?B)?", str(value), re.IGNORECASE)
-    if not match:
+    if not match or isinstance(value, bool):
         raise ValueError(f"{value!r} is no size: a number of bytes, or a text like '64M'")
-    return int(match[1]) * _UNITS[match[2].upper()]
+    number = int(match[1]) * _UNITS[match[2].upper()]
+    if number >= 1 << 63:
+        raise ValueError(f"{value!r} is more than any file system holds")
+    return number
 
 
 @dataclass(frozen=True)
@@ -69,6 +70,8 @@ class Tmpfs:
 
     def put(self, spec: Any) -> None:
         limit = None if self.size is None else size(self.size)
+        if limit == 0:
+            raise ValueError("a tmpfs of size 0 would have no limit: leave it out for half of the memory")
         spec.tmpfs(os.fsdecode(self.target), limit, self.mode, (self.ro, False, self.noexec, False, False, False))
 
 
@@ -87,7 +90,8 @@ class Proc:
 
 @dataclass(frozen=True)
 class Dev:
-    """A small /dev: null, zero, full, random, urandom, tty, pseudo-terminals of its own, shm; console is the program's terminal (``pty``)."""
+    """A small /dev: null, zero, full, random, urandom, tty, pseudo-terminals of its own, and shm, which holds half of the memory: mount a Tmpfs at
+    /dev/shm after it to have less. console is the program's terminal (``pty``)."""
 
     target: Path = "/dev"
 
@@ -168,7 +172,7 @@ class Symlink:
 
 @dataclass(frozen=True)
 class File:
-    """A new file with this content."""
+    """A new file with this content. In the sandbox it takes the place of the sandbox's own."""
 
     content: Union[str, bytes]
     target: Path

@@ -6,6 +6,7 @@ started, waited for and signalled, which are the methods of subprocess.Popen ove
 
 import contextlib
 import os
+import signal
 import subprocess
 import sys
 from typing import Any, Dict, Iterable, Mapping, NamedTuple, Optional, Union
@@ -97,9 +98,9 @@ class Popen(subprocess.Popen):
     uplink: True or Uplink
         A way to the outside for its new network, by pasta(1).
     pty: True or (rows, columns)
-        A terminal of its own, whose other end is the attribute ``pty``.
+        A terminal of its own, whose other end is the attribute ``pty``. Not with run, which would not read from it.
     sandbox: bool; share: list of kinds
-        The preset of nsiso.Sandbox, loosened by sharing kinds of namespace with the host.
+        The preset of nsiso.Sandbox, loosened by sharing kinds of namespace with the host: "net", "ipc", "uts", "time", "cgroup".
 
     join: existing namespaces that the program is in
         A Namespace, a path of one, a process (Popen or pid) whose namespaces are all joined, as far as they
@@ -115,7 +116,8 @@ class Popen(subprocess.Popen):
 
     A wish brings the namespace it needs. ``pass_fds`` may be a mapping {number in the program: descriptor}.
     Descriptors that are not passed are always closed. Raises nsiso.Error, an OSError, when the program
-    cannot be started: then nothing is left behind.
+    cannot be started: then nothing is left behind. Nor is there when a signal handler of the caller's raises an exception meanwhile: the
+    program is killed. A Popen that has been returned is the caller's: it runs on when the object goes.
     """
 
     usage: Optional[Usage] = None
@@ -127,13 +129,11 @@ class Popen(subprocess.Popen):
     out_of_memory: bool = False
     """Whether something in its control group was killed because the memory limit was reached."""
 
-    pty: Optional[int] = None
-    """The host's end of the program's terminal: a file descriptor of the caller's, to be closed."""
-
-    notify: Optional[int] = None
-    """The host's end of Seccomp(notify=...): a file descriptor of the caller's, to be closed."""
-
     _process: Optional[Process] = None
+    _pty: Optional[int] = None
+    _notify: Optional[int] = None
+    _outlives = True
+    """Whether the program runs on when this object goes."""
 
     def __init__(
         self,
@@ -153,6 +153,8 @@ class Popen(subprocess.Popen):
             if keywords.get(name) not in (None, _UNSET.get(name)):
                 raise TypeError(f"{name} is not supported: {instead}")
         self._wishes = {name: keywords.pop(name) for name in _isolation.KEYWORDS if name in keywords}
+        if not isinstance(start_new_session, bool):
+            raise TypeError(f"start_new_session is True or False, not {start_new_session!r}")
         self._passed: Dict[int, int] = (
             dict(pass_fds) if isinstance(pass_fds, Mapping) else {int(fd): int(fd) for fd in pass_fds}
         )
@@ -166,7 +168,43 @@ class Popen(subprocess.Popen):
         self._join = () if join is None else join
         if not isinstance(args, (str, bytes, os.PathLike)):
             args = args if isinstance(args, (list, tuple)) else [*args]
-        super().__init__(args, bufsize, executable, stdin, stdout, stderr, **keywords)
+        try:
+            super().__init__(args, bufsize, executable, stdin, stdout, stderr, **keywords)
+            if self._outlives:
+                self._process.keep()
+        except BaseException:
+            # It goes with its last reference, which a traceback may hold for long.
+            self._end()
+            raise
+
+    @property
+    def pty(self) -> Optional[int]:
+        """The host's end of the program's terminal, a file descriptor. Who asks for it has it, and closes it; one that nobody has asked for is
+        closed at the end of ``with``, or with this object. ``open(process.pty, "r+b", buffering=0)`` is a file that closes it."""
+        if self._pty is None and self._process is not None:
+            self._pty = self._process.take_pty()
+        return self._pty
+
+    @property
+    def notify(self) -> Optional[int]:
+        """The host's end of Seccomp(notify=...), a file descriptor, as ``pty`` is."""
+        if self._notify is None and self._process is not None:
+            self._notify = self._process.take_notify()
+        return self._notify
+
+    def _end(self) -> None:
+        """Kills and collects what could not be handed out."""
+        if self._process is not None and self.returncode is None:
+            with contextlib.suppress(OSError):
+                self._process.signal(signal.SIGKILL)
+            self._look(None)
+
+    def __exit__(self, exc_type, value, traceback):
+        if self._process is not None:
+            self._process.close_ends()
+        if exc_type is not None and not self._outlives:
+            self._end()
+        super().__exit__(exc_type, value, traceback)
 
     def _execute_child(
         self, args, executable, preexec_fn, close_fds, pass_fds, cwd, env, startupinfo, creationflags, shell,
@@ -177,8 +215,8 @@ class Popen(subprocess.Popen):
         if shell:
             args = [executable or "/bin/sh", "-c", *args]
         spec = Spec([os.fsdecode(arg) for arg in args])
-        if self._wishes.pop("sandbox", None):
-            spec.sandbox()
+        # Before anything that replaces a part of it.
+        _isolation.apply(spec, {"sandbox": self._wishes.pop("sandbox", None)})
         if executable is not None:
             spec.program(os.fsdecode(executable))
         if cwd is not None:
@@ -202,8 +240,6 @@ class Popen(subprocess.Popen):
         finally:
             self._close_pipe_fds(p2cread, p2cwrite, c2pread, c2pwrite, errread, errwrite)
         self.pid = self._process.pid
-        self.pty = self._process.take_pty()
-        self.notify = self._process.take_notify()
         self._child_created = True
 
     def fileno(self) -> int:
@@ -256,16 +292,44 @@ class Popen(subprocess.Popen):
         return ending is not None
 
 
+class Completed(subprocess.CompletedProcess):
+    """How a program ended: subprocess.CompletedProcess, and what nsiso knows besides."""
+
+    timed_out: bool = False
+    """Whether it was killed because its deadline was over."""
+
+    out_of_memory: bool = False
+    """Whether something in its control group was killed because the memory limit was reached."""
+
+    usage: Optional[Usage] = None
+    """What it used; None where somebody else in this process reaped it."""
+
+    def __repr__(self) -> str:
+        told = [name for name in ("timed_out", "out_of_memory") if getattr(self, name)]
+        return ", ".join([super().__repr__()[:-1], *(f"{name}=True" for name in told)]) + ")"
+
+
+class _Run(Popen):
+    """A program that nobody else gets: whatever ends run ends it."""
+
+    _outlives = False
+
+
 def run(
     *popenargs: Any, input: Any = None, capture_output: bool = False, timeout: Optional[float] = None,
     check: bool = False, **keywords: Any,
-) -> subprocess.CompletedProcess:  # fmt: skip
+) -> Completed:  # fmt: skip
     """Runs a program to its end, as subprocess.run does, in namespaces of its own: see Popen.
 
     ``timeout`` is in seconds; the program is killed when it is over, and subprocess.TimeoutExpired raised. With it goes everything
     in its new pid namespace (the sandbox has one) or its control group (``limits``); without either, as with subprocess, the program
-    alone. ``deadline`` is enforced inside, by the init process, also when nobody waits: it raises nothing, and Popen.timed_out tells. With ``check`` a code other than 0 raises subprocess.CalledProcessError.
+    alone. ``deadline`` is enforced inside, by the init process, also when nobody waits: it is no exception, and the result says ``timed_out``. With ``check`` a
+    code other than 0 raises subprocess.CalledProcessError.
     """
+    if keywords.get("pty"):
+        raise TypeError("pty is for nsiso.Popen: run does not read from a terminal")
+    if _isolation.asks_the_host(keywords.get("seccomp")):
+        raise TypeError("Seccomp(notify=...) is for nsiso.Popen: run does not answer")
     if input is not None:
         if keywords.get("stdin") is not None:
             raise ValueError("stdin and input arguments may not both be used")
@@ -274,14 +338,12 @@ def run(
         if keywords.get("stdout") is not None or keywords.get("stderr") is not None:
             raise ValueError("stdout and stderr arguments may not be used with capture_output")
         keywords["stdout"] = keywords["stderr"] = subprocess.PIPE
-    with Popen(*popenargs, **keywords) as process:
-        try:
-            stdout, stderr = process.communicate(input, timeout=timeout)
-        except BaseException:
-            process.kill()
-            # The context manager waits.
-            raise
-        completed = subprocess.CompletedProcess(process.args, process.poll(), stdout, stderr)
+    with _Run(*popenargs, **keywords) as process:
+        # Whatever goes wrong, the context manager kills it and waits.
+        stdout, stderr = process.communicate(input, timeout=timeout)
+        completed = Completed(process.args, process.poll(), stdout, stderr)
+        completed.timed_out, completed.out_of_memory = process.timed_out, process.out_of_memory
+        completed.usage = process.usage
     if check:
         completed.check_returncode()
     return completed

@@ -1,63 +1,12 @@
-"""Privileges given up, and the sandbox made of all there is."""
+"""The sandbox made of all there is."""
 
-import errno
-import os
+import inspect
 import subprocess
-from dataclasses import dataclass
-from typing import Any, Iterable, Mapping, Optional, Sequence, Union
+from typing import Any, Mapping
 
-from ._mount import Path
-from ._popen import Popen, run
-
-_REACTIONS = ("fail", "kill", "trap", "log")
-
-
-@dataclass(frozen=True)
-class Landlock:
-    """Rules of landlock(7): whatever they do not grant is refused. Paths are as the program sees them, and must exist.
-
-    ``read``, ``execute`` (and read), ``write`` (and read): trees or files. ``bind``, ``connect``: the only TCP ports; None for all. ``scoped``: no
-    signals and abstract Unix sockets to the outside. ``best_effort``: where the kernel knows less, enforce what it does.
-    """
-
-    read: Sequence[Path] = ()
-    execute: Sequence[Path] = ()
-    write: Sequence[Path] = ()
-    bind: Optional[Sequence[int]] = None
-    connect: Optional[Sequence[int]] = None
-    scoped: bool = False
-    best_effort: bool = False
-
-    def put(self, spec: Any) -> None:
-        granted = [(self.read, "r"), (self.execute, "x"), (self.write, "w")]
-        paths = [(os.fsdecode(path), letter) for trees, letter in granted for path in trees]
-        ports = [None if some is None else [*some] for some in (self.bind, self.connect)]
-        spec.landlock(paths, *ports, self.scoped, self.best_effort)
-
-
-@dataclass(frozen=True)
-class Seccomp:
-    """A filter of system calls by name, seccomp(2): those denied, or those allowed, or those that this process is asked about.
-
-    ``reaction`` is what a call that is not allowed meets: "fail" (with ``errno``), "kill", "trap", "log".
-    With ``notify`` the attribute ``notify`` of the Popen is the descriptor to answer by, seccomp_unotify(2).
-    """
-
-    deny: Optional[Iterable[str]] = None
-    allow: Optional[Iterable[str]] = None
-    notify: Optional[Iterable[str]] = None
-    reaction: str = "fail"
-    errno: int = errno.EPERM
-
-    def put(self, spec: Any) -> None:
-        if [self.deny, self.allow, self.notify].count(None) != 2:
-            raise TypeError("Seccomp takes either deny or allow or notify")
-        if self.notify is not None:
-            spec.seccomp_notify([*self.notify])
-        elif self.deny is not None:
-            spec.seccomp_deny([*self.deny], self.reaction, self.errno)
-        else:
-            spec.seccomp_allow([*(self.allow or ())], self.reaction, self.errno)
+from ._isolation import KEYWORDS, apply
+from ._nsiso import Spec
+from ._popen import Completed, Popen, run
 
 
 class Sandbox:
@@ -71,15 +20,23 @@ class Sandbox:
     ends everything with the program or the host; an empty environment; 512 processes, no core files, 64 MiB each for
     the files in /tmp, in /dev/shm and in the rest.
 
-    Every keyword of Popen adds to it or replaces a part. It is loosened by name: ``share=["net"]`` shares namespaces with
-    the host, ``landlock=False`` and ``seccomp=False`` take these away, ``caps=["net_admin"]`` keeps capabilities, ``mounts`` adds to the view. ``repr``
-    tells what is granted.
+    Every keyword of Popen adds to it or replaces a part; what ``mounts`` shows for writing may be written. It is loosened by name:
+    ``share=["net"]`` shares namespaces with the host (net, ipc, uts, time, cgroup), ``landlock=False`` and ``seccomp=False`` take these away,
+    ``init=False`` makes the program PID 1 itself, ``die_with_host=False`` lets it outlive this process, ``no_user_namespaces=False`` (with
+    ``seccomp=False``) and ``no_new_privs=False`` (with ``landlock=False``, too) let it have new namespaces and privileges,
+    ``caps=["net_admin"]`` keeps capabilities. ``repr`` tells what is granted.
     """
 
     def __init__(self, **keywords: Any) -> None:
-        self.keywords = dict(keywords)
+        unknown = sorted(set(keywords) - _KEYWORDS)
+        if unknown:
+            raise TypeError(f"Sandbox takes the keywords of nsiso.run and nsiso.Popen, not {', '.join(unknown)}")
+        self.keywords = {name: value for name, value in keywords.items() if value is not None}
+        # Whatever is wrong in itself is told here.
+        wishes = {name: value for name, value in self.keywords.items() if name in KEYWORDS}
+        apply(Spec(["true"]), {**wishes, "sandbox": True})
 
-    def run(self, args: Any, **keywords: Any) -> "subprocess.CompletedProcess[Any]":
+    def run(self, args: Any, **keywords: Any) -> Completed:
         """nsiso.run in this sandbox; ``mounts`` given here come on top of its own."""
         return run(args, **self._with(keywords))
 
@@ -89,8 +46,8 @@ class Sandbox:
 
     def _with(self, keywords: Mapping[str, Any]) -> dict:
         both = {**self.keywords, **keywords, "sandbox": True}
-        mounts = [*self.keywords.get("mounts", ()), *keywords.get("mounts", ())]
-        return {**both, "mounts": mounts} if mounts else both
+        mounts = [*(self.keywords.get("mounts") or ()), *(keywords.get("mounts") or ())]
+        return {**both, "mounts": mounts}
 
     def __repr__(self) -> str:
         words = self.keywords
@@ -105,8 +62,10 @@ class Sandbox:
         others = [kind for kind in share if kind != "net"]
         if others:
             granted.append("shared with the host: " + ", ".join(others))
-        told = ("share", "mounts", "caps", "landlock", "seccomp")
-        granted += [f"{name}: {value!r}" for name, value in words.items() if name not in told and value is not None]
+        granted += [told for name, told in _LOOSENED.items() if words.get(name) is False]
+        told = ("share", "mounts", "caps", "landlock", "seccomp", "sandbox")
+        others = [(name, value) for name, value in words.items() if name not in told and value is not None]
+        granted += [f"{name}: {value!r}" for name, value in others if not (name in _LOOSENED and value is False)]
         return f"<Sandbox {'; '.join(granted)}>"
 
 
@@ -118,3 +77,13 @@ def _words(value: Union[None, str, Iterable[str]]) -> Sequence[str]:
 def _state(value: Any) -> str:
     """Of a restriction that the sandbox has: as it is, taken away, or with rules of the caller's."""
     return "on" if value in (None, True) else "off" if value is False else repr(value)
+
+
+_LOOSENED = {
+    "init": "no init process",
+    "die_with_host": "outlives this process",
+    "no_new_privs": "set-user-ID programs count",
+    "no_user_namespaces": "user namespaces can be made",
+}
+_OF_SUBPROCESS = {*inspect.signature(subprocess.Popen.__init__).parameters} - {"self", "args"}
+_KEYWORDS = {*KEYWORDS, *_OF_SUBPROCESS, "join", "input", "capture_output", "timeout", "check"}

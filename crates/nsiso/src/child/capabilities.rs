@@ -56,15 +56,22 @@ pub(super) fn raise_ambient() -> Outcome<()> {
     Ok(())
 }
 
-/// Gives up all capabilities but `keep`, in every set, and with `bounding` for good.
+/// Gives up all capabilities but `keep`, in every set, and with `bounding` for good. A change of uid has left the permitted ones without effect.
 pub(super) fn keep_only(keep: u64, bounding: bool) -> Outcome<()> {
     const PR_CAPBSET_DROP: usize = libc::PR_CAPBSET_DROP as usize;
     const PR_CAP_AMBIENT_CLEAR_ALL: usize = libc::PR_CAP_AMBIENT_CLEAR_ALL as usize;
     let header = Header { version: VERSION_3, pid: 0 };
     let half = |set: u32| Half { effective: set, permitted: set, inheritable: set };
     let halves = [half(keep as u32), half((keep >> 32) as u32)];
+    let mut before = [half(0); 2];
+    let args = [&raw const header as usize, &raw mut before as usize, 0, 0, 0];
     // SAFETY: both structs are what version 3 wants and live until the calls return; numbers.
     unsafe {
+        check(libc::SYS_capget, args)?;
+        for half in &mut before {
+            half.effective = half.permitted;
+        }
+        check(libc::SYS_capset, args)?;
         let mut capability = 0;
         // The first number that the kernel does not know ends it.
         while capability < 64 {

@@ -6,7 +6,7 @@
 use libc::c_uint;
 
 use super::syscall::{Outcome, check};
-use super::{descriptors, second};
+use super::{descriptors, second, signals};
 use crate::plan::{INIT_DESCRIPTORS, Init, Plan};
 
 /// Above all numbers that the init process has.
@@ -64,6 +64,8 @@ fn become_init(init: &Init, gate: i32) -> Outcome<()> {
     let (report, host, memfd) = (INIT_DESCRIPTORS, INIT_DESCRIPTORS + 1, INIT_DESCRIPTORS + 2);
     let last = memfd + 1;
     let cloexec = libc::O_CLOEXEC as usize;
+    // Where SIGCHLD is ignored, the kernel collects children, and nobody hears of the program's end. All stay blocked.
+    signals::to_defaults()?;
     descriptors::place(init.report, report)?;
     if init.host >= 0 {
         descriptors::place(init.host, host)?;

@@ -26,7 +26,13 @@ pub(super) unsafe fn restrict(rules: &Ruleset) -> Outcome<()> {
         let mut rule = rules.paths;
         while !(*rule).path.is_null() {
             let cwd = libc::AT_FDCWD as usize;
-            let fd = check(libc::SYS_openat, [cwd, (*rule).path as usize, flags, 0, 0])?;
+            let fd = match check(libc::SYS_openat, [cwd, (*rule).path as usize, flags, 0, 0]) {
+                Err(_) if (*rule).optional => {
+                    rule = rule.add(1);
+                    continue;
+                }
+                opened => opened?,
+            };
             let mut about = MaybeUninit::<libc::stat>::uninit();
             check(libc::SYS_fstat, [fd, about.as_mut_ptr() as usize, 0, 0, 0])?;
             let directory = (*about.as_ptr()).st_mode & libc::S_IFMT == libc::S_IFDIR;

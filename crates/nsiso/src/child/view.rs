@@ -178,7 +178,7 @@ unsafe fn cover(mounts: Mounting, data: *const u8, len: usize, mode: u32, at: Pl
         }
         let (directory, _) = parent(at)?;
         let view = find(HERE, c".".as_ptr())?;
-        let layer = mounts.filesystem(c"tmpfs".as_ptr(), Options::NONE, quiet)?;
+        let layer = mounts.filesystem(c"tmpfs".as_ptr(), Options::none(), quiet)?;
         fill(create(layer, name, mode)?, data, len)?;
         mounts.attach(layer, Some(directory))?;
         close(directory)?;

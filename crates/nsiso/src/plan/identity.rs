@@ -187,7 +187,7 @@ impl Plan {
             None if drop_groups && self.may_set_groups(spec) => Some([].as_slice()),
             None => None,
         };
-        let keeps = spec.keep_caps || spec.treatment.capabilities.is_some_and(|keep| keep != 0);
+        let keeps = spec.keep_caps || spec.treatment.capabilities.is_some();
         if keeps && uid.is_some() {
             self.push(Step::Capabilities, Action::KeepCapabilities);
         }

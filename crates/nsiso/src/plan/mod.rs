@@ -414,11 +414,23 @@ fn consistent(spec: &Spec) -> Result<()> {
         (spec.init.is_some(), Kinds::PID, "an init process"),
     ];
     match wishes.into_iter().find(|(wanted, kind, _)| *wanted && !spec.kinds.contains(*kind)) {
-        None => Ok(()),
-        Some((_, kind, what)) => Err(crate::Error::argument(format!(
-            "{what} needs a new {kind} namespace, which is to be shared with the caller"
-        ))),
+        None => {}
+        Some((_, kind, what)) => {
+            return Err(crate::Error::argument(format!(
+                "{what} needs a new {kind} namespace, which is to be shared with the caller"
+            )));
+        }
     }
+    let restricted = spec.landlock.is_some() || !spec.filters.is_empty() || spec.notify.is_some();
+    if restricted && !spec.treatment.no_new_privs {
+        return Err(crate::Error::argument(
+            "Landlock and seccomp need no_new_privs, which has been taken back: take them back, too",
+        ));
+    }
+    if spec.treatment.deadline.is_some() && spec.init.is_none() {
+        return Err(crate::Error::argument("a deadline needs the init process, which has been taken back"));
+    }
+    Ok(())
 }
 
 fn limit_text(resource: u32, limit: libc::rlimit64) -> String {
@@ -465,6 +477,7 @@ impl Op {
             Action::NewSession => "a new session".into(),
             Action::ControllingTerminal(_) => "the controlling terminal".into(),
             Action::Init(_) => "the init process".into(),
+            Action::KeepOnly { keep: 0, .. } => "no capabilities".into(),
             Action::KeepCapabilities | Action::RaiseAmbient | Action::KeepOnly { .. } => {
                 "capabilities".into()
             }

@@ -2,8 +2,8 @@
 
 use super::{Action, Plan};
 use crate::error::Step;
-use crate::spec::Filter;
-use crate::spec::landlock::{BIND_TCP, CONNECT_TCP};
+use crate::spec::landlock::{BIND_TCP, CONNECT_TCP, WRITE};
+use crate::spec::{Filter, Mount};
 use crate::{Error, Kinds, Result, Spec};
 
 /// `struct landlock_path_beneath_attr` is packed, so path and access go separately. The table ends with NULL.
@@ -11,6 +11,8 @@ use crate::{Error, Kinds, Result, Spec};
 pub(crate) struct PathRule {
     pub path: *const libc::c_char,
     pub access: u64,
+    /// What cannot be reached needs no rule.
+    pub optional: bool,
 }
 
 /// `struct landlock_net_port_attr`.
@@ -95,12 +97,19 @@ impl Plan {
         let Some(rules) = &spec.landlock else { return Ok(()) };
         let version = landlock_version();
         let Some(attributes) = rules.attributes(version)? else { return Ok(()) };
+        let below_root = |mount: &&Mount| mount.at.as_bytes() != b"/" && mount.is_written();
+        let written = spec.mounts.iter().filter(|mount| rules.as_mounted && below_root(mount));
         let mut paths: Vec<PathRule> = rules
             .paths
             .iter()
-            .map(|(path, access)| PathRule { path: self.arena.text(path), access: access & attributes[0] })
+            .map(|(path, access)| (path, *access, false))
+            .chain(written.map(|mount| (&mount.at, WRITE, true)))
+            .map(|(path, access, optional)| {
+                let path = self.arena.text(path);
+                PathRule { path, access: access & attributes[0], optional }
+            })
             .collect();
-        paths.push(PathRule { path: std::ptr::null(), access: 0 });
+        paths.push(PathRule { path: std::ptr::null(), access: 0, optional: false });
         let granted = |ports: &Option<Vec<u16>>, access: u64| -> Vec<PortRule> {
             let ports = ports.iter().flatten().filter(|_| attributes[1] & access != 0);
             ports.map(|port| PortRule { access, port: u64::from(*port) }).collect()

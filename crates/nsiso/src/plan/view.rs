@@ -193,7 +193,12 @@ impl Plan {
         }
         for (index, mount) in spec.mounts.iter().enumerate() {
             if index > 0 && is_at_root(mount) && makes_a_mount(mount) {
-                return Err(Error::argument("what is mounted at / comes first").with_index(Some(index)));
+                return Err(Error::argument("what is mounted at / comes first")
+                    .with_hint("the view has a root already: the sandbox's own, or that of an earlier mount")
+                    .with_index(Some(index)));
+            }
+            if gives_way(mount, &spec.mounts[index + 1..]) {
+                continue;
             }
             self.change(mount, spec, Some(index)).map_err(|error| error.with_index(Some(index)))?;
         }
@@ -464,6 +469,12 @@ fn path_of(fd: BorrowedFd) -> Result<CString> {
 
 fn is_at_root(mount: &Mount) -> bool {
     mount.at.as_bytes() == b"/"
+}
+
+/// A file that is there for those who bring none of their own.
+fn gives_way(mount: &Mount, later: &[Mount]) -> bool {
+    let file = matches!(mount.what, What::File { .. });
+    file && mount.optional && later.iter().any(|other| other.at == mount.at)
 }
 
 fn makes_a_mount(mount: &Mount) -> bool {

@@ -112,6 +112,9 @@ fn step_hint(op: &Op, errno: i32, kinds: Kinds, read: Read) -> String {
                      covered by other mounts (see /proc/self/mountinfo)"
                 .into(),
         },
+        (Step::Capabilities, libc::EPERM) if matches!(op.action, Action::KeepOnly { keep: 0, .. }) => {
+            "giving them up for good takes CAP_SETPCAP: use a new user namespace, or no_new_privs, with which they cannot come back".into()
+        }
         (Step::MountProc, libc::EINVAL) => "the mount point lies on a mount that is shared with the host, where the new proc would appear too: \
                                             use the propagation private"
             .into(),
@@ -122,7 +125,11 @@ fn step_hint(op: &Op, errno: i32, kinds: Kinds, read: Read) -> String {
         (Step::Mount, libc::EROFS) | (Step::Make, libc::EROFS) => {
             "what the target lies in is read-only: make it there first, or mount a tmpfs over that".into()
         }
-        (Step::Mount, libc::ENOENT) => "the source must exist, as the caller sees it (use if_exists where it need not)".into(),
+        (Step::Mount, libc::ENOENT) => view::missing(op),
+        (Step::Mount | Step::Make, libc::EOVERFLOW) => {
+            "your own ids have no mapping in the new user namespace: add map_root or map_current".into()
+        }
+        (Step::Securebits, libc::EPERM) => "it takes CAP_SETPCAP: use a new user namespace, or run as root".into(),
         (Step::Mount, libc::ENOTDIR) => "a directory is mounted on a directory, a file on a file".into(),
         (Step::Mount, libc::ENODEV) => "the kernel does not have this file system".into(),
         (Step::Mount | Step::Make, libc::ELOOP) => "a symbolic link on the way leads round in circles, or into /proc/PID/fd".into(),
@@ -155,6 +162,9 @@ fn step_hint(op: &Op, errno: i32, kinds: Kinds, read: Read) -> String {
     }
 }
 
+const NOT_EXECUTABLE: &str = "possible causes: no execute permission for the program's user on the file or its interpreter, no search permission on a \
+                              directory of the path, a file system mounted noexec, not a regular file";
+
 /// exec failed: the file, or what it needs, is missing or may not be executed.
 fn of_exec(errno: i32, spec: &Spec) -> Error {
     let program = spec.program.to_string_lossy();
@@ -166,10 +176,11 @@ fn of_exec(errno: i32, spec: &Spec) -> Error {
             None if program.contains('/') => error(program.into()).with_hint("there is no such file in the program's view of the file system"),
             None => error(program.into()).with_hint("it is in no directory of the PATH that the program gets"),
         },
-        libc::EACCES => error(program.into()).with_hint(
-            "possible causes: no execute permission for the program's user on the file or its interpreter, no search \
-             permission on a directory of the path, a file system mounted noexec, not a regular file",
-        ),
+        libc::EPERM if !spec.filters.is_empty() => error(program.into()).with_hint("a filter of system calls may refuse execve"),
+        libc::EACCES if spec.landlock.is_some() => {
+            error(program.into()).with_hint(format!("{NOT_EXECUTABLE}, or rules of Landlock that do not let it and its interpreter be executed"))
+        }
+        libc::EACCES => error(program.into()).with_hint(NOT_EXECUTABLE),
         libc::ENOEXEC => error(program.into()).with_hint("the kernel does not know this format: a script needs a #! line, a binary this machine's architecture"),
         libc::E2BIG => error(program.into()).with_hint("arguments and environment together are too long"),
         libc::ETXTBSY => error(program.into()).with_hint("the file is open for writing"),

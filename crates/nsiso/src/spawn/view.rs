@@ -74,6 +74,20 @@ pub(super) fn by_mount(op: &Op, errno: i32) -> Option<String> {
     Some(hint.into())
 }
 
+/// ENOENT.
+pub(super) fn missing(op: &Op) -> String {
+    match op.action {
+        Action::View(Change::ReadOnly { .. } | Change::Propagation { .. }) => {
+            "it must exist, as the program sees it (use if_exists where it need not)"
+        }
+        Action::View(Change::Overlay { thrown_away: false, .. }) => {
+            "all three directories of a kept overlay must exist: lower, upper and work"
+        }
+        _ => "the source must exist, as the caller sees it (use if_exists where it need not)",
+    }
+    .into()
+}
+
 fn filesystem(op: &Op) -> Option<&str> {
     match op.action {
         // SAFETY: a string that lives as long as the plan.

@@ -15,6 +15,8 @@ pub struct Landlock {
     pub(crate) connect: Option<Vec<u16>>,
     pub(crate) scopes: bool,
     pub(crate) best_effort: bool,
+    /// What the view lets the program write is granted, too.
+    pub(crate) as_mounted: bool,
 }
 
 const EXECUTE: u64 = 1;
@@ -31,7 +33,7 @@ const IOCTL_DEV: u64 = 1 << 15;
 pub(crate) const OF_FILES: u64 = EXECUTE | WRITE_FILE | READ_FILE | TRUNCATE | IOCTL_DEV;
 
 const READ: u64 = READ_FILE | READ_DIR;
-const WRITE: u64 = WRITE_FILE | CHANGE_DIR | REFER | TRUNCATE | IOCTL_DEV;
+pub(crate) const WRITE: u64 = READ | WRITE_FILE | CHANGE_DIR | REFER | TRUNCATE | IOCTL_DEV;
 
 pub(crate) const BIND_TCP: u64 = 1;
 pub(crate) const CONNECT_TCP: u64 = 2;
@@ -54,7 +56,7 @@ impl Landlock {
 
     /// Files below `path` may be read, written, made and removed.
     pub fn write(self, path: impl AsRef<OsStr>) -> Result<Self> {
-        self.grant(path.as_ref(), READ | WRITE)
+        self.grant(path.as_ref(), WRITE)
     }
 
     fn grant(mut self, path: &OsStr, access: u64) -> Result<Self> {
@@ -72,7 +74,8 @@ impl Landlock {
         self
     }
 
-    /// TCP connections may be made to these ports alone.
+    /// TCP connections may be made to these ports alone. The kernel counts connect(2): TCP Fast Open and MPTCP get round it, unless
+    /// [`Filter::untrusted`](super::Filter::untrusted) refuses them; so does UDP, which is not TCP.
     pub fn connect_tcp(mut self, ports: &[u16]) -> Self {
         self.connect.get_or_insert_default().extend_from_slice(ports);
         self
@@ -81,6 +84,12 @@ impl Landlock {
     /// No signals to processes outside, no connections to abstract Unix sockets made outside.
     pub fn scoped(mut self) -> Self {
         self.scopes = true;
+        self
+    }
+
+    /// Whatever is mounted or made in the program's view of the file system for it to write may be written, but for the root itself.
+    pub fn write_as_mounted(mut self) -> Self {
+        self.as_mounted = true;
         self
     }
 

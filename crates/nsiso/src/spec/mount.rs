@@ -171,14 +171,19 @@ impl<'fd> Mount<'fd> {
         Mount::new(at, What::Symlink { to: path_text("target of a symbolic link", to.as_ref())? }, 0)
     }
 
-    /// A file with this content. One that is there already is hidden by it, not changed.
+    /// A file with this content. One that is there already is hidden by it, not changed. With [`Mount::if_exists`] it gives way to what is
+    /// mounted or made at the same path later.
     pub fn file(content: impl Into<Vec<u8>>, at: impl AsRef<OsStr>, mode: u32) -> Result<Self> {
         Mount::new(at, What::File { content: content.into(), mode: permissions(mode)? }, 0)
     }
 
     /// Hides what is there: a directory becomes empty, a file reads as `/dev/null`. Nothing to hide is fine.
     pub fn mask(at: impl AsRef<OsStr>) -> Result<Self> {
-        Mount::new(at, What::Mask, 0)
+        let mask = Mount::new(at, What::Mask, 0)?;
+        match mask.at.as_bytes() {
+            b"/" => Err(Error::argument("the root itself cannot be masked: mount a tmpfs there")),
+            _ => Ok(mask),
+        }
     }
 
     /// Makes what is there read-only, with all that is mounted below it.
@@ -229,7 +234,7 @@ impl<'fd> Mount<'fd> {
         self
     }
 
-    /// A bind whose source does not exist is passed over; so is a path to be made read-only.
+    /// A bind whose source does not exist is passed over; so is a path to be made read-only. A file that is made gives way.
     pub fn if_exists(mut self) -> Self {
         self.optional = true;
         self
@@ -266,13 +271,34 @@ impl<'fd> Mount<'fd> {
     }
 
     /// Which processes a proc shows: `off`, `noaccess`, `invisible` or `ptraceable`.
-    pub fn hidepid(self, hidepid: &str) -> Self {
-        self.option("hidepid", Some(hidepid.into()))
+    pub fn hidepid(self, hidepid: &str) -> Result<Self> {
+        match hidepid {
+            "off" | "noaccess" | "invisible" | "ptraceable" => {
+                Ok(self.option("hidepid", Some(hidepid.into())))
+            }
+            _ => Err(Error::argument(format!(
+                "{hidepid:?} is no hidepid: off, noaccess, invisible or ptraceable"
+            ))),
+        }
     }
 
     /// A proc that has processes alone, and none of the machine's settings.
     pub fn subset_pid(self) -> Self {
         self.option("subset", Some("pid".into()))
+    }
+
+    /// Whether it is there for the program to write in.
+    pub(crate) fn is_written(&self) -> bool {
+        let writable = self.attributes & libc::MOUNT_ATTR_RDONLY == 0;
+        match self.what {
+            What::Bind { .. } | What::Filesystem { .. } | What::Dev | What::Overlay { .. } => writable,
+            What::Directory { mode } | What::File { mode, .. } => mode & 0o222 != 0,
+            What::Permissions { .. }
+            | What::Symlink { .. }
+            | What::Mask
+            | What::ReadOnly { .. }
+            | What::Propagation(_) => false,
+        }
     }
 
     fn option(mut self, name: &'static str, value: Option<String>) -> Self {

@@ -30,7 +30,8 @@ impl Spec<'_> {
     /// files, 64 MiB each for the files in `/tmp`, in `/dev/shm` and in the rest. A caller who is root runs it as nobody, if the user namespace
     /// that the caller is in has one; who may be root inside by [`Spec::map_root`].
     ///
-    /// It is nothing but other wishes: later ones add to it, [`Spec::share`], [`Spec::no_landlock`] and [`Spec::no_seccomp`] loosen it.
+    /// It is nothing but other wishes: later ones add to it; what is mounted for writing may be written. [`Spec::share`], [`Spec::no_landlock`],
+    /// [`Spec::no_seccomp`], [`Spec::no_init`], [`Spec::outlive_host`], [`Spec::allow_new_privs`] and [`Spec::allow_user_namespaces`] loosen it.
     pub fn sandbox(&mut self) -> Result<&mut Self> {
         self.unshare(Kinds::all());
         if !crate::plan::time_is_entered_at_exec() {
@@ -38,9 +39,11 @@ impl Spec<'_> {
             self.share(Kinds::TIME);
         }
         self.map_current();
-        if nix::unistd::geteuid().is_root() && nobody_is_there() {
+        let (mut uid, mut gid) = (nix::unistd::geteuid().as_raw(), nix::unistd::getegid().as_raw());
+        if uid == 0 && nobody_is_there() {
             self.stand_in = Some(NOBODY);
             self.groups(&[])?;
+            (uid, gid) = (NOBODY, NOBODY);
         }
         self.mount(Mount::tmpfs("/")?.size(ROOM));
         for directory in ["/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32"] {
@@ -51,6 +54,9 @@ impl Spec<'_> {
         }
         for path in ETC.iter().filter(|path| Path::new(path).exists()) {
             self.mount(Mount::bind(path, path)?.read_only().if_exists());
+        }
+        for (path, text) in names(uid, gid) {
+            self.mount(Mount::file(text, path, 0o444)?.if_exists());
         }
         self.mount(Mount::proc("/proc")?)
             .mount(Mount::dev("/dev")?)
@@ -68,8 +74,7 @@ impl Spec<'_> {
             .env("LANG", "C.UTF-8")?;
         self.caps::<&str>([])?.no_user_namespaces().no_new_privs();
         self.rlimit("core", 0, 0)?.rlimit("nproc", 512, 512)?.rlimit("memlock", 65_536, 65_536)?;
-        let rules = Landlock::new().execute("/")?.write("/tmp")?.write("/dev")?.write("/proc")?;
-        self.landlock(rules.scoped().best_effort());
+        self.landlock(Landlock::new().execute("/")?.write_as_mounted().scoped().best_effort());
         self.seccomp(Filter::untrusted());
         self.init().die_with_host().new_session();
         Ok(self)
@@ -78,6 +83,32 @@ impl Spec<'_> {
     /// Takes back a wish for new namespaces: the program shares these kinds with the caller.
     pub fn share(&mut self, kinds: Kinds) -> &mut Self {
         self.kinds -= kinds;
+        self
+    }
+
+    /// Takes back [`Spec::init`] and [`Spec::die_with_host`]: the program itself is PID 1.
+    pub fn no_init(&mut self) -> &mut Self {
+        self.init = None;
+        self
+    }
+
+    /// Takes back [`Spec::die_with_host`].
+    pub fn outlive_host(&mut self) -> &mut Self {
+        if let Some(init) = &mut self.init {
+            init.die_with_host = false;
+        }
+        self
+    }
+
+    /// Takes back [`Spec::no_new_privs`], without which there is neither Landlock nor seccomp.
+    pub fn allow_new_privs(&mut self) -> &mut Self {
+        self.treatment.no_new_privs = false;
+        self
+    }
+
+    /// Takes back [`Spec::no_user_namespaces`]. [`Filter::untrusted`] refuses to make them, too.
+    pub fn allow_user_namespaces(&mut self) -> &mut Self {
+        self.treatment.no_user_namespaces = false;
         self
     }
 
@@ -92,6 +123,20 @@ impl Spec<'_> {
         self.filters.clear();
         self
     }
+}
+
+/// Files that give the ids in there and the loopback addresses a name; none of the host's.
+fn names(uid: u32, gid: u32) -> [(&'static str, String); 3] {
+    let name = |id| match id {
+        0 => "root",
+        NOBODY => "nobody",
+        _ => "user",
+    };
+    [
+        ("/etc/passwd", format!("{}:x:{uid}:{gid}::/tmp:/bin/sh\n", name(uid))),
+        ("/etc/group", format!("{}:x:{gid}:\n", name(gid))),
+        ("/etc/hosts", "127.0.0.1 localhost\n::1 localhost\n".into()),
+    ]
 }
 
 /// Whether the caller's user namespace has the ids of nobody: one made by an ordinary user may have none but root's.

@@ -31,29 +31,20 @@ pub struct Filter {
     program: Vec<sock_filter>,
 }
 
-/// One call, and when the rule counts.
+/// One call, and when the rule counts: if all of this is so.
 struct Rule {
     number: u32,
-    when: Option<When>,
+    when: Vec<When>,
     reaction: Reaction,
 }
 
-/// A condition on the lower half of an argument.
+/// A condition on the lower half of an argument, given by its number.
 #[derive(Clone, Copy)]
 enum When {
     /// It has one of these bits.
-    AnyOf {
-        argument: u32,
-        bits: u32,
-    },
-    Equals {
-        argument: u32,
-        value: u32,
-    },
-    NoneOf {
-        argument: u32,
-        values: &'static [u32],
-    },
+    Bits(u32, u32),
+    OneOf(u32, &'static [u32]),
+    NoneOf(u32, &'static [u32]),
 }
 
 /// All kinds of namespace that clone(2) and unshare(2) make.
@@ -64,6 +55,26 @@ const NEW_TIME_NAMESPACE: u32 = 0x80;
 /// holds (`AF_VSOCK` the hypervisor), or parts of the kernel that few look after.
 const SOCKET_FAMILIES: &[u32] =
     &[libc::AF_UNIX as u32, libc::AF_INET as u32, libc::AF_INET6 as u32, libc::AF_NETLINK as u32];
+
+const INTERNET: &[u32] = &[libc::AF_INET as u32, libc::AF_INET6 as u32];
+
+/// The default, ICMP, TCP, UDP, ICMPv6. Others are seldom looked after, and MPTCP is a TCP that Landlock's rules for ports do not count.
+const INTERNET_PROTOCOLS: &[u32] = &[0, 1, 6, 17, 58];
+
+const NETLINK: &[u32] = &[libc::AF_NETLINK as u32];
+
+/// `NETLINK_ROUTE`, of which the C library and `ip(8)` learn the addresses.
+const NETLINK_PROTOCOLS: &[u32] = &[0];
+
+/// A connection without connect(2), which Landlock's rules for ports do not count: `MSG_FASTOPEN`, and where the calls have their flags.
+const FAST_OPEN: u32 = 0x2000_0000;
+const SENDING: [(Sysno, u32); 3] = [(Sysno::sendto, 3), (Sysno::sendmsg, 2), (Sysno::sendmmsg, 3)];
+
+/// `TCP_FASTOPEN_CONNECT`, and `TCP_ULP`, which hands the connection to other parts of the kernel.
+const TCP_OPTIONS: &[u32] = &[30, 31];
+
+/// What concerns the terminal of others: `TIOCSTI`, `TIOCLINUX`, and `TIOCSETD`, which loads drivers.
+const TERMINAL_REQUESTS: &[u32] = &[libc::TIOCSTI as u32, 0x541C, libc::TIOCSETD as u32];
 
 /// Linux, a 32-bit machine's name, the old version number, no change of addresses; and asking, `personality(2)`.
 const PERSONALITIES: &[u32] = &[0, 0x8, 0x2_0000, 0x2_0008, 0x4_0000, u32::MAX];
@@ -93,6 +104,8 @@ const ADMINISTRATION: &[&str] = &[
     "get_mempolicy",
     "getpmsg",
     "init_module",
+    // All of the machine share fs.aio-max-nr.
+    "io_setup",
     "io_uring_enter",
     "io_uring_register",
     "io_uring_setup",
@@ -156,32 +169,39 @@ const ADMINISTRATION: &[&str] = &[
 ];
 
 impl Filter {
-    /// For programs that are not trusted: all calls but those of administration are allowed. What is refused fails with EPERM; clone3,
-    /// whose flags no filter sees, with ENOSYS, so that the C library takes clone.
+    /// For programs that are not trusted: all calls but those of administration are allowed, and sockets but Unix, TCP, UDP, ping, and netlink
+    /// about addresses and routes. What is refused fails with EPERM, sockets as where the kernel does not have them; clone3, whose flags no filter
+    /// sees, with ENOSYS, so that the C library takes clone.
     pub fn untrusted() -> Self {
-        let fail = |number: Sysno, when| Rule {
+        let rule = |number: Sysno, when: &[When], errno| Rule {
             number: number.id() as u32,
-            when,
-            reaction: Reaction::Fail(libc::EPERM),
+            when: when.to_vec(),
+            reaction: Reaction::Fail(errno),
         };
+        let fail = |number, when: &[When]| rule(number, when, libc::EPERM);
         let mut rules: Vec<Rule> = ADMINISTRATION
             .iter()
             .filter_map(|name| Sysno::from_str(name).ok())
-            .map(|number| fail(number, None))
+            .map(|number| fail(number, &[]))
             .collect();
-        rules.push(Rule {
-            number: Sysno::clone3.id() as u32,
-            when: None,
-            reaction: Reaction::Fail(libc::ENOSYS),
-        });
+        rules.push(rule(Sysno::clone3, &[], libc::ENOSYS));
         let new = NEW_NAMESPACES | NEW_TIME_NAMESPACE;
-        rules.push(fail(Sysno::unshare, Some(When::AnyOf { argument: 0, bits: new })));
-        rules.push(fail(Sysno::clone, Some(When::AnyOf { argument: 0, bits: NEW_NAMESPACES })));
-        rules.push(fail(Sysno::socket, Some(When::NoneOf { argument: 0, values: SOCKET_FAMILIES })));
-        rules.push(fail(Sysno::personality, Some(When::NoneOf { argument: 0, values: PERSONALITIES })));
-        for request in [libc::TIOCSTI as u32, TIOCLINUX] {
-            rules.push(fail(Sysno::ioctl, Some(When::Equals { argument: 1, value: request })));
+        rules.push(fail(Sysno::unshare, &[When::Bits(0, new)]));
+        rules.push(fail(Sysno::clone, &[When::Bits(0, NEW_NAMESPACES)]));
+        rules.push(fail(Sysno::personality, &[When::NoneOf(0, PERSONALITIES)]));
+        rules.push(fail(Sysno::ioctl, &[When::OneOf(1, TERMINAL_REQUESTS)]));
+        for call in [Sysno::socket, Sysno::socketpair] {
+            rules.push(rule(call, &[When::NoneOf(0, SOCKET_FAMILIES)], libc::EAFNOSUPPORT));
         }
+        for (families, protocols) in [(INTERNET, INTERNET_PROTOCOLS), (NETLINK, NETLINK_PROTOCOLS)] {
+            let when = [When::OneOf(0, families), When::NoneOf(2, protocols)];
+            rules.push(rule(Sysno::socket, &when, libc::EPROTONOSUPPORT));
+        }
+        for (call, flags) in SENDING {
+            rules.push(rule(call, &[When::Bits(flags, FAST_OPEN)], libc::EOPNOTSUPP));
+        }
+        let when = [When::OneOf(1, &[libc::IPPROTO_TCP as u32]), When::OneOf(2, TCP_OPTIONS)];
+        rules.push(rule(Sysno::setsockopt, &when, libc::EOPNOTSUPP));
         Filter { program: assemble(&rules, Reaction::Allow) }
     }
 
@@ -193,7 +213,7 @@ impl Filter {
     /// These calls are allowed, all others get this reaction. `execve`, by which the program starts, is always allowed.
     pub fn allow<S: AsRef<str>>(calls: impl IntoIterator<Item = S>, otherwise: Reaction) -> Result<Self> {
         let mut rules = named(calls, Reaction::Allow)?;
-        rules.push(Rule { number: Sysno::execve.id() as u32, when: None, reaction: Reaction::Allow });
+        rules.push(Rule { number: Sysno::execve.id() as u32, when: Vec::new(), reaction: Reaction::Allow });
         Ok(Filter { program: assemble(&rules, otherwise) })
     }
 
@@ -257,8 +277,6 @@ impl Spec<'_> {
     }
 }
 
-const TIOCLINUX: u32 = 0x541C;
-
 fn named<S: AsRef<str>>(calls: impl IntoIterator<Item = S>, reaction: Reaction) -> Result<Vec<Rule>> {
     calls
         .into_iter()
@@ -267,7 +285,7 @@ fn named<S: AsRef<str>>(calls: impl IntoIterator<Item = S>, reaction: Reaction) 
             let number = Sysno::from_str(name).map_err(|()| {
                 Error::argument(format!("{name:?} is no system call of this machine, syscalls(2)"))
             })?;
-            Ok(Rule { number: number.id() as u32, when: None, reaction })
+            Ok(Rule { number: number.id() as u32, when: Vec::new(), reaction })
         })
         .collect()
 }
@@ -305,47 +323,73 @@ const JUMP_BITS: u16 = (libc::BPF_JMP | libc::BPF_JSET | libc::BPF_K) as u16;
 
 /// The rules one after the other, then what happens otherwise.
 fn assemble(rules: &[Rule], otherwise: Reaction) -> Vec<sock_filter> {
-    let load = |offset| sock_filter { code: LOAD, jt: 0, jf: 0, k: offset };
-    let finish = |value| sock_filter { code: RETURN, jt: 0, jf: 0, k: value };
-    let unknown = Reaction::Fail(libc::ENOSYS).value();
+    let unknown = finish(Reaction::Fail(libc::ENOSYS));
     let mut program = vec![
         load(ARCHITECTURE),
-        sock_filter { code: JUMP_EQUAL, jt: 1, jf: 0, k: OWN_ARCHITECTURE },
-        finish(unknown),
+        jump(JUMP_EQUAL, OWN_ARCHITECTURE, 1, 0),
+        unknown,
         load(NUMBER),
-        sock_filter { code: JUMP_GREATER_EQUAL, jt: 0, jf: 1, k: X32 },
-        finish(unknown),
+        jump(JUMP_GREATER_EQUAL, X32, 0, 1),
+        unknown,
     ];
     for rule in rules {
-        let mut body = Vec::new();
-        match rule.when {
-            None => {}
-            Some(When::AnyOf { argument, bits }) => {
-                body.push(load(ARGUMENTS + 8 * argument));
-                body.push(sock_filter { code: JUMP_BITS, jt: 0, jf: 1, k: bits });
-            }
-            Some(When::Equals { argument, value }) => {
-                body.push(load(ARGUMENTS + 8 * argument));
-                body.push(sock_filter { code: JUMP_EQUAL, jt: 0, jf: 1, k: value });
-            }
-            Some(When::NoneOf { argument, values }) => {
-                body.push(load(ARGUMENTS + 8 * argument));
-                // Each one that is met goes past the others and past the reaction.
-                body.extend((1..=values.len()).rev().zip(values).map(|(past, value)| sock_filter {
-                    code: JUMP_EQUAL,
-                    jt: past as u8,
-                    jf: 0,
-                    k: *value,
-                }));
-            }
-        }
-        body.push(finish(rule.reaction.value()));
-        if rule.when.is_some() {
-            body.push(load(NUMBER));
-        }
-        program.push(sock_filter { code: JUMP_EQUAL, jt: 0, jf: body.len() as u8, k: rule.number });
+        let body = rule.body();
+        program.push(jump(JUMP_EQUAL, rule.number, 0, body.len()));
         program.extend(body);
     }
-    program.push(finish(otherwise.value()));
+    program.push(finish(otherwise));
     program
+}
+
+impl Rule {
+    /// What is asked once the number is right.
+    fn body(&self) -> Vec<sock_filter> {
+        let mut body = vec![finish(self.reaction)];
+        if !self.when.is_empty() {
+            // For the next rule.
+            body.push(load(NUMBER));
+        }
+        // From the last to the first: where a condition does not hold, all that comes after it is passed over.
+        for condition in self.when.iter().rev() {
+            let past = body.len() - 1;
+            let mut test = condition.test(past);
+            test.append(&mut body);
+            body = test;
+        }
+        body
+    }
+}
+
+impl When {
+    /// Goes on if it holds; else `past` so many instructions more.
+    fn test(self, past: usize) -> Vec<sock_filter> {
+        let (argument, tests) = match self {
+            When::Bits(argument, bits) => (argument, vec![jump(JUMP_BITS, bits, 0, past)]),
+            When::OneOf(argument, values) => {
+                let last = values.len() - 1;
+                let test = |(index, value)| {
+                    jump(JUMP_EQUAL, value, last - index, if index == last { past } else { 0 })
+                };
+                (argument, values.iter().copied().enumerate().map(test).collect())
+            }
+            When::NoneOf(argument, values) => {
+                let last = values.len() - 1;
+                let test = |(index, value)| jump(JUMP_EQUAL, value, last - index + past, 0);
+                (argument, values.iter().copied().enumerate().map(test).collect())
+            }
+        };
+        [vec![load(ARGUMENTS + 8 * argument)], tests].concat()
+    }
+}
+
+fn load(offset: u32) -> sock_filter {
+    sock_filter { code: LOAD, jt: 0, jf: 0, k: offset }
+}
+
+fn jump(code: u16, value: u32, if_so: usize, if_not: usize) -> sock_filter {
+    sock_filter { code, jt: if_so as u8, jf: if_not as u8, k: value }
+}
+
+fn finish(reaction: Reaction) -> sock_filter {
+    sock_filter { code: RETURN, jt: 0, jf: 0, k: reaction.value() }
 }
