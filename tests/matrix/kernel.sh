@@ -17,8 +17,11 @@ package=$(newest)
 if [ -z "$package" ]; then
     apt=$folder/apt
     mkdir -p "$apt/lists/partial" "$apt/cache/archives/partial"
+    # The mirror that this machine uses.
+    mirror=$(apt-get indextargets --format '$(REPO_URI)' | sed -n 's,/debian/$,,p' | head -n 1)
+    [ -n "$mirror" ] || { echo "skipped: this machine's apt knows no mirror of Debian"; exit 1; }
     for suite in debian-security/bullseye-security debian/bullseye debian/bookworm debian/sid; do
-        echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] http://deb.debian.org/${suite%/*} ${suite#*/} main"
+        echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $mirror/${suite%/*} ${suite#*/} main"
     done > "$apt/sources.list"
     set -- -o Dir::Etc::sourcelist="$apt/sources.list" -o Dir::Etc::sourceparts=/dev/null \
         -o Dir::State::lists="$apt/lists" -o Dir::Cache="$apt/cache" -o Acquire::IndexTargets::deb::DEP-11::DefaultEnabled=false
@@ -38,10 +41,11 @@ parts=$(apt-cache "$@" depends "$package" | sed -n 's/^ *Depends: \(linux-\(bina
 # shellcheck disable=SC2086
 (cd "$work" && apt-get "$@" download -qq "$package" $parts 2>log) ||
     { echo "skipped: $package cannot be fetched: $(tail -n 1 "$work/log")"; exit 1; }
-# What the tests want of the modules: disks and overlays.
+# What the tests want of the modules: disks, overlays, networks.
 for file in "$work"/*.deb; do
     dpkg-deb --fsys-tarfile "$file" | tar -x -C "$work" --wildcards '*/vmlinuz*' '*/drivers/virtio/virtio*.ko*' \
-        '*/block/virtio_blk.ko*' '*/overlayfs/overlay.ko*' 2>/dev/null || true
+        '*/block/virtio_blk.ko*' '*/overlayfs/overlay.ko*' '*/net/veth.ko*' '*/net/bridge/bridge.ko*' '*/802/stp.ko*' '*/llc/llc.ko*' \
+        '*/sched/sch_netem.ko*' '*/sched/sch_tbf.ko*' 2>/dev/null || true
 done
 find "$work" -name '*.ko*' -exec mv {} "$work/modules" \;
 find "$work/modules" -name '*.xz' -exec busybox unxz {} \;

@@ -1,5 +1,5 @@
 #!/bin/sh
-# The tests of spawning, listing, joining, views, sandboxes and limits under other kernels, each in a virtual machine without hardware help: with
+# The tests of spawning, listing, joining, networks, views, sandboxes and limits under other kernels, each in a virtual machine without hardware help: with
 # limits by version 2 of cgroups, which many a build machine cannot show.
 #
 #   sh tests/matrix/run.sh [SERIES...]     kernels of Debian's: by default 5.10 6.1 6.12 and the newest 7
@@ -25,7 +25,7 @@ fi
 # Programs without libraries: the machine has none.
 RUSTFLAGS="-C target-feature=+crt-static" cargo test --quiet --no-run -p nsiso --tests --target x86_64-unknown-linux-gnu \
     --target-dir target/matrix --message-format=json |
-    sed -n 's/.*"name":"\(spawn\|list\|join\|view\|sandbox\|limits\)".*"executable":"\([^"]*\)".*/\1 \2/p' |
+    sed -n 's/.*"name":"\(spawn\|list\|join\|net\|view\|sandbox\|limits\)".*"executable":"\([^"]*\)".*/\1 \2/p' |
     while read -r name binary; do cp "$binary" "$work/root/tests/$name" && strip "$work/root/tests/$name"; done
 cp "$(command -v busybox)" "$work/root/bin/busybox"
 for applet in $("$work/root/bin/busybox" --list); do
