@@ -540,6 +540,34 @@ enum ns_step
    * The control group itself.
    */
   NS_STEP_CGROUP = 48,
+  /**
+   * Making a socket in another network namespace.
+   */
+  NS_STEP_SOCKET = 49,
+  /**
+   * A network device, or a pair of linked ones.
+   */
+  NS_STEP_LINK = 50,
+  /**
+   * An address of a network device.
+   */
+  NS_STEP_ADDRESS = 51,
+  /**
+   * A route.
+   */
+  NS_STEP_ROUTE = 52,
+  /**
+   * The delay, loss or rate of a link.
+   */
+  NS_STEP_QUALITY = 53,
+  /**
+   * A setting of the kernel below `/proc/sys`.
+   */
+  NS_STEP_SETTING = 54,
+  /**
+   * The way to the outside, `pasta(1)`.
+   */
+  NS_STEP_UPLINK = 55,
 };
 #ifndef __cplusplus
 #if __STDC_VERSION__ >= 202311L
@@ -1287,7 +1315,7 @@ int ns_spec_directory(struct ns_spec *spec, const char *target, uint32_t mode, s
 int ns_spec_symlink(struct ns_spec *spec, const char *to, const char *target, struct ns_error *err);
 
 /**
- * A new file with these `size` bytes, which are copied.
+ * A new file with these `size` bytes, which are copied. In the sandbox it takes the place of the sandbox's own.
  */
 int ns_spec_file(struct ns_spec *spec,
                  const void *data,
@@ -1408,7 +1436,8 @@ int ns_spec_landlock(struct ns_spec *spec,
 
 /**
  * Adds the filter of system calls for programs that are not trusted: administration of the machine, insides of other processes and the kernel's larger
- * and younger parts fail with EPERM, clone3 with ENOSYS. Brings ns_spec_no_new_privs. seccomp(2).
+ * and younger parts fail with EPERM, sockets but Unix, TCP, UDP, ping, and netlink about addresses and routes with EAFNOSUPPORT or EPROTONOSUPPORT, TCP Fast Open
+ * with EOPNOTSUPP, clone3 with ENOSYS. Brings ns_spec_no_new_privs. seccomp(2).
  */
 int ns_spec_seccomp_untrusted(struct ns_spec *spec,
                               struct ns_error *err);
@@ -1475,7 +1504,8 @@ int ns_spec_pty(struct ns_spec *spec,
  * nothing else of the host; no network but loopback; no capabilities and no way to get any, no user namespaces; Landlock, as far as the kernel has it, and
  * ns_spec_seccomp_untrusted; ns_spec_init with NS_INIT_DIE_WITH_HOST; an empty environment; 512 processes, no core files, 64 MiB each for
  * the files in /tmp, in /dev/shm and in the rest. A caller who is root runs it
- * as nobody. Later wishes add to it; ns_spec_share, ns_spec_no_landlock and ns_spec_no_seccomp loosen it.
+ * as nobody. Later wishes add to it; what is mounted for writing may be written. ns_spec_share, ns_spec_no_landlock, ns_spec_no_seccomp,
+ * ns_spec_no_init, ns_spec_outlive_host, ns_spec_allow_new_privs and ns_spec_allow_user_namespaces loosen it.
  */
 int ns_spec_sandbox(struct ns_spec *spec,
                     struct ns_error *err);
@@ -1484,6 +1514,27 @@ int ns_spec_sandbox(struct ns_spec *spec,
  * Takes back a wish for new namespaces: the program shares these kinds with the caller.
  */
 int ns_spec_share(struct ns_spec *spec, uint64_t kinds, struct ns_error *err);
+
+/**
+ * Takes back ns_spec_init, with NS_INIT_DIE_WITH_HOST: the program itself is PID 1. Not beside ns_spec_deadline.
+ */
+int ns_spec_no_init(struct ns_spec *spec,
+                    struct ns_error *err);
+
+/**
+ * Takes back NS_INIT_DIE_WITH_HOST.
+ */
+int ns_spec_outlive_host(struct ns_spec *spec, struct ns_error *err);
+
+/**
+ * Takes back ns_spec_no_new_privs, without which there is neither Landlock nor seccomp: take these back, too.
+ */
+int ns_spec_allow_new_privs(struct ns_spec *spec, struct ns_error *err);
+
+/**
+ * Takes back ns_spec_no_user_namespaces. ns_spec_seccomp_untrusted refuses to make them, too.
+ */
+int ns_spec_allow_user_namespaces(struct ns_spec *spec, struct ns_error *err);
 
 /**
  * Takes back ns_spec_landlock.
