@@ -74,6 +74,22 @@ def test_what_is_mounted_for_writing_is_written(place):
     assert os.listdir(place) == ["x"]
 
 
+def test_devices_work_and_cannot_be_changed():
+    code = """
+import os
+with open("/dev/null", "w") as null: null.write("x")
+with open("/dev/zero", "r+b", buffering=0) as zero: assert zero.read(2) == bytes(2) and zero.write(b"x") == 1
+assert len(os.urandom(2)) == len(open("/dev/urandom", "rb").read(2)) == 2
+for name in ("null", "zero", "full", "random", "urandom", "tty"):
+    try: os.utime("/dev/" + name)
+    except OSError as error: assert error.errno == 30, error
+    else: print("changed", name)
+"""
+    for keywords in (dict(sandbox=True), dict(mounts=[nsiso.Bind("/", "/"), nsiso.Dev()], map_root=True)):
+        done = nsiso.run([PYTHON, "-c", code], capture_output=True, text=True, **keywords)
+        assert (done.returncode, done.stdout) == (0, ""), done
+
+
 def test_the_memory_of_files_is_limited():
     script = "dd if=/dev/zero of=/dev/shm/x bs=1M count=100; stat -c %s /dev/shm/x"
     assert int(box(script)) <= 64 << 20

@@ -27,7 +27,7 @@ pub(super) unsafe fn restrict(rules: &Ruleset) -> Outcome<()> {
         while !(*rule).path.is_null() {
             let cwd = libc::AT_FDCWD as usize;
             let fd = match check(libc::SYS_openat, [cwd, (*rule).path as usize, flags, 0, 0]) {
-                Err(_) if (*rule).optional => {
+                Err(libc::ENOENT | libc::ENOTDIR | libc::EACCES | libc::ELOOP) if (*rule).optional => {
                     rule = rule.add(1);
                     continue;
                 }
