@@ -49,18 +49,20 @@ impl Flipper {
             unsafe { &*libc::mmap(std::ptr::null_mut(), 4096, protection, shared, -1, 0).cast() };
         // SAFETY: the child makes system calls alone.
         let pid = unsafe { libc::fork() };
-        while pid == 0 {
-            for (one, two) in &names {
-                let (here, exchange) = (libc::AT_FDCWD, libc::RENAME_EXCHANGE);
-                // SAFETY: strings and numbers.
-                unsafe {
-                    libc::syscall(libc::SYS_renameat2, here, one.as_ptr(), here, two.as_ptr(), exchange)
-                };
+        if pid == 0 {
+            loop {
+                for (one, two) in &names {
+                    let (here, exchange) = (libc::AT_FDCWD, libc::RENAME_EXCHANGE);
+                    // SAFETY: strings and numbers.
+                    unsafe {
+                        libc::syscall(libc::SYS_renameat2, here, one.as_ptr(), here, two.as_ptr(), exchange)
+                    };
+                }
+                flips.fetch_add(1, Ordering::Relaxed);
+                // Often enough to hit every lookup, and seldom enough that some succeed.
+                // SAFETY: a number.
+                unsafe { libc::usleep(1) };
             }
-            flips.fetch_add(1, Ordering::Relaxed);
-            // Often enough to hit every lookup, and seldom enough that some succeed.
-            // SAFETY: a number.
-            unsafe { libc::usleep(1) };
         }
         Flipper { pid, flips }
     }
