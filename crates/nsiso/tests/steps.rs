@@ -18,7 +18,7 @@ fn alone(test: &str) -> bool {
         // SAFETY: numbers. Whoever waits for a process that survives is killed, and takes what it traces along.
         unsafe {
             libc::prctl(libc::PR_SET_CHILD_SUBREAPER, 1);
-            libc::alarm(60);
+            libc::alarm(300);
         }
         return true;
     }
