@@ -55,6 +55,11 @@ def test_what_cannot_be_is_told_at_once(keywords, error, text):
         nsiso.Sandbox(**keywords)
 
 
+def test_own_rules_may_follow_the_mounts():
+    rules = nsiso.Landlock(execute=["/"], as_mounted=True, best_effort=True)
+    assert box("echo x > /t/x && cat /t/x; echo x > /x", landlock=rules, mounts=[nsiso.Tmpfs("/t", size="1M", mode=0o777)]) == "x\n"
+
+
 @pytest.fixture
 def place():
     """Where nobody may go, too."""
