@@ -326,6 +326,11 @@
 #define NS_LANDLOCK_BEST_EFFORT 2
 
 /**
+ * ns_spec_landlock: whatever is mounted or made in the program's view of the file system for it to write may be written, but for the root itself.
+ */
+#define NS_LANDLOCK_AS_MOUNTED 4
+
+/**
  * ns_finding: it can be had.
  */
 #define NS_YES 1
@@ -1617,7 +1622,8 @@ int ns_landlock_bind_tcp(struct ns_landlock *rules,
                          struct ns_error *err);
 
 /**
- * TCP connections may be made to these `count` ports alone; 0 for none. Linux 6.7.
+ * TCP connections may be made to these `count` ports alone; 0 for none. Linux 6.7. The kernel counts connect(2): TCP Fast Open and MPTCP get round it, unless
+ * ns_spec_seccomp_untrusted refuses them; so does UDP.
  */
 int ns_landlock_connect_tcp(struct ns_landlock *rules,
                             const uint16_t *ports,
@@ -1682,7 +1688,7 @@ int ns_spec_umask(struct ns_spec *spec, uint32_t mask, struct ns_error *err);
 int ns_spec_personality(struct ns_spec *spec, uint32_t personality, struct ns_error *err);
 
 /**
- * Restricts the program to what `rules` grant; they are copied. `flags`: NS_LANDLOCK_SCOPED, NS_LANDLOCK_BEST_EFFORT. Brings ns_spec_no_new_privs. landlock(7).
+ * Restricts the program to what `rules` grant; they are copied. `flags`: NS_LANDLOCK_SCOPED, NS_LANDLOCK_BEST_EFFORT, NS_LANDLOCK_AS_MOUNTED. Brings ns_spec_no_new_privs. landlock(7).
  */
 int ns_spec_landlock(struct ns_spec *spec,
                      const struct ns_landlock *rules,

@@ -19,7 +19,7 @@ SNIPPETS = {
     "asleep": "import time; time.sleep(100)",
     "too much memory": "print(len(bytearray(2 << 30)))",
     "a fork bomb": "import os\nwhile True: os.fork()",
-    "your files": "print(open('/etc/passwd').read())",
+    "your files": "print(open('/etc/hostname').read())",
     "the network": "import socket; socket.create_connection(('192.0.2.1', 80), 1)",
     "out of the way": "import os; os.kill(-1, 9)",
 }

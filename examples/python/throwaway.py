@@ -62,5 +62,8 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    code = main()
+    try:
+        code = main()
+    except nsiso.Error as error:
+        sys.exit(f"throwaway: {error}")
     sys.exit(code if code >= 0 else 128 - code)

@@ -7,6 +7,7 @@
 #include <linux/seccomp.h>
 #include <pthread.h>
 #include <signal.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 
@@ -153,7 +154,7 @@ static void landlock_restricts(void)
     FAILS(ns_landlock_path(rules, "/", 0, &err), EINVAL, "no access");
     FAILS(ns_landlock_path(rules, NULL, 1, &err), EINVAL, "path is NULL");
     FAILS(ns_spec_landlock(spec, NULL, 0, &err), EINVAL, "rules is NULL");
-    FAILS(ns_spec_landlock(spec, rules, 8, &err), EINVAL, "no flags");
+    FAILS(ns_spec_landlock(spec, rules, 64, &err), EINVAL, "no flags");
     ns_landlock_free(rules);
     ns_landlock_free(NULL);
     succeeds(spec);
@@ -258,6 +259,39 @@ static void the_sandbox_holds(void)
     succeeds(spec);
 }
 
+static void the_sandbox_is_loosened_part_by_part(void)
+{
+    char place[] = "/tmp/nsiso-c-XXXXXX", made[64];
+    ns_process *process;
+    CHECK(mkdtemp(place) && chmod(place, 0777) == 0);
+    /* What is mounted for writing may be written. */
+    ns_spec *spec = shell("echo x > /d/x && echo x > /t/x && ! touch /x 2>/dev/null");
+    OK(ns_spec_sandbox(spec, &err));
+    OK(ns_spec_bind(spec, place, "/d", 0, &err));
+    OK(ns_spec_tmpfs(spec, "/t", 1 << 20, 0777, 0, &err));
+    succeeds(spec);
+    snprintf(made, sizeof made, "%s/x", place);
+    CHECK(unlink(made) == 0 && rmdir(place) == 0);
+    spec = shell("test $$ = 1");
+    OK(ns_spec_sandbox(spec, &err));
+    OK(ns_spec_no_init(spec, &err));
+    succeeds(spec);
+    spec = shell("test $$ = 2 && grep -q 'NoNewPrivs:.0' /proc/self/status && unshare -U true");
+    OK(ns_spec_sandbox(spec, &err));
+    OK(ns_spec_outlive_host(spec, &err));
+    OK(ns_spec_allow_new_privs(spec, &err));
+    FAILS(ns_spawn(spec, &process, &err), EINVAL, "need no_new_privs");
+    OK(ns_spec_allow_user_namespaces(spec, &err));
+    OK(ns_spec_no_landlock(spec, &err));
+    OK(ns_spec_no_seccomp(spec, &err));
+    succeeds(spec);
+    spec = rooted("true");
+    OK(ns_spec_deadline(spec, 1000000000, &err));
+    OK(ns_spec_no_init(spec, &err));
+    FAILS(ns_spawn(spec, &process, &err), EINVAL, "deadline needs the init process");
+    ns_spec_free(spec);
+}
+
 static void bad_input_is_refused(void)
 {
     static const char *const wrong[] = {"everything", NULL}, *const calls[] = {"no_such_call", NULL}, *const fine[] = {"mkdir", NULL};
@@ -271,6 +305,9 @@ static void bad_input_is_refused(void)
     FAILS(ns_spec_bind_fd(spec, 9999, "/x", 0, &err), EINVAL, "descriptor 9999 is not open");
     FAILS(ns_spec_bind_id_mapped(spec, "/", "/x", -1, 0, &err), EINVAL, "descriptor -1 is not open");
     FAILS(ns_spec_file(spec, NULL, 4, "/x", 0644, &err), EINVAL, "data is NULL");
+    FAILS(ns_spec_file(spec, "x", (size_t)-1, "/x", 0644, &err), EINVAL, "more than memory can hold");
+    FAILS(ns_spec_proc(spec, "/x", "maybe", 0, &err), EINVAL, "is no hidepid");
+    FAILS(ns_spec_mask(spec, "/", &err), EINVAL, "root itself");
     FAILS(ns_spec_directory(spec, "/x", 010000, &err), EINVAL, "permissions");
     FAILS(ns_spec_overlay(spec, "/", "/upper", NULL, "/x", 0, &err), EINVAL, "work is NULL");
     FAILS(ns_spec_caps(spec, wrong, &err), EINVAL, "is no capability");
@@ -302,6 +339,7 @@ int main(void)
     RUN(an_init_process_hears_of_the_end_though_the_host_ignores_it);
     RUN(a_terminal_is_handed_out);
     RUN(the_sandbox_holds);
+    RUN(the_sandbox_is_loosened_part_by_part);
     RUN(bad_input_is_refused);
     return 0;
 }

@@ -55,6 +55,11 @@ def test_what_cannot_be_is_told_at_once(keywords, error, text):
         nsiso.Sandbox(**keywords)
 
 
+def test_own_rules_may_follow_the_mounts():
+    rules = nsiso.Landlock(execute=["/"], as_mounted=True, best_effort=True)
+    assert box("echo x > /t/x && cat /t/x; echo x > /x", landlock=rules, mounts=[nsiso.Tmpfs("/t", size="1M", mode=0o777)]) == "x\n"
+
+
 @pytest.fixture
 def place():
     """Where nobody may go, too."""
@@ -72,6 +77,22 @@ def test_what_is_mounted_for_writing_is_written(place):
     script += "for path in /r/x /x /usr/x; do echo x > $path && echo $path; done"
     assert box(script, mounts=view) == ""
     assert os.listdir(place) == ["x"]
+
+
+def test_devices_work_and_cannot_be_changed():
+    code = """
+import os
+with open("/dev/null", "w") as null: null.write("x")
+with open("/dev/zero", "r+b", buffering=0) as zero: assert zero.read(2) == bytes(2) and zero.write(b"x") == 1
+assert len(os.urandom(2)) == len(open("/dev/urandom", "rb").read(2)) == 2
+for name in ("null", "zero", "full", "random", "urandom", "tty"):
+    try: os.utime("/dev/" + name)
+    except OSError as error: assert error.errno == 30, error
+    else: print("changed", name)
+"""
+    for keywords in (dict(sandbox=True), dict(mounts=[nsiso.Bind("/", "/"), nsiso.Dev()], map_root=True)):
+        done = nsiso.run([PYTHON, "-c", code], capture_output=True, text=True, **keywords)
+        assert (done.returncode, done.stdout) == (0, ""), done
 
 
 def test_the_memory_of_files_is_limited():

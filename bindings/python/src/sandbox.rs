@@ -194,6 +194,7 @@ impl Spec {
     }
 
     /// Rules: paths with "r", "x", "w" in their access; ports, if they are restricted.
+    #[allow(clippy::too_many_arguments)]
     fn landlock(
         &mut self,
         py: Python<'_>,
@@ -202,6 +203,7 @@ impl Spec {
         connect: Option<Vec<u16>>,
         scoped: bool,
         best_effort: bool,
+        as_mounted: bool,
     ) -> PyResult<()> {
         let mut rules = Landlock::new();
         for (path, access) in paths {
@@ -217,6 +219,7 @@ impl Spec {
         rules = bind.map_or(rules.clone(), |ports| rules.bind_tcp(&ports));
         rules = connect.map_or(rules.clone(), |ports| rules.connect_tcp(&ports));
         rules = if scoped { rules.scoped() } else { rules };
+        rules = if as_mounted { rules.write_as_mounted() } else { rules };
         self.0.landlock(if best_effort { rules.best_effort() } else { rules });
         Ok(())
     }

@@ -37,6 +37,8 @@ pub const NS_LANDLOCK_WRITE: u64 = 4;
 pub const NS_LANDLOCK_SCOPED: u64 = 1;
 /// ns_spec_landlock: where the kernel knows less than is asked for, the rest is enforced. Without it the spawn fails.
 pub const NS_LANDLOCK_BEST_EFFORT: u64 = 2;
+/// ns_spec_landlock: whatever is mounted or made in the program's view of the file system for it to write may be written, but for the root itself.
+pub const NS_LANDLOCK_AS_MOUNTED: u64 = 4;
 
 /// Rules of Landlock. Opaque, reusable. They grant nothing at first.
 pub struct ns_landlock(Landlock);
@@ -114,7 +116,8 @@ pub unsafe extern "C" fn ns_landlock_bind_tcp(
     unsafe { grant(rules, err, |rules| Ok(rules.bind_tcp(numbers(ports, count)?))) }
 }
 
-/// TCP connections may be made to these `count` ports alone; 0 for none. Linux 6.7.
+/// TCP connections may be made to these `count` ports alone; 0 for none. Linux 6.7. The kernel counts connect(2): TCP Fast Open and MPTCP get round it, unless
+/// ns_spec_seccomp_untrusted refuses them; so does UDP.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ns_landlock_connect_tcp(
     rules: *mut ns_landlock,
@@ -286,7 +289,7 @@ pub unsafe extern "C" fn ns_spec_personality(
     }
 }
 
-/// Restricts the program to what `rules` grant; they are copied. `flags`: NS_LANDLOCK_SCOPED, NS_LANDLOCK_BEST_EFFORT. Brings ns_spec_no_new_privs. landlock(7).
+/// Restricts the program to what `rules` grant; they are copied. `flags`: NS_LANDLOCK_SCOPED, NS_LANDLOCK_BEST_EFFORT, NS_LANDLOCK_AS_MOUNTED. Brings ns_spec_no_new_privs. landlock(7).
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ns_spec_landlock(
     spec: *mut ns_spec,
@@ -298,7 +301,7 @@ pub unsafe extern "C" fn ns_spec_landlock(
     unsafe {
         set(spec, err, |spec| {
             let mut rules = reference(rules, "rules")?.0.clone();
-            if flags & !(NS_LANDLOCK_SCOPED | NS_LANDLOCK_BEST_EFFORT) != 0 {
+            if flags & !(NS_LANDLOCK_SCOPED | NS_LANDLOCK_BEST_EFFORT | NS_LANDLOCK_AS_MOUNTED) != 0 {
                 return Err(Error::argument(format!("{flags:#x} are no flags for Landlock")));
             }
             if flags & NS_LANDLOCK_SCOPED != 0 {
@@ -306,6 +309,9 @@ pub unsafe extern "C" fn ns_spec_landlock(
             }
             if flags & NS_LANDLOCK_BEST_EFFORT != 0 {
                 rules = rules.best_effort();
+            }
+            if flags & NS_LANDLOCK_AS_MOUNTED != 0 {
+                rules = rules.write_as_mounted();
             }
             spec.landlock(rules);
             Ok(())

@@ -10,6 +10,7 @@ from typing import Any, Dict, Iterable, List, Tuple
 from . import Bind, Error, Limits, Listed, Listing, Node, Overlay, Popen, Tmpfs, probe
 from . import list as take
 from . import tree
+from ._terminal import attend, on_terminals, size
 
 COLUMNS = ("NS", "TYPE", "NPROCS", "PID", "USER", "OWNER", "HELD BY", "COMMAND")
 
@@ -94,6 +95,8 @@ def add_run(command: Any) -> None:
     run.add_argument("--die-with-host", action="store_true", help="kill everything when this command dies")
     run.add_argument("--deadline", type=float, metavar="SECONDS", help="kill everything after this time")
     add_limits(run)
+    run.add_argument("--pty", action="store_true", help="a terminal of its own; in a sandbox, that of its own where yours is one")
+    add_passing(run)
     run.add_argument("program", nargs=argparse.REMAINDER, help="the program and its arguments; your shell by default")
     run.set_defaults(work=run_new)
 
@@ -133,6 +136,12 @@ def pages_limit(text: str) -> Tuple[str, str]:
     return size, most
 
 
+def add_passing(command: Any) -> None:
+    command.add_argument(
+        "--pass-fd", dest="pass_fds", action="append", type=int, default=[], metavar="N", help="pass a descriptor; without this all inheritable ones, none to a sandbox"
+    )
+
+
 def add_enter(command: Any) -> None:
     enter = command.add_parser("enter", help="run a program in existing namespaces")
     enter.add_argument("-t", "--target", type=int, help="the process whose namespaces are meant")
@@ -142,6 +151,7 @@ def add_enter(command: Any) -> None:
         enter.add_argument(letter, f"--{word}", dest=kind, **options)
     enter.add_argument("--preserve-credentials", dest="keep_credentials", action="store_true", help="keep uid and gid")
     enter.add_argument("-w", "--wd", dest="cwd", help="the working directory inside")
+    add_passing(enter)
     enter.add_argument("program", nargs=argparse.REMAINDER, help="the program and its arguments; your shell by default")
     enter.set_defaults(work=run_in)
 
@@ -155,17 +165,30 @@ def program_of(options: argparse.Namespace) -> List[str]:
     return words or [os.environ.get("SHELL", "/bin/sh")]
 
 
-def finish(words: List[str], **keywords: Any) -> int:
+# What timeout(1) and env(1) end with, so that it can be told from the program's own.
+OVER, FAILED = 124, 125
+
+
+def finish(options: argparse.Namespace, **keywords: Any) -> int:
     """Runs the program to its end; Ctrl-C is for the program alone."""
-    fds = {int(fd) for fd in os.listdir("/proc/self/fd")}
-    passed = [fd for fd in fds if fd > 2 and _inheritable(fd)]
-    with Popen(words, pass_fds=passed, **keywords) as process:
+    passed = options.pass_fds
+    if not passed and not keywords.get("sandbox"):
+        passed = [fd for fd in map(int, os.listdir("/proc/self/fd")) if fd > 2 and _inheritable(fd)]
+    with Popen(program_of(options), pass_fds=passed, **keywords) as process:
+        if "pty" in keywords:
+            attend(process)
         while True:
             try:
                 code = process.wait()
             except KeyboardInterrupt:
                 continue
-            return code if code >= 0 else 128 - code
+            break
+    if process.timed_out:
+        print(f"nsiso: everything was killed: the deadline of {keywords['deadline']:g} seconds was over", file=sys.stderr)
+        return OVER
+    if process.out_of_memory:
+        print("nsiso: something was killed: the memory limit was reached", file=sys.stderr)
+    return code if code >= 0 else 128 - code
 
 
 def _inheritable(fd: int) -> bool:
@@ -176,13 +199,17 @@ def _inheritable(fd: int) -> bool:
 
 
 def run_new(options: argparse.Namespace) -> int:
-    wishes = {name: value for name, value in vars(options).items() if name not in ("command", "work", "program")}
+    wishes = {name: value for name, value in vars(options).items() if name not in ("command", "work", "program", "pass_fds", "pty")}
     limits = {field.name: wishes.pop(field.name) for field in fields(Limits)}
     for name in ("io", "huge_pages"):
         limits[name] = dict(limits[name]) if limits[name] else None
     if any(limit is not None for limit in limits.values()):
         wishes["limits"] = Limits(**limits)
-    return finish(program_of(options), **{name: value for name, value in wishes.items() if value})
+    if options.share and not options.sandbox:
+        raise ValueError("--share loosens a sandbox: there is none without --sandbox")
+    if options.pty or options.sandbox and on_terminals():
+        wishes["pty"] = size()
+    return finish(options, **{name: value for name, value in wishes.items() if value is not None and value is not False})
 
 
 def run_in(options: argparse.Namespace) -> int:
@@ -195,7 +222,7 @@ def run_in(options: argparse.Namespace) -> int:
         join.append((options.target, kinds))
     if not join:
         raise ValueError("no namespace is given: --all, --net, --net=FILE, ...")
-    return finish(program_of(options), join=join, cwd=options.cwd, keep_credentials=options.keep_credentials)
+    return finish(options, join=join, cwd=options.cwd, keep_credentials=options.keep_credentials)
 
 
 def doctor(_: argparse.Namespace) -> int:
@@ -233,7 +260,9 @@ def main() -> int:
     except (Error, ValueError, ProcessLookupError) as error:
         print(f"nsiso: {error}", file=sys.stderr)
         step = getattr(error, "step", None)
-        return {"exec": 127 if isinstance(error, FileNotFoundError) else 126}.get(step, 1)
+        if step == "exec":
+            return 127 if isinstance(error, FileNotFoundError) else 126
+        return FAILED if options.work in (run_new, run_in) else 1
 
 
 if __name__ == "__main__":

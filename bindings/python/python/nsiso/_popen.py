@@ -158,6 +158,8 @@ class Popen(subprocess.Popen):
         self._passed: Dict[int, int] = (
             dict(pass_fds) if isinstance(pass_fds, Mapping) else {int(fd): int(fd) for fd in pass_fds}
         )
+        if len(self._passed) > os.sysconf("SC_OPEN_MAX"):
+            raise ValueError(f"pass_fds: {len(self._passed)} descriptors are more than can be open")
         for number in (0, 1, 2):
             if self._passed.pop(number, number) != number:
                 raise ValueError(f"pass_fds: {number} is a standard descriptor: use stdin, stdout or stderr")

@@ -14,6 +14,7 @@ class Landlock:
 
     ``read``, ``execute`` (and read), ``write`` (and read): trees or files. ``bind``, ``connect``: the only TCP ports; None for all. ``scoped``: no
     signals and abstract Unix sockets to the outside. ``best_effort``: where the kernel knows less, enforce what it does.
+    ``as_mounted``: whatever ``mounts`` shows or makes for writing may be written, as in the sandbox.
 
     The kernel counts connect(2): TCP Fast Open and MPTCP get round ``connect``, unless ``seccomp=True`` refuses them.
     """
@@ -25,6 +26,7 @@ class Landlock:
     connect: Optional[Sequence[int]] = None
     scoped: bool = False
     best_effort: bool = False
+    as_mounted: bool = False
 
     def put(self, spec: Any) -> None:
         granted = [(self.read, "r"), (self.execute, "x"), (self.write, "w")]
@@ -33,7 +35,7 @@ class Landlock:
         for port in [port for some in ports if some for port in some]:
             if isinstance(port, bool) or not isinstance(port, int) or not 0 <= port < 65536:
                 raise ValueError(f"{port!r} is no TCP port: 0 to 65535")
-        spec.landlock(paths, *ports, self.scoped, self.best_effort)
+        spec.landlock(paths, *ports, self.scoped, self.best_effort, self.as_mounted)
 
 
 def _several(paths: Any) -> List[Path]:

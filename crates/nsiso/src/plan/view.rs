@@ -347,7 +347,8 @@ impl Plan {
         for node in NODES {
             let source = CString::new(format!("/dev/{node}")).unwrap_or_default();
             let at = self.place(&at.join(node));
-            let attributes = Attributes { set: quiet, id_map: -1 };
+            // The device is the host's own: it works, but its times, owner and permissions stay.
+            let attributes = Attributes { set: quiet | libc::MOUNT_ATTR_RDONLY, id_map: -1 };
             self.bind(&source, -1, false, attributes, false, at, index);
         }
         if let Some((terminal, _)) = self.terminal_at(spec) {

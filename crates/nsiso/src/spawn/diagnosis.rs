@@ -150,7 +150,7 @@ fn step_hint(op: &Op, errno: i32, kinds: Kinds, read: Read) -> String {
         (Step::Cwd, libc::ENOENT) => "the directory must exist in the program's view of the file system".into(),
         (Step::Cwd, libc::EACCES) => "a directory on the way lacks search permission for the program's user".into(),
         (Step::OomScore, libc::EACCES) => "a lower score takes CAP_SYS_RESOURCE of the host".into(),
-        (Step::Rlimit, libc::EPERM) => "a hard limit can be raised by CAP_SYS_RESOURCE of the host alone".into(),
+        (Step::Rlimit, libc::EPERM) => "a hard limit can be raised by CAP_SYS_RESOURCE of the host alone, nofile to fs.nr_open at most".into(),
         (Step::Nice, libc::EACCES | libc::EPERM) => "a lower nice value takes CAP_SYS_NICE of the host or RLIMIT_NICE".into(),
         (Step::Affinity, libc::EINVAL) => "none of these processors is there, or may be used by the caller, cpuset(7)".into(),
         (Step::Landlock, libc::ENOENT) => "each path of a rule must exist in the program's view of the file system".into(),

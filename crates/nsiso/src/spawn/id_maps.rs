@@ -18,7 +18,15 @@ fn write_one(child: &Child, map: &Map) -> Result<()> {
     match fs::write(&path, map.text()) {
         Ok(()) => Ok(()),
         Err(error) if error.kind() == io::ErrorKind::PermissionDenied => through_helper(child, map, &path),
-        Err(error) => Err(Error::from_io(map.kind.step(), describe(map), &error)),
+        Err(error) => {
+            let hint = match error.raw_os_error() {
+                Some(libc::EINVAL) => {
+                    "ranges overlap, inside or outside, or an id is not mapped in your own user namespace"
+                }
+                _ => "",
+            };
+            Err(Error::from_io(map.kind.step(), describe(map), &error).with_hint(hint))
+        }
     }
 }
 

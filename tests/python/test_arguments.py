@@ -1,0 +1,72 @@
+"""Arguments that mean nothing are refused in words, before anything is done."""
+
+import math
+import os
+
+import nsiso
+import pytest
+
+
+@pytest.mark.parametrize(
+    "keywords, error, text",
+    [
+        (dict(sandbox=0), TypeError, "sandbox is True or False"),
+        (dict(sandbox=[]), TypeError, "sandbox is True or False"),
+        (dict(sandbox=nsiso.Sandbox(share=["net"])), TypeError, "sandbox is True or False"),
+        (dict(start_new_session="no"), TypeError, "start_new_session is True or False"),
+        (dict(landlock=[]), TypeError, "landlock takes rules"),
+        (dict(landlock=True), TypeError, "landlock takes rules"),
+        (dict(seccomp="mkdir"), TypeError, "seccomp takes rules"),
+        (dict(seccomp=nsiso.Seccomp(deny=["mkdir"], errno=0)), ValueError, "no errno"),
+        (dict(landlock=nsiso.Landlock(connect=[70000])), ValueError, "no TCP port"),
+        (dict(root=True), TypeError, "root is a directory"),
+        (dict(deadline=True), TypeError, "deadline is seconds"),
+        (dict(nice=True), TypeError, "nice: True is no number"),
+        (dict(umask=True), TypeError, "umask: True is no number"),
+        (dict(nice=2**31), ValueError, "out of range"),
+        (dict(cpus=b"a"), TypeError, "cpus is a list"),
+        (dict(rlimits=5), TypeError, "rlimits is a mapping"),
+        (dict(rlimits={"nofile": "many"}), TypeError, "rlimits: nofile"),
+        (dict(mounts=5), TypeError, "mounts is a list"),
+        (dict(groups="wheel"), TypeError, "groups is a list"),
+        (dict(monotonic=math.inf), TypeError, "no offset of a clock"),
+        (dict(monotonic=math.nan), TypeError, "no offset of a clock"),
+        (dict(monotonic=()), TypeError, "no offset of a clock"),
+        (dict(pty=(24,)), ValueError, "unpack"),
+        (dict(mounts=[nsiso.Tmpfs("/t", size=0)]), ValueError, "no limit"),
+        (dict(mounts=[nsiso.Tmpfs("/t", size="9999999999T")]), ValueError, "more than any file system"),
+        (dict(mounts=[nsiso.Proc(hidepid="x")]), nsiso.ArgumentError, "is no hidepid"),
+        (dict(mounts=[nsiso.Mask("/")]), nsiso.ArgumentError, "root itself"),
+        (dict(pass_fds=range(3, os.sysconf("SC_OPEN_MAX") + 4)), ValueError, "more than can be open"),
+    ],
+)
+def test_what_means_nothing_is_refused(keywords, error, text):
+    with pytest.raises(error, match=text):
+        nsiso.Popen(["true"], **keywords)
+
+
+@pytest.mark.parametrize(
+    "keywords, hint",
+    [
+        (dict(user=True, pid=True, mounts=[nsiso.Overlay("/"), nsiso.Proc()]), "map_root or map_current"),
+        (dict(sandbox=True, root="/"), "has a root already"),
+        # Two ids inside for one outside.
+        (dict(uid_map=[(7, os.geteuid(), 1)], map_current=True), "ranges overlap"),
+        (dict(map_root=True, mounts=[nsiso.ReadOnly("/nope")]), "as the program sees it"),
+        (dict(map_root=True, mounts=[nsiso.Overlay("/usr", "/usr", changes=("/nope", "/nope"))]), "all three directories"),
+        (dict(sandbox=True, landlock=nsiso.Landlock(write=["/"], best_effort=True)), "Landlock"),
+    ],
+)
+def test_what_fails_is_told_with_a_remedy(keywords, hint):
+    with pytest.raises(nsiso.Error) as caught:
+        nsiso.Popen(["true"], **keywords)
+    assert hint in caught.value.hint, caught.value
+
+
+def test_filters_may_be_listed_and_names_repeated():
+    several = [True, nsiso.Seccomp(deny=["mkdir", "mkdirat"] * 3000, errno=30)]
+    done = nsiso.run(["mkdir", "/tmp/nsiso-never"], seccomp=several, capture_output=True, text=True)
+    assert "Read-only file system" in done.stderr
+    assert nsiso.run(["true"], seccomp=nsiso.Seccomp(deny="mkdir")).returncode == 0
+    everything = nsiso.Landlock(execute="/", best_effort=True)
+    assert nsiso.run(["true"], landlock=everything).returncode == 0

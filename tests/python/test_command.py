@@ -1,0 +1,87 @@
+"""`python -m nsiso run`: what it hands to the program, and what it ends with."""
+
+import os
+import pty
+import select
+import subprocess
+import sys
+
+import pytest
+
+RUN = [sys.executable, "-m", "nsiso", "run"]
+
+
+def run(*words, **options):
+    return subprocess.run([*RUN, *words], capture_output=True, text=True, timeout=60, **options)
+
+
+LOOK = """
+import os, sys
+print(*os.listdir("/proc/self/fd"))
+for fd in map(int, sys.argv[1:]):
+    try: print(os.read(fd, 1000).decode())
+    except OSError: print("closed")
+"""
+
+
+def test_a_sandbox_gets_no_descriptor_that_is_not_named():
+    with open("/etc/passwd") as secret, open("/etc/hostname") as named:
+        one, two = str(secret.fileno()), str(named.fileno())
+        look, fds = ["--", "/usr/bin/python3", "-c", LOOK, one, two], dict(pass_fds=(int(one), int(two)))
+        assert run("--sandbox", *look, **fds).stdout.split("\n")[:3] == ["0 1 2 3", "closed", "closed"]
+        done = run("--sandbox", "--pass-fd", two, *look, **fds)
+        assert done.stdout.split("\n")[1:3] == ["closed", open("/etc/hostname").read().strip()], done
+        named.seek(0)
+        # Where nothing is kept from the program, descriptors are passed as with unshare(1).
+        assert "root:" in run("-r", *look, **fds).stdout
+
+
+@pytest.mark.parametrize(
+    "words, code, text",
+    [
+        (["--sandbox", "--deadline", "0.3", "--", "sleep", "1000"], 124, "deadline of 0.3 seconds"),
+        (["-r", "--deadline", "0", "--", "true"], 125, "deadline"),
+        (["-r", "--ro-bind", "/does/not/exist", "--", "true"], 125, "/does/not/exist"),
+        (["--share", "net", "--", "true"], 125, "without --sandbox"),
+        (["-r", "--", "no-such-program"], 127, "no-such-program"),
+        (["-r", "--", "/etc/passwd"], 126, "permission"),
+        (["--sandbox", "--deadline", "60", "--", "sh", "-c", "exit 9"], 9, ""),
+        (["--sandbox", "--", "sh", "-c", "kill -9 $$"], 137, ""),
+    ],
+)
+def test_it_ends_with_the_programs_code_or_one_that_tells_of_its_own_failure(words, code, text):
+    done = run(*words)
+    assert done.returncode == code and text in done.stderr and (text or not done.stderr), done
+
+
+def test_a_shell_in_a_sandbox_has_job_control():
+    pid, terminal = pty.fork()
+    if pid == 0:
+        os.execv(sys.executable, [*RUN, "--sandbox", "--", "env", "PS1=ready:", "sh", "-i"])
+    shown = b""
+
+    def until(text, again=b""):
+        nonlocal shown
+        while text not in shown:
+            if select.select([terminal], [], [], 1)[0]:
+                shown += os.read(terminal, 1000)
+            else:
+                # The shell may have been between two programs.
+                os.write(terminal, again)
+
+    until(b"ready:")
+    os.write(terminal, b"echo be$((1))gun; sleep 1000\n")
+    until(b"be1gun")
+    # Ctrl-C ends the program in the foreground alone.
+    shown = shown[shown.index(b"be1gun") :]
+    os.write(terminal, b"\x03")
+    until(b"ready:", b"\x03")
+    os.write(terminal, b"echo $((40 + 2)); exit 7\n")
+    until(b"42")
+    assert b"can't access tty" not in shown and os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 7, shown
+    os.close(terminal)
+
+
+def test_a_terminal_of_its_own_on_wish():
+    done = run("-r", "--pty", "--", "sh", "-c", "test -t 0 && test -t 1 && echo on a terminal", stdin=subprocess.DEVNULL)
+    assert done.returncode == 0 and "on a terminal" in done.stdout, done
