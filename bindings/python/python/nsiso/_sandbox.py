@@ -2,7 +2,7 @@
 
 import inspect
 import subprocess
-from typing import Any, Mapping
+from typing import Any, Iterable, Mapping, Sequence, Union
 
 from ._isolation import KEYWORDS, apply
 from ._nsiso import Spec
