@@ -8,6 +8,7 @@
 
 mod cgroup;
 mod child;
+mod companion;
 mod enter;
 mod error;
 mod handle;

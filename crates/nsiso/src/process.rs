@@ -9,9 +9,9 @@ use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use crate::cgroup::{Group, Resources};
+use crate::companion::Companion;
 use crate::error::Step;
 use crate::plan::Ends;
-use crate::spawn::RunningUplink;
 use crate::{Error, Handle, Limits, Result};
 
 /// How long another thread's reaping of our process may take.
@@ -106,15 +106,21 @@ pub struct Process {
     ends: Ends,
     /// Until it has ended.
     group: Mutex<Option<Group>>,
-    uplink: Mutex<Option<Box<RunningUplink>>>,
+    companion: Mutex<Option<Box<Companion>>>,
     /// The kernel tells the status once, so the first to hear it keeps it for all.
     status: Mutex<Option<Status>>,
 }
 
 impl Process {
     pub(crate) fn new(pid: i32, pidfd: OwnedFd, mut ends: Ends) -> Self {
-        let (group, uplink) = (Mutex::new(ends.group.take()), Mutex::new(ends.uplink.take()));
-        Process { pid, pidfd, ends, group, uplink, status: Mutex::new(None) }
+        let group = Mutex::new(ends.group.take());
+        Process { pid, pidfd, ends, group, companion: Mutex::new(None), status: Mutex::new(None) }
+    }
+
+    /// With another process that serves it.
+    pub(crate) fn with(mut self, companion: Option<Companion>) -> Self {
+        self.companion = Mutex::new(companion.map(Box::new));
+        self
     }
 
     /// The process id in the caller's pid namespace. For signals and waiting use the methods here:
@@ -276,8 +282,8 @@ impl Process {
 
     /// The program has ended: its way to the outside goes, and its group with whatever is left in there.
     fn let_go(&self, mut status: Status) -> Status {
-        if let Some(uplink) = self.uplink.lock().unwrap_or_else(PoisonError::into_inner).take() {
-            uplink.end();
+        if let Some(companion) = self.companion.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            companion.end();
         }
         if let Some(group) = self.group().take() {
             status.resources = Some(group.resources());
@@ -376,9 +382,9 @@ impl Drop for Process {
     fn drop(&mut self) {
         let status = self.status.get_mut().unwrap_or_else(PoisonError::into_inner);
         if status.is_none() && !matches!(self.reap(), Ok(Some(_))) {
-            // It runs on, in its group and with its uplink, which ends with it.
+            // It runs on, in its group and with its companion, which ends with it.
             std::mem::forget(self.group().take());
-            std::mem::forget(self.uplink.get_mut().unwrap_or_else(PoisonError::into_inner).take());
+            std::mem::forget(self.companion.get_mut().unwrap_or_else(PoisonError::into_inner).take());
         }
     }
 }

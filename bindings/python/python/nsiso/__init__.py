@@ -10,14 +10,17 @@ are ``nsiso.Error``, an OSError with ``step`` and ``hint``.
 
 from subprocess import DEVNULL, PIPE, STDOUT, CalledProcessError, CompletedProcess, TimeoutExpired
 
+from ._bridge import Bridge
 from ._end import End, Uplink
 from ._error import ArgumentError, DeniedError, Error, NoProcessError, NotDirectoryError, NotFoundError
-from ._host import Host, Lab
+from ._hold import hold
+from ._host import Host
+from ._lab import Lab
 from ._limits import Limits, Pressure, Resources, Stall
 from ._list import Gaps, Holder, Listed, Listing, Node, list, tree
 from ._mount import Bind, Chmod, Dev, Dir, File, Mask, Mqueue, Overlay, Proc, ReadOnly, Symlink, Sysfs, Tmpfs
 from ._namespace import Namespace, Pidfd, call_in, enter, pin, unpin
-from ._network import Bridge, Link, forward, hold, link, move_device, remove_device, socket_in
+from ._network import Link, forward, link, move_device, remove_device, socket_in
 from ._popen import Completed, Popen, Usage, run
 from ._probe import Finding, probe, unshare
 from ._restrictions import Landlock, Seccomp

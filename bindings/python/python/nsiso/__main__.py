@@ -7,7 +7,7 @@ import sys
 from dataclasses import fields
 from typing import Any, Dict, Iterable, List, Tuple
 
-from . import Bind, Error, Limits, Listed, Listing, Node, Overlay, Popen, Tmpfs, probe
+from . import Bind, Error, Limits, Listed, Listing, Node, Overlay, Popen, Tmpfs, Uplink, probe
 from . import list as take
 from . import tree
 from ._terminal import attend, on_terminals, size
@@ -95,6 +95,8 @@ def add_run(command: Any) -> None:
     run.add_argument("--die-with-host", action="store_true", help="kill everything when this command dies")
     run.add_argument("--deadline", type=float, metavar="SECONDS", help="kill everything after this time")
     add_limits(run)
+    run.add_argument("--uplink", action="store_true", help="a way to the outside for its new network, by pasta(1)")
+    run.add_argument("--publish", type=ports, action="append", metavar="PORT:PORT", help="lead a TCP port of 127.0.0.1 to one of the program's; brings --uplink")
     run.add_argument("--pty", action="store_true", help="a terminal of its own; in a sandbox, that of its own where yours is one")
     add_passing(run)
     run.add_argument("program", nargs=argparse.REMAINDER, help="the program and its arguments; your shell by default")
@@ -119,6 +121,14 @@ def add_limits(run: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     limits.add_argument("--huge-pages", type=pages_limit, action="append", metavar="SIZE=BYTES", help="huge pages of one size: 2MB=64M")
     limits.add_argument("--cgroup-parent", dest="parent", metavar="DIRECTORY", help="the group of version 2 to make it in")
+
+
+def ports(text: str) -> Tuple[int, int]:
+    outside, _, inside = text.partition(":")
+    try:
+        return int(outside), int(inside or outside)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not like 8080:80") from None
 
 
 def io_limit(text: str) -> Tuple[str, Dict[str, str]]:
@@ -205,6 +215,9 @@ def run_new(options: argparse.Namespace) -> int:
         limits[name] = dict(limits[name]) if limits[name] else None
     if any(limit is not None for limit in limits.values()):
         wishes["limits"] = Limits(**limits)
+    published = wishes.pop("publish")
+    if published:
+        wishes["uplink"] = Uplink(tcp=dict(published))
     if options.share and not options.sandbox:
         raise ValueError("--share loosens a sandbox: there is none without --sandbox")
     if options.pty or options.sandbox and on_terminals():

@@ -3,52 +3,20 @@
 import contextlib
 import ipaddress
 import os
-import pickle
 import socket as _socket
 import subprocess
-import sys
-import threading
 from typing import Any, Callable, Dict, Iterable, List, Optional, TypeVar, Union
 
+from ._call import call_in_python
 from ._end import Texts, Uplink, texts
 from ._error import DeniedError
+from ._lab import Lab
 from ._mount import Bind, File, Proc, Sysfs
 from ._namespace import Namespace, call_in
-from ._network import forward, hold, socket_in
+from ._network import forward, socket_in
 from ._popen import Popen, run
 
 T = TypeVar("T")
-
-
-class Lab:
-    """What hosts that are linked to each other have in common: the user namespace that owns their networks. Root needs none.
-
-    Hosts and bridges share the process's own lab unless they are given another one.
-    """
-
-    _own: Optional["Lab"] = None
-    _lock = threading.Lock()
-
-    def __init__(self) -> None:
-        self.user: Optional[Namespace] = None
-        try:
-            hold(net=True)["net"].close()
-        except DeniedError:
-            self.user = hold(user=True, map_root=True)["user"]
-
-    @property
-    def join(self) -> List[Namespace]:
-        return [self.user] if self.user else []
-
-    @classmethod
-    def default(cls) -> "Lab":
-        with cls._lock:
-            if cls._own is None:
-                cls._own = Lab()
-            return cls._own
-
-    def __repr__(self) -> str:
-        return f"<Lab {self.user!r}>" if self.user else "<Lab of root>"
 
 
 class Host:
@@ -140,7 +108,7 @@ class Host:
         """
         if self.lab.user is None:
             return call_in(self._first, function, *args, kinds=["net", "uts", "mnt"], **keywords)
-        return _call_in_python(self, function, args, keywords)
+        return call_in_python(self.popen, function, args, keywords)
 
     def close(self) -> None:
         """Kills all processes of the host. Its network goes, and all links to it."""
@@ -173,69 +141,3 @@ def _resolver(dns: Texts) -> List[Any]:
         return []
     text = "".join(f"nameserver {ipaddress.ip_address(server)}\n" for server in servers)
     return [File(text, "/etc/resolv.conf")]
-
-
-def _call_in_python(host: Host, function: Callable[..., T], args: Any, keywords: Any) -> T:
-    if _preparing:
-        raise RuntimeError("Host.call is used while the main module is imported: begin that with if __name__ == '__main__', as for multiprocessing")
-    wanted = pickle.dumps((function, args, keywords))
-    preparation = _prepared(host.name, with_main=b"__main__" in wanted)
-    read, write = os.pipe()
-    with open(read, "rb") as answer, open(write, "wb") as end:
-        command = [sys.executable, "-c", f"import sys; sys.path[:] = {sys.path!r}; from nsiso._host import _answer; _answer({write})"]
-        with host.popen(command, stdin=subprocess.PIPE, pass_fds=[write]) as python:
-            end.close()
-            assert python.stdin is not None
-            with contextlib.suppress(BrokenPipeError):
-                python.stdin.write(pickle.dumps((preparation, wanted)))
-                python.stdin.close()
-            told = answer.read()
-    if not told:
-        raise ChildProcessError(f"the Python on {host!r} ended with status {python.returncode} and told nothing")
-    worked, result = pickle.loads(told)
-    if worked:
-        return result
-    raise result
-
-
-def _prepared(name: str, with_main: bool) -> Dict[str, Any]:
-    """What the other Python needs to find the same modules; the main one is imported there only for functions of its own."""
-    from multiprocessing import spawn
-
-    preparation = spawn.get_preparation_data(f"nsiso-{name}")
-    # A secret between this process and its own helpers, of which the new one is none.
-    preparation.pop("authkey", None)
-    if not with_main:
-        for main in ("init_main_from_path", "init_main_from_name"):
-            preparation.pop(main, None)
-    return preparation
-
-
-_preparing = False
-
-
-def _answer(fd: int) -> None:
-    """The other side of it."""
-    from multiprocessing import spawn
-
-    global _preparing
-    preparation, wanted = pickle.load(sys.stdin.buffer)
-    try:
-        _preparing = True
-        spawn.prepare(preparation)
-        _preparing = False
-        function, args, keywords = pickle.loads(wanted)
-        told = pickle.dumps((True, function(*args, **keywords)))
-    except BaseException as error:
-        told = _told_error(error)
-    with open(fd, "wb") as answer:
-        answer.write(told)
-
-
-def _told_error(error: BaseException) -> bytes:
-    try:
-        told = pickle.dumps((False, error))
-        pickle.loads(told)
-        return told
-    except Exception:
-        return pickle.dumps((False, RuntimeError(f"{type(error).__name__}: {error}")))

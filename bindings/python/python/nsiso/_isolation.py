@@ -5,7 +5,7 @@ import math
 import os
 from datetime import timedelta
 from fractions import Fraction
-from typing import Any, Iterable, Mapping, Optional, Tuple, Union
+from typing import Any, Iterable, Mapping, Tuple, Union
 
 from ._end import End, Uplink
 from ._error import ArgumentError

@@ -4,7 +4,7 @@ import contextlib
 import contextvars
 import functools
 import os
-from typing import Any, Callable, Iterable, Iterator, List, Optional, Tuple, TypeVar, Union
+from typing import Any, Callable, Iterable, Iterator, List, Optional, TypeVar, Union
 
 from . import _nsiso
 from ._list import Listed

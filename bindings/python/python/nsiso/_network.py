@@ -1,37 +1,12 @@
-"""Networks: links between namespaces, bridges, devices that move."""
+"""Links between networks, devices that move, sockets made elsewhere."""
 
 import ipaddress
 import socket as _socket
-from typing import Any, Dict, List, Optional, Sequence, Tuple, Union
+from dataclasses import replace
+from typing import Any, List, Optional, Sequence, Tuple, Union
 
-from . import _isolation, _nsiso
+from . import _nsiso
 from ._end import Amount, End, Texts, network, texts
-from ._namespace import Joins, Namespace
-
-
-def hold(*, join: Any = None, **keywords: Any) -> Dict[str, Namespace]:
-    """New namespaces without a program: {kind: Namespace}, which exist until they are closed.
-
-        held = nsiso.hold(user=True, map_root=True, net=True)
-        nsiso.run(["ip", "link"], join=[*held.values()])
-
-    The keywords are those of Popen that make namespaces or say what they are like: kinds, id maps, ``hostname``, ``mounts``, ``join`` and so
-    on. Not for pid namespaces, which end with their first process.
-    """
-    unknown = keywords.keys() - set(_isolation.KEYWORDS)
-    if unknown:
-        raise TypeError(f"hold() takes no {', '.join(sorted(unknown))}: it runs no program")
-    kinds = [kind for kind in _isolation.KINDS if keywords.get(kind)]
-    implied = {"user": ("map_root", "map_current", "map_auto", "uid_map", "gid_map"), "uts": ("hostname", "domainname"),
-               "time": ("monotonic", "boottime"), "mnt": ("mounts", "root", "mount_proc"), "net": ("uplink", "links", "devices")}  # fmt: skip
-    kinds += [kind for kind, wishes in implied.items() if kind not in kinds and any(keywords.get(wish) for wish in wishes)]
-    spec = _nsiso.Spec(["none"])
-    _isolation.apply(spec, keywords)
-    joins = Joins(spec, () if join is None else join)
-    try:
-        return {kind: Namespace._of_fd(fd) for kind, fd in spec.hold(kinds)}
-    finally:
-        joins.close()
 
 
 def socket_in(
@@ -58,51 +33,6 @@ def move_device(device: str, to: Union[End, Any], *, at: Any = None) -> None:
 def remove_device(device: str, *, at: Any = None) -> None:
     """Removes a network device from the network ``at`` (this process's own), with the other end of its pair."""
     _nsiso.remove_device(network(at), device)
-
-
-class Bridge:
-    """A bridge that joins many hosts: a network namespace of its own with a bridge in it.
-
-        lan = nsiso.Bridge("lan", "10.1.0.0/24")
-        for host in hosts:
-            nsiso.link(host, lan)          # 10.1.0.1, 10.1.0.2, ...
-
-    ``networks``: where links to it get their addresses from, if they are given none. ``lab``: as for Host. A context manager, which removes it,
-    and all links to it.
-    """
-
-    def __init__(self, name: str, networks: Texts = (), *, lab: Any = None) -> None:
-        from ._host import Lab
-
-        self.name = name
-        self._hosts = [iter(_network_of(network).hosts()) for network in texts(networks)]
-        self._prefixes = [_network_of(network).prefixlen for network in texts(networks)]
-        self.lab = lab or Lab.default()
-        self.net = hold(net=True, join=self.lab.join)["net"]
-        _nsiso.bridge(self.net.fileno(), name)
-
-    def addresses(self) -> List[str]:
-        """The next addresses of its networks."""
-        return [f"{next(hosts)}/{prefix}" for hosts, prefix in zip(self._hosts, self._prefixes)]
-
-    def close(self) -> None:
-        self.net.close()
-
-    def __enter__(self) -> "Bridge":
-        return self
-
-    def __exit__(self, *_: Any) -> None:
-        self.close()
-
-    def __repr__(self) -> str:
-        return f"<Bridge {self.name}>"
-
-
-def _network_of(text: str) -> Any:
-    try:
-        return ipaddress.ip_network(text)
-    except ValueError as error:
-        raise ValueError(f"networks: {error}") from None
 
 
 class Link:
@@ -138,7 +68,7 @@ def link(
     """
     ends = [end if isinstance(end, End) else End(end) for end in (a, b)]
     ends = [_with_quality(end, delay=delay, jitter=jitter, loss=loss, rate=rate, mtu=mtu) for end in ends]
-    ends = _addressed(ends, [_ports(end) for end in ends], texts(addresses))
+    ends = _addressed(ends, texts(addresses))
     ends = _routed(ends)
     made = Link(ends, _nsiso.link(*(end.made() for end in ends)))
     for end, name in zip(ends, made.names):
@@ -147,40 +77,33 @@ def link(
     return made
 
 
-def _replaced(end: End, **values: Any) -> End:
-    return End(**{**end.__dict__, **values})
-
-
 def _with_quality(end: End, **quality: Any) -> End:
     plain = End()
     wanted = {name: value for name, value in quality.items() if getattr(end, name) == getattr(plain, name)}
-    return _replaced(end, **wanted)
+    return replace(end, **wanted)
 
 
-def _ports(end: End) -> bool:
-    return isinstance(end.at, Bridge)
-
-
-def _addressed(ends: List[End], are_ports: List[bool], addresses: List[str]) -> List[End]:
-    """What the networks and addresses mean for both; a port of a bridge has none."""
+def _addressed(ends: List[End], addresses: List[str]) -> List[End]:
+    """What the networks and addresses mean for both; a port of a Bridge has none."""
+    bridges = [getattr(end.at, "bridge", None) for end in ends]
     given: List[List[str]] = [[], []]
     for text in addresses:
         interface = ipaddress.ip_interface(text)
         network = interface.network
         if interface.ip == network.network_address and network.prefixlen < network.max_prefixlen - 1:
             hosts = iter(network.hosts())
-            for mine, is_port in zip(given, are_ports):
-                if not is_port:
+            for mine, bridge in zip(given, bridges):
+                if bridge is None:
                     mine.append(f"{next(hosts)}/{network.prefixlen}")
         else:
             given[0].append(str(interface))
     made = []
-    for end, other, mine, is_port in zip(ends, reversed(ends), given, are_ports):
-        if is_port:
-            end = _replaced(end, port_of=end.port_of or end.at.name)
-        elif not mine and not texts(end.addresses) and isinstance(other.at, Bridge):
+    for end, other, mine, bridge, beside in zip(ends, reversed(ends), given, bridges, reversed(bridges)):
+        if bridge is not None:
+            end = replace(end, port_of=end.port_of or bridge)
+        elif not mine and not texts(end.addresses) and beside is not None:
             mine = other.at.addresses()
-        made.append(_replaced(end, addresses=[*texts(end.addresses), *mine]))
+        made.append(replace(end, addresses=[*texts(end.addresses), *mine]))
     return made
 
 
@@ -193,6 +116,6 @@ def _routed(ends: List[End]) -> List[End]:
             ips = [ipaddress.ip_interface(address).ip for address in texts(other.addresses)]
             families = {ip.version: str(ip) for ip in reversed(ips)}
             mine = {ipaddress.ip_interface(address).version for address in texts(end.addresses)}
-            end = _replaced(end, gateway=[ip for version, ip in families.items() if version in mine])
+            end = replace(end, gateway=[ip for version, ip in families.items() if version in mine])
         made.append(end)
     return made

@@ -9,7 +9,6 @@ use libc::c_uint;
 use super::{Action, Plan};
 use crate::cgroup::Group;
 use crate::error::Step;
-use crate::spawn::RunningUplink;
 use crate::spec::{Source, Stdio};
 use crate::{Error, Handle, Result, Spec};
 
@@ -31,8 +30,6 @@ pub(crate) struct Ends {
     pub handed: Option<OwnedFd>,
     /// The new namespaces, where they are to be held.
     pub held: Vec<Handle>,
-    /// What connects it to the outside, and ends with it.
-    pub uplink: Option<Box<RunningUplink>>,
     /// Where the init process tells the program's status.
     pub report: Option<OwnedFd>,
 }

@@ -10,6 +10,13 @@ use super::{Action, Plan, bytes};
 use crate::error::Step;
 use crate::{Error, Kinds, Result, Spec};
 
+/// The child's new namespaces with which the parent does something.
+pub(super) fn attended(spec: &Spec) -> Kinds {
+    let linked = !spec.links.is_empty() || !spec.devices.is_empty() || spec.uplink.is_some();
+    let network = if linked { Kinds::NET } else { Kinds::empty() };
+    spec.pins.iter().map(|(kind, _)| *kind).collect::<Kinds>() | spec.held | network
+}
+
 impl Plan {
     /// The child's end of the socket pair over which it hands them, one after the other.
     pub(super) fn hand_over(&mut self, spec: &Spec, step: Step) -> Result<RawFd> {
@@ -29,14 +36,13 @@ impl Plan {
     /// Whoever is in another user namespace cannot be looked into, so the child itself opens its namespaces for the host, through the host's
     /// own /proc, whatever it has joined.
     pub(super) fn hand_namespaces(&mut self, spec: &Spec) -> Result<()> {
-        let kinds = crate::spawn::attended(spec);
-        if kinds.is_empty() {
+        if self.attended.is_empty() {
             return Ok(());
         }
         let over = self.hand_over(spec, Step::Prepare)?;
         let proc = File::options().read(true).custom_flags(libc::O_PATH | libc::O_DIRECTORY).open("/proc");
         let proc: OwnedFd = proc.map_err(|error| failed(Step::Prepare, "/proc", &error))?.into();
-        for kind in kinds.iter() {
+        for kind in self.attended.iter() {
             let link = bytes(match kind {
                 Kinds::USER => c"self/ns/user",
                 Kinds::PID => c"self/ns/pid",

@@ -225,7 +225,7 @@ pub(crate) struct Plan {
     /// The id maps that the parent writes.
     pub maps: Maps,
     /// The child's new namespaces that the parent does something with.
-    attended: Kinds,
+    pub attended: Kinds,
     /// The parent lets somebody else do something about the child.
     halts: bool,
     /// The child becomes another uid, which makes the memory it shares undumpable.
@@ -265,7 +265,7 @@ impl Plan {
             copies,
             joins,
             mailbox: if copies { Mailbox::between_memories()? } else { Mailbox::new() },
-            attended: crate::spawn::attended(spec),
+            attended: hand_over::attended(spec),
             halts: spec.halt.is_some(),
             changes_uid: false,
             enters_user: false,

@@ -1,8 +1,10 @@
 //! What the parent does with the child's new namespaces while the child waits.
 
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::AsFd;
 
 use super::{Child, handed, pins, uplink};
+use crate::companion::Companion;
+use crate::plan::Plan;
 use crate::{End, Error, Handle, Kinds, Result, Spec, Step, net};
 
 /// What comes of it.
@@ -10,24 +12,14 @@ use crate::{End, Error, Handle, Kinds, Result, Spec, Step, net};
 pub(super) struct Attended {
     pub pinned: bool,
     pub held: Vec<Handle>,
-    pub uplink: Option<uplink::Running>,
+    pub uplink: Option<Companion>,
 }
 
-/// The kinds of namespace with which something is to be done.
-pub(crate) fn attended(spec: &Spec) -> Kinds {
-    let network = if needs_network(spec) { Kinds::NET } else { Kinds::empty() };
-    spec.pins.iter().map(|(kind, _)| *kind).collect::<Kinds>() | spec.held | network
-}
-
-fn needs_network(spec: &Spec) -> bool {
-    !spec.links.is_empty() || !spec.devices.is_empty() || spec.uplink.is_some()
-}
-
-/// All of it or nothing: what is linked goes with the child, which has sent its namespaces over `socket`.
-pub(super) fn attend(child: &Child, spec: &Spec, socket: Option<&OwnedFd>) -> Result<Attended> {
-    let kinds = attended(spec);
+/// All of it or nothing: what is linked goes with the child, which has sent its namespaces.
+pub(super) fn attend(child: &Child, spec: &Spec, plan: &Plan) -> Result<Attended> {
+    let socket = plan.pipes.parent.handed.as_ref();
     let mut namespaces = Vec::new();
-    for kind in kinds.iter() {
+    for kind in plan.attended.iter() {
         let fd = socket.and_then(handed::receive).ok_or_else(|| {
             Error::new(Step::Open, libc::EIO, format!("the new {kind} namespace"))
                 .with_hint("too many descriptors are open, perhaps")
@@ -35,15 +27,15 @@ pub(super) fn attend(child: &Child, spec: &Spec, socket: Option<&OwnedFd>) -> Re
         namespaces.push(Handle::from_fd(fd)?);
     }
     let uplink = match namespaces.iter().find(|namespace| namespace.kind() == Kinds::NET) {
-        Some(own) if needs_network(spec) => network(child, spec, own)?,
-        _ => None,
+        Some(own) => network(child, spec, own)?,
+        None => None,
     };
     pins::make(spec, &namespaces)?;
     namespaces.retain(|namespace| spec.held.contains(namespace.kind()));
     Ok(Attended { pinned: !spec.pins.is_empty(), held: namespaces, uplink })
 }
 
-fn network(child: &Child, spec: &Spec, own: &Handle) -> Result<Option<uplink::Running>> {
+fn network(child: &Child, spec: &Spec, own: &Handle) -> Result<Option<Companion>> {
     let at = |end: &End<'_>| End { namespace: None, ..end.clone() };
     for (index, (inside, outside)) in spec.links.iter().enumerate() {
         net::link(&at(inside).of(own.as_fd()), outside).map_err(|error| error.with_index(Some(index)))?;

@@ -25,11 +25,9 @@ use crate::pidfd::pid_of;
 use crate::plan::mailbox::{Second, state};
 use crate::plan::{Mailbox, Plan};
 use crate::{Error, Process, Result, Spec, Step};
-pub(crate) use attend::attended;
 use attend::{Attended, attend};
 use dumpable::{Dumpable, Moment};
 use signals::SignalsBlocked;
-pub(crate) use uplink::Running as RunningUplink;
 
 /// A child that shares our memory, or has just stopped doing so.
 struct Child {
@@ -127,8 +125,8 @@ fn attempt(spec: &Spec) -> Result<Process> {
         Ok(attended) => (attended, None),
         Err(error) => (Attended::default(), Some(error)),
     };
-    (ends.held, ends.uplink) = (attended.held, attended.uplink.map(Box::new));
-    let process = Process::new(child.pid, child.pidfd, ends);
+    ends.held = attended.held;
+    let process = Process::new(child.pid, child.pidfd, ends).with(attended.uplink);
     match trouble.or_else(|| failure(&plan, spec)) {
         None => Ok(process),
         Some(error) => {
@@ -215,7 +213,7 @@ fn answer(child: &Child, plan: &Plan, spec: &Spec) -> Result<Attended> {
     }
     let done = halt::until_told(child, spec)
         .and_then(|()| id_maps::write(child, &plan.maps))
-        .and_then(|()| attend(child, spec, plan.pipes.parent.handed.as_ref()));
+        .and_then(|()| attend(child, spec, plan));
     if done.is_err() {
         end(child.pidfd.as_fd());
     }

@@ -8,32 +8,18 @@ use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::sys::stat::{Mode, fchmod};
 
 use super::Child;
+use crate::companion::Companion;
 use crate::handle::own_inode;
 use crate::kind;
 use crate::spec::Uplink;
-use crate::{Error, Handle, Kinds, Mount, Process, Result, Spec, Step};
-
-/// The process, and where it complains.
-#[derive(Debug)]
-pub(crate) struct Running {
-    process: Process,
-    _complaints: OwnedFd,
-}
-
-impl Running {
-    /// Once the program has ended.
-    pub fn end(self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
-}
+use crate::{Error, Handle, Kinds, Mount, Result, Spec, Step};
 
 /// Where it finds the program's network namespace, in a view of its own.
 const NETWORK: &str = "/tmp/network";
 const TOOL: &str = "pasta";
 
 /// Returns when it is ready.
-pub(super) fn start(child: &Child, network: &Handle, wish: &Uplink) -> Result<Running> {
+pub(super) fn start(child: &Child, network: &Handle, wish: &Uplink) -> Result<Companion> {
     let failed = |what: &'static str| {
         move |error: io::Error| {
             Error::from_io(Step::Uplink, what, &error).with_hint(crate::rlimit::descriptor_hint(&error))
@@ -72,7 +58,7 @@ pub(super) fn start(child: &Child, network: &Handle, wish: &Uplink) -> Result<Ru
     drop((says_ready, complains));
     let mut pid = [0];
     if let Ok(1) = ready.read(&mut pid) {
-        return Ok(Running { process, _complaints: complaints.into() });
+        return Ok(Companion { process, complaints: complaints.into() });
     }
     let _ = process.wait();
     let mut said = String::new();

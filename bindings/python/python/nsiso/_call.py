@@ -1,0 +1,79 @@
+"""Functions called in another Python, as those of multiprocessing."""
+
+import contextlib
+import os
+import pickle
+import subprocess
+import sys
+from typing import Any, Callable, Dict, TypeVar
+
+from ._popen import Popen
+
+T = TypeVar("T")
+
+
+def call_in_python(popen: Callable[..., Popen], function: Callable[..., T], args: Any, keywords: Any) -> T:
+    """Calls a function in a Python that ``popen`` starts, and returns its result or raises what it raises."""
+    if _preparing:
+        raise RuntimeError("Host.call is used while the main module is imported: begin that with if __name__ == '__main__', as for multiprocessing")
+    wanted = pickle.dumps((function, args, keywords))
+    preparation = _prepared(with_main=b"__main__" in wanted)
+    read, write = os.pipe()
+    with open(read, "rb") as answer, open(write, "wb") as end:
+        command = [sys.executable, "-c", f"import sys; sys.path[:] = {sys.path!r}; from nsiso._call import answer; answer({write})"]
+        with popen(command, stdin=subprocess.PIPE, pass_fds=[write]) as python:
+            end.close()
+            assert python.stdin is not None
+            with contextlib.suppress(BrokenPipeError):
+                python.stdin.write(pickle.dumps((preparation, wanted)))
+                python.stdin.close()
+            told = answer.read()
+    if not told:
+        raise ChildProcessError(f"the Python that was to call it ended with status {python.returncode} and told nothing")
+    worked, result = pickle.loads(told)
+    if worked:
+        return result
+    raise result
+
+
+def _prepared(with_main: bool) -> Dict[str, Any]:
+    """What the other Python needs to find the same modules; the main one is imported there only for functions of its own."""
+    from multiprocessing import spawn
+
+    preparation = spawn.get_preparation_data("nsiso")
+    # A secret between this process and its own helpers, of which the new one is none.
+    preparation.pop("authkey", None)
+    if not with_main:
+        for main in ("init_main_from_path", "init_main_from_name"):
+            preparation.pop(main, None)
+    return preparation
+
+
+_preparing = False
+
+
+def answer(fd: int) -> None:
+    """The other side of it."""
+    from multiprocessing import spawn
+
+    global _preparing
+    preparation, wanted = pickle.load(sys.stdin.buffer)
+    try:
+        _preparing = True
+        spawn.prepare(preparation)
+        _preparing = False
+        function, args, keywords = pickle.loads(wanted)
+        told = pickle.dumps((True, function(*args, **keywords)))
+    except BaseException as error:
+        told = _told_error(error)
+    with open(fd, "wb") as end:
+        end.write(told)
+
+
+def _told_error(error: BaseException) -> bytes:
+    try:
+        told = pickle.dumps((False, error))
+        pickle.loads(told)
+        return told
+    except Exception:
+        return pickle.dumps((False, RuntimeError(f"{type(error).__name__}: {error}")))
