@@ -103,6 +103,43 @@ static void a_program_starts_linked(void)
     ns_end_free(outside), ns_end_free(within);
 }
 
+/* By pasta(1), which takes a device that not every machine lends to everybody, and a default route to copy. */
+static void a_program_is_reached_through_its_uplink(void)
+{
+    const uint16_t ports[1][2] = {{18080, 80}};
+    struct sockaddr_in at = {.sin_family = AF_INET, .sin_port = htons(80)};
+    struct sockaddr_in outside = {.sin_family = AF_INET, .sin_port = htons(18080), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    ns_process *process;
+    ns_status status;
+    char text[8] = "";
+    int near, far, server, inside, input;
+    if (access("/dev/net/tun", R_OK | W_OK) || system("ip route | grep -q ^default")) {
+        printf("skipped %s: /dev/net/tun may not be opened here, or there is no default route\n", __func__);
+        return;
+    }
+    ns_spec *spec = shell("cat");
+    OK(ns_spec_map_root(spec, &err));
+    OK(ns_spec_stdio(spec, 0, NS_STDIO_PIPE, &err));
+    OK(ns_spec_uplink(spec, NULL, ports, 1, NULL, 0, &err));
+    OK(ns_spawn(spec, &process, &err));
+    OK(inside = ns_open_process(ns_process_pidfd(process), NS_NET, &err));
+    OK(server = ns_socket(inside, AF_INET, SOCK_STREAM, 0, &err));
+    CHECK(bind(server, (struct sockaddr *)&at, sizeof at) == 0 && listen(server, 1) == 0);
+    near = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    CHECK(connect(near, (struct sockaddr *)&outside, sizeof outside) == 0);
+    far = accept(server, NULL, NULL);
+    CHECK(write(near, "inside", 6) == 6 && read(far, text, 6) == 6 && !strcmp(text, "inside"));
+    OK(input = ns_process_take_pipe(process, 0, &err));
+    close(input), close(near), close(far), close(server), close(inside);
+    OK(ns_process_wait(process, -1, &status, sizeof status, &err));
+    CHECK(status.exit_code == 0);
+    near = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    CHECK(connect(near, (struct sockaddr *)&outside, sizeof outside) < 0);
+    close(near);
+    ns_process_free(process);
+    ns_spec_free(spec);
+}
+
 static void *links(void *unused)
 {
     for (int turn = 0; turn < 10; turn++) {
@@ -172,6 +209,7 @@ int main(void)
     RUN(a_datagram_crosses_a_link);
     RUN(a_bridge_and_a_router_and_a_move);
     RUN(a_program_starts_linked);
+    RUN(a_program_is_reached_through_its_uplink);
     RUN(many_threads_make_links);
     RUN(bad_input_is_refused);
     CHECK(open_descriptors() == before);

@@ -174,6 +174,43 @@ def test_name_servers_are_found_in_resolv_conf():
         nsiso.Host("a", dns="nowhere")
 
 
+UPLINK = """
+import nsiso, os, socket
+here = socket.create_server(("192.0.2.9", 7007))
+with nsiso.Popen(["cat"], stdin=-1, map_root=True, uplink=nsiso.Uplink(tcp={8080: 80})) as process:
+    inside = nsiso.Namespace.of(process, "net")
+    with nsiso.socket_in(inside) as out:
+        out.connect(("192.0.2.9", 7007))
+        here.accept()[0].close()
+    server = nsiso.socket_in(inside)
+    server.bind(("", 80))
+    server.listen()
+    socket.create_connection(("127.0.0.1", 8080)).sendall(b"in")
+    assert server.accept()[0].recv(2) == b"in"
+    process.stdin.close()
+print("out and in")
+done = nsiso.run(["true"], map_root=True, uplink=True)
+assert done.returncode == 0
+"""
+
+
+@pytest.mark.skipif(not os.access("/dev/net/tun", os.R_OK | os.W_OK), reason="pasta opens /dev/net/tun, which this user may not open here")
+def test_programs_get_out_and_in_through_pasta():
+    """On a host whose way to the outside ends at its other end."""
+    with nsiso.Host("h") as h, nsiso.Host("outside") as outside:
+        nsiso.link(nsiso.End(h, addresses="192.0.2.2/24", gateway="192.0.2.1"), nsiso.End(outside, addresses="192.0.2.1/24"))
+        h.run(["ip", "address", "add", "192.0.2.9/32", "dev", "lo"], check=True)
+        done = h.run([sys.executable, "-c", UPLINK], capture_output=True, text=True, timeout=60)
+        assert done.stdout == "out and in\n", done.stderr
+        # From the shell, and where there is none to be had.
+        shell = [sys.executable, "-m", "nsiso", "run", "-r", "--publish", "8080:80"]
+        done = h.run([*shell, "ip", "-brief", "address"], capture_output=True, text=True, timeout=60)
+        assert "192.0.2.2" in done.stdout, done
+        h.run(["ip", "route", "delete", "default"], check=True)
+        done = h.run([*shell, "true"], capture_output=True, text=True, timeout=60)
+        assert done.returncode == 125 and "pasta says" in done.stderr, done
+
+
 def test_what_runs_on_a_host_ends_with_it():
     with nsiso.Host("a") as a:
         child = a.popen(["sh", "-c", "trap '' TERM; (setsid sleep 1000 &); sleep 1000"])
