@@ -168,7 +168,10 @@ fn a_failing_call_fails_the_spawn_and_leaves_nothing() {
     for call in first_and_last(to_try(calls)) {
         let (_, said, done) = attempt(StepIn::Fail(call, STRANGE));
         let (step, rest) = said.split_once(' ').unwrap_or_default();
-        assert_eq!((rest, done.as_str()), (format!("{STRANGE} 0 true 0\n").as_str(), ""), "{call:?}: {said}");
+        // What is not closed stays open in the host where the child shares its descriptors, as the first of two does.
+        let unclosed = call.number == libc::SYS_close && rest == format!("{STRANGE} 1 true 0\n");
+        assert!(unclosed || rest == format!("{STRANGE} 0 true 0\n"), "{call:?}: {said}");
+        assert_eq!(done, "", "{call:?}: {said}");
         if let Some((_, steps)) = STEPS.iter().find(|(number, _)| *number == call.number) {
             assert!(steps.iter().any(|known| format!("{known:?}") == step), "{call:?}: {said}");
         }
