@@ -114,7 +114,7 @@ const STEPS: [(c_long, &[Step]); 32] = [
     (libc::SYS_setgroups, &[Step::Groups]),
     (libc::SYS_setresgid, &[Step::Gid]),
     (libc::SYS_setresuid, &[Step::Uid]),
-    (libc::SYS_clone, &[Step::Init]),
+    (libc::SYS_clone, &[Step::Init, Step::Clone]),
     (libc::SYS_execveat, &[Step::Init]),
     (libc::SYS_setsid, &[Step::Session]),
     (libc::SYS_capset, &[Step::Capabilities]),
