@@ -165,7 +165,9 @@ fn a_failing_call_fails_the_spawn_and_leaves_nothing() {
     };
     let (calls, said, done) = attempt(StepIn::Never);
     assert_eq!((said.as_str(), done.as_str()), ("ran Some(0) 0 true 0\n", "ran\n"));
-    for call in first_and_last(to_try(calls)) {
+    // To end is tried until it works.
+    let fails = |call: &Call| call.number != libc::SYS_exit_group;
+    for call in first_and_last(to_try(calls)).into_iter().filter(fails) {
         let (_, said, done) = attempt(StepIn::Fail(call, STRANGE));
         let (step, rest) = said.split_once(' ').unwrap_or_default();
         // What is not closed stays open in the host where the child shares its descriptors, as the first of two does.
