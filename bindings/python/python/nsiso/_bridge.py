@@ -30,7 +30,10 @@ class Bridge:
 
     def addresses(self) -> List[str]:
         """The next addresses of its networks."""
-        return [f"{next(hosts)}/{prefix}" for hosts, prefix in zip(self._hosts, self._prefixes)]
+        found = [next(hosts, None) for hosts in self._hosts]
+        if None in found:
+            raise ValueError(f"the networks of {self!r} have no more addresses")
+        return [f"{ip}/{prefix}" for ip, prefix in zip(found, self._prefixes)]
 
     def close(self) -> None:
         self.net.close()

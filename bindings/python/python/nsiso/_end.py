@@ -16,7 +16,11 @@ _RATES = {"bit": 1, "kbit": 10**3, "mbit": 10**6, "gbit": 10**9}
 
 
 def texts(values: Texts) -> List[str]:
-    return [values] if isinstance(values, str) else [*values]
+    listed = [values] if isinstance(values, str) else [*values]
+    for value in listed:
+        if not isinstance(value, str):
+            raise TypeError(f"an address or a network is a text, not {value!r}")
+    return listed
 
 
 def _amount(what: str, value: Amount, units: Mapping[str, float], example: str) -> float:

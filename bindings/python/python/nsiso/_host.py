@@ -28,7 +28,7 @@ class Host:
         a.run(["nc", b.ip, "80"], input=b"hello")
 
     ``router``: it passes packets on, and is the gateway of hosts that are linked to it. ``dns``: addresses of name servers, which its programs find
-    in /etc/resolv.conf. ``uplink``: True or an Uplink, a way to the outside. ``mounts``: more for the view of its files, as for Popen. ``lab``: see Lab.
+    in /etc/resolv.conf; without them, and without an uplink, no name server is asked. ``uplink``: True or an Uplink, a way to the outside. ``mounts``: more for the view of its files, as for Popen. ``lab``: see Lab.
 
     For an ordinary user its programs are root in a user namespace of the lab's. A context manager: in the end all its
     processes are killed, and its network is gone with all links; so they are when this process dies, however it does.
@@ -38,6 +38,10 @@ class Host:
         self, name: str, *, router: bool = False, dns: Texts = (), uplink: Union[bool, Uplink] = False,
         mounts: Iterable[Any] = (), lab: Optional[Lab] = None,
     ) -> None:  # fmt: skip
+        if not isinstance(name, str):
+            raise TypeError(f"the name of a host is a text, not {name!r}")
+        if not isinstance(uplink, (bool, Uplink)):
+            raise TypeError(f"uplink is True, False or an nsiso.Uplink, not {uplink!r}")
         self.name = name
         self.router = router
         self.has_gateway = False
@@ -45,7 +49,7 @@ class Host:
         """The names of its linked devices, and the addresses of each."""
         self.lab = lab or Lab.default()
         self._children: List[Popen] = []
-        view = [Bind("/", "/", suid=True, dev=True), Proc(), *_resolver(dns), *mounts]
+        view = [Bind("/", "/", suid=True, dev=True), Proc(), *_names(name, texts(dns), bool(uplink)), *mounts]
         start = lambda more: Popen(  # noqa: E731
             ["sleep", "infinity"], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, cwd="/", join=self.lab.join, net=True, hostname=name,
             mounts=[*view, *more], init=True, die_with_host=True, uplink=uplink or None,
@@ -135,9 +139,11 @@ class Host:
         return f"<Host {self.name}>"
 
 
-def _resolver(dns: Texts) -> List[Any]:
-    servers = texts(dns)
-    if not servers:
-        return []
-    text = "".join(f"nameserver {ipaddress.ip_address(server)}\n" for server in servers)
-    return [File(text, "/etc/resolv.conf")]
+def _names(name: str, dns: List[str], uplink: bool) -> List[Any]:
+    """What its programs look names up in. Without a way to name servers nobody is asked, which would take long."""
+    servers = "".join(f"nameserver {ipaddress.ip_address(server)}\n" for server in dns)
+    files = {"/etc/hosts": f"127.0.0.1 localhost\n::1 localhost\n127.0.1.1 {name}\n"}
+    if dns or not uplink:
+        files["/etc/resolv.conf"] = servers or "# There are no name servers.\n"
+    # One that is missing would be made on this machine.
+    return [File(text, path) for path, text in files.items() if os.path.exists(path)]

@@ -7,6 +7,8 @@ from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Tuple
 from ._mount import Size, size
 
 _IO = ("rbps", "wbps", "riops", "wiops")
+# What each is given as.
+_PLAIN = (("cpu", (int, float), 0.5), ("cpu_weight", int, 100), ("cpus", str, "0-2,7"), ("pids", int, 64))
 
 
 @dataclass(frozen=True)
@@ -38,17 +40,25 @@ class Limits:
         for name in ("memory", "memory_high", "memory_low", "swap"):
             if getattr(self, name) is not None:
                 found.append((name, size(getattr(self, name))))
-        for name in ("cpu", "cpu_weight", "cpus", "pids"):
-            if getattr(self, name) is not None:
-                found.append((name, getattr(self, name)))
+        for name, kinds, example in _PLAIN:
+            value = getattr(self, name)
+            if value is not None:
+                if isinstance(value, bool) or not isinstance(value, kinds):
+                    raise TypeError(f"limits: {name} is like {example!r}, not {value!r}")
+                found.append((name, value))
+        for name, value in (("io", self.io), ("huge_pages", self.huge_pages)):
+            if not isinstance(value, (Mapping, type(None))):
+                raise TypeError(f"limits: {name} is a mapping, not {value!r}")
         for device, rates in (self.io or {}).items():
+            if not isinstance(rates, Mapping):
+                raise TypeError(f"limits: io of {device!r} is a mapping like {{'rbps': '10M'}}, not {rates!r}")
             unknown = set(rates) - set(_IO)
             if unknown:
                 raise ValueError(f"io: {sorted(unknown)} is none of {', '.join(_IO)}")
             numbers = [size(rates[name]) if name in rates else None for name in _IO]
             found.append(("io", (os.fsdecode(device), *numbers)))
         for pages, most in (self.huge_pages or {}).items():
-            found.append(("huge_pages", (pages, size(most))))
+            found.append(("huge_pages", (str(pages), size(most))))
         return found
 
     def put(self, spec: Any) -> None:

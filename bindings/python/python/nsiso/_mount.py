@@ -17,12 +17,12 @@ _UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
 
 def size(value: Size) -> int:
     """Bytes, from a number or a text such as "64M" (1024-based)."""
-    match = re.fullmatch(r"(\d+)([KMGT]?)(?:i?B)?", str(value), re.IGNORECASE)
+    match = re.fullmatch(r"([0-9]+)([KMGT]?)(?:i?B)?", str(value), re.IGNORECASE)
     if not match or isinstance(value, bool):
         raise ValueError(f"{value!r} is no size: a number of bytes, or a text like '64M'")
     number = int(match[1]) * _UNITS[match[2].upper()]
     if number >= 1 << 63:
-        raise ValueError(f"{value!r} is more than any file system holds")
+        raise ValueError(f"{value!r} is too much: less than 8 EiB")
     return number
 
 

@@ -90,7 +90,7 @@ def _addressed(ends: List[End], addresses: List[str]) -> List[End]:
     for text in addresses:
         interface = ipaddress.ip_interface(text)
         network = interface.network
-        if interface.ip == network.network_address and network.prefixlen < network.max_prefixlen - 1:
+        if interface.ip == network.network_address and network.prefixlen < network.max_prefixlen:
             hosts = iter(network.hosts())
             for mine, bridge in zip(given, bridges):
                 if bridge is None:

@@ -316,6 +316,10 @@ class _Run(Popen):
 
     _outlives = False
 
+    def __del__(self, *_: Any) -> None:
+        # subprocess would keep it for later, running, where an exception comes just after its start.
+        self._end()
+
 
 def run(
     *popenargs: Any, input: Any = None, capture_output: bool = False, timeout: Optional[float] = None,

@@ -1,9 +1,18 @@
 //! A limit as the files of a group, in version 1 and in version 2.
 
+use std::fs::File;
+use std::io::{self, Write};
+use std::path::Path;
+
 use crate::spec::{Io, Setting};
 
 /// The period of processor time, in microseconds.
 const PERIOD: u64 = 100_000;
+
+/// Says one thing to the kernel.
+pub(super) fn write(path: &Path, text: &str) -> io::Result<()> {
+    File::options().write(true).open(path)?.write_all(text.as_bytes())
+}
 
 impl Setting {
     /// The controller that enforces it.
@@ -18,6 +27,11 @@ impl Setting {
             Setting::Io(..) => "io",
             Setting::HugePages(..) => "hugetlb",
         }
+    }
+
+    /// As version 2 calls it.
+    pub fn name(&self) -> String {
+        self.v2().into_iter().map(|(file, _)| file).next().unwrap_or_default()
     }
 
     /// The files of version 2 and what is written to them.

@@ -1,14 +1,14 @@
 //! The group itself: made, limited, frozen, killed, removed.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write};
+use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use super::files::v1_name;
-use super::places::Places;
+use super::files::{v1_name, write};
+use super::places::{Places, enable, of_version_2, usable};
 use crate::handle::own_inode;
 use crate::kind;
 use crate::spec::{Limits, Setting};
@@ -44,7 +44,7 @@ impl Group {
         let in_v2 = |controller: &&str| places.v1(v1_name(controller)).is_none();
         let needed_in_v2: Vec<&str> = needed.iter().copied().filter(in_v2).collect();
         let v2 = match &spec.cgroup_parent {
-            Some(parent) => Some(parent.clone()),
+            Some(parent) => Some(of_version_2(parent)?),
             None => places.v2.as_ref().map(|place| {
                 // Best where all is counted, too; where nothing fits, the error says why.
                 let counted = WELCOME.iter().filter(|name| is_v2_name(name) && in_v2(name)).copied();
@@ -121,18 +121,24 @@ impl Group {
             };
             let written = if is_v2 { Some(setting.v2()) } else { setting.v1(memory) };
             let Some(written) = written else {
-                return Err(Error::new(Step::Limit, libc::ENOTSUP, format!("{setting:?}")).with_hint(
-                    "version 1 of cgroups, where this controller is mounted here, does not have it (for swap, give a limit of memory, too)",
-                ));
+                let place = directory.parent().unwrap_or(directory).display();
+                return Err(Error::new(Step::Limit, libc::ENOTSUP, setting.name()).with_hint(match setting {
+                    Setting::Swap(_) => format!("version 1 of cgroups, where memory is here ({place}), limits swap with memory: give a limit of memory, too"),
+                    _ => format!("version 1 of cgroups, where {controller} is here ({place}), does not have it"),
+                }));
             };
             for (file, text) in written {
                 let path = directory.join(file);
                 write(&path, &text).map_err(|error| {
                     Error::from_io(Step::Limit, format!("{text:?} to {}", path.display()), &error).with_hint(
                         match error.raw_os_error() {
-                            Some(libc::ENOENT) => "this kernel's controller does not have it (swap accounting needs swapaccount=1 on version 1)",
-                            Some(libc::EINVAL | libc::ERANGE | libc::ENODEV) => "the value is out of range here, or the device does not exist",
-                            _ => "",
+                            Some(libc::ENOENT) => "this kernel's controller does not have it (swap accounting needs swapaccount=1 on version 1)".into(),
+                            Some(libc::EINVAL | libc::ERANGE | libc::ENODEV) => match setting {
+                                Setting::Cpus(_) => format!("processors are {} here", there_are("/sys/devices/system/cpu/online")),
+                                Setting::Pids(_) => format!("at most {} here", there_are("/proc/sys/kernel/pid_max")),
+                                _ => "the value is out of range here, or the device does not exist".into(),
+                            },
+                            _ => String::new(),
                         },
                     )
                 })?;
@@ -293,8 +299,8 @@ fn open(path: &Path, options: &OpenOptions) -> Result<OwnedFd> {
     })
 }
 
-fn write(path: &Path, text: &str) -> io::Result<()> {
-    File::options().write(true).open(path)?.write_all(text.as_bytes())
+fn there_are(file: &str) -> String {
+    fs::read_to_string(file).map_or_else(|_| "others".into(), |text| text.trim().to_owned())
 }
 
 fn no_group(parent: &Path, error: &io::Error) -> Error {
@@ -302,39 +308,6 @@ fn no_group(parent: &Path, error: &io::Error) -> Error {
         "the group must be yours: run as root, or in a unit with Delegate=yes (systemd-run --user --scope -p Delegate=yes ...); \
          without any, rlimits and the sizes of tmpfs still limit",
     )
-}
-
-/// The nearest group, from the caller's own on upwards, below which groups with these controllers can be made.
-fn usable(mount: &Path, own: &Path, needed: &[&str]) -> Option<PathBuf> {
-    let mut place = own;
-    loop {
-        let lists = |file: &str| {
-            let text = fs::read_to_string(place.join(file)).unwrap_or_default();
-            needed.iter().all(|name| text.split_whitespace().any(|word| word == *name))
-        };
-        let empty = place == mount
-            || fs::read_to_string(place.join("cgroup.procs")).is_ok_and(|text| text.is_empty());
-        let writable =
-            nix::unistd::access(&place.join("cgroup.procs"), nix::unistd::AccessFlags::W_OK).is_ok();
-        if writable && (lists("cgroup.subtree_control") || empty && lists("cgroup.controllers")) {
-            return Some(place.to_owned());
-        }
-        if place == mount {
-            return None;
-        }
-        place = place.parent()?;
-    }
-}
-
-/// Where they are not on already; what cannot be had is told when its limit is set.
-fn enable(parent: &Path, needed: &[&str]) {
-    let control = parent.join("cgroup.subtree_control");
-    let on = fs::read_to_string(&control).unwrap_or_default();
-    for name in
-        needed.iter().filter(|name| !name.is_empty() && !on.split_whitespace().any(|word| word == **name))
-    {
-        let _ = write(&control, &format!("+{name}"));
-    }
 }
 
 /// Makes the directory, and takes away those of hosts that have died.

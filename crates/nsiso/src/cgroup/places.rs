@@ -1,7 +1,14 @@
-//! Where this machine keeps each controller, and where the caller's own groups are: from /proc/self/cgroup and mountinfo, never assumed.
+//! Where this machine keeps each controller, where the caller's own groups are, and where others can be made: from /proc/self/cgroup and
+//! mountinfo, never assumed.
 
 use std::fs;
 use std::path::{Path, PathBuf};
+
+use nix::errno::Errno;
+use nix::sys::statfs::{CGROUP2_SUPER_MAGIC, statfs};
+
+use super::files::write;
+use crate::{Error, Result, Step};
 
 /// One hierarchy: its mount point and the caller's group in it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -66,6 +73,50 @@ fn find(mounts: &str, controllers: &[String], path: &str) -> Option<Place> {
         let below = Path::new(path).strip_prefix(root).ok()?;
         fits.then(|| Place { mount: mount.into(), group: Path::new(mount).join(below) })
     })
+}
+
+/// What is given as a group of version 2.
+pub(super) fn of_version_2(parent: &Path) -> Result<PathBuf> {
+    let failed = |errno: Errno| {
+        Error::new(Step::Cgroup, errno as i32, format!("{} as parent group", parent.display()))
+    };
+    match statfs(parent).map_err(failed)?.filesystem_type() {
+        CGROUP2_SUPER_MAGIC => Ok(parent.to_owned()),
+        _ => Err(Error::argument(format!("{} is no directory of a mounted cgroup2", parent.display()))),
+    }
+}
+
+/// The nearest group, from the caller's own on upwards, below which groups with these controllers can be made.
+pub(super) fn usable(mount: &Path, own: &Path, needed: &[&str]) -> Option<PathBuf> {
+    let mut place = own;
+    loop {
+        let lists = |file: &str| {
+            let text = fs::read_to_string(place.join(file)).unwrap_or_default();
+            needed.iter().all(|name| text.split_whitespace().any(|word| word == *name))
+        };
+        let empty = place == mount
+            || fs::read_to_string(place.join("cgroup.procs")).is_ok_and(|text| text.is_empty());
+        let writable =
+            nix::unistd::access(&place.join("cgroup.procs"), nix::unistd::AccessFlags::W_OK).is_ok();
+        if writable && (lists("cgroup.subtree_control") || empty && lists("cgroup.controllers")) {
+            return Some(place.to_owned());
+        }
+        if place == mount {
+            return None;
+        }
+        place = place.parent()?;
+    }
+}
+
+/// Where they are not on already; what cannot be had is told when its limit is set.
+pub(super) fn enable(parent: &Path, needed: &[&str]) {
+    let control = parent.join("cgroup.subtree_control");
+    let on = fs::read_to_string(&control).unwrap_or_default();
+    for name in
+        needed.iter().filter(|name| !name.is_empty() && !on.split_whitespace().any(|word| word == **name))
+    {
+        let _ = write(&control, &format!("+{name}"));
+    }
 }
 
 #[cfg(test)]

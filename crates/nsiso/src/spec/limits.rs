@@ -76,7 +76,7 @@ impl Limits {
     pub fn cpu(self, processors: f64) -> Result<Self> {
         match processors {
             0.001..=100_000.0 => Ok(self.with(Setting::Cpu((processors * 1000.0).round() as u64))),
-            _ => Err(Error::argument(format!("{processors} is no share of processors: 0.001 or more"))),
+            _ => Err(Error::argument(format!("{processors} is no share of processors: 0.001 to 100000"))),
         }
     }
 
