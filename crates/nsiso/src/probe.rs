@@ -2,13 +2,14 @@
 
 use std::fs;
 use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd, RawFd};
+use std::time::Duration;
 
 use nix::errno::Errno;
 
 use crate::kind::NAMES;
 use crate::process::pidfd_info;
 use crate::spec::Errand;
-use crate::{Error, Handle, Kinds, Result, Spec, Stdio, Step};
+use crate::{End, Error, Handle, Kinds, Result, Spec, Stdio, Step};
 
 /// Whether something can be had.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,7 +25,7 @@ pub enum Verdict {
 /// One thing that was tried.
 #[derive(Clone, Debug)]
 pub struct Finding {
-    /// A kind of namespace (`user`, `pid`, ...), `nested_user`, `proc`, `overlay`, `idmapped_mounts`, `clone3`, `listns`, `pidfd_info_exit`,
+    /// A kind of namespace (`user`, `pid`, ...), `nested_user`, `proc`, `overlay`, `idmapped_mounts`, `links`, `link_rate`, `link_delay`, `clone3`, `listns`, `pidfd_info_exit`,
     /// `landlock`, `cgroup_v2` or `cgroup_v1`.
     pub name: &'static str,
     /// Whether it can be had.
@@ -54,6 +55,9 @@ pub fn probe() -> Vec<Finding> {
     }));
     findings.push(with_or_without_user("overlay", overlay));
     findings.push(of("idmapped_mounts", idmapped_mount()));
+    findings.push(of("links", link(End::new())));
+    findings.push(of("link_rate", End::new().rate(1_000_000).and_then(link)));
+    findings.push(of("link_delay", End::new().delay(MOMENT, Duration::ZERO).and_then(link)));
     findings.push(call("clone3", libc::SYS_clone3, "clone(2) is used in its place"));
     findings.push(call("listns", SYS_LISTNS, "namespaces are found through /proc alone; Linux 6.19 has it"));
     findings.push(pidfd_info_exit());
@@ -106,6 +110,15 @@ fn with_or_without_user(name: &'static str, attempt: impl Fn(Kinds) -> Result<()
         Ok(()) => finding(name, Verdict::InUserNamespace, "", ""),
         Err(error) => refused(name, &error),
     }
+}
+
+const MOMENT: Duration = Duration::from_millis(1);
+
+/// A pair of devices in a new network namespace, which goes at once.
+fn link(end: End) -> Result<()> {
+    let network = Spec::new("none")?.map_root().hold(Kinds::NET)?;
+    let network = network[0].as_fd();
+    crate::link(&end.of(network), &End::new().of(network)).map(drop)
 }
 
 /// A copy of the root directory's mount with other ids, which is never attached anywhere, `mount_setattr(2)`.

@@ -10,7 +10,7 @@ class Finding(NamedTuple):
     """One thing that was tried."""
 
     name: str
-    """A kind of namespace, "nested_user", "proc", "overlay", "clone3", "listns", "pidfd_info_exit", "landlock", ..."""
+    """A kind of namespace, "nested_user", "proc", "overlay", "links", "link_rate", "link_delay", "clone3", "listns", "pidfd_info_exit", "landlock", ..."""
     verdict: str
     """"yes", "in_user_namespace" (with a new one beside it) or "no"."""
     detail: str
