@@ -1,7 +1,9 @@
 //! A process held by a descriptor, `pidfd_open(2)`.
 
 use std::fs;
+use std::io::ErrorKind;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use nix::sys::stat::fstat;
@@ -37,8 +39,20 @@ pub fn open_process(pid: i32, inode: Option<u64>) -> Result<OwnedFd> {
     }
 }
 
+const PATIENCE: Duration = Duration::from_secs(2);
+
 /// The pid that a pidfd is of, as the caller sees it; none if it is no pidfd.
 pub(crate) fn pid_of(pidfd: BorrowedFd) -> Option<i32> {
-    let text = fs::read_to_string(format!("/proc/thread-self/fdinfo/{}", pidfd.as_raw_fd())).ok()?;
+    let path = format!("/proc/thread-self/fdinfo/{}", pidfd.as_raw_fd());
+    let begun = Instant::now();
+    let text = loop {
+        match fs::read_to_string(&path) {
+            // While another thread's child is in a joined user namespace, this process's own files in /proc are root's.
+            Err(error) if error.kind() == ErrorKind::PermissionDenied && begun.elapsed() < PATIENCE => {
+                std::thread::sleep(Duration::from_micros(100));
+            }
+            read => break read.ok()?,
+        }
+    };
     text.lines().find_map(|line| line.strip_prefix("Pid:"))?.trim().parse().ok().filter(|pid| *pid > 0)
 }

