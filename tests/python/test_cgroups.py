@@ -161,3 +161,16 @@ def test_bad_limits_are_told_apart(limits, kind, text):
         nsiso.run(["true"], limits=nsiso.Limits(**limits))
     with pytest.raises(TypeError, match="is an nsiso.Limits"):
         nsiso.run(["true"], limits={"memory": 1})
+
+
+@limited
+def test_what_a_killed_host_has_frozen_is_thawed_and_ends():
+    code = "import nsiso, os; p = nsiso.Popen(['sleep', '1004'], sandbox=True, limits=nsiso.Limits(), stdout=nsiso.DEVNULL, stderr=nsiso.DEVNULL); p.freeze(); print(p.pid, flush=True); os.kill(os.getpid(), 9)"
+    pid = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.strip()
+    for _ in range(200):
+        # The next use looks after the groups of the dead.
+        nsiso.run(["true"], limits=nsiso.Limits())
+        if not os.path.exists(f"/proc/{pid}"):
+            return
+        time.sleep(0.02)
+    pytest.fail(f"{pid} is still there")

@@ -221,6 +221,65 @@ def test_what_runs_on_a_host_ends_with_it():
         nsiso.link(a, None)
 
 
+def test_a_host_goes_with_its_object():
+    def lab():
+        a, b = nsiso.Host("a"), nsiso.Host("b")
+        nsiso.link(a, b, "10.0.0.0/30")
+        return [a.popen(["sleep", "1003"]).pid, a._first.pid, b._first.pid]
+
+    pids = lab()
+    gc.collect()
+    assert [pid for pid in pids if os.path.exists(f"/proc/{pid}")] == []
+
+
+def test_a_closed_host_leaves_its_place_at_once(pair):
+    a, b = pair
+    b.close()
+    assert addresses(a) == {"lo": ["127.0.0.1/8", "::1/128"]} and a.devices == {}
+    with nsiso.Host("c") as c:
+        again = nsiso.link(a, c, "10.0.0.0/30")
+        again.remove()
+        other = nsiso.link(a, c, "10.0.0.0/30")
+        again.remove()
+        assert "eth0" in addresses(a) and a.devices == {"eth0": ["10.0.0.1/30"]}
+        other.remove()
+    for use in (lambda: b.run(["true"]), b.socket, lambda: b.call(len, ""), lambda: nsiso.link(a, b)):
+        with pytest.raises(ValueError, match="<Host b> is closed"):
+            use()
+    if ROOT:
+        for _ in range(10):
+            with nsiso.Host("d") as d:
+                nsiso.link(None, d, "198.51.100.4/30")
+
+
+def test_a_bridge_gives_out_each_address_once_and_takes_it_back():
+    with nsiso.Bridge("lan", "10.4.0.0/30") as lan, nsiso.Host("a") as a, nsiso.Host("b") as b:
+        nsiso.link(nsiso.End(a, addresses="10.4.0.1/30"), lan)
+        nsiso.link(b, lan)
+        assert (a.ip, b.ip) == ("10.4.0.1", "10.4.0.2")
+        with nsiso.Host("c") as c:
+            with pytest.raises(ValueError, match="no more addresses"):
+                nsiso.link(c, lan)
+            b.close()
+            nsiso.link(c, lan)
+            assert c.ip == "10.4.0.2"
+            talk(a, c, c.ip)
+    with nsiso.Host("a") as a, nsiso.Host("b") as b:
+        nsiso.link(a, b, ["10.5.0.0/31", "fd05::/127"])
+        assert (a.ip, b.ip) == ("10.5.0.0", "10.5.0.1")
+        talk(a, b, b.ip)
+
+
+def test_a_forked_process_leaves_its_parents_hosts_alone(pair):
+    a, _ = pair
+    pid = os.fork()
+    if pid == 0:
+        a.close()
+        os._exit(0)
+    assert os.waitpid(pid, 0)[1] == 0
+    assert a.run(["true"]).returncode == 0
+
+
 def test_hosts_end_with_a_process_that_is_killed():
     code = "import nsiso; a = nsiso.Host('a'); p = a.popen(['sleep', '1002']); print(p.pid, a._first.pid, flush=True); p.wait()"
     with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as owner:

@@ -181,7 +181,7 @@ impl Step {
             Step::Route => "add the route",
             Step::Quality => "hold up",
             Step::Setting => "write",
-            Step::Uplink => "start",
+            Step::Uplink => "connect by",
             Step::Root => "take as root directory",
             Step::Internal => "internal fault in",
         }

@@ -379,6 +379,27 @@ fn the_group_of_a_killed_host_is_swept_by_the_next_use() {
     }
 }
 
+/// Version 1 keeps memory and swap as a sum, which other versions' users do not think of.
+#[test]
+fn memory_and_swap_grow_and_shrink() {
+    if skipped() {
+        return;
+    }
+    let limits = |memory: u64, swap: u64| Limits::new().memory(memory << 20).swap(swap << 20);
+    let Ok(process) = shell("sleep 100", limits(100, 10)).spawn() else {
+        eprintln!("skipped: this kernel does not count swap");
+        return;
+    };
+    process.set_limits(&limits(400, 50)).unwrap();
+    process.set_limits(&Limits::new().memory(600 << 20)).unwrap();
+    process.set_limits(&limits(80, 5)).unwrap();
+    process.set_limits(&Limits::new().memory(60 << 20)).unwrap();
+    process.set_limits(&Limits::new().swap(20 << 20).memory(60 << 20)).unwrap();
+    process.kill().unwrap();
+    process.wait().unwrap();
+    assert_no_group_is_left();
+}
+
 #[test]
 fn what_cannot_be_had_is_refused() {
     assert!(Limits::new().cpu(0.0).is_err());

@@ -1,12 +1,13 @@
 """A bridge that joins many hosts."""
 
 import ipaddress
-from typing import Any, List, Optional
+from typing import Any, Dict, List, Optional
 
 from . import _nsiso
-from ._end import Texts, texts
+from ._end import End, Texts, texts
 from ._hold import hold
 from ._lab import Lab
+from ._network import Link
 
 
 class Bridge:
@@ -22,21 +23,34 @@ class Bridge:
 
     def __init__(self, name: str, networks: Texts = (), *, lab: Optional[Lab] = None) -> None:
         self.name = self.bridge = name
-        self._hosts = [iter(_network_of(network).hosts()) for network in texts(networks)]
-        self._prefixes = [_network_of(network).prefixlen for network in texts(networks)]
+        self.closed = False
+        self._networks = [_network_of(network) for network in texts(networks)]
+        self._links: Dict[Link, List[str]] = {}
+        """The links, and the addresses at their other ends."""
         self.lab = lab or Lab.default()
         self.net = hold(net=True, join=self.lab.join)["net"]
         _nsiso.bridge(self.net.fileno(), name)
 
     def addresses(self) -> List[str]:
-        """The next addresses of its networks."""
-        found = [next(hosts, None) for hosts in self._hosts]
+        """The first address of each of its networks that no link to it has."""
+        taken = {ipaddress.ip_interface(address).ip for addresses in self._links.values() for address in addresses}
+        found = [next((ip for ip in network.hosts() if ip not in taken), None) for network in self._networks]
         if None in found:
             raise ValueError(f"the networks of {self!r} have no more addresses")
-        return [f"{ip}/{prefix}" for ip, prefix in zip(found, self._prefixes)]
+        return [f"{ip}/{network.prefixlen}" for ip, network in zip(found, self._networks)]
+
+    def linked(self, link: Link, name: str, end: End, other: End) -> None:
+        self._links[link] = texts(other.addresses)
+
+    def unlinked(self, link: Link) -> None:
+        self._links.pop(link, None)
 
     def close(self) -> None:
-        self.net.close()
+        if not self.closed:
+            for link in [*self._links]:
+                link.remove()
+            self.closed = True
+            self.net.close()
 
     def __enter__(self) -> "Bridge":
         return self

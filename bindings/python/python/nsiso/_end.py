@@ -100,6 +100,8 @@ def network(at: Any) -> int:
     """The descriptor of the network namespace that is meant, -1 for one's own."""
     if at is None:
         return -1
+    if getattr(at, "closed", False):
+        raise ValueError(f"{at!r} is closed")
     namespace = getattr(at, "net", at)
     if not isinstance(namespace, Namespace):
         raise TypeError(f"{at!r} is no place: give a Host, a Bridge, a Namespace of kind net, or None for this process's own network")

@@ -5,15 +5,15 @@ import ipaddress
 import os
 import socket as _socket
 import subprocess
-from typing import Any, Callable, Dict, Iterable, List, Optional, TypeVar, Union
+from typing import Any, Callable, Dict, Iterable, List, Optional, Tuple, TypeVar, Union
 
 from ._call import call_in_python
-from ._end import Texts, Uplink, texts
+from ._end import End, Texts, Uplink, texts
 from ._error import DeniedError
 from ._lab import Lab
 from ._mount import Bind, File, Proc, Sysfs
 from ._namespace import Namespace, call_in
-from ._network import forward, socket_in
+from ._network import Link, forward, socket_in
 from ._popen import Popen, run
 
 T = TypeVar("T")
@@ -31,7 +31,7 @@ class Host:
     in /etc/resolv.conf; without them, and without an uplink, no name server is asked. ``uplink``: True or an Uplink, a way to the outside. ``mounts``: more for the view of its files, as for Popen. ``lab``: see Lab.
 
     For an ordinary user its programs are root in a user namespace of the lab's. A context manager: in the end all its
-    processes are killed, and its network is gone with all links; so they are when this process dies, however it does.
+    processes are killed, and its network is gone with all links; so they are with the object, and when this process dies, however it does.
     """
 
     def __init__(
@@ -44,9 +44,12 @@ class Host:
             raise TypeError(f"uplink is True, False or an nsiso.Uplink, not {uplink!r}")
         self.name = name
         self.router = router
-        self.has_gateway = False
+        self.closed = False
         self.devices: Dict[str, List[str]] = {}
         """The names of its linked devices, and the addresses of each."""
+        self._links: Dict[Link, Tuple[str, bool]] = {}
+        """The links, with the device of each and whether it leads to a gateway."""
+        self._owner = os.getpid()
         self.lab = lab or Lab.default()
         self._children: List[Popen] = []
         view = [Bind("/", "/", suid=True, dev=True), Proc(), *_names(name, texts(dns), bool(uplink)), *mounts]
@@ -77,9 +80,17 @@ class Host:
                 return str(ipaddress.ip_interface(address).ip)
         raise ValueError(f"{self!r} has no address: link it to something")
 
-    def linked(self, device: str, addresses: List[str], gateway: bool) -> None:
-        self.devices[device] = addresses
-        self.has_gateway = self.has_gateway or gateway
+    @property
+    def has_gateway(self) -> bool:
+        return any(gateway for _, gateway in self._links.values())
+
+    def linked(self, link: Link, name: str, end: End, other: End) -> None:
+        self.devices[name] = texts(end.addresses)
+        self._links[link] = (name, bool(texts(end.gateway)))
+
+    def unlinked(self, link: Link) -> None:
+        name, _ = self._links.pop(link, ("", False))
+        self.devices.pop(name, None)
 
     def run(self, args: Any, **keywords: Any) -> "subprocess.CompletedProcess[Any]":
         """nsiso.run on this host."""
@@ -110,14 +121,23 @@ class Host:
         go there, it runs in a new Python on the host: as for multiprocessing, it must be one that can be imported, and pickle must take its
         arguments and result. Sockets alone: see ``socket``.
         """
+        if self.closed:
+            raise ValueError(f"{self!r} is closed")
         if self.lab.user is None:
             return call_in(self._first, function, *args, kinds=["net", "uts", "mnt"], **keywords)
         return call_in_python(self.popen, function, args, keywords)
 
     def close(self) -> None:
-        """Kills all processes of the host. Its network goes, and all links to it."""
+        """Kills all processes of the host, and removes its links and its network."""
+        if self.closed:
+            return
+        # A process that was forked has copies of its parent's hosts, which are not its own.
+        if self._owner == os.getpid():
+            for link in [*self._links]:
+                link.remove()
+            self._end()
+        self.closed = True
         self.net.close()
-        self._end()
 
     def _end(self) -> None:
         first, self._first = self._first, None
@@ -128,6 +148,11 @@ class Host:
         for child in self._children:
             child.wait()
         first.wait()
+
+    def __del__(self) -> None:
+        if hasattr(self, "net"):
+            with contextlib.suppress(Exception):
+                self.close()
 
     def __enter__(self) -> "Host":
         return self

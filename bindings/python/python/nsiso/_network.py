@@ -1,12 +1,15 @@
 """Links between networks, devices that move, sockets made elsewhere."""
 
+import errno
 import ipaddress
 import socket as _socket
+import weakref
 from dataclasses import replace
 from typing import Any, List, Optional, Sequence, Tuple, Union
 
 from . import _nsiso
 from ._end import Amount, End, Texts, network, texts
+from ._error import Error
 
 
 def socket_in(
@@ -39,11 +42,27 @@ class Link:
     """A link that was made: ``names`` are those of its two devices. It goes with either of its networks, or by ``remove``."""
 
     def __init__(self, ends: Sequence[End], names: Sequence[str]) -> None:
-        self._at = ends[0].at
         self.names: Tuple[str, str] = (names[0], names[1])
+        self._network = getattr(ends[0].at, "net", ends[0].at)
+        # Hosts and bridges hold their links, not the other way round.
+        self._places = [weakref.ref(end.at) for end in ends if hasattr(end.at, "linked")]
+        self._there = True
+        for end, other, name in zip(ends, reversed(ends), names):
+            if hasattr(end.at, "linked"):
+                end.at.linked(self, name, end, other)
 
     def remove(self) -> None:
-        remove_device(self.names[0], at=self._at)
+        """Removes both devices. Of one that is gone nothing is left to do."""
+        if not self._there:
+            return
+        self._there = False
+        for place in filter(None, [place() for place in self._places]):
+            place.unlinked(self)
+        try:
+            remove_device(self.names[0], at=self._network)
+        except Error as error:
+            if error.errno != errno.ENODEV:
+                raise
 
     def __repr__(self) -> str:
         return f"<Link {self.names[0]} -- {self.names[1]}>"
@@ -70,11 +89,7 @@ def link(
     ends = [_with_quality(end, delay=delay, jitter=jitter, loss=loss, rate=rate, mtu=mtu) for end in ends]
     ends = _addressed(ends, texts(addresses))
     ends = _routed(ends)
-    made = Link(ends, _nsiso.link(*(end.made() for end in ends)))
-    for end, name in zip(ends, made.names):
-        if hasattr(end.at, "linked"):
-            end.at.linked(name, texts(end.addresses), bool(texts(end.gateway)))
-    return made
+    return Link(ends, _nsiso.link(*(end.made() for end in ends)))
 
 
 def _with_quality(end: End, **quality: Any) -> End:

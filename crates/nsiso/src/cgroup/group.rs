@@ -111,11 +111,11 @@ impl Group {
             Setting::Memory(bytes) => Some(*bytes),
             _ => None,
         });
-        for setting in &limits.settings {
+        for setting in &self.ordered(limits) {
             let controller = setting.controller();
             let Some((directory, is_v2)) = self.directory(controller) else {
                 return Err(Error::new(Step::Limit, libc::ENOTSUP, controller).with_hint(format!(
-                    "the controller {controller} is mounted nowhere, or is not delegated to this group: \
+                    "the controller {controller} is mounted nowhere, is not delegated to this group, or limited nothing when the program was started: \
                      run as root, or in a unit with Delegate=yes (systemd-run --user --scope -p Delegate=yes ...)"
                 )));
             };
@@ -145,6 +145,30 @@ impl Group {
             }
         }
         Ok(())
+    }
+
+    /// Version 1 limits memory and memory with swap: the sum has to go first where it grows, and moves with memory where swap is to stay.
+    fn ordered(&self, limits: &Limits) -> Vec<Setting> {
+        let mut settings = limits.settings.clone();
+        let Some((directory, false)) = self.directory("memory") else { return settings };
+        let read = |file: &str| -> Option<u64> {
+            fs::read_to_string(directory.join(file)).ok()?.trim().parse().ok()
+        };
+        let memory = settings.iter().find_map(|setting| match setting {
+            Setting::Memory(bytes) => Some(*bytes),
+            _ => None,
+        });
+        let (Some(memory), Some(before)) = (memory, read("memory.limit_in_bytes")) else { return settings };
+        let swap = settings.iter().position(|setting| matches!(setting, Setting::Swap(_)));
+        let swap = match (swap, read("memory.memsw.limit_in_bytes")) {
+            (Some(place), _) => Some(settings.remove(place)),
+            (None, Some(sum)) if sum < NO_LIMIT => Some(Setting::Swap(sum.saturating_sub(before))),
+            _ => None,
+        };
+        if let Some(swap) = swap {
+            settings.insert(if memory > before { 0 } else { settings.len() }, swap);
+        }
+        settings
     }
 
     /// On version 1 nothing can join before processors and memory nodes are given.
@@ -299,6 +323,9 @@ fn open(path: &Path, options: &OpenOptions) -> Result<OwnedFd> {
     })
 }
 
+/// What version 1 says where there is none, give or take a page.
+const NO_LIMIT: u64 = 1 << 62;
+
 fn there_are(file: &str) -> String {
     fs::read_to_string(file).map_or_else(|_| "others".into(), |text| text.trim().to_owned())
 }
@@ -345,9 +372,10 @@ fn sweep(parent: &Path) {
         let name = entry.file_name();
         let Some([pid, start, namespace]) = name.to_str().and_then(owner) else { continue };
         // Nothing is known of those in other pid namespaces.
-        if pid_namespace() == Some(namespace) && started(pid as u32) != Some(start) {
-            // Whoever still runs in it keeps it.
-            gone(&entry.path());
+        if pid_namespace() == Some(namespace) && started(pid as u32) != Some(start) && !gone(&entry.path()) {
+            // Whoever still runs in it keeps it; but nobody is left to thaw it.
+            let _ = write(&entry.path().join("cgroup.freeze"), "0");
+            let _ = write(&entry.path().join("freezer.state"), "THAWED");
         }
     }
 }

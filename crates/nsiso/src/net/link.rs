@@ -34,9 +34,17 @@ pub fn link(a: &End, b: &End) -> Result<[String; 2]> {
     let [at_a, at_b] = [a, b].map(|end| end.namespace.unwrap_or(own.as_fd()));
     let names = make(&mut here, (a, at_a), &mut there, (b, at_b))?;
     let settled = here.settle(&names[0], a).and_then(|()| there.settle(&names[1], b));
-    settled.map(|()| names.clone()).inspect_err(|_| {
-        let _ = here.remove(&names[0]);
-    })
+    match settled {
+        Ok(()) => {
+            here.wait_until_up(&names[0]);
+            there.wait_until_up(&names[1]);
+            Ok(names)
+        }
+        Err(error) => {
+            let _ = here.remove(&names[0]);
+            Err(error)
+        }
+    }
 }
 
 /// The bare pair.

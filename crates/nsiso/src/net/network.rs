@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::net::IpAddr;
 use std::os::fd::{AsRawFd, BorrowedFd};
+use std::time::{Duration, Instant};
 
 use super::message::{Message, attribute, string, u32_at};
 use super::quality;
@@ -12,6 +13,8 @@ use crate::{End, Error, Result, Step};
 
 const ACK: libc::c_int = libc::NLM_F_ACK;
 const MAKE: libc::c_int = ACK | libc::NLM_F_CREATE | libc::NLM_F_EXCL;
+/// It may never come, where the other end is taken down again at once.
+const PATIENCE: Duration = Duration::from_secs(1);
 /// `IFLA_INFO_KIND` and `IFLA_INFO_DATA`.
 const INFO_KIND: u16 = 1;
 const INFO_DATA: u16 = 2;
@@ -110,6 +113,28 @@ impl Network {
         Ok(())
     }
 
+    /// Until packets get through: the kernel lets them somewhat later than both ends are up.
+    pub fn wait_until_up(&mut self, name: &str) {
+        const UP: u8 = 6;
+        let begun = Instant::now();
+        let mut state = 0;
+        while state != UP && begun.elapsed() < PATIENCE {
+            let message =
+                Message::new(libc::RTM_GETLINK, ACK, &link_header(0, 0)).text(libc::IFLA_IFNAME, name);
+            let asked = self.route.ask(message, |body| {
+                state = attribute(body, LINK_HEADER, libc::IFLA_OPERSTATE)
+                    .and_then(|value| value.first().copied())
+                    .unwrap_or(UP);
+            });
+            if asked.is_err() {
+                return;
+            }
+            if state != UP {
+                std::thread::sleep(Duration::from_micros(200));
+            }
+        }
+    }
+
     /// The kernel would give the device an address that nobody can use for some seconds, and without which it finds no neighbours.
     fn choose_link_local(&mut self, device: u32) -> std::result::Result<(), Refusal> {
         let message = Message::new(libc::RTM_NEWLINK, ACK, &link_header(device, 0));
@@ -173,6 +198,7 @@ impl Network {
         self.route.tell(message).map_err(|refusal| {
             let hint = match refusal.errno {
                 libc::EEXIST => "the device has it already",
+                libc::EINVAL if address.ip().is_ipv6() => "IPv6 takes an MTU of 1280 at least",
                 libc::EOPNOTSUPP | libc::EAFNOSUPPORT | libc::EACCES => {
                     "IPv6 is not compiled into this kernel, or switched off here"
                 }

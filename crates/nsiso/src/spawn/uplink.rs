@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, Read};
+use std::net::{TcpListener, UdpSocket};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
@@ -14,12 +15,13 @@ use crate::kind;
 use crate::spec::Uplink;
 use crate::{Error, Handle, Kinds, Mount, Result, Spec, Step};
 
-/// Where it finds the program's network namespace, in a view of its own.
-const NETWORK: &str = "/tmp/network";
+/// Where it finds the program's network namespace, in a view of its own: a file that there always is.
+const NETWORK: &str = "/proc/version";
 const TOOL: &str = "pasta";
 
 /// Returns when it is ready.
 pub(super) fn start(child: &Child, network: &Handle, wish: &Uplink) -> Result<Companion> {
+    are_free(wish)?;
     let failed = |what: &'static str| {
         move |error: io::Error| {
             Error::from_io(Step::Uplink, what, &error).with_hint(crate::rlimit::descriptor_hint(&error))
@@ -46,7 +48,7 @@ pub(super) fn start(child: &Child, network: &Handle, wish: &Uplink) -> Result<Co
         None => drop(spec.args(["--runas", "0"])?),
     }
     let source = format!("/proc/self/fd/{}", network.as_fd().as_raw_fd());
-    spec.mount(Mount::tmpfs("/tmp")?).mount(Mount::bind(source, NETWORK)?.with_flags_of_source());
+    spec.mount(Mount::bind(source, NETWORK)?.with_flags_of_source());
     spec.unshare(Kinds::PID).init().dies_with(child.pidfd.as_fd());
     spec.stdio(0, crate::Stdio::Null)?.fd(1, says_ready.as_fd())?.fd(2, complains.as_fd())?;
     let process = spec.spawn().map_err(|error| match (error.step(), error.errno()) {
@@ -64,6 +66,28 @@ pub(super) fn start(child: &Child, network: &Handle, wish: &Uplink) -> Result<Co
     let mut said = String::new();
     let _ = File::from(OwnedFd::from(complaints)).read_to_string(&mut said);
     Err(Error::new(Step::Uplink, libc::EIO, TOOL).with_hint(hint(&said)))
+}
+
+/// The tool goes on where some of its ports are taken, and they would lead to others.
+fn are_free(wish: &Uplink) -> Result<()> {
+    let taken = |kind: &'static str, port: u16| {
+        move |error: io::Error| {
+            let hint = match error.kind() {
+                io::ErrorKind::AddrInUse => "somebody else has this port",
+                io::ErrorKind::PermissionDenied => "ports below 1024 take CAP_NET_BIND_SERVICE",
+                _ => "the address must be one of the host's",
+            };
+            Error::from_io(Step::Uplink, format!("{kind} port {port} of {}", wish.listen), &error)
+                .with_hint(hint)
+        }
+    };
+    for (port, _) in &wish.tcp {
+        TcpListener::bind((wish.listen, *port)).map_err(taken("TCP", *port))?;
+    }
+    for (port, _) in &wish.udp {
+        UdpSocket::bind((wish.listen, *port)).map_err(taken("UDP", *port))?;
+    }
+    Ok(())
 }
 
 fn ports(wish: &Uplink, ports: &[(u16, u16)]) -> String {

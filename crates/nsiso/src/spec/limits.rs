@@ -106,6 +106,11 @@ impl Limits {
     /// What is done on a block device, given by its file (`/dev/vda`) or by a file or directory on it. That of a partition is its disk.
     pub fn io(self, device: impl AsRef<Path>, io: Io) -> Result<Self> {
         let path = device.as_ref();
+        if [io.read_bytes, io.write_bytes, io.reads, io.writes].contains(&Some(0)) {
+            return Err(Error::argument(
+                "0 per second is no limit of a disk: version 1 of cgroups takes it for none",
+            ));
+        }
         let about =
             std::fs::metadata(path).map_err(|error| Error::from_io(Step::Limit, path.display(), &error))?;
         let is_device = about.st_mode() & libc::S_IFMT == libc::S_IFBLK;

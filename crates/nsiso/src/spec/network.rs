@@ -163,12 +163,12 @@ impl<'fd> End<'fd> {
 pub(crate) fn device_name(name: &str) -> Result<String> {
     let odd = |letter: char| letter.is_whitespace() || letter.is_control() || "/:%".contains(letter);
     match name {
-        "" | "." | ".." => {}
+        "" | "." | ".." | "all" | "default" => {}
         _ if name.len() >= libc::IFNAMSIZ || name.contains(odd) => {}
         _ => return Ok(name.into()),
     }
     Err(Error::argument(format!(
-        "{name:?} is no name of a network device: 1 to 15 bytes without blanks, slashes, colons and percent signs"
+        "{name:?} is no name of a network device: 1 to 15 bytes without blanks, slashes, colons and percent signs, and neither all nor default"
     )))
 }
 
@@ -268,7 +268,7 @@ mod tests {
         for good in ["eth0", "a", "to-router.1", "fifteen-bytes-x"] {
             assert_eq!(device_name(good).unwrap(), good);
         }
-        for bad in ["", ".", "..", "a b", "a/b", "a:b", "eth%d", "sixteen-bytes-xx", "a\n", "\0"] {
+        for bad in ["", ".", "..", "all", "a b", "a/b", "a:b", "eth%d", "sixteen-bytes-xx", "a\n", "\0"] {
             assert!(device_name(bad).is_err(), "{bad:?}");
         }
     }
