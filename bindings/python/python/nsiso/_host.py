@@ -117,14 +117,14 @@ class Host:
     def call(self, function: Callable[..., T], *args: Any, **keywords: Any) -> T:
         """Calls a function on this host and returns its result; what it raises is raised here.
 
-        For root it runs on a thread of this process, in the host's network and with its files. For an ordinary user, whom the kernel lets no thread
+        For root it runs on a thread of this process, in the host's network and under its name, with the files of this machine. For an ordinary user, whom the kernel lets no thread
         go there, it runs in a new Python on the host: as for multiprocessing, it must be one that can be imported, and pickle must take its
         arguments and result. Sockets alone: see ``socket``.
         """
         if self.closed:
             raise ValueError(f"{self!r} is closed")
         if self.lab.user is None:
-            return call_in(self._first, function, *args, kinds=["net", "uts", "mnt"], **keywords)
+            return call_in(self._first, function, *args, kinds=["net", "uts"], **keywords)
         return call_in_python(self.popen, function, args, keywords)
 
     def close(self) -> None:
