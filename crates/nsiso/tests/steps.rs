@@ -140,6 +140,12 @@ fn host(spec: &mut Spec, words: &mut impl Write) {
     writeln!(words, "{told} {left} {childless} {}", groups_of(std::process::id() as i32).len()).unwrap();
 }
 
+/// What a run says that comes by this call: on a busy machine one may be made again, which moves those after it.
+fn meeting<T>(call: &Call, mut run: impl FnMut() -> (Vec<Call>, T)) -> T {
+    let met = (0..5).map(|_| run()).find(|(calls, _)| calls.contains(call));
+    met.unwrap_or_else(|| panic!("never made: {call:?}")).1
+}
+
 #[test]
 fn a_failing_call_fails_the_spawn_and_leaves_nothing() {
     if !alone("a_failing_call_fails_the_spawn_and_leaves_nothing") {
@@ -161,14 +167,14 @@ fn a_failing_call_fails_the_spawn_and_leaves_nothing() {
         let (mut said, mut done) = (String::new(), String::new());
         words.read_to_string(&mut said).unwrap();
         output.read_to_string(&mut done).unwrap();
-        (calls, said, done)
+        (calls, (said, done))
     };
-    let (calls, said, done) = attempt(StepIn::Never);
+    let (calls, (said, done)) = attempt(StepIn::Never);
     assert_eq!((said.as_str(), done.as_str()), ("ran Some(0) 0 true 0\n", "ran\n"));
     // To end is tried until it works.
     let fails = |call: &Call| call.number != libc::SYS_exit_group;
     for call in first_and_last(to_try(calls)).into_iter().filter(fails) {
-        let (_, said, done) = attempt(StepIn::Fail(call, STRANGE));
+        let (said, done) = meeting(&call, || attempt(StepIn::Fail(call, STRANGE)));
         let (step, rest) = said.split_once(' ').unwrap_or_default();
         // What is not closed stays open in the host where the child shares its descriptors, as the first of two does.
         let unclosed = call.number == libc::SYS_close && rest == format!("{STRANGE} 1 true 0\n");

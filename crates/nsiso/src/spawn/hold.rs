@@ -14,6 +14,11 @@ impl Spec<'_> {
                 "what is held is of one kind at least, and no pid namespace, which ends with its first process",
             ));
         }
+        if self.limits.is_some() {
+            return Err(Error::argument(
+                "limits are a program's, and what is held has none: give them to the programs that join it",
+            ));
+        }
         let mut spec = self.clone();
         spec.unshare(kinds);
         (spec.held, spec.errand) = (kinds, Some(Errand::Arrive));
