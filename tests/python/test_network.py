@@ -317,7 +317,7 @@ def test_namespaces_are_held_without_a_program():
     with pytest.raises(TypeError, match="sandboxed"):
         nsiso.hold(net=True, sandboxed=True)
     with pytest.raises(nsiso.ArgumentError, match="limits"):
-        nsiso.hold(map_root=True, net=True, limits={"pids": 5})
+        nsiso.hold(map_root=True, net=True, limits=nsiso.Limits(pids=5))
     held = nsiso.hold(map_root=True, hostname="kept", net=True, monotonic=100)
     assert set(held) == {"user", "uts", "net", "time"}
     some = [held["user"], held["uts"]]
