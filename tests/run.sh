@@ -11,7 +11,7 @@ ordinary() {
 
 # Runs a command as the calling user and as an ordinary one.
 both() {
-    "$@"
+    "$@" || return # of itself, as `set -e` does nothing before an ||
     if [ "$(id -u)" = 0 ]; then
         echo "--- as an ordinary user: $1"
         ordinary "$@"
