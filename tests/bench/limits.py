@@ -2,11 +2,9 @@
 
 import argparse
 import os
-import random
 import shutil
 import subprocess
 import sys
-import time
 
 if "/build/venv/" not in sys.executable:
     # The package is there.
@@ -14,7 +12,7 @@ if "/build/venv/" not in sys.executable:
     os.execv(venv, [venv, *sys.argv])
 
 import nsiso
-from run import quantile
+from in_turns import measured, table
 
 TRUE = "/usr/bin/true"
 LIMITS = nsiso.Limits(memory="256M", cpu=0.5, pids=64)
@@ -64,22 +62,10 @@ def main():
     words = scope()
     if words:
         ways["systemd-run --scope"] = lambda: subprocess.run(words, check=True)
-    times = {name: [] for name in ways}
-    for turn in range(options.rounds + 5):
-        for name in random.sample(list(ways), len(ways)):
-            # The kernel is faster at moving processes when it has just done so.
-            time.sleep(0.02)
-            start = time.perf_counter()
-            ways[name]()
-            if turn >= 5:
-                times[name].append((time.perf_counter() - start) * 1e9)
-    base, ours = quantile(times["nothing"], 0.5), quantile(times["a group with three limits"], 0.5)
+    # The kernel is faster at moving processes when it has just done so.
+    times = measured(ways, options.rounds, pause=0.02)
     print(f"### What limits cost, as uid {os.geteuid()}, from Python\n")
-    print("| what | median, us | p10, us | over nothing, us | to ours |")
-    print("|---|--:|--:|--:|--:|")
-    for name, taken in times.items():
-        median = quantile(taken, 0.5)
-        print(f"| {name} | {median:.0f} | {quantile(taken, 0.1):.0f} | {median - base:.0f} | {median / ours:.2f} |")
+    table(times, "a group with three limits", "to ours")
     if not words:
         print("\nsystemd-run is not there, or there is no systemd that it could ask.")
 

@@ -3,11 +3,9 @@
 import argparse
 import importlib.util
 import os
-import random
 import shutil
 import subprocess
 import sys
-import time
 
 if importlib.util.find_spec("nsiso") is None:
     # The package is there.
@@ -15,6 +13,7 @@ if importlib.util.find_spec("nsiso") is None:
     os.execv(venv, [venv, *sys.argv])
 
 import nsiso
+from in_turns import measured
 from run import quantile
 
 A, B = f"nsiso-a{os.getpid()}", f"nsiso-b{os.getpid()}"
@@ -71,13 +70,7 @@ def main():
         ways["ip(8), a shell script"] = by_script
     if os.geteuid() == 0 and importlib.util.find_spec("pyroute2"):
         ways["pyroute2"] = by_pyroute2
-    times = {name: [] for name in ways}
-    for turn in range(options.rounds + 2):
-        for name in random.sample(list(ways), len(ways)):
-            start = time.perf_counter()
-            ways[name]()
-            if turn >= 2:
-                times[name].append((time.perf_counter() - start) * 1e9)
+    times = measured(ways, options.rounds, warm_up=2)
     base = quantile(times["nsiso from Python"], 0.5)
     print(f"### Two networks made, linked and removed, as uid {os.geteuid()}\n")
     print("| contender | median, us | p10, us | median / nsiso |")

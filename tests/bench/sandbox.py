@@ -2,11 +2,8 @@
 
 import argparse
 import os
-import random
 import shutil
 import subprocess
-import time
-
 import sys
 
 if "/build/venv/" not in sys.executable:
@@ -15,7 +12,8 @@ if "/build/venv/" not in sys.executable:
     os.execv(venv, [venv, *sys.argv])
 
 import nsiso
-from run import ROOT, quantile
+from in_turns import measured, table
+from run import ROOT
 
 SYSTEM = [
     nsiso.Symlink(os.readlink(f"/{name}"), f"/{name}") if os.path.islink(f"/{name}") else nsiso.Bind(f"/{name}", ro=True, if_exists=True)
@@ -107,20 +105,9 @@ def main():
     nsjail = ["nsjail", "-Mo", "-Q", *jail, "--", "/usr/bin/true"]
     if shutil.which("nsjail"):
         ways["nsjail, a like view"] = lambda: subprocess.run(nsjail, check=True)
-    times = {name: [] for name in ways}
-    for turn in range(options.rounds + 5):
-        for name in random.sample(list(ways), len(ways)):
-            start = time.perf_counter()
-            ways[name]()
-            if turn >= 5:
-                times[name].append((time.perf_counter() - start) * 1e9)
-    base, box = quantile(times["nothing"], 0.5), quantile(times["the sandbox"], 0.5)
+    times = measured(ways, options.rounds)
     print(f"### What isolation costs, as uid {os.geteuid()}, from Python\n")
-    print("| what | median, us | p10, us | over nothing, us | to the sandbox |")
-    print("|---|--:|--:|--:|--:|")
-    for name, taken in times.items():
-        median = quantile(taken, 0.5)
-        print(f"| {name} | {median:.0f} | {quantile(taken, 0.1):.0f} | {median - base:.0f} | {median / box:.2f} |")
+    table(times, "the sandbox", "to the sandbox")
     for tool in filter(lambda tool: not shutil.which(tool), ("bwrap", "nsjail")):
         print(f"\n{tool} is not on this machine.")
     if os.geteuid() == 0:
