@@ -1,5 +1,6 @@
 """examples/c/bwrap.c: bubblewrap's command line, and the same answers as the installed one. And the other examples of isolation."""
 
+import contextlib
 import json
 import os
 import shutil
@@ -140,42 +141,39 @@ def test_status_is_written_as_json(tool):
     assert first["child-pid"] > 0 and last == {"exit-code": 4} and done.returncode == 4
 
 
-@pytest.mark.parametrize("tool", [tool for tool in (OURS, THEIRS) if tool], ids=str)
-def test_the_program_waits_for_whoever_reads_the_info(tool):
+@contextlib.contextmanager
+def held_back(tool, kind, block_option, script):
+    """The process, what it says of itself, and the descriptor that lets it go on."""
     info, tell = os.pipe()
     block, let_go = os.pipe()
-    words = ["--unshare-net", "--info-fd", tell, "--block-fd", block]
-    argv = [str(word) for word in (tool, *SYSTEM, *words, "sh", "-c", "echo begun")]
+    argv = [str(word) for word in (tool, *SYSTEM, kind, "--info-fd", tell, block_option, block, "sh", "-c", script)]
     with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True, pass_fds=[tell, block]) as process:
         os.close(tell)
         with os.fdopen(info) as told:
             known = json.load(told)
+        yield process, known, let_go
+    os.close(let_go)
+    os.close(block)
+
+
+@pytest.mark.parametrize("tool", [tool for tool in (OURS, THEIRS) if tool], ids=str)
+def test_the_program_waits_for_whoever_reads_the_info(tool):
+    with held_back(tool, "--unshare-net", "--block-fd", script="echo begun") as (process, known, let_go):
         inode = os.stat(f"/proc/{known['child-pid']}/ns/net").st_ino
         assert inode == known["net-namespace"] != os.stat("/proc/self/ns/net").st_ino
         assert process.poll() is None
         os.write(let_go, b"x")
         assert process.stdout.read() == "begun\n"
-    os.close(let_go)
-    os.close(block)
 
 
 @pytest.mark.parametrize("tool", [tool for tool in (OURS, THEIRS) if tool], ids=str)
 def test_somebody_else_maps_the_ids(tool):
-    info, tell = os.pipe()
-    block, let_go = os.pipe()
-    words = ["--unshare-user", "--info-fd", tell, "--userns-block-fd", block]
-    argv = [str(word) for word in (tool, *SYSTEM, *words, "sh", "-c", "id -u")]
-    with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True, pass_fds=[tell, block]) as process:
-        os.close(tell)
-        with os.fdopen(info) as told:
-            pid = json.load(told)["child-pid"]
+    with held_back(tool, "--unshare-user", "--userns-block-fd", script="id -u") as (process, known, let_go):
         for name, text in (("setgroups", "deny"), ("gid_map", f"{os.getegid()} {os.getegid()} 1"), ("uid_map", f"{os.geteuid()} {os.geteuid()} 1")):
-            with open(f"/proc/{pid}/{name}", "w") as file:
+            with open(f"/proc/{known['child-pid']}/{name}", "w") as file:
                 file.write(text)
         os.write(let_go, b"x")
         assert process.stdout.read() == f"{os.geteuid()}\n"
-    os.close(let_go)
-    os.close(block)
 
 
 @pytest.mark.parametrize("tool", [tool for tool in (OURS, THEIRS) if tool], ids=str)

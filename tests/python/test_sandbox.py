@@ -1,5 +1,6 @@
 """The view of the file system, privileges, the init process, terminals and the sandbox, from Python."""
 
+import contextlib
 import ctypes
 import errno
 import os
@@ -189,16 +190,20 @@ def test_a_host_that_ignores_its_children_is_told_the_status():
         signal.signal(signal.SIGCHLD, before)
 
 
+def written(process):
+    """What it writes on its terminal until it ends, when that gives EIO."""
+    text = b""
+    with contextlib.suppress(OSError):
+        while part := os.read(process.pty, 4096):
+            text += part
+    os.close(process.pty)
+    return text
+
+
 def test_a_terminal():
     process = nsiso.Popen(["sh", "-c", "stty size; read word; echo got $word"], map_root=True, pty=(11, 22))
     os.write(process.pty, b"it\n")
-    text = b""
-    try:
-        while part := os.read(process.pty, 1000):
-            text += part
-    except OSError:
-        pass
-    os.close(process.pty)
+    text = written(process)
     assert process.wait() == 0 and b"11 22" in text and b"got it" in text
 
 
@@ -265,13 +270,7 @@ def test_bad_wishes_are_told_apart(keywords, kind, text):
 def test_the_terminal_has_a_name_in_a_dev_of_its_own():
     view = [nsiso.Proc(), nsiso.Dev()]
     with nsiso.Popen(["sh", "-c", "tty; test -c /dev/console && tty < /dev/tty | wc -l"], pty=True, map_root=True, pid=True, mounts=view) as process:
-        said = b""
-        try:
-            while piece := os.read(process.pty, 4096):
-                said += piece
-        except OSError:
-            pass
-        os.close(process.pty)
+        said = written(process)
     assert said.split() == [b"/dev/console", b"1"], said
 
 

@@ -1,5 +1,7 @@
 //! Existing namespaces: programs, threads and functions in them, and kept by a file.
 
+mod printed;
+
 use std::fs::{self, File};
 use std::io::{Read, Write};
 use std::net::TcpListener;
@@ -9,6 +11,7 @@ use std::sync::mpsc;
 use std::thread;
 
 use nsiso::{ClockOffset, Handle, IdRange, Kinds, Process, Spec, Stdio, Step, call, enter, pin, unpin};
+use printed::printed;
 
 const LINKS: [(Kinds, &str); 7] = [
     (Kinds::USER, "user"),
@@ -63,11 +66,8 @@ impl Target {
 }
 
 fn output(spec: &mut Spec) -> String {
-    spec.stdio(1, Stdio::Pipe).unwrap();
-    let mut process = spec.spawn().unwrap();
-    let mut text = String::new();
-    File::from(process.take_pipe(1).unwrap()).read_to_string(&mut text).unwrap();
-    assert_eq!(process.wait().unwrap().code(), Some(0), "{text}");
+    let (text, status) = printed(spec);
+    assert_eq!(status.code(), Some(0), "{text}");
     text
 }
 

@@ -1,5 +1,7 @@
 //! Links between network namespaces, as root and as an ordinary user: traffic goes only between namespaces that the tests made.
 
+mod printed;
+
 use std::fs::File;
 use std::io::{Read, Write};
 use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream, UdpSocket};
@@ -8,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use nix::sys::socket::{Backlog, SockaddrStorage, bind, connect, listen};
 use nsiso::{End, Handle, Kinds, Spec, Stdio, Step, Uplink};
+use printed::printed;
 
 /// Network namespaces that one user namespace owns, as an ordinary user needs it.
 struct Lab {
@@ -27,13 +30,9 @@ impl Lab {
     /// What a shell prints in there.
     fn shell(&self, network: &Handle, script: &str) -> String {
         let mut spec = Spec::new("sh").unwrap();
-        spec.args(["-c", script]).unwrap().stdio(1, Stdio::Pipe).unwrap();
+        spec.args(["-c", script]).unwrap();
         spec.join(self.user.as_fd()).unwrap().join(network.as_fd()).unwrap();
-        let mut process = spec.spawn().unwrap();
-        let mut text = String::new();
-        File::from(process.take_pipe(1).unwrap()).read_to_string(&mut text).unwrap();
-        process.wait().unwrap();
-        text
+        printed(&mut spec).0
     }
 }
 

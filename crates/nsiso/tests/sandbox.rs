@@ -1,5 +1,7 @@
 //! Privileges given up, the init process, terminals, deadlines, and the sandbox made of them.
 
+mod printed;
+
 use std::fs::{self, File};
 use std::io::{Read, Write};
 use std::time::{Duration, Instant};
@@ -7,6 +9,7 @@ use std::time::{Duration, Instant};
 use nsiso::{
     ClockOffset, Exit, Filter, IdRange, Kinds, Landlock, Mount, Reaction, Spec, Stdio, Step, UNLIMITED,
 };
+use printed::printed;
 
 fn shell(script: &str) -> Spec<'static> {
     let mut spec = Spec::new("/bin/sh").unwrap();
@@ -21,12 +24,7 @@ fn inside(script: &str) -> Spec<'static> {
 }
 
 fn output(spec: &mut Spec) -> String {
-    spec.stdio(1, Stdio::Pipe).unwrap().stdio(2, Stdio::Null).unwrap();
-    let mut process = spec.spawn().unwrap();
-    let mut text = String::new();
-    File::from(process.take_pipe(1).unwrap()).read_to_string(&mut text).unwrap();
-    process.wait().unwrap();
-    text
+    printed(spec.stdio(2, Stdio::Null).unwrap()).0
 }
 
 fn is_root() -> bool {

@@ -1,13 +1,15 @@
 //! Promises of a spawn that the C and Python tests do not show: what is refused by a filter, what a busy
 //! host keeps, and that nothing is left behind.
 
+mod printed;
+
 use std::fs;
-use std::io::Read;
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use nsiso::{ClockOffset, Exit, Kinds, Spec, Stdio, Step};
+use printed::printed;
 
 fn shell(line: &str) -> Spec<'static> {
     let mut spec = Spec::new("sh").unwrap();
@@ -16,11 +18,8 @@ fn shell(line: &str) -> Spec<'static> {
 }
 
 fn output(spec: &mut Spec) -> String {
-    spec.stdio(1, Stdio::Pipe).unwrap();
-    let mut process = spec.spawn().unwrap();
-    let mut text = String::new();
-    fs::File::from(process.take_pipe(1).unwrap()).read_to_string(&mut text).unwrap();
-    assert_eq!(process.wait().unwrap().code(), Some(0), "{text}");
+    let (text, status) = printed(spec);
+    assert_eq!(status.code(), Some(0), "{text}");
     text
 }
 

@@ -1,5 +1,7 @@
 //! The program's view of the file system.
 
+mod printed;
+
 use std::fs::{self, File};
 use std::io::Read;
 use std::os::fd::AsFd;
@@ -9,6 +11,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::thread;
 
 use nsiso::{Filter, Kinds, Mount, Propagation, Reaction, Spec, Stdio, Step};
+use printed::printed;
 
 /// A directory that goes when this does.
 struct Scratch(PathBuf);
@@ -41,12 +44,7 @@ fn shell(script: &str) -> Spec<'static> {
 }
 
 fn output(spec: &mut Spec) -> String {
-    spec.stdio(1, Stdio::Pipe).unwrap();
-    let mut process = spec.spawn().unwrap();
-    let mut text = String::new();
-    File::from(process.take_pipe(1).unwrap()).read_to_string(&mut text).unwrap();
-    process.wait().unwrap();
-    text
+    printed(spec).0
 }
 
 fn host() -> Mount<'static> {
