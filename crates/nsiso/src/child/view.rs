@@ -81,6 +81,8 @@ pub(super) unsafe fn make(change: &Change, stage: Option<&Stage>) -> Outcome<()>
 }
 
 const OVERLAY: *const c_char = c"overlay".as_ptr();
+/// Of mounts with nothing to run in them.
+const QUIET: u64 = libc::MOUNT_ATTR_NOSUID | libc::MOUNT_ATTR_NODEV | libc::MOUNT_ATTR_NOEXEC;
 
 /// # Safety
 /// `source` is a string.
@@ -168,7 +170,6 @@ unsafe fn throw_away(
 /// # Safety
 /// `data` has `len` bytes; `at` is valid.
 unsafe fn cover(mounts: Mounting, data: *const u8, len: usize, mode: u32, at: Place) -> Outcome<()> {
-    let quiet = libc::MOUNT_ATTR_NOSUID | libc::MOUNT_ATTR_NODEV | libc::MOUNT_ATTR_NOEXEC;
     let name = c"file".as_ptr();
     // SAFETY: the caller's promise; constant strings.
     unsafe {
@@ -178,7 +179,7 @@ unsafe fn cover(mounts: Mounting, data: *const u8, len: usize, mode: u32, at: Pl
         }
         let (directory, _) = parent(at)?;
         let view = find(HERE, c".".as_ptr())?;
-        let layer = mounts.filesystem(c"tmpfs".as_ptr(), Options::none(), quiet)?;
+        let layer = mounts.filesystem(c"tmpfs".as_ptr(), Options::none(), QUIET)?;
         fill(create(layer, name, mode)?, data, len)?;
         mounts.attach(layer, Some(directory))?;
         close(directory)?;
@@ -197,7 +198,6 @@ unsafe fn cover(mounts: Mounting, data: *const u8, len: usize, mode: u32, at: Pl
 /// # Safety
 /// `at` is valid.
 unsafe fn mask(mounts: Mounting, options: Options, at: Place) -> Outcome<()> {
-    let quiet = libc::MOUNT_ATTR_NOSUID | libc::MOUNT_ATTR_NODEV | libc::MOUNT_ATTR_NOEXEC;
     // SAFETY: the caller's promise.
     unsafe {
         let target = match resolve(at.path, 0) {
@@ -205,7 +205,7 @@ unsafe fn mask(mounts: Mounting, options: Options, at: Place) -> Outcome<()> {
             target => target?,
         };
         let mount = if is_directory(target)? {
-            mounts.filesystem(c"tmpfs".as_ptr(), options, quiet | libc::MOUNT_ATTR_RDONLY)?
+            mounts.filesystem(c"tmpfs".as_ptr(), options, QUIET | libc::MOUNT_ATTR_RDONLY)?
         } else {
             mounts.mount_of(mounts.open(c"/dev/null".as_ptr(), false)?, false)?
         };

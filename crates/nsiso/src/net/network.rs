@@ -43,17 +43,8 @@ impl Network {
         other: BorrowedFd,
         (peer_name, peer): (&str, &End),
     ) -> std::result::Result<(), Refusal> {
-        let about = |message: Message, name: &str, end: &End| {
-            let message = message.text(libc::IFLA_IFNAME, name);
-            let message = match end.mac {
-                Some(mac) => message.with(libc::IFLA_ADDRESS, &mac),
-                None => message,
-            };
-            match end.mtu {
-                Some(mtu) => message.number(libc::IFLA_MTU, mtu),
-                None => message,
-            }
-        };
+        let about =
+            |message: Message, name: &str, end: &End| hardware(message.text(libc::IFLA_IFNAME, name), end);
         let message = about(Message::new(libc::RTM_NEWLINK, MAKE, &link_header(0, 0)), name, end);
         self.route.tell(message.nest(libc::IFLA_LINKINFO, |info| {
             info.text(INFO_KIND, "veth").nest(INFO_DATA, |data| {
@@ -241,15 +232,7 @@ impl Network {
         let message = Message::new(libc::RTM_NEWLINK, ACK, &link_header(device, 0))
             .number(libc::IFLA_NET_NS_FD, other.as_raw_fd() as u32)
             .text(libc::IFLA_IFNAME, new_name);
-        let message = match end.mac {
-            Some(mac) => message.with(libc::IFLA_ADDRESS, &mac),
-            None => message,
-        };
-        let message = match end.mtu {
-            Some(mtu) => message.number(libc::IFLA_MTU, mtu),
-            None => message,
-        };
-        self.route.tell(message).map_err(|refusal| {
+        self.route.tell(hardware(message, end)).map_err(|refusal| {
             let hint = match refusal.errno {
                 libc::EEXIST => "there is a device of this name already: give it another one",
                 libc::EINVAL => "some devices, the loopback one for instance, cannot be moved",
@@ -345,6 +328,18 @@ pub(super) fn of_device(errno: i32) -> &'static str {
         libc::ERANGE | libc::EINVAL => "a value is out of the device's range",
         libc::EADDRNOTAVAIL => "it is no hardware address for one device",
         _ => "",
+    }
+}
+
+/// With the MAC and the MTU that an end is to have.
+fn hardware(message: Message, end: &End) -> Message {
+    let message = match end.mac {
+        Some(mac) => message.with(libc::IFLA_ADDRESS, &mac),
+        None => message,
+    };
+    match end.mtu {
+        Some(mtu) => message.number(libc::IFLA_MTU, mtu),
+        None => message,
     }
 }
 

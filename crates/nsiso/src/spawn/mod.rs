@@ -138,13 +138,16 @@ fn attempt(spec: &Spec) -> Result<Process> {
     }
 }
 
+fn new_stack() -> Result<clone::Stack> {
+    clone::Stack::new().map_err(|errno| Error::new(Step::Prepare, errno, "a stack for the child"))
+}
+
 /// The stack of a second child, if there is to be one.
 fn second_stack(plan: &mut Plan) -> Result<Option<clone::Stack>> {
     if plan.second_from.is_none() {
         return Ok(None);
     }
-    let stack =
-        clone::Stack::new().map_err(|errno| Error::new(Step::Prepare, errno, "a stack for the child"))?;
+    let stack = new_stack()?;
     plan.second_stack = stack.top();
     Ok(Some(stack))
 }
@@ -154,8 +157,7 @@ fn program_stack(plan: &mut Plan) -> Result<Option<clone::Stack>> {
     if plan.program_from.is_none() {
         return Ok(None);
     }
-    let stack =
-        clone::Stack::new().map_err(|errno| Error::new(Step::Prepare, errno, "a stack for the child"))?;
+    let stack = new_stack()?;
     plan.program_stack = stack.top();
     Ok(Some(stack))
 }
