@@ -104,6 +104,106 @@
 #define NS_STDIO_PIPE 2
 
 /**
+ * A mount: nothing can be written through it.
+ */
+#define NS_MOUNT_RDONLY 1
+
+/**
+ * A bind or a path to be made read-only: nothing happens if it does not exist.
+ */
+#define NS_MOUNT_IF_EXISTS 2
+
+/**
+ * A mount: no program in it can be executed.
+ */
+#define NS_MOUNT_NOEXEC 4
+
+/**
+ * A mount: set-user-ID bits and file capabilities count.
+ */
+#define NS_MOUNT_SUID 8
+
+/**
+ * A mount: device files work.
+ */
+#define NS_MOUNT_DEV 16
+
+/**
+ * A bind: without what is mounted below its source. A path to be made read-only, which is a mount point then: without what is mounted below it.
+ */
+#define NS_MOUNT_ALONE 32
+
+/**
+ * A proc: processes alone, none of the machine's settings.
+ */
+#define NS_MOUNT_SUBSET_PID 64
+
+/**
+ * ns_landlock_path: files may be read and directories listed.
+ */
+#define NS_LANDLOCK_READ 1
+
+/**
+ * ns_landlock_path: files may be read and executed.
+ */
+#define NS_LANDLOCK_EXECUTE 2
+
+/**
+ * ns_landlock_path: files may be read, written, made and removed.
+ */
+#define NS_LANDLOCK_WRITE 4
+
+/**
+ * ns_spec_landlock: no signals to processes outside, no connections to abstract Unix sockets made outside.
+ */
+#define NS_LANDLOCK_SCOPED 1
+
+/**
+ * ns_spec_landlock: where the kernel knows less than is asked for, the rest is enforced. Without it the spawn fails.
+ */
+#define NS_LANDLOCK_BEST_EFFORT 2
+
+/**
+ * ns_spec_landlock: whatever is mounted or made in the program's view of the file system for it to write may be written, but for the root itself.
+ */
+#define NS_LANDLOCK_AS_MOUNTED 4
+
+/**
+ * ns_spec_rlimit: no limit.
+ */
+#define NS_UNLIMITED UINT64_MAX
+
+/**
+ * ns_spec_init: the process ends when all descendants of the program have ended.
+ */
+#define NS_INIT_WAIT_FOR_ALL 1
+
+/**
+ * ns_spec_init: everything is killed when the calling process (not the thread) has died, however it did.
+ */
+#define NS_INIT_DIE_WITH_HOST 2
+
+/**
+ * ns_spec_seccomp_...: the call fails, with the errno given.
+ */
+#define NS_SECCOMP_FAIL 0
+
+/**
+ * ns_spec_seccomp_...: the program is killed, by SIGSYS.
+ */
+#define NS_SECCOMP_KILL 1
+
+/**
+ * ns_spec_seccomp_...: the thread gets SIGSYS, which it may handle.
+ */
+#define NS_SECCOMP_TRAP 2
+
+/**
+ * ns_spec_seccomp_...: the call is made, and written to the audit log.
+ */
+#define NS_SECCOMP_LOG 3
+
+/**
  * ns_limits_set: bytes of memory; beyond them something in the group is killed.
  */
 #define NS_LIMIT_MEMORY 0
@@ -142,6 +242,11 @@
  * ns_limits_io, ns_resources: no limit; not counted.
  */
 #define NS_UNKNOWN UINT64_MAX
+
+/**
+ * Room for the name of a network device, with its NUL.
+ */
+#define NS_DEVICE_NAME 16
 
 /**
  * ns_list: what the kernel tells of each namespace (id, parent, owner, network id) and of its process with the
@@ -224,111 +329,6 @@
  * It is the parent or the owner of another one.
  */
 #define NS_HELD_DESCENDANTS 128
-
-/**
- * A mount: nothing can be written through it.
- */
-#define NS_MOUNT_RDONLY 1
-
-/**
- * A bind or a path to be made read-only: nothing happens if it does not exist.
- */
-#define NS_MOUNT_IF_EXISTS 2
-
-/**
- * A mount: no program in it can be executed.
- */
-#define NS_MOUNT_NOEXEC 4
-
-/**
- * A mount: set-user-ID bits and file capabilities count.
- */
-#define NS_MOUNT_SUID 8
-
-/**
- * A mount: device files work.
- */
-#define NS_MOUNT_DEV 16
-
-/**
- * A bind: without what is mounted below its source. A path to be made read-only, which is a mount point then: without what is mounted below it.
- */
-#define NS_MOUNT_ALONE 32
-
-/**
- * A proc: processes alone, none of the machine's settings.
- */
-#define NS_MOUNT_SUBSET_PID 64
-
-/**
- * Room for the name of a network device, with its NUL.
- */
-#define NS_DEVICE_NAME 16
-
-/**
- * ns_spec_rlimit: no limit.
- */
-#define NS_UNLIMITED UINT64_MAX
-
-/**
- * ns_spec_init: the process ends when all descendants of the program have ended.
- */
-#define NS_INIT_WAIT_FOR_ALL 1
-
-/**
- * ns_spec_init: everything is killed when the calling process (not the thread) has died, however it did.
- */
-#define NS_INIT_DIE_WITH_HOST 2
-
-/**
- * ns_spec_seccomp_...: the call fails, with the errno given.
- */
-#define NS_SECCOMP_FAIL 0
-
-/**
- * ns_spec_seccomp_...: the program is killed, by SIGSYS.
- */
-#define NS_SECCOMP_KILL 1
-
-/**
- * ns_spec_seccomp_...: the thread gets SIGSYS, which it may handle.
- */
-#define NS_SECCOMP_TRAP 2
-
-/**
- * ns_spec_seccomp_...: the call is made, and written to the audit log.
- */
-#define NS_SECCOMP_LOG 3
-
-/**
- * ns_landlock_path: files may be read and directories listed.
- */
-#define NS_LANDLOCK_READ 1
-
-/**
- * ns_landlock_path: files may be read and executed.
- */
-#define NS_LANDLOCK_EXECUTE 2
-
-/**
- * ns_landlock_path: files may be read, written, made and removed.
- */
-#define NS_LANDLOCK_WRITE 4
-
-/**
- * ns_spec_landlock: no signals to processes outside, no connections to abstract Unix sockets made outside.
- */
-#define NS_LANDLOCK_SCOPED 1
-
-/**
- * ns_spec_landlock: where the kernel knows less than is asked for, the rest is enforced. Without it the spawn fails.
- */
-#define NS_LANDLOCK_BEST_EFFORT 2
-
-/**
- * ns_spec_landlock: whatever is mounted or made in the program's view of the file system for it to write may be written, but for the root itself.
- */
-#define NS_LANDLOCK_AS_MOUNTED 4
 
 /**
  * ns_finding: it can be had.
@@ -662,28 +662,6 @@ typedef struct ns_error {
 } ns_error;
 
 /**
- * A namespace, as its descriptor tells.
- */
-typedef struct ns_identity {
-  /**
-   * NS_USER, NS_PID, ...
-   */
-  uint64_t kind;
-  /**
-   * The number in its link, /proc/PID/ns. Used again once the namespace is gone.
-   */
-  uint64_t inode;
-  /**
-   * The 64-bit id, never used again; 0 before Linux 6.18 (6.8 for mount namespaces).
-   */
-  uint64_t id;
-  /**
-   * The uid that made a user namespace, as the caller sees it; -1 for other kinds.
-   */
-  int64_t owner_uid;
-} ns_identity;
-
-/**
  * Time spent waiting for something. `total` is NS_UNKNOWN where the kernel does not count it.
  */
 typedef struct ns_stall {
@@ -768,6 +746,70 @@ typedef struct ns_resources {
    */
   struct ns_pressure io_pressure;
 } ns_resources;
+
+/**
+ * How a program ended and what it has used. Times are nanoseconds.
+ */
+typedef struct ns_status {
+  /**
+   * The exit code, or -1 if it was killed by a signal.
+   */
+  int32_t exit_code;
+  /**
+   * The signal that killed it, or 0.
+   */
+  int32_t signal;
+  /**
+   * 1 if a core file was written.
+   */
+  int32_t core_dumped;
+  /**
+   * 1 if the fields below are known: the kernel tells them only to who reaps the process.
+   */
+  int32_t usage_known;
+  /**
+   * Time on a CPU outside the kernel, children it waited for included.
+   */
+  uint64_t user_time;
+  /**
+   * Time on a CPU inside the kernel.
+   */
+  uint64_t system_time;
+  /**
+   * The most physical memory that it had at a time, in bytes.
+   */
+  uint64_t peak_memory;
+  /**
+   * 1 if it was killed because its deadline was over, ns_spec_deadline.
+   */
+  int32_t timed_out;
+  /**
+   * 1 if something in its control group was killed because the memory limit was reached, ns_spec_limits.
+   */
+  int32_t out_of_memory;
+} ns_status;
+
+/**
+ * A namespace, as its descriptor tells.
+ */
+typedef struct ns_identity {
+  /**
+   * NS_USER, NS_PID, ...
+   */
+  uint64_t kind;
+  /**
+   * The number in its link, /proc/PID/ns. Used again once the namespace is gone.
+   */
+  uint64_t inode;
+  /**
+   * The 64-bit id, never used again; 0 before Linux 6.18 (6.8 for mount namespaces).
+   */
+  uint64_t id;
+  /**
+   * The uid that made a user namespace, as the caller sees it; -1 for other kinds.
+   */
+  int64_t owner_uid;
+} ns_identity;
 
 /**
  * A namespace of a listing. Where a number is not known or there is none, it is -1, or 0 for `id` and the inodes.
@@ -943,48 +985,6 @@ typedef struct ns_finding {
   const char *hint;
 } ns_finding;
 
-/**
- * How a program ended and what it has used. Times are nanoseconds.
- */
-typedef struct ns_status {
-  /**
-   * The exit code, or -1 if it was killed by a signal.
-   */
-  int32_t exit_code;
-  /**
-   * The signal that killed it, or 0.
-   */
-  int32_t signal;
-  /**
-   * 1 if a core file was written.
-   */
-  int32_t core_dumped;
-  /**
-   * 1 if the fields below are known: the kernel tells them only to who reaps the process.
-   */
-  int32_t usage_known;
-  /**
-   * Time on a CPU outside the kernel, children it waited for included.
-   */
-  uint64_t user_time;
-  /**
-   * Time on a CPU inside the kernel.
-   */
-  uint64_t system_time;
-  /**
-   * The most physical memory that it had at a time, in bytes.
-   */
-  uint64_t peak_memory;
-  /**
-   * 1 if it was killed because its deadline was over, ns_spec_deadline.
-   */
-  int32_t timed_out;
-  /**
-   * 1 if something in its control group was killed because the memory limit was reached, ns_spec_limits.
-   */
-  int32_t out_of_memory;
-} ns_status;
-
 #ifdef __cplusplus
 extern "C" {
 #endif // __cplusplus
@@ -995,299 +995,243 @@ extern "C" {
 const char *ns_version(void);
 
 /**
- * Opens a namespace by a file of /proc/PID/ns or a bind mount of one, and returns a descriptor of it, which the caller
- * closes. The namespace exists as long as the descriptor is open. Any other file is -EINVAL and not opened for reading.
+ * A new spec: the shell in the caller's own namespaces. NULL when memory is used up. Free it with
+ * ns_spec_free.
  */
-int ns_open(const char *path,
-            struct ns_error *err);
+struct ns_spec *ns_spec_new(void);
 
 /**
- * The same with the network namespace that ip-netns(8) knows by this name.
+ * Frees a spec; NULL is allowed. Processes spawned from it go on.
  */
-int ns_open_name(const char *name, struct ns_error *err);
+void ns_spec_free(struct ns_spec *spec);
 
 /**
- * The same with the namespace of one kind that a process is in, given by its pidfd, pidfd_open(2). -ESRCH if it has
- * ended. Takes the right to ptrace(2) it.
+ * Adds kinds of namespace, NS_USER | NS_PID | ..., that are made new for the program. An ordinary user
+ * needs NS_USER for all others. Before Linux 6.3 NS_TIME costs a copy of the caller's memory, as fork(2) does. -EINVAL for a
+ * bit that is none of NS_ALL.
  */
-int ns_open_process(int pidfd,
-                    uint64_t kind,
+int ns_spec_unshare(struct ns_spec *spec,
+                    uint64_t kinds,
                     struct ns_error *err);
 
 /**
- * The same by a pid; 0 is the calling thread. A pid must not be held over time: another process may get it.
+ * Holds the child once it is in its namespaces, before anything is set up in there: its pid is written to the descriptor `tell`, in decimal and
+ * with a line feed, and it goes on when the descriptor `go` can be read, or when nobody has its other end any more (the child itself has what the
+ * caller had open). ns_spawn() waits for that, with all signals blocked. For whoever gives it id maps, a network or the like from outside. Both are open until the spawn.
  */
-int ns_open_pid(int pid, uint64_t kind, struct ns_error *err);
-
-/**
- * Opens the process `pid`: its pidfd, close-on-exec and the caller's, which never means another process, also when the pid is
- * used again. Whoever has to keep a process in words keeps its pid and the inode of its pidfd, fstat(2), which no other process ever gets
- * (Linux 6.9): with that as `inode`, another process is refused with -ESRCH; 0 takes any. pidfd_open(2).
- */
-int ns_pidfd(int pid,
-             uint64_t inode,
-             struct ns_error *err);
-
-/**
- * Opens the namespace, NS_PID or NS_TIME, that the future children of a process will be in; as ns_open_process.
- */
-int ns_open_for_children(int pidfd,
-                         uint64_t kind,
-                         struct ns_error *err);
-
-/**
- * The same with the network namespace that a socket was made in. Takes CAP_NET_ADMIN in it.
- */
-int ns_open_socket(int socket, struct ns_error *err);
-
-/**
- * The user namespace that owns the namespace `fd`; of a user namespace, its parent. Returns a descriptor as ns_open
- * does; -ENOENT where there is none or it lies out of the caller's sight. ioctl_nsfs(2).
- */
-int ns_open_owner(int fd,
-                  struct ns_error *err);
-
-/**
- * The same with the parent of a user or pid namespace.
- */
-int ns_open_parent(int fd, struct ns_error *err);
-
-/**
- * Tells what namespace `fd` is. `out` has `size` bytes: pass sizeof(ns_identity). Two descriptors are of one
- * namespace if their inodes are equal while both are open.
- */
-int ns_identify(int fd, struct ns_identity *out, uintptr_t size, struct ns_error *err);
-
-/**
- * Takes the calling thread, no other, into `count` existing namespaces of the kinds net, uts, ipc and cgroup, and
- * stores in `*out` what ns_leave brings it back with. What it opens meanwhile belongs to them: a socket stays in the network
- * namespace that it was made in. Calls may nest, if they are left in the reverse order. On failure the thread is where
- * it was. Takes CAP_SYS_ADMIN in the owners and in the caller's own user namespace. setns(2).
- */
-int ns_enter(const int *fds,
-             uintptr_t count,
-             struct ns_entered **out,
-             struct ns_error *err);
-
-/**
- * Brings the thread back and frees `entered`. On failure the thread is lost where it is: end it. -EINVAL on
- * another thread than the one that entered; then nothing is done and nothing freed.
- */
-int ns_leave(struct ns_entered *entered, struct ns_error *err);
-
-/**
- * Calls `function(argument)` on a new thread inside `count` existing namespaces of the kinds net, uts, ipc, cgroup
- * and mnt, waits for it, and stores what it returns in `*result` (NULL is allowed). This is how a threaded
- * program opens a socket or a file inside other namespaces. The thread has a root and a working directory of its own. The
- * function must return: no exception and no longjmp may leave it. Needs what ns_enter needs, and CAP_SYS_CHROOT for
- * mount namespaces.
- */
-int ns_call(const int *fds,
-            uintptr_t count,
-            void *(*function)(void *argument),
-            void *argument,
-            void **result,
-            struct ns_error *err);
-
-/**
- * Keeps the namespace `fd` at `path`, by a bind mount on an empty file, made if it is not there. nsenter(1) and
- * unshare(1) find it there; below /run/netns, ip-netns(8) too. Takes CAP_SYS_ADMIN over the caller's mount namespace.
- */
-int ns_pin(int fd,
-           const char *path,
-           struct ns_error *err);
-
-/**
- * Undoes ns_pin: unmounts the namespace at `path` and removes the file. -EINVAL if no namespace is there.
- */
-int ns_unpin(const char *path, struct ns_error *err);
-
-/**
- * New limits; NULL when memory is used up. Free them with ns_limits_free.
- */
-struct ns_limits *ns_limits_new(void);
-
-/**
- * Frees limits; NULL is allowed.
- */
-void ns_limits_free(struct ns_limits *limits);
-
-/**
- * Sets one limit, NS_LIMIT_..., in its unit. cgroups(7).
- */
-int ns_limits_set(struct ns_limits *limits, int what, uint64_t value, struct ns_error *err);
-
-/**
- * The processors it runs on, as a list like "0-2,7". cpuset(7).
- */
-int ns_limits_cpus(struct ns_limits *limits, const char *list, struct ns_error *err);
-
-/**
- * The most that is done per second on a block device, given by its file or by a file on it: bytes read and written, read and write
- * operations; NS_UNKNOWN for no limit.
- */
-int ns_limits_io(struct ns_limits *limits,
-                 const char *device,
-                 uint64_t read_bytes,
-                 uint64_t write_bytes,
-                 uint64_t reads,
-                 uint64_t writes,
+int ns_spec_halt(struct ns_spec *spec,
+                 int tell,
+                 int go,
                  struct ns_error *err);
 
 /**
- * Bytes of huge pages of one size, such as "2MB".
+ * The propagation of all mounts in a new mount namespace: NS_PROPAGATION_*. mount_namespaces(7).
  */
-int ns_limits_huge_pages(struct ns_limits *limits, const char *size, uint64_t bytes, struct ns_error *err);
+int ns_spec_propagation(struct ns_spec *spec, int propagation, struct ns_error *err);
 
 /**
- * Puts the program into a control group of its own with these limits, which are copied: by version 1 or 2 of cgroups, whichever has the
- * controller on this machine; a limit that cannot be enforced fails the spawn with -ENOTSUP. The group is removed when the program has ended
- * and been waited for; what is left in it then is killed. It is made below the nearest group of the caller's that can be used: root's own, or
- * one delegated to the user (Delegate=yes).
+ * The host name inside, at most 64 bytes. Asks for a new UTS namespace.
  */
-int ns_spec_limits(struct ns_spec *spec,
-                   const struct ns_limits *limits,
-                   struct ns_error *err);
+int ns_spec_hostname(struct ns_spec *spec, const char *name, struct ns_error *err);
 
 /**
- * The group of version 2 below which the program's is made: a directory of a mounted cgroup2.
+ * The NIS domain name inside, at most 64 bytes. Asks for a new UTS namespace.
  */
-int ns_spec_cgroup_parent(struct ns_spec *spec, const char *path, struct ns_error *err);
+int ns_spec_domainname(struct ns_spec *spec, const char *name, struct ns_error *err);
 
 /**
- * Stores what everything in the program's group uses now, or has used once it has ended, in `*out`, which has `size` bytes: pass
- * sizeof(ns_resources). -ENOTSUP without ns_spec_limits.
+ * What is added to CLOCK_MONOTONIC inside, as in a struct timespec: half a second back is -1 s and
+ * 500000000 ns. -ERANGE if the clock would be before 0 or past the kernel's range. Asks for a new time
+ * namespace. time_namespaces(7).
  */
-int ns_process_resources(const struct ns_process *process,
-                         struct ns_resources *out,
-                         uintptr_t size,
-                         struct ns_error *err);
+int ns_spec_monotonic(struct ns_spec *spec, int64_t seconds, uint32_t nanoseconds, struct ns_error *err);
 
 /**
- * Changes limits while the program runs; those that are not given stay.
+ * The same for CLOCK_BOOTTIME, and so for the uptime.
  */
-int ns_process_set_limits(const struct ns_process *process,
-                          const struct ns_limits *limits,
-                          struct ns_error *err);
+int ns_spec_boottime(struct ns_spec *spec, int64_t seconds, uint32_t nanoseconds, struct ns_error *err);
 
 /**
- * Stops everything in the program's group (not 0), or lets it go on (0). Returns when all have stopped.
+ * Mounts a fresh proc file system, which shows the new pid namespace, at `path`, usually "/proc". Asks for
+ * a new mount namespace.
  */
-int ns_process_freeze(const struct ns_process *process, int frozen, struct ns_error *err);
+int ns_spec_mount_proc(struct ns_spec *spec, const char *path, struct ns_error *err);
 
 /**
- * Kills everything in the program's group at once.
+ * Whether (not 0) the loopback device of a new network namespace is brought up: by default it is.
  */
-int ns_process_kill_group(const struct ns_process *process, struct ns_error *err);
+int ns_spec_loopback(struct ns_spec *spec, int up, struct ns_error *err);
 
 /**
- * Takes a snapshot of the namespaces of `kinds` (NS_ALL, or some joined by |: the cost falls with them), looked for at
- * what each process is in and at `look` besides: NS_LOOK_* joined by |. Stores it in `*out`, which
- * ns_listing_free frees. What comes and goes meanwhile may be in it or not. -ENOENT without a proc file system at /proc. Safe
- * to be called from many threads. proc_pid_ns(5), ioctl_nsfs(2).
+ * The program and its arguments, a table that ends with NULL and is copied. argv[0] without a slash is
+ * looked for in the PATH of the environment that the program gets, as execvp(3) does.
  */
-int ns_list(uint64_t wanted,
-            uint32_t look,
-            struct ns_listing **out,
-            struct ns_error *err);
+int ns_spec_argv(struct ns_spec *spec, const char *const *argv, struct ns_error *err);
 
 /**
- * Frees a snapshot and all texts it has given; NULL is allowed.
+ * The file to execute in place of argv[0]; argv[0] stays what the program sees as its name.
  */
-void ns_listing_free(struct ns_listing *listing);
+int ns_spec_program(struct ns_spec *spec, const char *program, struct ns_error *err);
 
 /**
- * How many namespaces there are in it, ordered by inode; 0 for NULL.
+ * Start with an empty environment; later ns_spec_env_set add to it. By default the program gets the
+ * caller's environment at the time of ns_spawn, which must not run while another thread calls setenv(3).
  */
-uintptr_t ns_listing_len(const struct ns_listing *listing);
+int ns_spec_env_clear(struct ns_spec *spec, struct ns_error *err);
 
 /**
- * Stores namespace number `index`, from 0, in `*out`, which has `size` bytes: pass sizeof(ns_namespace). -ERANGE past
- * the end.
+ * Sets one environment variable.
  */
-int ns_listing_get(const struct ns_listing *listing,
-                   uintptr_t index,
-                   struct ns_namespace *out,
-                   uintptr_t size,
-                   struct ns_error *err);
+int ns_spec_env_set(struct ns_spec *spec, const char *name, const char *value, struct ns_error *err);
 
 /**
- * The arguments of the process with the lowest pid in namespace number `index`, with blanks between them, or its name in case it
- * has none. NULL if it is not known. The text lives as long as the snapshot.
+ * Removes one environment variable.
  */
-const char *ns_listing_command(const struct ns_listing *listing,
-                               uintptr_t index);
+int ns_spec_env_unset(struct ns_spec *spec, const char *name, struct ns_error *err);
 
 /**
- * The name of the user of `uid` of namespace number `index`; NULL if it has none. Looked up at the first call, getpwuid(3). The text
- * lives as long as the snapshot.
+ * The working directory; the caller's by default. A relative program is looked for in it.
  */
-const char *ns_listing_user(const struct ns_listing *listing,
-                            uintptr_t index);
+int ns_spec_cwd(struct ns_spec *spec, const char *path, struct ns_error *err);
 
 /**
- * Stores in `*pids` the processes in namespace number `index`, in ascending order, and returns how many they are. They live as long
- * as the snapshot.
+ * Where the program's descriptor 0, 1 or 2 leads to: NS_STDIO_*.
  */
-int ns_listing_processes(const struct ns_listing *listing,
-                         uintptr_t index,
-                         const int32_t **pids,
-                         struct ns_error *err);
+int ns_spec_stdio(struct ns_spec *spec, int child_fd, int stdio, struct ns_error *err);
 
 /**
- * Stores in `*out`, which has `size` bytes, who holds namespace number `index` without being a process in it: number `nth`, from 0, of its
- * `holders`. -ERANGE past the end.
+ * Passes `fd` to the program, where its number is `child_fd`. `fd` is borrowed: it must be open now and
+ * at each ns_spawn. Numbers may be permuted. Descriptors from 3 on that are not passed are closed.
  */
-int ns_listing_holder(const struct ns_listing *listing,
-                      uintptr_t index,
-                      uintptr_t nth,
-                      struct ns_holder *out,
-                      uintptr_t size,
+int ns_spec_fd(struct ns_spec *spec, int child_fd, int fd, struct ns_error *err);
+
+/**
+ * Runs the program in a session of its own, setsid(2).
+ */
+int ns_spec_new_session(struct ns_spec *spec, struct ns_error *err);
+
+/**
+ * Gives the program a pseudo-terminal of its own with this many rows and columns, as controlling terminal and as its descriptors 0, 1 and 2, unless these
+ * are given. ns_process_take_pty hands out the other end. pty(7).
+ */
+int ns_spec_pty(struct ns_spec *spec,
+                uint16_t rows,
+                uint16_t columns,
+                struct ns_error *err);
+
+/**
+ * The caller is root inside: its effective uid and gid are mapped to 0. Asks for a new user namespace.
+ */
+int ns_spec_map_root(struct ns_spec *spec, struct ns_error *err);
+
+/**
+ * The caller keeps its effective uid and gid inside. Asks for a new user namespace.
+ */
+int ns_spec_map_current(struct ns_spec *spec, struct ns_error *err);
+
+/**
+ * The caller's first block of ids in /etc/subuid and /etc/subgid is laid out from 0 inside, leaving out
+ * the ids that are mapped otherwise. Asks for a new user namespace; an ordinary caller needs newuidmap(1).
+ */
+int ns_spec_map_auto(struct ns_spec *spec, struct ns_error *err);
+
+/**
+ * Maps `count` uids that start at `inside` in the new user namespace and at `outside` in the caller's;
+ * may be called again for more ranges, up to 340. Other ids than one's own take root or newuidmap(1) and a
+ * line in /etc/subuid. Asks for a new user namespace. user_namespaces(7).
+ */
+int ns_spec_uid_map(struct ns_spec *spec,
+                    uint32_t inside,
+                    uint32_t outside,
+                    uint32_t count,
+                    struct ns_error *err);
+
+/**
+ * The same for gids.
+ */
+int ns_spec_gid_map(struct ns_spec *spec,
+                    uint32_t inside,
+                    uint32_t outside,
+                    uint32_t count,
+                    struct ns_error *err);
+
+/**
+ * Whether (not 0) setgroups(2) stays allowed in the new user namespace. By default it is denied when
+ * the caller's own gid alone is mapped, as the kernel demands of an ordinary caller. Asks for a new user namespace.
+ */
+int ns_spec_setgroups(struct ns_spec *spec,
+                      int allow,
                       struct ns_error *err);
 
 /**
- * Where the mount `nth` of the holders of namespace number `index` is, as its `pid` sees it; NULL for holders that are no mounts. The text
- * lives as long as the snapshot.
+ * The uid to run as, as seen inside. By default the caller's; where a new user namespace does not map
+ * that, 0, or the lowest uid that is mapped. Supplementary groups are dropped with the caller's identity,
+ * unless ns_spec_groups gave some.
  */
-const char *ns_listing_holder_path(const struct ns_listing *listing,
-                                   uintptr_t index,
-                                   uintptr_t nth);
+int ns_spec_uid(struct ns_spec *spec, uint32_t uid, struct ns_error *err);
 
 /**
- * The index of the namespace that the descriptor is. -EINVAL if it is none, -ESRCH if it is not in the snapshot.
+ * The gid to run as, as seen inside; the default is as for ns_spec_uid.
  */
-int ns_listing_find_fd(const struct ns_listing *listing,
-                       int fd,
-                       struct ns_error *err);
+int ns_spec_gid(struct ns_spec *spec, uint32_t gid, struct ns_error *err);
 
 /**
- * The index of the namespace at a path: /proc/PID/ns/net, /run/netns/NAME. -EINVAL if it is none, -ESRCH if it is not
- * in the snapshot.
+ * The supplementary groups, as seen inside: `count` gids, copied; none if `count` is 0.
  */
-int ns_listing_find_path(const struct ns_listing *listing,
-                         const char *path,
+int ns_spec_groups(struct ns_spec *spec, const uint32_t *gids, uintptr_t count, struct ns_error *err);
+
+/**
+ * Keeps the capabilities of the new user namespace over exec as ambient capabilities, also for a program
+ * that is not root inside. capabilities(7).
+ */
+int ns_spec_keep_caps(struct ns_spec *spec, struct ns_error *err);
+
+/**
+ * Runs the program in the existing namespace `fd`, ns_open(); the descriptor must stay open until the program has been
+ * spawned. New namespaces are made inside joined ones. In a joined user namespace the program is root where root is mapped,
+ * unless it is given an id or ns_spec_keep_credentials; in a joined mount namespace it begins at the root directory. The
+ * kernel lets nobody enter another time namespace who shares memory, so this one alone gives the child a copy of the caller's, as
+ * fork(2) does, until it runs the program. setns(2).
+ */
+int ns_spec_join(struct ns_spec *spec,
+                 int fd,
+                 struct ns_error *err);
+
+/**
+ * The same with namespaces of a process, given by its pidfd, that it is in at the spawn: NS_USER | NS_NET | ..., or
+ * NS_ALL. Those that it shares with the caller are left out.
+ */
+int ns_spec_join_process(struct ns_spec *spec,
+                         int pidfd,
+                         uint64_t kinds,
                          struct ns_error *err);
 
 /**
- * The index of the namespace of one kind in which a process is, by the snapshot; -ESRCH if there is none.
+ * In a joined user namespace the program keeps the caller's uid, gid and groups, mapped or not.
  */
-int ns_listing_find_process(const struct ns_listing *listing,
-                            int32_t pid,
-                            uint64_t kind,
-                            struct ns_error *err);
+int ns_spec_keep_credentials(struct ns_spec *spec, struct ns_error *err);
 
 /**
- * The index of the namespace with an inode; -ESRCH if there is none.
+ * The directory `fd` becomes the program's root, chroot(2), after mounts have been joined. Takes CAP_SYS_CHROOT. The
+ * descriptor must stay open until the program has been spawned.
  */
-int ns_listing_find_inode(const struct ns_listing *listing, uint64_t inode, struct ns_error *err);
-
-/**
- * Stores in `*out`, which has `size` bytes, what could not be seen.
- */
-int ns_listing_gaps(const struct ns_listing *listing,
-                    struct ns_gaps *out,
-                    uintptr_t size,
+int ns_spec_root_at(struct ns_spec *spec,
+                    int fd,
                     struct ns_error *err);
+
+/**
+ * The directory `fd` becomes the working directory; it may lie outside the root. fchdir(2).
+ */
+int ns_spec_cwd_at(struct ns_spec *spec, int fd, struct ns_error *err);
+
+/**
+ * Keeps the new namespace of one kind at `path`, as ns_pin does, before the program runs. Asks for a new namespace. If the
+ * program cannot be started, nothing is kept.
+ */
+int ns_spec_pin(struct ns_spec *spec,
+                uint64_t kind,
+                const char *path,
+                struct ns_error *err);
 
 /**
  * Shows the file or directory `source`, as the caller sees it, at `target` in the program's view of the file system, with all that is mounted
@@ -1420,6 +1364,288 @@ int ns_spec_read_only(struct ns_spec *spec,
  * The permissions of what is there already.
  */
 int ns_spec_permissions(struct ns_spec *spec, const char *target, uint32_t mode, struct ns_error *err);
+
+/**
+ * New rules; NULL when memory is used up. Free them with ns_landlock_free.
+ */
+struct ns_landlock *ns_landlock_new(void);
+
+/**
+ * Frees rules; NULL is allowed.
+ */
+void ns_landlock_free(struct ns_landlock *rules);
+
+/**
+ * Grants `access`, NS_LANDLOCK_READ, _EXECUTE, _WRITE joined by |, to the file or the tree at `path`, as the program sees it; it must exist
+ * when the program starts.
+ */
+int ns_landlock_path(struct ns_landlock *rules,
+                     const char *path,
+                     uint64_t access,
+                     struct ns_error *err);
+
+/**
+ * TCP sockets may be bound to these `count` ports alone; 0 for none. Linux 6.7.
+ */
+int ns_landlock_bind_tcp(struct ns_landlock *rules,
+                         const uint16_t *ports,
+                         uintptr_t count,
+                         struct ns_error *err);
+
+/**
+ * TCP connections may be made to these `count` ports alone; 0 for none. Linux 6.7. The kernel counts connect(2): TCP Fast Open and MPTCP get round it, unless
+ * ns_spec_seccomp_untrusted refuses them; so does UDP.
+ */
+int ns_landlock_connect_tcp(struct ns_landlock *rules,
+                            const uint16_t *ports,
+                            uintptr_t count,
+                            struct ns_error *err);
+
+/**
+ * Restricts the program to what `rules` grant; they are copied. `flags`: NS_LANDLOCK_SCOPED, NS_LANDLOCK_BEST_EFFORT, NS_LANDLOCK_AS_MOUNTED. Brings ns_spec_no_new_privs. landlock(7).
+ */
+int ns_spec_landlock(struct ns_spec *spec,
+                     const struct ns_landlock *rules,
+                     uint64_t flags,
+                     struct ns_error *err);
+
+/**
+ * The capabilities that the program keeps, a table of names ("net_admin", "CAP_CHOWN") that ends with NULL, none or some, in all of its sets; it can
+ * never get any other. capabilities(7).
+ */
+int ns_spec_caps(struct ns_spec *spec,
+                 const char *const *names,
+                 struct ns_error *err);
+
+/**
+ * PR_SET_SECUREBITS, capabilities(7): how root is treated.
+ */
+int ns_spec_securebits(struct ns_spec *spec, uint32_t bits, struct ns_error *err);
+
+/**
+ * Set-user-ID programs and file capabilities give nothing more, for good. PR_SET_NO_NEW_PRIVS(2const).
+ */
+int ns_spec_no_new_privs(struct ns_spec *spec, struct ns_error *err);
+
+/**
+ * No user namespace can be made inside the new one. Asks for a new user namespace.
+ */
+int ns_spec_no_user_namespaces(struct ns_spec *spec, struct ns_error *err);
+
+/**
+ * A resource limit by its name ("nofile", "cpu", "as"...), in its unit; NS_UNLIMITED for none. getrlimit(2).
+ */
+int ns_spec_rlimit(struct ns_spec *spec,
+                   const char *name,
+                   uint64_t soft,
+                   uint64_t hard,
+                   struct ns_error *err);
+
+/**
+ * The nice value, -20 to 19. setpriority(2).
+ */
+int ns_spec_nice(struct ns_spec *spec, int nice, struct ns_error *err);
+
+/**
+ * How willingly the kernel kills the program when memory runs out, -1000 to 1000. proc_pid_oom_score_adj(5).
+ */
+int ns_spec_oom_score_adj(struct ns_spec *spec, int score, struct ns_error *err);
+
+/**
+ * The `count` processors that the program runs on, by number. sched_setaffinity(2).
+ */
+int ns_spec_cpus(struct ns_spec *spec, const uint32_t *cpus, uintptr_t count, struct ns_error *err);
+
+/**
+ * The permissions that new files do not get. umask(2).
+ */
+int ns_spec_umask(struct ns_spec *spec, uint32_t mask, struct ns_error *err);
+
+/**
+ * personality(2).
+ */
+int ns_spec_personality(struct ns_spec *spec, uint32_t personality, struct ns_error *err);
+
+/**
+ * The program is not PID 1 itself: a tiny init process is, which reaps orphans, passes signals on, ends everything in the namespace when the program ends, and tells the
+ * program's status also where the host reaps all children. ns_process_pid and ns_process_pidfd are this process's. `flags`: NS_INIT_WAIT_FOR_ALL, NS_INIT_DIE_WITH_HOST,
+ * or 0. Asks for a new pid namespace.
+ */
+int ns_spec_init(struct ns_spec *spec,
+                 uint64_t flags,
+                 struct ns_error *err);
+
+/**
+ * When this much time is over, everything in the namespace is killed, and ns_status says so. Brings ns_spec_init.
+ */
+int ns_spec_deadline(struct ns_spec *spec,
+                     uint64_t nanoseconds,
+                     struct ns_error *err);
+
+/**
+ * Isolation for a program that is not trusted, as any user: all kinds of namespace new; a root that holds the host's /usr read-only, a /proc, /dev and /tmp of its own and
+ * nothing else of the host; no network but loopback; no capabilities and no way to get any, no user namespaces; Landlock, as far as the kernel has it, and
+ * ns_spec_seccomp_untrusted; ns_spec_init with NS_INIT_DIE_WITH_HOST; an empty environment; 512 processes, no core files, 64 MiB each for
+ * the files in /tmp, in /dev/shm and in the rest. A caller who is root runs it
+ * as nobody. Later wishes add to it; what is mounted for writing may be written. ns_spec_share, ns_spec_no_landlock, ns_spec_no_seccomp,
+ * ns_spec_no_init, ns_spec_outlive_host, ns_spec_allow_new_privs and ns_spec_allow_user_namespaces loosen it.
+ */
+int ns_spec_sandbox(struct ns_spec *spec,
+                    struct ns_error *err);
+
+/**
+ * Takes back a wish for new namespaces: the program shares these kinds with the caller.
+ */
+int ns_spec_share(struct ns_spec *spec, uint64_t kinds, struct ns_error *err);
+
+/**
+ * Takes back ns_spec_init, with NS_INIT_DIE_WITH_HOST: the program itself is PID 1. Not beside ns_spec_deadline.
+ */
+int ns_spec_no_init(struct ns_spec *spec,
+                    struct ns_error *err);
+
+/**
+ * Takes back NS_INIT_DIE_WITH_HOST.
+ */
+int ns_spec_outlive_host(struct ns_spec *spec, struct ns_error *err);
+
+/**
+ * Takes back ns_spec_no_new_privs, without which there is neither Landlock nor seccomp: take these back, too.
+ */
+int ns_spec_allow_new_privs(struct ns_spec *spec, struct ns_error *err);
+
+/**
+ * Takes back ns_spec_no_user_namespaces. ns_spec_seccomp_untrusted refuses to make them, too.
+ */
+int ns_spec_allow_user_namespaces(struct ns_spec *spec, struct ns_error *err);
+
+/**
+ * Takes back ns_spec_landlock.
+ */
+int ns_spec_no_landlock(struct ns_spec *spec, struct ns_error *err);
+
+/**
+ * Takes back every ns_spec_seccomp_... .
+ */
+int ns_spec_no_seccomp(struct ns_spec *spec, struct ns_error *err);
+
+/**
+ * Adds the filter of system calls for programs that are not trusted: administration of the machine, insides of other processes and the kernel's larger
+ * and younger parts fail with EPERM, sockets but Unix, TCP, UDP, ping, and netlink about addresses and routes with EAFNOSUPPORT or EPROTONOSUPPORT, TCP Fast Open
+ * with EOPNOTSUPP, clone3 with ENOSYS. Brings ns_spec_no_new_privs. seccomp(2).
+ */
+int ns_spec_seccomp_untrusted(struct ns_spec *spec,
+                              struct ns_error *err);
+
+/**
+ * Adds a filter: the `calls`, a table of names that ends with NULL, get `reaction`, NS_SECCOMP_..., all others are allowed. `errnum` is what
+ * NS_SECCOMP_FAIL fails with. All filters are asked, and the strictest wins.
+ */
+int ns_spec_seccomp_deny(struct ns_spec *spec,
+                         const char *const *calls,
+                         int reaction,
+                         int errnum,
+                         struct ns_error *err);
+
+/**
+ * Adds a filter: the `calls`, and execve, by which the program starts, are allowed, all others get `reaction`.
+ */
+int ns_spec_seccomp_allow(struct ns_spec *spec,
+                          const char *const *calls,
+                          int reaction,
+                          int errnum,
+                          struct ns_error *err);
+
+/**
+ * Adds a filter as the kernel runs it: `count` structs sock_filter, which are copied. It must allow execve.
+ */
+int ns_spec_seccomp_raw(struct ns_spec *spec, const void *filter, uintptr_t count, struct ns_error *err);
+
+/**
+ * The host is asked about these calls, a table of names that ends with NULL, and answers for them by the descriptor that
+ * ns_process_take_notify hands out. The program waits meanwhile. seccomp_unotify(2).
+ */
+int ns_spec_seccomp_notify(struct ns_spec *spec,
+                           const char *const *calls,
+                           struct ns_error *err);
+
+/**
+ * New limits; NULL when memory is used up. Free them with ns_limits_free.
+ */
+struct ns_limits *ns_limits_new(void);
+
+/**
+ * Frees limits; NULL is allowed.
+ */
+void ns_limits_free(struct ns_limits *limits);
+
+/**
+ * Sets one limit, NS_LIMIT_..., in its unit. cgroups(7).
+ */
+int ns_limits_set(struct ns_limits *limits, int what, uint64_t value, struct ns_error *err);
+
+/**
+ * The processors it runs on, as a list like "0-2,7". cpuset(7).
+ */
+int ns_limits_cpus(struct ns_limits *limits, const char *list, struct ns_error *err);
+
+/**
+ * The most that is done per second on a block device, given by its file or by a file on it: bytes read and written, read and write
+ * operations; NS_UNKNOWN for no limit.
+ */
+int ns_limits_io(struct ns_limits *limits,
+                 const char *device,
+                 uint64_t read_bytes,
+                 uint64_t write_bytes,
+                 uint64_t reads,
+                 uint64_t writes,
+                 struct ns_error *err);
+
+/**
+ * Bytes of huge pages of one size, such as "2MB".
+ */
+int ns_limits_huge_pages(struct ns_limits *limits, const char *size, uint64_t bytes, struct ns_error *err);
+
+/**
+ * Puts the program into a control group of its own with these limits, which are copied: by version 1 or 2 of cgroups, whichever has the
+ * controller on this machine; a limit that cannot be enforced fails the spawn with -ENOTSUP. The group is removed when the program has ended
+ * and been waited for; what is left in it then is killed. It is made below the nearest group of the caller's that can be used: root's own, or
+ * one delegated to the user (Delegate=yes).
+ */
+int ns_spec_limits(struct ns_spec *spec,
+                   const struct ns_limits *limits,
+                   struct ns_error *err);
+
+/**
+ * The group of version 2 below which the program's is made: a directory of a mounted cgroup2.
+ */
+int ns_spec_cgroup_parent(struct ns_spec *spec, const char *path, struct ns_error *err);
+
+/**
+ * Stores what everything in the program's group uses now, or has used once it has ended, in `*out`, which has `size` bytes: pass
+ * sizeof(ns_resources). -ENOTSUP without ns_spec_limits.
+ */
+int ns_process_resources(const struct ns_process *process,
+                         struct ns_resources *out,
+                         uintptr_t size,
+                         struct ns_error *err);
+
+/**
+ * Changes limits while the program runs; those that are not given stay.
+ */
+int ns_process_set_limits(const struct ns_process *process,
+                          const struct ns_limits *limits,
+                          struct ns_error *err);
+
+/**
+ * Stops everything in the program's group (not 0), or lets it go on (0). Returns when all have stopped.
+ */
+int ns_process_freeze(const struct ns_process *process, int frozen, struct ns_error *err);
+
+/**
+ * Kills everything in the program's group at once.
+ */
+int ns_process_kill_group(const struct ns_process *process, struct ns_error *err);
 
 /**
  * Makes the new namespaces of `spec`, with all that it says of them, runs no program in them, and stores a descriptor of each kind in
@@ -1595,254 +1821,6 @@ int ns_spec_uplink(struct ns_spec *spec,
                    struct ns_error *err);
 
 /**
- * New rules; NULL when memory is used up. Free them with ns_landlock_free.
- */
-struct ns_landlock *ns_landlock_new(void);
-
-/**
- * Frees rules; NULL is allowed.
- */
-void ns_landlock_free(struct ns_landlock *rules);
-
-/**
- * Grants `access`, NS_LANDLOCK_READ, _EXECUTE, _WRITE joined by |, to the file or the tree at `path`, as the program sees it; it must exist
- * when the program starts.
- */
-int ns_landlock_path(struct ns_landlock *rules,
-                     const char *path,
-                     uint64_t access,
-                     struct ns_error *err);
-
-/**
- * TCP sockets may be bound to these `count` ports alone; 0 for none. Linux 6.7.
- */
-int ns_landlock_bind_tcp(struct ns_landlock *rules,
-                         const uint16_t *ports,
-                         uintptr_t count,
-                         struct ns_error *err);
-
-/**
- * TCP connections may be made to these `count` ports alone; 0 for none. Linux 6.7. The kernel counts connect(2): TCP Fast Open and MPTCP get round it, unless
- * ns_spec_seccomp_untrusted refuses them; so does UDP.
- */
-int ns_landlock_connect_tcp(struct ns_landlock *rules,
-                            const uint16_t *ports,
-                            uintptr_t count,
-                            struct ns_error *err);
-
-/**
- * The capabilities that the program keeps, a table of names ("net_admin", "CAP_CHOWN") that ends with NULL, none or some, in all of its sets; it can
- * never get any other. capabilities(7).
- */
-int ns_spec_caps(struct ns_spec *spec,
-                 const char *const *names,
-                 struct ns_error *err);
-
-/**
- * PR_SET_SECUREBITS, capabilities(7): how root is treated.
- */
-int ns_spec_securebits(struct ns_spec *spec, uint32_t bits, struct ns_error *err);
-
-/**
- * Set-user-ID programs and file capabilities give nothing more, for good. PR_SET_NO_NEW_PRIVS(2const).
- */
-int ns_spec_no_new_privs(struct ns_spec *spec, struct ns_error *err);
-
-/**
- * No user namespace can be made inside the new one. Asks for a new user namespace.
- */
-int ns_spec_no_user_namespaces(struct ns_spec *spec, struct ns_error *err);
-
-/**
- * A resource limit by its name ("nofile", "cpu", "as"...), in its unit; NS_UNLIMITED for none. getrlimit(2).
- */
-int ns_spec_rlimit(struct ns_spec *spec,
-                   const char *name,
-                   uint64_t soft,
-                   uint64_t hard,
-                   struct ns_error *err);
-
-/**
- * The nice value, -20 to 19. setpriority(2).
- */
-int ns_spec_nice(struct ns_spec *spec, int nice, struct ns_error *err);
-
-/**
- * How willingly the kernel kills the program when memory runs out, -1000 to 1000. proc_pid_oom_score_adj(5).
- */
-int ns_spec_oom_score_adj(struct ns_spec *spec, int score, struct ns_error *err);
-
-/**
- * The `count` processors that the program runs on, by number. sched_setaffinity(2).
- */
-int ns_spec_cpus(struct ns_spec *spec, const uint32_t *cpus, uintptr_t count, struct ns_error *err);
-
-/**
- * The permissions that new files do not get. umask(2).
- */
-int ns_spec_umask(struct ns_spec *spec, uint32_t mask, struct ns_error *err);
-
-/**
- * personality(2).
- */
-int ns_spec_personality(struct ns_spec *spec, uint32_t personality, struct ns_error *err);
-
-/**
- * Restricts the program to what `rules` grant; they are copied. `flags`: NS_LANDLOCK_SCOPED, NS_LANDLOCK_BEST_EFFORT, NS_LANDLOCK_AS_MOUNTED. Brings ns_spec_no_new_privs. landlock(7).
- */
-int ns_spec_landlock(struct ns_spec *spec,
-                     const struct ns_landlock *rules,
-                     uint64_t flags,
-                     struct ns_error *err);
-
-/**
- * Adds the filter of system calls for programs that are not trusted: administration of the machine, insides of other processes and the kernel's larger
- * and younger parts fail with EPERM, sockets but Unix, TCP, UDP, ping, and netlink about addresses and routes with EAFNOSUPPORT or EPROTONOSUPPORT, TCP Fast Open
- * with EOPNOTSUPP, clone3 with ENOSYS. Brings ns_spec_no_new_privs. seccomp(2).
- */
-int ns_spec_seccomp_untrusted(struct ns_spec *spec,
-                              struct ns_error *err);
-
-/**
- * Adds a filter: the `calls`, a table of names that ends with NULL, get `reaction`, NS_SECCOMP_..., all others are allowed. `errnum` is what
- * NS_SECCOMP_FAIL fails with. All filters are asked, and the strictest wins.
- */
-int ns_spec_seccomp_deny(struct ns_spec *spec,
-                         const char *const *calls,
-                         int reaction,
-                         int errnum,
-                         struct ns_error *err);
-
-/**
- * Adds a filter: the `calls`, and execve, by which the program starts, are allowed, all others get `reaction`.
- */
-int ns_spec_seccomp_allow(struct ns_spec *spec,
-                          const char *const *calls,
-                          int reaction,
-                          int errnum,
-                          struct ns_error *err);
-
-/**
- * Adds a filter as the kernel runs it: `count` structs sock_filter, which are copied. It must allow execve.
- */
-int ns_spec_seccomp_raw(struct ns_spec *spec, const void *filter, uintptr_t count, struct ns_error *err);
-
-/**
- * The host is asked about these calls, a table of names that ends with NULL, and answers for them by the descriptor that
- * ns_process_take_notify hands out. The program waits meanwhile. seccomp_unotify(2).
- */
-int ns_spec_seccomp_notify(struct ns_spec *spec,
-                           const char *const *calls,
-                           struct ns_error *err);
-
-/**
- * The program is not PID 1 itself: a tiny init process is, which reaps orphans, passes signals on, ends everything in the namespace when the program ends, and tells the
- * program's status also where the host reaps all children. ns_process_pid and ns_process_pidfd are this process's. `flags`: NS_INIT_WAIT_FOR_ALL, NS_INIT_DIE_WITH_HOST,
- * or 0. Asks for a new pid namespace.
- */
-int ns_spec_init(struct ns_spec *spec,
-                 uint64_t flags,
-                 struct ns_error *err);
-
-/**
- * When this much time is over, everything in the namespace is killed, and ns_status says so. Brings ns_spec_init.
- */
-int ns_spec_deadline(struct ns_spec *spec,
-                     uint64_t nanoseconds,
-                     struct ns_error *err);
-
-/**
- * Gives the program a pseudo-terminal of its own with this many rows and columns, as controlling terminal and as its descriptors 0, 1 and 2, unless these
- * are given. ns_process_take_pty hands out the other end. pty(7).
- */
-int ns_spec_pty(struct ns_spec *spec,
-                uint16_t rows,
-                uint16_t columns,
-                struct ns_error *err);
-
-/**
- * Isolation for a program that is not trusted, as any user: all kinds of namespace new; a root that holds the host's /usr read-only, a /proc, /dev and /tmp of its own and
- * nothing else of the host; no network but loopback; no capabilities and no way to get any, no user namespaces; Landlock, as far as the kernel has it, and
- * ns_spec_seccomp_untrusted; ns_spec_init with NS_INIT_DIE_WITH_HOST; an empty environment; 512 processes, no core files, 64 MiB each for
- * the files in /tmp, in /dev/shm and in the rest. A caller who is root runs it
- * as nobody. Later wishes add to it; what is mounted for writing may be written. ns_spec_share, ns_spec_no_landlock, ns_spec_no_seccomp,
- * ns_spec_no_init, ns_spec_outlive_host, ns_spec_allow_new_privs and ns_spec_allow_user_namespaces loosen it.
- */
-int ns_spec_sandbox(struct ns_spec *spec,
-                    struct ns_error *err);
-
-/**
- * Takes back a wish for new namespaces: the program shares these kinds with the caller.
- */
-int ns_spec_share(struct ns_spec *spec, uint64_t kinds, struct ns_error *err);
-
-/**
- * Takes back ns_spec_init, with NS_INIT_DIE_WITH_HOST: the program itself is PID 1. Not beside ns_spec_deadline.
- */
-int ns_spec_no_init(struct ns_spec *spec,
-                    struct ns_error *err);
-
-/**
- * Takes back NS_INIT_DIE_WITH_HOST.
- */
-int ns_spec_outlive_host(struct ns_spec *spec, struct ns_error *err);
-
-/**
- * Takes back ns_spec_no_new_privs, without which there is neither Landlock nor seccomp: take these back, too.
- */
-int ns_spec_allow_new_privs(struct ns_spec *spec, struct ns_error *err);
-
-/**
- * Takes back ns_spec_no_user_namespaces. ns_spec_seccomp_untrusted refuses to make them, too.
- */
-int ns_spec_allow_user_namespaces(struct ns_spec *spec, struct ns_error *err);
-
-/**
- * Takes back ns_spec_landlock.
- */
-int ns_spec_no_landlock(struct ns_spec *spec, struct ns_error *err);
-
-/**
- * Takes back every ns_spec_seccomp_... .
- */
-int ns_spec_no_seccomp(struct ns_spec *spec, struct ns_error *err);
-
-/**
- * Tries what this kernel, this user and this host allow, in children that are thrown away, and stores what was found in `*out`. Nothing is
- * kept from one call to the next. Takes some milliseconds. Free it with ns_findings_free.
- */
-int ns_probe(struct ns_findings **out,
-             struct ns_error *err);
-
-/**
- * How many there are; 0 for NULL.
- */
-uintptr_t ns_findings_len(const struct ns_findings *findings);
-
-/**
- * Number `index`, counted from 0. `out` has `size` bytes: pass sizeof(ns_finding). -ERANGE past the end.
- */
-int ns_findings_get(const struct ns_findings *findings,
-                    uintptr_t index,
-                    struct ns_finding *out,
-                    uintptr_t size,
-                    struct ns_error *err);
-
-/**
- * Frees them; NULL is allowed.
- */
-void ns_findings_free(struct ns_findings *findings);
-
-/**
- * Moves the calling program itself into new namespaces, unshare(2); with `map_root` (not 0) it is root in a new user
- * namespace. There is no way back. New pid and time namespaces are for children to come. -EINVAL in a program with threads, which may
- * have net, uts and ipc alone, for the calling thread: it starts a program with ns_spawn.
- */
-int ns_unshare(uint64_t wanted,
-               int map_root,
-               struct ns_error *err);
-
-/**
  * Starts the program of `spec` and stores it in `*out`. Returns 0 when the program runs. On failure
  * the step tells what went wrong, nothing is left behind and `*out` is not touched. Blocks until the
  * program has been executed; signals to the calling thread wait until then. Many threads may spawn
@@ -1906,234 +1884,256 @@ int ns_process_wait(const struct ns_process *process,
 int ns_process_signal(const struct ns_process *process, int signal, struct ns_error *err);
 
 /**
- * A new spec: the shell in the caller's own namespaces. NULL when memory is used up. Free it with
- * ns_spec_free.
+ * Opens a namespace by a file of /proc/PID/ns or a bind mount of one, and returns a descriptor of it, which the caller
+ * closes. The namespace exists as long as the descriptor is open. Any other file is -EINVAL and not opened for reading.
  */
-struct ns_spec *ns_spec_new(void);
+int ns_open(const char *path,
+            struct ns_error *err);
 
 /**
- * Frees a spec; NULL is allowed. Processes spawned from it go on.
+ * The same with the network namespace that ip-netns(8) knows by this name.
  */
-void ns_spec_free(struct ns_spec *spec);
+int ns_open_name(const char *name, struct ns_error *err);
 
 /**
- * The program and its arguments, a table that ends with NULL and is copied. argv[0] without a slash is
- * looked for in the PATH of the environment that the program gets, as execvp(3) does.
+ * The same with the namespace of one kind that a process is in, given by its pidfd, pidfd_open(2). -ESRCH if it has
+ * ended. Takes the right to ptrace(2) it.
  */
-int ns_spec_argv(struct ns_spec *spec, const char *const *argv, struct ns_error *err);
-
-/**
- * Adds kinds of namespace, NS_USER | NS_PID | ..., that are made new for the program. An ordinary user
- * needs NS_USER for all others. Before Linux 6.3 NS_TIME costs a copy of the caller's memory, as fork(2) does. -EINVAL for a
- * bit that is none of NS_ALL.
- */
-int ns_spec_unshare(struct ns_spec *spec,
-                    uint64_t kinds,
+int ns_open_process(int pidfd,
+                    uint64_t kind,
                     struct ns_error *err);
 
 /**
- * Runs the program in the existing namespace `fd`, ns_open(); the descriptor must stay open until the program has been
- * spawned. New namespaces are made inside joined ones. In a joined user namespace the program is root where root is mapped,
- * unless it is given an id or ns_spec_keep_credentials; in a joined mount namespace it begins at the root directory. The
- * kernel lets nobody enter another time namespace who shares memory, so this one alone gives the child a copy of the caller's, as
- * fork(2) does, until it runs the program. setns(2).
+ * The same by a pid; 0 is the calling thread. A pid must not be held over time: another process may get it.
  */
-int ns_spec_join(struct ns_spec *spec,
-                 int fd,
-                 struct ns_error *err);
+int ns_open_pid(int pid, uint64_t kind, struct ns_error *err);
 
 /**
- * The same with namespaces of a process, given by its pidfd, that it is in at the spawn: NS_USER | NS_NET | ..., or
- * NS_ALL. Those that it shares with the caller are left out.
+ * Opens the process `pid`: its pidfd, close-on-exec and the caller's, which never means another process, also when the pid is
+ * used again. Whoever has to keep a process in words keeps its pid and the inode of its pidfd, fstat(2), which no other process ever gets
+ * (Linux 6.9): with that as `inode`, another process is refused with -ESRCH; 0 takes any. pidfd_open(2).
  */
-int ns_spec_join_process(struct ns_spec *spec,
-                         int pidfd,
-                         uint64_t kinds,
+int ns_pidfd(int pid,
+             uint64_t inode,
+             struct ns_error *err);
+
+/**
+ * Opens the namespace, NS_PID or NS_TIME, that the future children of a process will be in; as ns_open_process.
+ */
+int ns_open_for_children(int pidfd,
+                         uint64_t kind,
                          struct ns_error *err);
 
 /**
- * In a joined user namespace the program keeps the caller's uid, gid and groups, mapped or not.
+ * The same with the network namespace that a socket was made in. Takes CAP_NET_ADMIN in it.
  */
-int ns_spec_keep_credentials(struct ns_spec *spec, struct ns_error *err);
+int ns_open_socket(int socket, struct ns_error *err);
 
 /**
- * The directory `fd` becomes the program's root, chroot(2), after mounts have been joined. Takes CAP_SYS_CHROOT. The
- * descriptor must stay open until the program has been spawned.
+ * The user namespace that owns the namespace `fd`; of a user namespace, its parent. Returns a descriptor as ns_open
+ * does; -ENOENT where there is none or it lies out of the caller's sight. ioctl_nsfs(2).
  */
-int ns_spec_root_at(struct ns_spec *spec,
-                    int fd,
-                    struct ns_error *err);
+int ns_open_owner(int fd,
+                  struct ns_error *err);
 
 /**
- * The directory `fd` becomes the working directory; it may lie outside the root. fchdir(2).
+ * The same with the parent of a user or pid namespace.
  */
-int ns_spec_cwd_at(struct ns_spec *spec, int fd, struct ns_error *err);
+int ns_open_parent(int fd, struct ns_error *err);
 
 /**
- * Keeps the new namespace of one kind at `path`, as ns_pin does, before the program runs. Asks for a new namespace. If the
- * program cannot be started, nothing is kept.
+ * Tells what namespace `fd` is. `out` has `size` bytes: pass sizeof(ns_identity). Two descriptors are of one
+ * namespace if their inodes are equal while both are open.
  */
-int ns_spec_pin(struct ns_spec *spec,
-                uint64_t kind,
-                const char *path,
-                struct ns_error *err);
+int ns_identify(int fd, struct ns_identity *out, uintptr_t size, struct ns_error *err);
 
 /**
- * Holds the child once it is in its namespaces, before anything is set up in there: its pid is written to the descriptor `tell`, in decimal and
- * with a line feed, and it goes on when the descriptor `go` can be read, or when nobody has its other end any more (the child itself has what the
- * caller had open). ns_spawn() waits for that, with all signals blocked. For whoever gives it id maps, a network or the like from outside. Both are open until the spawn.
+ * Takes the calling thread, no other, into `count` existing namespaces of the kinds net, uts, ipc and cgroup, and
+ * stores in `*out` what ns_leave brings it back with. What it opens meanwhile belongs to them: a socket stays in the network
+ * namespace that it was made in. Calls may nest, if they are left in the reverse order. On failure the thread is where
+ * it was. Takes CAP_SYS_ADMIN in the owners and in the caller's own user namespace. setns(2).
  */
-int ns_spec_halt(struct ns_spec *spec,
-                 int tell,
-                 int go,
-                 struct ns_error *err);
+int ns_enter(const int *fds,
+             uintptr_t count,
+             struct ns_entered **out,
+             struct ns_error *err);
 
 /**
- * The supplementary groups, as seen inside: `count` gids, copied; none if `count` is 0.
+ * Brings the thread back and frees `entered`. On failure the thread is lost where it is: end it. -EINVAL on
+ * another thread than the one that entered; then nothing is done and nothing freed.
  */
-int ns_spec_groups(struct ns_spec *spec, const uint32_t *gids, uintptr_t count, struct ns_error *err);
+int ns_leave(struct ns_entered *entered, struct ns_error *err);
 
 /**
- * The propagation of all mounts in a new mount namespace: NS_PROPAGATION_*. mount_namespaces(7).
+ * Calls `function(argument)` on a new thread inside `count` existing namespaces of the kinds net, uts, ipc, cgroup
+ * and mnt, waits for it, and stores what it returns in `*result` (NULL is allowed). This is how a threaded
+ * program opens a socket or a file inside other namespaces. The thread has a root and a working directory of its own. The
+ * function must return: no exception and no longjmp may leave it. Needs what ns_enter needs, and CAP_SYS_CHROOT for
+ * mount namespaces.
  */
-int ns_spec_propagation(struct ns_spec *spec, int propagation, struct ns_error *err);
+int ns_call(const int *fds,
+            uintptr_t count,
+            void *(*function)(void *argument),
+            void *argument,
+            void **result,
+            struct ns_error *err);
 
 /**
- * Where the program's descriptor 0, 1 or 2 leads to: NS_STDIO_*.
+ * Keeps the namespace `fd` at `path`, by a bind mount on an empty file, made if it is not there. nsenter(1) and
+ * unshare(1) find it there; below /run/netns, ip-netns(8) too. Takes CAP_SYS_ADMIN over the caller's mount namespace.
  */
-int ns_spec_stdio(struct ns_spec *spec, int child_fd, int stdio, struct ns_error *err);
+int ns_pin(int fd,
+           const char *path,
+           struct ns_error *err);
 
 /**
- * Passes `fd` to the program, where its number is `child_fd`. `fd` is borrowed: it must be open now and
- * at each ns_spawn. Numbers may be permuted. Descriptors from 3 on that are not passed are closed.
+ * Undoes ns_pin: unmounts the namespace at `path` and removes the file. -EINVAL if no namespace is there.
  */
-int ns_spec_fd(struct ns_spec *spec, int child_fd, int fd, struct ns_error *err);
+int ns_unpin(const char *path, struct ns_error *err);
 
 /**
- * The file to execute in place of argv[0]; argv[0] stays what the program sees as its name.
+ * Takes a snapshot of the namespaces of `kinds` (NS_ALL, or some joined by |: the cost falls with them), looked for at
+ * what each process is in and at `look` besides: NS_LOOK_* joined by |. Stores it in `*out`, which
+ * ns_listing_free frees. What comes and goes meanwhile may be in it or not. -ENOENT without a proc file system at /proc. Safe
+ * to be called from many threads. proc_pid_ns(5), ioctl_nsfs(2).
  */
-int ns_spec_program(struct ns_spec *spec, const char *program, struct ns_error *err);
+int ns_list(uint64_t wanted,
+            uint32_t look,
+            struct ns_listing **out,
+            struct ns_error *err);
 
 /**
- * Start with an empty environment; later ns_spec_env_set add to it. By default the program gets the
- * caller's environment at the time of ns_spawn, which must not run while another thread calls setenv(3).
+ * Frees a snapshot and all texts it has given; NULL is allowed.
  */
-int ns_spec_env_clear(struct ns_spec *spec, struct ns_error *err);
+void ns_listing_free(struct ns_listing *listing);
 
 /**
- * Sets one environment variable.
+ * How many namespaces there are in it, ordered by inode; 0 for NULL.
  */
-int ns_spec_env_set(struct ns_spec *spec, const char *name, const char *value, struct ns_error *err);
+uintptr_t ns_listing_len(const struct ns_listing *listing);
 
 /**
- * Removes one environment variable.
+ * Stores namespace number `index`, from 0, in `*out`, which has `size` bytes: pass sizeof(ns_namespace). -ERANGE past
+ * the end.
  */
-int ns_spec_env_unset(struct ns_spec *spec, const char *name, struct ns_error *err);
+int ns_listing_get(const struct ns_listing *listing,
+                   uintptr_t index,
+                   struct ns_namespace *out,
+                   uintptr_t size,
+                   struct ns_error *err);
 
 /**
- * The working directory; the caller's by default. A relative program is looked for in it.
+ * The arguments of the process with the lowest pid in namespace number `index`, with blanks between them, or its name in case it
+ * has none. NULL if it is not known. The text lives as long as the snapshot.
  */
-int ns_spec_cwd(struct ns_spec *spec, const char *path, struct ns_error *err);
+const char *ns_listing_command(const struct ns_listing *listing,
+                               uintptr_t index);
 
 /**
- * The caller is root inside: its effective uid and gid are mapped to 0. Asks for a new user namespace.
+ * The name of the user of `uid` of namespace number `index`; NULL if it has none. Looked up at the first call, getpwuid(3). The text
+ * lives as long as the snapshot.
  */
-int ns_spec_map_root(struct ns_spec *spec, struct ns_error *err);
+const char *ns_listing_user(const struct ns_listing *listing,
+                            uintptr_t index);
 
 /**
- * The caller keeps its effective uid and gid inside. Asks for a new user namespace.
+ * Stores in `*pids` the processes in namespace number `index`, in ascending order, and returns how many they are. They live as long
+ * as the snapshot.
  */
-int ns_spec_map_current(struct ns_spec *spec, struct ns_error *err);
+int ns_listing_processes(const struct ns_listing *listing,
+                         uintptr_t index,
+                         const int32_t **pids,
+                         struct ns_error *err);
 
 /**
- * The caller's first block of ids in /etc/subuid and /etc/subgid is laid out from 0 inside, leaving out
- * the ids that are mapped otherwise. Asks for a new user namespace; an ordinary caller needs newuidmap(1).
+ * Stores in `*out`, which has `size` bytes, who holds namespace number `index` without being a process in it: number `nth`, from 0, of its
+ * `holders`. -ERANGE past the end.
  */
-int ns_spec_map_auto(struct ns_spec *spec, struct ns_error *err);
-
-/**
- * Maps `count` uids that start at `inside` in the new user namespace and at `outside` in the caller's;
- * may be called again for more ranges, up to 340. Other ids than one's own take root or newuidmap(1) and a
- * line in /etc/subuid. Asks for a new user namespace. user_namespaces(7).
- */
-int ns_spec_uid_map(struct ns_spec *spec,
-                    uint32_t inside,
-                    uint32_t outside,
-                    uint32_t count,
-                    struct ns_error *err);
-
-/**
- * The same for gids.
- */
-int ns_spec_gid_map(struct ns_spec *spec,
-                    uint32_t inside,
-                    uint32_t outside,
-                    uint32_t count,
-                    struct ns_error *err);
-
-/**
- * Whether (not 0) setgroups(2) stays allowed in the new user namespace. By default it is denied when
- * the caller's own gid alone is mapped, as the kernel demands of an ordinary caller. Asks for a new user namespace.
- */
-int ns_spec_setgroups(struct ns_spec *spec,
-                      int allow,
+int ns_listing_holder(const struct ns_listing *listing,
+                      uintptr_t index,
+                      uintptr_t nth,
+                      struct ns_holder *out,
+                      uintptr_t size,
                       struct ns_error *err);
 
 /**
- * The uid to run as, as seen inside. By default the caller's; where a new user namespace does not map
- * that, 0, or the lowest uid that is mapped. Supplementary groups are dropped with the caller's identity,
- * unless ns_spec_groups gave some.
+ * Where the mount `nth` of the holders of namespace number `index` is, as its `pid` sees it; NULL for holders that are no mounts. The text
+ * lives as long as the snapshot.
  */
-int ns_spec_uid(struct ns_spec *spec, uint32_t uid, struct ns_error *err);
+const char *ns_listing_holder_path(const struct ns_listing *listing,
+                                   uintptr_t index,
+                                   uintptr_t nth);
 
 /**
- * The gid to run as, as seen inside; the default is as for ns_spec_uid.
+ * The index of the namespace that the descriptor is. -EINVAL if it is none, -ESRCH if it is not in the snapshot.
  */
-int ns_spec_gid(struct ns_spec *spec, uint32_t gid, struct ns_error *err);
+int ns_listing_find_fd(const struct ns_listing *listing,
+                       int fd,
+                       struct ns_error *err);
 
 /**
- * Keeps the capabilities of the new user namespace over exec as ambient capabilities, also for a program
- * that is not root inside. capabilities(7).
+ * The index of the namespace at a path: /proc/PID/ns/net, /run/netns/NAME. -EINVAL if it is none, -ESRCH if it is not
+ * in the snapshot.
  */
-int ns_spec_keep_caps(struct ns_spec *spec, struct ns_error *err);
+int ns_listing_find_path(const struct ns_listing *listing,
+                         const char *path,
+                         struct ns_error *err);
 
 /**
- * The host name inside, at most 64 bytes. Asks for a new UTS namespace.
+ * The index of the namespace of one kind in which a process is, by the snapshot; -ESRCH if there is none.
  */
-int ns_spec_hostname(struct ns_spec *spec, const char *name, struct ns_error *err);
+int ns_listing_find_process(const struct ns_listing *listing,
+                            int32_t pid,
+                            uint64_t kind,
+                            struct ns_error *err);
 
 /**
- * The NIS domain name inside, at most 64 bytes. Asks for a new UTS namespace.
+ * The index of the namespace with an inode; -ESRCH if there is none.
  */
-int ns_spec_domainname(struct ns_spec *spec, const char *name, struct ns_error *err);
+int ns_listing_find_inode(const struct ns_listing *listing, uint64_t inode, struct ns_error *err);
 
 /**
- * What is added to CLOCK_MONOTONIC inside, as in a struct timespec: half a second back is -1 s and
- * 500000000 ns. -ERANGE if the clock would be before 0 or past the kernel's range. Asks for a new time
- * namespace. time_namespaces(7).
+ * Stores in `*out`, which has `size` bytes, what could not be seen.
  */
-int ns_spec_monotonic(struct ns_spec *spec, int64_t seconds, uint32_t nanoseconds, struct ns_error *err);
+int ns_listing_gaps(const struct ns_listing *listing,
+                    struct ns_gaps *out,
+                    uintptr_t size,
+                    struct ns_error *err);
 
 /**
- * The same for CLOCK_BOOTTIME, and so for the uptime.
+ * Tries what this kernel, this user and this host allow, in children that are thrown away, and stores what was found in `*out`. Nothing is
+ * kept from one call to the next. Takes some milliseconds. Free it with ns_findings_free.
  */
-int ns_spec_boottime(struct ns_spec *spec, int64_t seconds, uint32_t nanoseconds, struct ns_error *err);
+int ns_probe(struct ns_findings **out,
+             struct ns_error *err);
 
 /**
- * Mounts a fresh proc file system, which shows the new pid namespace, at `path`, usually "/proc". Asks for
- * a new mount namespace.
+ * How many there are; 0 for NULL.
  */
-int ns_spec_mount_proc(struct ns_spec *spec, const char *path, struct ns_error *err);
+uintptr_t ns_findings_len(const struct ns_findings *findings);
 
 /**
- * Whether (not 0) the loopback device of a new network namespace is brought up: by default it is.
+ * Number `index`, counted from 0. `out` has `size` bytes: pass sizeof(ns_finding). -ERANGE past the end.
  */
-int ns_spec_loopback(struct ns_spec *spec, int up, struct ns_error *err);
+int ns_findings_get(const struct ns_findings *findings,
+                    uintptr_t index,
+                    struct ns_finding *out,
+                    uintptr_t size,
+                    struct ns_error *err);
 
 /**
- * Runs the program in a session of its own, setsid(2).
+ * Frees them; NULL is allowed.
  */
-int ns_spec_new_session(struct ns_spec *spec, struct ns_error *err);
+void ns_findings_free(struct ns_findings *findings);
+
+/**
+ * Moves the calling program itself into new namespaces, unshare(2); with `map_root` (not 0) it is root in a new user
+ * namespace. There is no way back. New pid and time namespaces are for children to come. -EINVAL in a program with threads, which may
+ * have net, uts and ipc alone, for the calling thread: it starts a program with ns_spawn.
+ */
+int ns_unshare(uint64_t wanted,
+               int map_root,
+               struct ns_error *err);
 
 #ifdef __cplusplus
 }  // extern "C"

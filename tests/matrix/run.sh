@@ -45,11 +45,20 @@ for series in "$@"; do
     # To write over, and to swap to.
     truncate -s 64M "$work/disk-$series"
     truncate -s 512M "$work/swap-$series"
+    started=$(date +%s)
     timeout 900 qemu-system-x86_64 -accel tcg -cpu max -smp 2 -m 1500 -nic none -nographic -no-reboot \
         -kernel "$work/kernels/vmlinuz-$series" -initrd "$work/initrd-$series" -append "console=ttyS0 quiet panic=-1" \
         -drive "file=$work/disk-$series,if=virtio,format=raw" -drive "file=$work/swap-$series,if=virtio,format=raw" \
         </dev/null | sed -u 's/\r//' | tee "$work/log-$series"
     rm "$work/initrd-$series" "$work/disk-$series" "$work/swap-$series"
-    grep -q '^MATRIX ok' "$work/log-$series" || failed="$failed $series"
+    grep -q '^MATRIX ok' "$work/log-$series" && outcome=ok || { outcome="not ok" && failed="$failed $series"; }
+    echo "--- Linux $series: $outcome after $(($(date +%s) - started)) s"
 done
-[ -z "$failed" ] || { echo "failed under Linux$failed"; exit 1; }
+[ -z "$failed" ] || {
+    # Once more what failed, since a log is often kept from its end alone.
+    for series in $failed; do
+        echo "--- failed under Linux $series:"
+        sed -n '/^FAILED/,/^ok/p; /^MATRIX/p' "$work/log-$series" | grep . || tail -n 40 "$work/log-$series"
+    done
+    exit 1
+}

@@ -47,6 +47,20 @@ pub(crate) unsafe fn texts<'a>(mut table: *const *const c_char, what: &str) -> R
     Ok(found)
 }
 
+/// # Safety
+/// `first` is NULL or the first of `count` items valid for `'a`.
+pub(crate) unsafe fn items<'a, T>(first: *const T, count: usize, what: &str) -> Result<&'a [T]> {
+    match (first.is_null(), count) {
+        (_, 0) => Ok(&[]),
+        (true, _) => Err(is_null(what)),
+        (_, many) if many > isize::MAX as usize / size_of::<T>() => {
+            Err(Error::argument(format!("{what}: {many} are more than memory can hold")))
+        }
+        // SAFETY: the caller's promise.
+        (false, _) => Ok(unsafe { std::slice::from_raw_parts(first, count) }),
+    }
+}
+
 /// NS_* joined by |.
 pub(crate) fn kinds(bits: u64) -> Result<Kinds> {
     let unknown = bits & !Kinds::all().bits();

@@ -5,7 +5,7 @@ use std::os::fd::{BorrowedFd, IntoRawFd, OwnedFd};
 
 use nsiso::{Entered, Error, Handle, Result, Step};
 
-use crate::argument::{descriptor, is_null, kinds, reference_mut, store, text};
+use crate::argument::{descriptor, is_null, items, kinds, reference_mut, store, text};
 use crate::error::{boundary, ns_error};
 
 /// A namespace, as its descriptor tells.
@@ -135,11 +135,11 @@ pub unsafe extern "C" fn ns_identify(
 /// # Safety
 /// `fds` is NULL or has `count` descriptors.
 unsafe fn descriptors<'a>(fds: *const c_int, count: usize) -> Result<Vec<BorrowedFd<'a>>> {
-    if fds.is_null() || count == 0 {
-        return Err(if fds.is_null() { is_null("fds") } else { Error::argument("no namespace is given") });
+    if count == 0 {
+        return Err(Error::argument("no namespace is given"));
     }
     // SAFETY: the caller's promise.
-    unsafe { std::slice::from_raw_parts(fds, count) }.iter().map(|fd| descriptor(*fd)).collect()
+    unsafe { items(fds, count, "fds") }?.iter().map(|fd| descriptor(*fd)).collect()
 }
 
 /// Takes the calling thread, no other, into `count` existing namespaces of the kinds net, uts, ipc and cgroup, and

@@ -6,17 +6,35 @@
 #![allow(clippy::missing_safety_doc)]
 
 mod argument;
-mod enter;
+
+// The groups are in the order of the header. Words that all use:
 mod error;
 pub mod kinds;
-pub mod limits;
-pub mod list;
-pub mod mount;
-pub mod net;
-pub mod privileges;
-pub mod probe;
-mod process;
+
+// What to run, wish by wish:
 mod spec;
+
+mod program;
+
+mod identity;
+mod join;
+pub mod mount;
+
+pub mod landlock;
+pub mod privileges;
+pub mod sandbox;
+pub mod seccomp;
+
+pub mod limits;
+pub mod net;
+
+// What comes of it:
+mod process;
+
+// Existing namespaces, and what there is:
+mod enter;
+pub mod list;
+pub mod probe;
 
 use std::ffi::{CStr, c_char};
 

@@ -193,12 +193,7 @@ pub unsafe extern "C" fn ns_spec_limits(
     err: *mut ns_error,
 ) -> c_int {
     // SAFETY: the spec is the caller's; pointers are NULL or valid, says the header.
-    unsafe {
-        set(spec, err, |spec| {
-            spec.limits(reference(limits, "limits")?.0.clone());
-            Ok(())
-        })
-    }
+    unsafe { set(spec, err, |spec| Ok(spec.limits(reference(limits, "limits")?.0.clone()))) }
 }
 
 /// The group of version 2 below which the program's is made: a directory of a mounted cgroup2.
@@ -209,7 +204,7 @@ pub unsafe extern "C" fn ns_spec_cgroup_parent(
     err: *mut ns_error,
 ) -> c_int {
     // SAFETY: the spec is the caller's; pointers are NULL or valid, says the header.
-    unsafe { set(spec, err, |spec| spec.cgroup_parent(text(path, "path")?).map(drop)) }
+    unsafe { set(spec, err, |spec| spec.cgroup_parent(text(path, "path")?)) }
 }
 
 /// Stores what everything in the program's group uses now, or has used once it has ended, in `*out`, which has `size` bytes: pass

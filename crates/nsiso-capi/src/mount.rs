@@ -4,7 +4,7 @@ use std::ffi::{OsStr, c_char, c_int, c_void};
 
 use nsiso::{Error, Mount, Result};
 
-use crate::argument::{descriptor, is_null, text, texts};
+use crate::argument::{descriptor, items, text, texts};
 use crate::error::ns_error;
 use crate::spec::{ns_spec, set};
 
@@ -57,8 +57,7 @@ pub unsafe extern "C" fn ns_spec_bind(
     // SAFETY: the spec is the caller's; pointers are NULL or valid, says the header.
     unsafe {
         set(spec, err, |spec| {
-            spec.mount(flagged(Mount::bind(text(source, "source")?, text(target, "target")?)?, flags)?);
-            Ok(())
+            Ok(spec.mount(flagged(Mount::bind(text(source, "source")?, text(target, "target")?)?, flags)?))
         })
     }
 }
@@ -75,8 +74,7 @@ pub unsafe extern "C" fn ns_spec_bind_fd(
     // SAFETY: the spec is the caller's; pointers are NULL or valid, says the header.
     unsafe {
         set(spec, err, |spec| {
-            spec.mount(flagged(Mount::bind_fd(descriptor(fd)?, text(target, "target")?)?, flags)?);
-            Ok(())
+            Ok(spec.mount(flagged(Mount::bind_fd(descriptor(fd)?, text(target, "target")?)?, flags)?))
         })
     }
 }
@@ -95,11 +93,10 @@ pub unsafe extern "C" fn ns_spec_bind_id_mapped(
     // SAFETY: the spec is the caller's; pointers are NULL or valid, says the header.
     unsafe {
         set(spec, err, |spec| {
-            spec.mount(flagged(
+            Ok(spec.mount(flagged(
                 Mount::bind(text(source, "source")?, text(target, "target")?)?.id_map(descriptor(user_ns)?),
                 flags,
-            )?);
-            Ok(())
+            )?))
         })
     }
 }
@@ -122,8 +119,7 @@ pub unsafe extern "C" fn ns_spec_tmpfs(
             if size > 0 {
                 tmpfs = tmpfs.size(size);
             }
-            spec.mount(flagged(tmpfs, flags)?);
-            Ok(())
+            Ok(spec.mount(flagged(tmpfs, flags)?))
         })
     }
 }
@@ -148,8 +144,7 @@ pub unsafe extern "C" fn ns_spec_proc(
             if flags & NS_MOUNT_SUBSET_PID != 0 {
                 proc = proc.subset_pid();
             }
-            spec.mount(flagged(proc, flags & !NS_MOUNT_SUBSET_PID)?);
-            Ok(())
+            Ok(spec.mount(flagged(proc, flags & !NS_MOUNT_SUBSET_PID)?))
         })
     }
 }
@@ -159,12 +154,7 @@ pub unsafe extern "C" fn ns_spec_proc(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ns_spec_dev(spec: *mut ns_spec, target: *const c_char, err: *mut ns_error) -> c_int {
     // SAFETY: the spec is the caller's; pointers are NULL or valid, says the header.
-    unsafe {
-        set(spec, err, |spec| {
-            spec.mount(Mount::dev(text(target, "target")?)?);
-            Ok(())
-        })
-    }
+    unsafe { set(spec, err, |spec| Ok(spec.mount(Mount::dev(text(target, "target")?)?))) }
 }
 
 /// A fresh sysfs of the program's network namespace, read-only.
@@ -175,12 +165,7 @@ pub unsafe extern "C" fn ns_spec_sysfs(
     err: *mut ns_error,
 ) -> c_int {
     // SAFETY: the spec is the caller's; pointers are NULL or valid, says the header.
-    unsafe {
-        set(spec, err, |spec| {
-            spec.mount(Mount::sysfs(text(target, "target")?)?);
-            Ok(())
-        })
-    }
+    unsafe { set(spec, err, |spec| Ok(spec.mount(Mount::sysfs(text(target, "target")?)?))) }
 }
 
 /// The POSIX message queues of the program's IPC namespace. mq_overview(7).
@@ -191,12 +176,7 @@ pub unsafe extern "C" fn ns_spec_mqueue(
     err: *mut ns_error,
 ) -> c_int {
     // SAFETY: the spec is the caller's; pointers are NULL or valid, says the header.
-    unsafe {
-        set(spec, err, |spec| {
-            spec.mount(Mount::mqueue(text(target, "target")?)?);
-            Ok(())
-        })
-    }
+    unsafe { set(spec, err, |spec| Ok(spec.mount(Mount::mqueue(text(target, "target")?)?))) }
 }
 
 /// A writable layer over the tree `lower`. With `upper` and `work` NULL, what is written is thrown away, and `lower` may be the host's "/".
@@ -215,8 +195,7 @@ pub unsafe extern "C" fn ns_spec_overlay(
     // SAFETY: the spec is the caller's; pointers are NULL or valid, says the header.
     unsafe {
         set(spec, err, |spec| {
-            spec.mount(flagged(overlay(text(lower, "lower")?, upper, work, target)?, flags)?);
-            Ok(())
+            Ok(spec.mount(flagged(overlay(text(lower, "lower")?, upper, work, target)?, flags)?))
         })
     }
 }
@@ -245,8 +224,7 @@ pub unsafe extern "C" fn ns_spec_overlay_trees(
             for tree in rest {
                 overlay = overlay.lower(tree)?;
             }
-            spec.mount(flagged(overlay, flags)?);
-            Ok(())
+            Ok(spec.mount(flagged(overlay, flags)?))
         })
     }
 }
@@ -278,12 +256,7 @@ pub unsafe extern "C" fn ns_spec_directory(
     err: *mut ns_error,
 ) -> c_int {
     // SAFETY: the spec is the caller's; pointers are NULL or valid, says the header.
-    unsafe {
-        set(spec, err, |spec| {
-            spec.mount(Mount::directory(text(target, "target")?, mode)?);
-            Ok(())
-        })
-    }
+    unsafe { set(spec, err, |spec| Ok(spec.mount(Mount::directory(text(target, "target")?, mode)?))) }
 }
 
 /// A symbolic link to `to`.
@@ -296,10 +269,7 @@ pub unsafe extern "C" fn ns_spec_symlink(
 ) -> c_int {
     // SAFETY: the spec is the caller's; pointers are NULL or valid, says the header.
     unsafe {
-        set(spec, err, |spec| {
-            spec.mount(Mount::symlink(text(to, "to")?, text(target, "target")?)?);
-            Ok(())
-        })
+        set(spec, err, |spec| Ok(spec.mount(Mount::symlink(text(to, "to")?, text(target, "target")?)?)))
     }
 }
 
@@ -316,17 +286,8 @@ pub unsafe extern "C" fn ns_spec_file(
     // SAFETY: the spec is the caller's; pointers are NULL or valid, says the header.
     unsafe {
         set(spec, err, |spec| {
-            let data: &[u8] = match (data.is_null(), size) {
-                (_, 0) => &[],
-                (true, _) => return Err(is_null("data")),
-                (_, too_many) if isize::try_from(too_many).is_err() => {
-                    return Err(Error::argument(format!("{too_many} bytes are more than memory can hold")));
-                }
-                // SAFETY: says the header.
-                (false, _) => std::slice::from_raw_parts(data.cast(), size),
-            };
-            spec.mount(Mount::file(data, text(target, "target")?, mode)?);
-            Ok(())
+            let data = items(data.cast::<u8>(), size, "data")?;
+            Ok(spec.mount(Mount::file(data, text(target, "target")?, mode)?))
         })
     }
 }
@@ -339,12 +300,7 @@ pub unsafe extern "C" fn ns_spec_mask(
     err: *mut ns_error,
 ) -> c_int {
     // SAFETY: the spec is the caller's; pointers are NULL or valid, says the header.
-    unsafe {
-        set(spec, err, |spec| {
-            spec.mount(Mount::mask(text(target, "target")?)?);
-            Ok(())
-        })
-    }
+    unsafe { set(spec, err, |spec| Ok(spec.mount(Mount::mask(text(target, "target")?)?))) }
 }
 
 /// Makes what is there read-only, with all that is mounted below it. `flags`: NS_MOUNT_IF_EXISTS, NS_MOUNT_ALONE or 0.
@@ -357,10 +313,11 @@ pub unsafe extern "C" fn ns_spec_read_only(
 ) -> c_int {
     // SAFETY: the spec is the caller's; pointers are NULL or valid, says the header.
     unsafe {
-        set(spec, err, |spec| {
-            spec.mount(flagged(Mount::read_only_path(text(target, "target")?)?, flags)?);
-            Ok(())
-        })
+        set(
+            spec,
+            err,
+            |spec| Ok(spec.mount(flagged(Mount::read_only_path(text(target, "target")?)?, flags)?)),
+        )
     }
 }
 
@@ -373,10 +330,5 @@ pub unsafe extern "C" fn ns_spec_permissions(
     err: *mut ns_error,
 ) -> c_int {
     // SAFETY: the spec is the caller's; pointers are NULL or valid, says the header.
-    unsafe {
-        set(spec, err, |spec| {
-            spec.mount(Mount::permissions(text(target, "target")?, mode)?);
-            Ok(())
-        })
-    }
+    unsafe { set(spec, err, |spec| Ok(spec.mount(Mount::permissions(text(target, "target")?, mode)?))) }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use nsiso::{End, Error, Result, Uplink};
 
-use crate::argument::{descriptor, is_null, reference, reference_mut, text};
+use crate::argument::{descriptor, is_null, items, reference, reference_mut, text};
 use crate::error::{boundary, ns_error};
 use crate::spec::{ns_spec, set};
 
@@ -280,8 +280,7 @@ pub unsafe extern "C" fn ns_spec_link(
     // SAFETY: the spec is the caller's; pointers are NULL or valid, says the header.
     unsafe {
         set(spec, err, |spec| {
-            spec.link(reference(inside, "inside")?.0.clone(), reference(outside, "outside")?.0.clone());
-            Ok(())
+            Ok(spec.link(reference(inside, "inside")?.0.clone(), reference(outside, "outside")?.0.clone()))
         })
     }
 }
@@ -299,7 +298,7 @@ pub unsafe extern "C" fn ns_spec_device(
     unsafe {
         set(spec, err, |spec| {
             let inside = inside.as_ref().map_or_else(End::new, |end| end.0.clone());
-            spec.device(utf8(device, "device")?, inside).map(drop)
+            spec.device(utf8(device, "device")?, inside)
         })
     }
 }
@@ -327,25 +326,13 @@ pub unsafe extern "C" fn ns_spec_uplink(
                     listen.parse().map_err(|_| Error::argument(format!("{listen:?} is no address")))?;
                 uplink = uplink.listen(ip);
             }
-            for [outside, inside] in pairs(tcp, tcp_count, "tcp")? {
+            for [outside, inside] in items(tcp, tcp_count, "tcp")? {
                 uplink = uplink.tcp(*outside, *inside);
             }
-            for [outside, inside] in pairs(udp, udp_count, "udp")? {
+            for [outside, inside] in items(udp, udp_count, "udp")? {
                 uplink = uplink.udp(*outside, *inside);
             }
-            spec.uplink(uplink);
-            Ok(())
+            Ok(spec.uplink(uplink))
         })
-    }
-}
-
-/// # Safety
-/// `table` is NULL or has `count` pairs.
-unsafe fn pairs<'a>(table: *const [u16; 2], count: usize, what: &str) -> Result<&'a [[u16; 2]]> {
-    match (table.is_null(), count) {
-        (_, 0) => Ok(&[]),
-        (true, _) => Err(is_null(what)),
-        // SAFETY: the caller's promise.
-        (false, _) => Ok(unsafe { std::slice::from_raw_parts(table, count) }),
     }
 }
