@@ -9,157 +9,15 @@ use std::os::fd::{AsRawFd, BorrowedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::ptr;
-use std::sync::atomic::{AtomicI32, Ordering};
 
-use libc::{c_char, c_int};
+use libc::c_int;
 
 use super::host_mounts::Table;
-use super::{Action, Options, Plan, Stage, bytes};
+use super::overlay::Layer;
+use super::{Action, Attributes, Change, Place, Plan, Slot, Stage, bytes};
 use crate::error::Step;
 use crate::spec::{Mount, Propagation, Tree, What};
-use crate::{Error, Kinds, Result, Spec};
-
-/// One change of the view. The pointers are as in an [`Action`].
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Change {
-    /// Open the tree at `source`; where `fd` is not -1, this alone. The slot is for its descriptor.
-    Open {
-        source: *const c_char,
-        fd: c_int,
-        recursive: bool,
-        optional: bool,
-        slot: Slot,
-    },
-    /// Make the place where mounts are made ready.
-    Stage,
-    /// Mount what was opened.
-    Bind {
-        source: *const c_char,
-        slot: Slot,
-        recursive: bool,
-        attributes: Attributes,
-        at: Place,
-    },
-    /// Mount a new file system.
-    Filesystem {
-        kind: *const c_char,
-        options: Options,
-        attributes: u64,
-        at: Place,
-    },
-    /// Mount an overlay. If it is thrown away, its layer is [`UPPER`] and [`WORK`] in a new tmpfs.
-    Overlay {
-        lower: *const c_char,
-        options: Options,
-        thrown_away: bool,
-        attributes: u64,
-        at: Place,
-    },
-    Directory {
-        mode: u32,
-        at: Place,
-    },
-    Symlink {
-        to: *const c_char,
-        at: Place,
-    },
-    File {
-        data: *const u8,
-        len: usize,
-        mode: u32,
-        at: Place,
-    },
-    /// Hide a directory by an empty tmpfs with these options, a file by `/dev/null`.
-    Mask {
-        options: Options,
-        at: Place,
-    },
-    Permissions {
-        mode: u32,
-        at: Place,
-    },
-    ReadOnly {
-        recursive: bool,
-        optional: bool,
-        at: Place,
-    },
-    Propagation {
-        flag: u64,
-        at: Place,
-    },
-    /// Make the working directory the root, and let go of the old one.
-    Pivot,
-    /// Go to a directory of the view.
-    Enter {
-        path: *const c_char,
-        optional: bool,
-    },
-}
-
-/// What an overlay writes to.
-#[derive(Clone, Copy)]
-enum Layer<'a> {
-    /// Nothing: it is read-only.
-    Absent,
-    /// These directories: upper and work.
-    Kept(&'a CStr, &'a CStr),
-    /// [`UPPER`] and [`WORK`] in a tmpfs beneath it.
-    ThrownAway,
-}
-
-/// The longest value of an option in fsconfig(2).
-const OPTION_MAX: usize = 255;
-
-/// What `mount_setattr(2)` sets; `id_map` is -1 for none.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Attributes {
-    pub set: u64,
-    pub id_map: c_int,
-}
-
-impl Attributes {
-    pub fn read_only() -> Self {
-        Attributes { set: libc::MOUNT_ATTR_RDONLY, id_map: -1 }
-    }
-}
-
-/// Directories of the layer of an overlay that is thrown away.
-pub(crate) const UPPER: &CStr = c"upper";
-pub(crate) const WORK: &CStr = c"work";
-
-/// Where the child keeps a descriptor: -1 until it is open. In the arena.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Slot(*const AtomicI32);
-
-impl Slot {
-    fn number(self) -> &'static AtomicI32 {
-        // SAFETY: it lives as long as the plan, whose actions alone use it.
-        unsafe { &*self.0 }
-    }
-
-    pub fn set(self, fd: c_int) {
-        self.number().store(fd, Ordering::Relaxed);
-    }
-
-    pub fn get(self) -> c_int {
-        self.number().load(Ordering::Relaxed)
-    }
-}
-
-/// A target: its path, and each directory on the way with its last part, itself included, NULL at the end. No part for `/`.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Place {
-    pub path: *const c_char,
-    pub parts: *const [*const c_char; 2],
-}
-
-impl Place {
-    /// The root of the view.
-    pub fn is_root(self) -> bool {
-        // SAFETY: a table has one entry at least, its end.
-        unsafe { (*self.parts)[0].is_null() }
-    }
-}
+use crate::{Error, Result, Spec};
 
 const NODES: [&str; 6] = ["null", "zero", "full", "random", "urandom", "tty"];
 const LINKS: [(&CStr, &str); 5] = [
@@ -281,7 +139,7 @@ impl Plan {
 
     /// Sources are opened before anything else, with the rights of the caller.
     #[allow(clippy::too_many_arguments)]
-    fn bind(
+    pub(super) fn bind(
         &mut self,
         source: &CStr,
         fd: c_int,
@@ -304,11 +162,11 @@ impl Plan {
         self.ops.splice(begin..begin, sources);
     }
 
-    fn push_change(&mut self, step: Step, index: Option<usize>, change: Change) {
+    pub(super) fn push_change(&mut self, step: Step, index: Option<usize>, change: Change) {
         self.ops.push(super::Op { action: Action::View(change), step, index });
     }
 
-    fn place(&mut self, path: &Path) -> Place {
+    pub(super) fn place(&mut self, path: &Path) -> Place {
         let mut so_far = PathBuf::from("/");
         let mut parts = Vec::new();
         for part in path.components().skip(1) {
@@ -322,7 +180,7 @@ impl Plan {
         Place { path, parts: self.arena.copy(&parts) }
     }
 
-    fn filesystem(
+    pub(super) fn filesystem(
         &mut self,
         kind: &str,
         options: &[(&str, Option<&[u8]>)],
@@ -373,91 +231,6 @@ impl Plan {
         self.push_change(Step::Mount, index, change);
         Ok(())
     }
-
-    fn overlay(
-        &mut self,
-        lower: &[CString],
-        layer: Layer,
-        spec: &Spec,
-        attributes: u64,
-        at: Place,
-    ) -> Change {
-        let joined = lower.iter().map(|tree| escaped(tree).into_bytes()).collect::<Vec<_>>().join(&b':');
-        let written = match layer {
-            Layer::Absent => None,
-            Layer::Kept(upper, work) => Some((escaped(upper), escaped(work))),
-            Layer::ThrownAway => Some((UPPER.to_owned(), WORK.to_owned())),
-        };
-        let mut others = Vec::new();
-        if let Some((upper, work)) = &written {
-            others.push(("upperdir", Some(upper.as_bytes())));
-            others.push(("workdir", Some(work.as_bytes())));
-        }
-        if spec.kinds.contains(Kinds::USER) {
-            // Nobody but the host's root may write the attributes that overlay uses otherwise.
-            others.push(("userxattr", None));
-        }
-        let in_one = vec![("lowerdir", Some(joined.as_slice()))];
-        let mut options = self.options("overlay", &[in_one, others.clone()].concat());
-        if joined.len() > OPTION_MAX {
-            // Since Linux 6.8 they may come one after the other.
-            let each = lower.iter().map(|tree| ("lowerdir+", Some(tree.as_bytes()))).collect();
-            options.each = self.options("overlay", &[each, others].concat()).each;
-        }
-        let lower = self.arena.text(&lower[0]);
-        Change::Overlay { lower, options, thrown_away: matches!(layer, Layer::ThrownAway), attributes, at }
-    }
-
-    /// Layers over `lower` and over each file system mounted below it, since an overlay shows one alone, and the kernel refuses
-    /// one that would bring to light what is mounted over.
-    fn layers(
-        &mut self,
-        lower: &Path,
-        at: &Path,
-        mounts: &Table,
-        spec: &Spec,
-        attributes: u64,
-        index: Option<usize>,
-    ) -> Result<()> {
-        let place = self.place(at);
-        let path = |path: &Path| CString::new(path.as_os_str().as_bytes()).unwrap_or_default();
-        if mounts.is_no_store(lower) || !lower.is_dir() {
-            // As it is: a file cannot be an overlay.
-            let attributes = Attributes { set: attributes & !libc::MOUNT_ATTR_NODEV, id_map: -1 };
-            self.bind(&path(lower), -1, true, attributes, true, place, index);
-            return Ok(());
-        }
-        if !mounts.any_below(lower) {
-            let change = self.overlay(&[path(lower)], Layer::ThrownAway, spec, attributes, place);
-            self.push_change(Step::Mount, index, change);
-            return Ok(());
-        }
-        let failed = |error: std::io::Error| {
-            Error::from_io(Step::Mount, format!("an overlay of {}", lower.display()), &error)
-        };
-        let mode = fs::metadata(lower).map_err(failed)?;
-        if at == Path::new("/") || mounts.is_mount_point(lower) {
-            let mode = format!("{:o}", std::os::unix::fs::PermissionsExt::mode(&mode.permissions()) & 0o7777);
-            let change = self.filesystem("tmpfs", &[("mode", Some(mode.as_bytes()))], attributes, place);
-            self.push_change(Step::Mount, index, change);
-        } else {
-            let mode = std::os::unix::fs::PermissionsExt::mode(&mode.permissions()) & 0o7777;
-            self.push_change(Step::Make, index, Change::Directory { mode, at: place });
-        }
-        for entry in fs::read_dir(lower).map_err(failed)? {
-            let entry = entry.map_err(failed)?;
-            let (from, to) = (entry.path(), at.join(entry.file_name()));
-            let Ok(kind) = entry.file_type() else { continue };
-            if kind.is_symlink() {
-                let Ok(link) = fs::read_link(&from) else { continue };
-                let (link, at) = (self.arena.text(&path(&link)), self.place(&to));
-                self.push_change(Step::Make, index, Change::Symlink { to: link, at });
-            } else {
-                self.layers(&from, &to, mounts, spec, attributes, index)?;
-            }
-        }
-        Ok(())
-    }
 }
 
 /// Where an open file is. The kernel binds nothing by a descriptor of another mount namespace, so the child opens it anew, and looks
@@ -480,56 +253,4 @@ fn gives_way(mount: &Mount, later: &[Mount]) -> bool {
 
 fn makes_a_mount(mount: &Mount) -> bool {
     matches!(mount.what, What::Bind { .. } | What::Filesystem { .. } | What::Overlay { .. } | What::Dev)
-}
-
-/// A path as an option of overlay, where colons, commas and backslashes mean something.
-fn escaped(path: &CStr) -> CString {
-    let mut text = Vec::with_capacity(path.count_bytes());
-    for byte in path.to_bytes() {
-        if matches!(byte, b'\\' | b':' | b',') {
-            text.push(b'\\');
-        }
-        text.push(*byte);
-    }
-    CString::new(text).unwrap_or_default()
-}
-
-impl Change {
-    /// What is changed, for an error message.
-    pub fn object(&self) -> String {
-        // SAFETY: strings that live as long as the plan.
-        let text = |pointer: *const c_char| unsafe { CStr::from_ptr(pointer) }.to_string_lossy();
-        match *self {
-            Change::Open { source, .. } => text(source).into(),
-            Change::Stage => "a place to make mounts ready".into(),
-            Change::Bind { source, at, .. } => format!("{} at {}", text(source), text(at.path)),
-            Change::Filesystem { kind, at, .. } => match text(kind).as_ref() {
-                // The step says so.
-                "proc" => text(at.path).into(),
-                kind => format!("{kind} at {}", text(at.path)),
-            },
-            Change::Overlay { lower, at, .. } => {
-                format!("an overlay of {} at {}", text(lower), text(at.path))
-            }
-            Change::Directory { at, .. } | Change::Symlink { at, .. } | Change::File { at, .. } => {
-                text(at.path).into()
-            }
-            Change::Permissions { mode, at } => format!("the permissions {mode:o} of {}", text(at.path)),
-            Change::Mask { at, .. } => format!("a mask at {}", text(at.path)),
-            Change::ReadOnly { at, .. } => format!("{} read-only", text(at.path)),
-            Change::Propagation { at, .. } => text(at.path).into(),
-            Change::Pivot => "the new root directory".into(),
-            Change::Enter { path, .. } => text(path).into(),
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_means_something_to_overlay_is_escaped() {
-        assert_eq!(escaped(c"/a:b\\c,d").as_c_str(), c"/a\\:b\\\\c\\,d");
-    }
 }
