@@ -1790,8 +1790,8 @@ int ns_forward(int network,
                struct ns_error *err);
 
 /**
- * Links the program's new network namespace to that of `outside`: the pair is there when the program starts, and goes with its network
- * namespace. Both ends are copied; the namespace of `inside` does not matter. Permissions and errors as for ns_link.
+ * Links the program's new network namespace to that of `outside`: the pair is there when the program starts. It is removed
+ * when the program has been waited for, unless its network namespace is pinned or held; nobody waiting, it goes with that. Both ends are copied; the namespace of `inside` does not matter. Permissions and errors as for ns_link.
  */
 int ns_spec_link(struct ns_spec *spec,
                  const struct ns_end *inside,

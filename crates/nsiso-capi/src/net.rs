@@ -268,8 +268,8 @@ pub unsafe extern "C" fn ns_forward(network: c_int, on: c_int, err: *mut ns_erro
     boundary(err, || nsiso::forward(descriptor(network)?, on != 0).map(|()| 0))
 }
 
-/// Links the program's new network namespace to that of `outside`: the pair is there when the program starts, and goes with its network
-/// namespace. Both ends are copied; the namespace of `inside` does not matter. Permissions and errors as for ns_link.
+/// Links the program's new network namespace to that of `outside`: the pair is there when the program starts. It is removed
+/// when the program has been waited for, unless its network namespace is pinned or held; nobody waiting, it goes with that. Both ends are copied; the namespace of `inside` does not matter. Permissions and errors as for ns_link.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ns_spec_link(
     spec: *mut ns_spec,

@@ -8,7 +8,6 @@
 
 mod cgroup;
 mod child;
-mod companion;
 mod enter;
 mod error;
 mod handle;
@@ -16,6 +15,7 @@ mod kind;
 mod list;
 mod net;
 mod nsfs;
+mod outside;
 mod pidfd;
 mod pin;
 mod plan;

@@ -9,8 +9,8 @@ use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use crate::cgroup::{Group, Resources};
-use crate::companion::Companion;
 use crate::error::Step;
+use crate::outside::Outside;
 use crate::plan::Ends;
 use crate::{Error, Handle, Limits, Result};
 
@@ -106,7 +106,7 @@ pub struct Process {
     ends: Ends,
     /// Until it has ended.
     group: Mutex<Option<Group>>,
-    companion: Mutex<Option<Box<Companion>>>,
+    outside: Mutex<Outside>,
     /// The kernel tells the status once, so the first to hear it keeps it for all.
     status: Mutex<Option<Status>>,
 }
@@ -114,12 +114,12 @@ pub struct Process {
 impl Process {
     pub(crate) fn new(pid: i32, pidfd: OwnedFd, mut ends: Ends) -> Self {
         let group = Mutex::new(ends.group.take());
-        Process { pid, pidfd, ends, group, companion: Mutex::new(None), status: Mutex::new(None) }
+        Process { pid, pidfd, ends, group, outside: Mutex::default(), status: Mutex::new(None) }
     }
 
-    /// With another process that serves it.
-    pub(crate) fn with(mut self, companion: Option<Companion>) -> Self {
-        self.companion = Mutex::new(companion.map(Box::new));
+    /// With its ways to the outside.
+    pub(crate) fn with(mut self, outside: Outside) -> Self {
+        self.outside = Mutex::new(outside);
         self
     }
 
@@ -280,11 +280,9 @@ impl Process {
         }
     }
 
-    /// The program has ended: its way to the outside goes, and its group with whatever is left in there.
+    /// The program has ended: its ways to the outside go, and its group with whatever is left in there.
     fn let_go(&self, mut status: Status) -> Status {
-        if let Some(companion) = self.companion.lock().unwrap_or_else(PoisonError::into_inner).take() {
-            companion.end();
-        }
+        std::mem::take(&mut *self.outside.lock().unwrap_or_else(PoisonError::into_inner)).end();
         if let Some(group) = self.group().take() {
             status.resources = Some(group.resources());
         }
@@ -380,11 +378,16 @@ impl Report {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        let status = self.status.get_mut().unwrap_or_else(PoisonError::into_inner);
-        if status.is_none() && !matches!(self.reap(), Ok(Some(_))) {
-            // It runs on, in its group and with its companion, which ends with it.
-            std::mem::forget(self.group().take());
-            std::mem::forget(self.companion.get_mut().unwrap_or_else(PoisonError::into_inner).take());
+        if self.status.get_mut().unwrap_or_else(PoisonError::into_inner).is_some() {
+            return;
+        }
+        match self.reap() {
+            Ok(Some(status)) => drop(self.let_go(status)),
+            _ => {
+                // It runs on, in its group and with its ways to the outside.
+                std::mem::forget(self.group().take());
+                std::mem::take(self.outside.get_mut().unwrap_or_else(PoisonError::into_inner)).go_on();
+            }
         }
     }
 }

@@ -8,6 +8,7 @@ use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::time::{Duration, Instant};
 
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::socket::{Backlog, SockaddrStorage, bind, connect, listen};
 use nsiso::{End, Handle, Kinds, Spec, Stdio, Step, Uplink};
 use printed::printed;
@@ -244,11 +245,26 @@ fn a_program_starts_with_its_links() {
     File::from(process.take_pipe(1).unwrap()).read_to_string(&mut text).unwrap();
     assert!(text.contains("10.3.0.2/24") && text.contains("default via 10.3.0.1"), "{text}");
     assert_eq!(process.wait().unwrap().code(), Some(0));
+    // It is removed then, not when the kernel comes to it: the same again is no clash.
+    let devices = || lab.shell(&router, "ip -o link").lines().count();
+    assert_eq!(devices(), 1);
+    spec.argv(["true"]).unwrap();
+    for _ in 0..10 {
+        assert_eq!(spec.spawn().unwrap().wait().unwrap().code(), Some(0));
+    }
+    let ended = spec.spawn().unwrap();
+    poll(&mut [PollFd::new(ended.pidfd(), PollFlags::POLLIN)], PollTimeout::NONE).unwrap();
+    drop(ended);
+    assert_eq!(devices(), 1);
+    let held = spec.hold(Kinds::NET).unwrap();
+    assert_eq!(devices(), 2, "the network is there, and so is the link");
+    drop(held);
     let mut twice = Spec::new("true").unwrap();
     twice.join(lab.user.as_fd()).unwrap();
     twice.link(End::new(), end(&router)).link(End::new().name("eth0").unwrap(), end(&router));
     let error = twice.spawn().unwrap_err();
     assert_eq!((error.step(), error.errno(), error.index()), (Step::Link, libc::EEXIST, Some(1)), "{error}");
+    assert_eq!(lab.shell(&router, "ip -o link").lines().count(), 1);
 }
 
 #[test]

@@ -29,19 +29,40 @@ const TRIES: usize = 20;
 /// # Ok::<(), nsiso::Error>(())
 /// ```
 pub fn link(a: &End, b: &End) -> Result<[String; 2]> {
+    pair(a, b).map(|pair| pair.names)
+}
+
+/// A link that may be taken away again.
+#[derive(Debug)]
+pub(crate) struct Pair {
+    here: Network,
+    device: u32,
+    names: [String; 2],
+}
+
+impl Pair {
+    /// If it is still where it was made.
+    pub fn remove(mut self) {
+        let _ = self.here.remove(self.device, &self.names[0]);
+    }
+}
+
+/// [`link`].
+pub(crate) fn pair(a: &End, b: &End) -> Result<Pair> {
     let (mut here, mut there) = (Network::open(a.namespace)?, Network::open(b.namespace)?);
     let own = Handle::own(Kinds::NET)?;
     let [at_a, at_b] = [a, b].map(|end| end.namespace.unwrap_or(own.as_fd()));
     let names = make(&mut here, (a, at_a), &mut there, (b, at_b))?;
+    let device = here.device(&names[0])?;
     let settled = here.settle(&names[0], a).and_then(|()| there.settle(&names[1], b));
     match settled {
         Ok(()) => {
             here.wait_until_up(&names[0]);
             there.wait_until_up(&names[1]);
-            Ok(names)
+            Ok(Pair { here, device, names })
         }
         Err(error) => {
-            let _ = here.remove(&names[0]);
+            let _ = here.remove(device, &names[0]);
             Err(error)
         }
     }
@@ -113,5 +134,7 @@ pub fn move_device(from: Option<BorrowedFd>, device: &str, to: &End) -> Result<(
 /// Removes a device from the network namespace behind `namespace` (the caller's own without one), with the other end of its pair.
 pub fn remove_device(namespace: Option<BorrowedFd>, name: &str) -> Result<()> {
     let name = device_name(name)?;
-    Network::open(namespace)?.remove(&name)
+    let mut network = Network::open(namespace)?;
+    let device = network.device(&name)?;
+    network.remove(device, &name)
 }

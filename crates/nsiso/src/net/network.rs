@@ -24,6 +24,7 @@ const NO_ADDRESS: u8 = 1;
 /// `VETH_INFO_PEER`.
 const PEER: u16 = 1;
 
+#[derive(Debug)]
 pub(super) struct Network {
     route: RouteSocket,
     /// It is the caller's own.
@@ -244,8 +245,7 @@ impl Network {
     }
 
     /// Removes a device, with its other end if it is one of a pair.
-    pub fn remove(&mut self, name: &str) -> Result<()> {
-        let device = self.device(name)?;
+    pub fn remove(&mut self, device: u32, name: &str) -> Result<()> {
         self.route.tell(Message::new(libc::RTM_DELLINK, ACK, &link_header(device, 0))).map_err(|refusal| {
             let hint = match refusal.errno {
                 libc::EOPNOTSUPP => "hardware, and the loopback device, cannot be removed",
@@ -268,7 +268,7 @@ impl Network {
         self.names().is_ok_and(|names| names.contains(name))
     }
 
-    fn device(&mut self, name: &str) -> Result<u32> {
+    pub fn device(&mut self, name: &str) -> Result<u32> {
         self.look_up(name).map(|(index, _)| index)
     }
 

@@ -10,6 +10,7 @@ use super::socket::{own, socket};
 use crate::{Error, Result, Step};
 
 /// A socket to the kernel in one network namespace. What is asked through it is asked with the rights of whoever made it, too.
+#[derive(Debug)]
 pub(super) struct RouteSocket {
     socket: OwnedFd,
     sequence: u32,

@@ -3,7 +3,7 @@
 use std::os::fd::AsFd;
 
 use super::{Child, handed, pins, uplink};
-use crate::companion::Companion;
+use crate::outside::Outside;
 use crate::plan::Plan;
 use crate::{End, Error, Handle, Kinds, Result, Spec, Step, net};
 
@@ -12,37 +12,55 @@ use crate::{End, Error, Handle, Kinds, Result, Spec, Step, net};
 pub(super) struct Attended {
     pub pinned: bool,
     pub held: Vec<Handle>,
-    pub uplink: Option<Companion>,
+    pub outside: Outside,
 }
 
-/// All of it or nothing: what is linked goes with the child, which has sent its namespaces.
+/// All of it or nothing.
 pub(super) fn attend(child: &Child, spec: &Spec, plan: &Plan) -> Result<Attended> {
+    let mut namespaces = received(plan)?;
+    let pinned = !spec.pins.is_empty();
+    let mut outside = Outside::default();
+    let made = network(child, spec, &namespaces, &mut outside).and_then(|()| pins::make(spec, &namespaces));
+    if let Err(error) = made {
+        outside.end();
+        return Err(error);
+    }
+    namespaces.retain(|namespace| spec.held.contains(namespace.kind()));
+    if pinned || !namespaces.is_empty() {
+        // The network stays when the program has ended.
+        outside.links.clear();
+    }
+    Ok(Attended { pinned, held: namespaces, outside })
+}
+
+/// The namespaces that the child has sent.
+fn received(plan: &Plan) -> Result<Vec<Handle>> {
     let socket = plan.pipes.parent.handed.as_ref();
-    let mut namespaces = Vec::new();
-    for kind in plan.attended.iter() {
+    let handle = |kind: Kinds| {
         let fd = socket.and_then(handed::receive).ok_or_else(|| {
             Error::new(Step::Open, libc::EIO, format!("the new {kind} namespace"))
                 .with_hint("too many descriptors are open, perhaps")
         })?;
-        namespaces.push(Handle::from_fd(fd)?);
-    }
-    let uplink = match namespaces.iter().find(|namespace| namespace.kind() == Kinds::NET) {
-        Some(own) => network(child, spec, own)?,
-        None => None,
+        Handle::from_fd(fd)
     };
-    pins::make(spec, &namespaces)?;
-    namespaces.retain(|namespace| spec.held.contains(namespace.kind()));
-    Ok(Attended { pinned: !spec.pins.is_empty(), held: namespaces, uplink })
+    plan.attended.iter().map(handle).collect()
 }
 
-fn network(child: &Child, spec: &Spec, own: &Handle) -> Result<Option<Companion>> {
+fn network(child: &Child, spec: &Spec, namespaces: &[Handle], outside: &mut Outside) -> Result<()> {
+    let Some(own) = namespaces.iter().find(|namespace| namespace.kind() == Kinds::NET) else {
+        return Ok(());
+    };
     let at = |end: &End<'_>| End { namespace: None, ..end.clone() };
-    for (index, (inside, outside)) in spec.links.iter().enumerate() {
-        net::link(&at(inside).of(own.as_fd()), outside).map_err(|error| error.with_index(Some(index)))?;
+    for (index, (inside, other)) in spec.links.iter().enumerate() {
+        let pair = net::pair(&at(inside).of(own.as_fd()), other);
+        outside.links.push(pair.map_err(|error| error.with_index(Some(index)))?);
     }
     for (index, (device, inside)) in spec.devices.iter().enumerate() {
         net::move_device(None, device, &at(inside).of(own.as_fd()))
             .map_err(|error| error.with_index(Some(index)))?;
     }
-    spec.uplink.as_ref().map(|wish| uplink::start(child, own, wish)).transpose()
+    if let Some(wish) = &spec.uplink {
+        outside.uplink = Some(Box::new(uplink::start(child, own, wish)?));
+    }
+    Ok(())
 }

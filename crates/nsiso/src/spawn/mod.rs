@@ -126,7 +126,7 @@ fn attempt(spec: &Spec) -> Result<Process> {
         Err(error) => (Attended::default(), Some(error)),
     };
     ends.held = attended.held;
-    let process = Process::new(child.pid, child.pidfd, ends).with(attended.uplink);
+    let process = Process::new(child.pid, child.pidfd, ends).with(attended.outside);
     match trouble.or_else(|| failure(&plan, spec)) {
         None => Ok(process),
         Some(error) => {

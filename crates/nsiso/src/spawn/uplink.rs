@@ -9,9 +9,9 @@ use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::sys::stat::{Mode, fchmod};
 
 use super::Child;
-use crate::companion::Companion;
 use crate::handle::own_inode;
 use crate::kind;
+use crate::outside::Companion;
 use crate::spec::Uplink;
 use crate::{Error, Handle, Kinds, Mount, Result, Spec, Step};
 

@@ -235,7 +235,8 @@ impl Uplink {
 
 impl<'fd> Spec<'fd> {
     /// Links the program's new network namespace to another one or to the caller's: a pair of devices, `veth(4)`, that is there
-    /// when the program starts and goes with its network namespace. Asks for a new network namespace.
+    /// when the program starts and is removed when the program has been waited for, unless its network namespace is pinned or held; nobody waiting, it goes
+    /// with the network namespace. Asks for a new network namespace.
     ///
     /// Takes CAP_NET_ADMIN in the user namespaces that own both network namespaces: root has it, an ordinary user where one user namespace owns both,
     /// as when the program joins that of the other.

@@ -1,0 +1,37 @@
+//! A program's ways to the outside, which end with it.
+
+use std::os::fd::OwnedFd;
+
+use crate::Process;
+use crate::net::Pair;
+
+#[derive(Debug, Default)]
+pub(crate) struct Outside {
+    pub uplink: Option<Box<Companion>>,
+    pub links: Vec<Pair>,
+}
+
+/// A process that serves another one.
+#[derive(Debug)]
+pub(crate) struct Companion {
+    pub process: Process,
+    /// Where it complains. Nobody reads that, but it could not write to a pipe without another end.
+    pub complaints: OwnedFd,
+}
+
+impl Outside {
+    /// At once: the kernel would take links away somewhat later, and a companion sees the end by itself.
+    pub fn end(self) {
+        self.links.into_iter().for_each(Pair::remove);
+        if let Some(companion) = self.uplink {
+            let _ = companion.process.kill();
+            let _ = companion.process.wait();
+            drop(companion.complaints);
+        }
+    }
+
+    /// Goes on without us: links with the program's network namespace, the companion with the program.
+    pub fn go_on(self) {
+        std::mem::forget(self.uplink);
+    }
+}
