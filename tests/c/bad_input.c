@@ -23,6 +23,7 @@ static void null_is_named(void)
     says(ns_spec_cwd(spec, NULL, &err), EINVAL, &err, NS_STEP_ARGUMENT, "path is NULL");
     says(ns_spec_argv(spec, NULL, &err), EINVAL, &err, NS_STEP_ARGUMENT, "argv is NULL");
     says(ns_spec_groups(spec, NULL, 1, &err), EINVAL, &err, NS_STEP_ARGUMENT, "gids is NULL");
+    says(ns_spec_groups(spec, &(uint32_t){0}, SIZE_MAX, &err), EINVAL, &err, NS_STEP_ARGUMENT, "more than memory can hold");
     says(ns_spawn(NULL, &process, &err), EINVAL, &err, NS_STEP_ARGUMENT, "spec is NULL");
     says(ns_spawn(spec, NULL, &err), EINVAL, &err, NS_STEP_ARGUMENT, "out is NULL");
     says(ns_process_wait(NULL, -1, NULL, 0, &err), EINVAL, &err, NS_STEP_ARGUMENT, "out is NULL");

@@ -191,6 +191,7 @@ static void bad_input_is_refused(void)
     FAILS(ns_spec_link(spec, one, NULL, &err), EINVAL, "outside is NULL");
     FAILS(ns_spec_uplink(spec, "nowhere", NULL, 0, NULL, 0, &err), EINVAL, "no address");
     FAILS(ns_spec_uplink(spec, NULL, NULL, 1, NULL, 0, &err), EINVAL, "tcp is NULL");
+    FAILS(ns_spec_uplink(spec, NULL, (const uint16_t[1][2]){{80, 0}}, 1, NULL, 0, &err), EINVAL, "80:0: 0 is no port");
     OK(ns_spec_uplink(spec, NULL, (const uint16_t(*)[2])ports, 1, NULL, 0, &err));
     OK(ns_bridge(a, "br0", &err));
     FAILS(ns_bridge(a, "br0", &err), EEXIST, "the bridge br0");

@@ -1,5 +1,6 @@
 """Networks from Python: hosts, links, bridges, routers, sockets elsewhere. Traffic goes only between namespaces that the tests make."""
 
+import contextlib
 import gc
 import json
 import os
@@ -80,7 +81,10 @@ def test_real_programs_talk(pair):
 def test_routers_and_gateways():
     with nsiso.Host("a") as a, nsiso.Host("r", router=True) as r, nsiso.Host("b") as b:
         nsiso.link(a, r, ["10.1.0.0/24", "fd01::/64"])
-        nsiso.link(r, b, ["10.2.0.0/24", "fd02::/64"])
+        # A gateway for each version of IP, by two links.
+        nsiso.link(r, b, "10.2.0.0/24")
+        nsiso.link(r, b, "fd02::/64")
+        assert b.gateways == {4, 6}
         assert [route["gateway"] for route in ip(a, "route") if route["dst"] == "default"] == ["10.1.0.2"]
         talk(a, b, b.ip)
         talk(b, a, "fd01::1", socket.AF_INET6)
@@ -96,7 +100,7 @@ def test_routers_and_gateways():
 def test_a_hundred_hosts_on_a_bridge_leave_nothing():
     def left():
         gc.collect()
-        return len(os.listdir("/proc/self/fd")), sum("nsiso-init" in comm for comm in commands())
+        return len(os.listdir("/proc/self/fd")), len(children())
 
     nsiso.Lab.default()
     before = left()
@@ -112,13 +116,12 @@ def test_a_hundred_hosts_on_a_bridge_leave_nothing():
     assert left() == before
 
 
-def commands():
+def children():
+    found = []
     for pid in filter(str.isdigit, os.listdir("/proc")):
-        try:
-            with open(f"/proc/{pid}/comm") as comm:
-                yield comm.read().strip()
-        except OSError:
-            pass
+        with contextlib.suppress(OSError), open(f"/proc/{pid}/status") as status:
+            found += [pid] if f"PPid:\t{os.getpid()}\n" in status.read() else []
+    return found
 
 
 def test_ends_have_all_that_was_asked_for(pair):
@@ -340,6 +343,12 @@ def test_namespaces_are_held_without_a_program():
         (dict(loss="200%"), nsiso.ArgumentError, "0 to 1"),
         (dict(rate="1 parsec"), ValueError, "10mbit"),
         (dict(mtu=7), nsiso.ArgumentError, "MTU"),
+        (dict(mtu="1500"), TypeError, "mtu: '1500' is no number"),
+        (dict(mtu=-1), ValueError, "mtu: -1"),
+        (dict(rate=-1), ValueError, "rate: -1"),
+        (dict(delay=""), ValueError, "delay: ''"),
+        (dict(addresses=5), TypeError, "addresses: 5 is no text"),
+        (dict(addresses=[b"10.0.0.0/30"]), TypeError, "addresses: b'10.0.0.0/30' is no text"),
         (dict(delay="1ms", jitter="2ms"), nsiso.ArgumentError, "jitter"),
     ],
 )
@@ -364,6 +373,11 @@ def test_what_the_kernel_refuses_is_told(pair):
         with pytest.raises(nsiso.Error) as told:
             nsiso.link(*ends)
         assert text in str(told.value) and errno in str(told.value)
+    for what in ("name", "mac", "gateway", "routes"):
+        with pytest.raises(TypeError, match=f"{what}.* 5"):
+            nsiso.link(nsiso.End(a, **{what: 5}), b)
+    with pytest.raises(ValueError, match="not this process's own"):
+        nsiso.forward(None)
     with pytest.raises(TypeError, match="no place"):
         nsiso.link(a, "b")
     if not ROOT:

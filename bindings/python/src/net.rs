@@ -141,10 +141,21 @@ impl Spec {
         self.0.device(device, inside.0).map(drop).map_err(|error| raise(py, error))
     }
 
-    fn uplink(&mut self, tcp: Vec<(u16, u16)>, udp: Vec<(u16, u16)>, listen: IpAddr) {
-        let uplink =
-            tcp.iter().fold(Uplink::new(), |uplink, (outside, inside)| uplink.tcp(*outside, *inside));
-        let uplink = udp.iter().fold(uplink, |uplink, (outside, inside)| uplink.udp(*outside, *inside));
-        self.0.uplink(uplink.listen(listen));
+    fn uplink(
+        &mut self,
+        py: Python<'_>,
+        tcp: Vec<(u16, u16)>,
+        udp: Vec<(u16, u16)>,
+        listen: IpAddr,
+    ) -> PyResult<()> {
+        let mut uplink = Ok(Uplink::new().listen(listen));
+        for (outside, inside) in tcp {
+            uplink = uplink.and_then(|uplink| uplink.tcp(outside, inside));
+        }
+        for (outside, inside) in udp {
+            uplink = uplink.and_then(|uplink| uplink.udp(outside, inside));
+        }
+        self.0.uplink(uplink.map_err(|error| raise(py, error))?);
+        Ok(())
     }
 }

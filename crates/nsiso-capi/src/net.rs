@@ -327,10 +327,10 @@ pub unsafe extern "C" fn ns_spec_uplink(
                 uplink = uplink.listen(ip);
             }
             for [outside, inside] in items(tcp, tcp_count, "tcp")? {
-                uplink = uplink.tcp(*outside, *inside);
+                uplink = uplink.tcp(*outside, *inside)?;
             }
             for [outside, inside] in items(udp, udp_count, "udp")? {
-                uplink = uplink.udp(*outside, *inside);
+                uplink = uplink.udp(*outside, *inside)?;
             }
             Ok(spec.uplink(uplink))
         })

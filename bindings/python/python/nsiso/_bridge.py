@@ -4,7 +4,8 @@ import ipaddress
 from typing import Any, Dict, List, Optional
 
 from . import _nsiso
-from ._end import End, Texts, texts
+from ._argument import text, texts
+from ._end import End, Texts
 from ._hold import hold
 from ._lab import Lab
 from ._network import Link
@@ -22,9 +23,9 @@ class Bridge:
     """
 
     def __init__(self, name: str, networks: Texts = (), *, lab: Optional[Lab] = None) -> None:
-        self.name = self.bridge = name
+        self.name = self.bridge = text("name", name)
         self.closed = False
-        self._networks = [_network_of(network) for network in texts(networks)]
+        self._networks = [_network_of(network) for network in texts("networks", networks)]
         self._links: Dict[Link, List[str]] = {}
         """The links, and the addresses at their other ends."""
         self.lab = lab or Lab.default()
@@ -40,7 +41,7 @@ class Bridge:
         return [f"{ip}/{network.prefixlen}" for ip, network in zip(found, self._networks)]
 
     def linked(self, link: Link, name: str, end: End, other: End) -> None:
-        self._links[link] = texts(other.addresses)
+        self._links[link] = texts("addresses", other.addresses)
 
     def unlinked(self, link: Link) -> None:
         self._links.pop(link, None)
@@ -62,8 +63,8 @@ class Bridge:
         return f"<Bridge {self.name}>"
 
 
-def _network_of(text: str) -> Any:
+def _network_of(network: str) -> Any:
     try:
-        return ipaddress.ip_network(text)
+        return ipaddress.ip_network(network)
     except ValueError as error:
         raise ValueError(f"networks: {error}") from None

@@ -3,9 +3,10 @@
 import ipaddress
 import re
 from dataclasses import dataclass
-from typing import Any, Iterable, List, Mapping, Optional, Union
+from typing import Any, Iterable, List, Mapping, Optional, Tuple, Union
 
 from . import _nsiso
+from ._argument import mapping, text, texts, unsigned
 from ._namespace import Namespace
 
 Texts = Union[str, Iterable[str]]
@@ -15,17 +16,11 @@ _TIMES = {"ns": 1e-9, "us": 1e-6, "ms": 1e-3, "s": 1.0}
 _RATES = {"bit": 1, "kbit": 10**3, "mbit": 10**6, "gbit": 10**9}
 
 
-def texts(values: Texts) -> List[str]:
-    listed = [values] if isinstance(values, str) else [*values]
-    for value in listed:
-        if not isinstance(value, str):
-            raise TypeError(f"an address or a network is a text, not {value!r}")
-    return listed
-
-
 def _amount(what: str, value: Amount, units: Mapping[str, float], example: str) -> float:
     """A number, or one with a unit."""
     if isinstance(value, (int, float)) and not isinstance(value, bool):
+        if value < 0:
+            raise ValueError(f"{what}: {value} is less than nothing")
         return value
     found = re.fullmatch(r"([0-9.]+)\s*([a-z%]*)", value.strip().lower()) if isinstance(value, str) else None
     try:
@@ -62,18 +57,20 @@ class End:
 
     def made(self) -> "_nsiso.End":
         end = _nsiso.End(network(self.at))
-        for setter, value in (("name", self.name), ("mac", self.mac), ("mtu", self.mtu), ("port_of", self.port_of)):
+        for name, value in (("name", self.name), ("mac", self.mac), ("port_of", self.port_of)):
             if value is not None:
-                getattr(end, setter)(value)
-        for address in texts(self.addresses):
+                getattr(end, name)(text(name, value))
+        if self.mtu is not None:
+            end.mtu(unsigned("mtu", self.mtu))
+        for address in texts("addresses", self.addresses):
             end.address(address)
-        for via in texts(self.gateway):
+        for via in texts("gateway", self.gateway):
             end.gateway(via)
-        for to, router in (self.routes or {}).items():
-            end.route(to, router)
-        if self.delay or self.jitter:
+        for to, router in mapping("routes", self.routes or {}, {"10.1.0.0/16": "10.0.0.1"}):
+            end.route(text("routes", to), None if router is None else text("routes", router))
+        if (self.delay, self.jitter) != (0, 0):
             end.delay(_amount("delay", self.delay, _TIMES, "10ms"), _amount("jitter", self.jitter, _TIMES, "1ms"))
-        if self.loss:
+        if self.loss != 0:
             end.loss(_amount("loss", self.loss, {"%": 0.01}, "1%"))
         if self.rate is not None:
             end.rate(int(_amount("rate", self.rate, _RATES, "10mbit")))
@@ -93,7 +90,12 @@ class Uplink:
     listen: str = "127.0.0.1"
 
     def put(self, spec: Any) -> None:
-        spec.uplink([*(self.tcp or {}).items()], [*(self.udp or {}).items()], ipaddress.ip_address(self.listen))
+        spec.uplink(_ports("tcp", self.tcp), _ports("udp", self.udp), ipaddress.ip_address(text("listen", self.listen)))
+
+
+def _ports(name: str, ports: Optional[Mapping[int, int]]) -> List[Tuple[int, int]]:
+    pairs = mapping(name, ports or {}, {8080: 80})
+    return [(unsigned(name, outside, 65535), unsigned(name, inside, 65535)) for outside, inside in pairs]
 
 
 def network(at: Any) -> int:

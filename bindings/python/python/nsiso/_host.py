@@ -5,10 +5,11 @@ import ipaddress
 import os
 import socket as _socket
 import subprocess
-from typing import Any, Callable, Dict, Iterable, List, Optional, Tuple, TypeVar, Union
+from typing import Any, Callable, Dict, Iterable, List, Optional, Set, Tuple, TypeVar, Union
 
 from ._call import call_in_python
-from ._end import End, Texts, Uplink, texts
+from ._argument import texts
+from ._end import End, Texts, Uplink
 from ._error import DeniedError
 from ._lab import Lab
 from ._mount import Bind, File, Proc, Sysfs
@@ -47,12 +48,12 @@ class Host:
         self.closed = False
         self.devices: Dict[str, List[str]] = {}
         """The names of its linked devices, and the addresses of each."""
-        self._links: Dict[Link, Tuple[str, bool]] = {}
-        """The links, with the device of each and whether it leads to a gateway."""
+        self._links: Dict[Link, Tuple[str, Set[int]]] = {}
+        """The links, with the device of each and the versions of IP that have a gateway there."""
         self._owner = os.getpid()
         self.lab = lab or Lab.default()
         self._children: List[Popen] = []
-        view = [Bind("/", "/", suid=True, dev=True), Proc(), *_names(name, texts(dns), bool(uplink)), *mounts]
+        view = [Bind("/", "/", suid=True, dev=True), Proc(), *_names(name, texts("dns", dns), bool(uplink)), *mounts]
         start = lambda more: Popen(  # noqa: E731
             ["sleep", "infinity"], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, cwd="/", join=self.lab.join, net=True, hostname=name,
             mounts=[*view, *more], init=True, die_with_host=True, uplink=uplink or None,
@@ -81,15 +82,16 @@ class Host:
         raise ValueError(f"{self!r} has no address: link it to something")
 
     @property
-    def has_gateway(self) -> bool:
-        return any(gateway for _, gateway in self._links.values())
+    def gateways(self) -> Set[int]:
+        """The versions of IP, 4 and 6, that it has a gateway for."""
+        return {version for _, versions in self._links.values() for version in versions}
 
     def linked(self, link: Link, name: str, end: End, other: End) -> None:
-        self.devices[name] = texts(end.addresses)
-        self._links[link] = (name, bool(texts(end.gateway)))
+        self.devices[name] = texts("addresses", end.addresses)
+        self._links[link] = (name, {ipaddress.ip_address(via).version for via in texts("gateway", end.gateway)})
 
     def unlinked(self, link: Link) -> None:
-        name, _ = self._links.pop(link, ("", False))
+        name, _ = self._links.pop(link, ("", set()))
         self.devices.pop(name, None)
 
     def run(self, args: Any, **keywords: Any) -> "subprocess.CompletedProcess[Any]":

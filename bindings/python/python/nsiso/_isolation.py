@@ -7,6 +7,7 @@ from datetime import timedelta
 from fractions import Fraction
 from typing import Any, Iterable, Mapping, Tuple, Union
 
+from ._argument import listed, mapping, number, pair, text, unsigned
 from ._end import End, Uplink
 from ._error import ArgumentError
 from ._limits import Limits
@@ -79,17 +80,17 @@ def _put(spec: Spec, name: str, value: Any) -> None:
         if value:
             getattr(spec, name)()
     elif name in ("uid_map", "gid_map"):
-        _ranges(getattr(spec, name), name, _listed(name, value))
+        _ranges(getattr(spec, name), name, listed(name, value))
     elif name in ("monotonic", "boottime"):
         getattr(spec, name)(*timespec(value))
     elif name in ("uid", "gid"):
-        getattr(spec, name)(_id(name, value))
+        getattr(spec, name)(unsigned(name, value))
     elif name == "groups":
-        spec.groups([_id("groups", gid) for gid in _listed(name, value)])
+        spec.groups([unsigned("groups", gid) for gid in listed(name, value)])
     elif name in ("hostname", "domainname"):
         getattr(spec, name)(os.fsdecode(value))
     elif name == "share":
-        for kind in [value] if isinstance(value, str) else _listed(name, value):
+        for kind in [value] if isinstance(value, str) else listed(name, value):
             if kind in ("user", "pid", "mnt"):
                 raise ArgumentError(errno.EINVAL, f"share: a sandbox cannot do without a {kind} namespace of its own; net, ipc, uts, time and cgroup can be shared")
             spec.share(kind)
@@ -98,19 +99,17 @@ def _put(spec: Spec, name: str, value: Any) -> None:
             raise TypeError(f"root is a directory, not {value!r}")
         Bind(value, "/").put(spec)
     elif name == "mounts":
-        for mount in _listed(name, value):
+        for mount in listed(name, value):
             if not isinstance(mount, MOUNTS):
                 raise TypeError(f"mounts: {mount!r} is none of {', '.join(kind.__name__ for kind in MOUNTS)}")
             mount.put(spec)
     elif name == "caps":
-        spec.caps([value] if isinstance(value, str) else _listed(name, value))
+        spec.caps([value] if isinstance(value, str) else listed(name, value))
     elif name == "rlimits":
-        if not isinstance(value, Mapping):
-            raise TypeError(f'rlimits is a mapping like {{"nofile": 100}}, not {value!r}')
-        for limit, numbers in value.items():
+        for limit, numbers in mapping(name, value, {"nofile": 100}):
             spec.rlimit(limit, *_limit(limit, numbers))
     elif name == "cpus":
-        spec.cpus([_number(name, cpu) for cpu in _listed(name, value)])
+        spec.cpus([number(name, cpu) for cpu in listed(name, value)])
     elif name == "limits":
         if not isinstance(value, Limits):
             raise TypeError(f"limits is an nsiso.Limits, not {value!r}")
@@ -121,29 +120,33 @@ def _put(spec: Spec, name: str, value: Any) -> None:
         spec.deadline(value.total_seconds() if isinstance(value, timedelta) else float(value))
     elif name == "pty":
         if value is not False:
-            rows, columns = (24, 80) if value is True else _listed(name, value)
-            spec.pty(_number(name, rows), _number(name, columns))
+            rows, columns = (24, 80) if value is True else pair(name, value, "(rows, columns)")
+            spec.pty(number(name, rows), number(name, columns))
     elif name in ("landlock", "seccomp"):
         _restrict(spec, name, value)
     elif name == "halt":
-        spec.halt(*value)
+        tell, go = pair(name, value, "two descriptors")
+        spec.halt(number(name, tell), number(name, go))
     elif name == "links":
-        for inside, outside in _listed(name, value):
-            spec.link(inside.made(), (outside if isinstance(outside, End) else End(outside)).made())
+        for both in listed(name, value):
+            inside, outside = pair(name, both, "an nsiso.End and another one, or a place")
+            spec.link(_end(name, inside).made(), (outside if isinstance(outside, End) else End(outside)).made())
     elif name == "devices":
-        for device, inside in value.items():
-            spec.device(device, (inside or End()).made())
+        for device, inside in mapping(name, value, {"eth1": None}):
+            spec.device(text(name, device), _end(name, End() if inside is None else inside).made())
     elif name == "uplink":
+        if not isinstance(value, (bool, Uplink)):
+            raise TypeError(f"uplink is True, False or an nsiso.Uplink, not {value!r}")
         if value is not False:
             (Uplink() if value is True else value).put(spec)
     elif name == "pin":
-        for kind, path in value.items():
-            spec.pin(kind, os.fsdecode(path))
+        for kind, path in mapping(name, value, {"net": "/run/netns/blue"}):
+            spec.pin(text(name, kind), os.fsdecode(path))
     elif name == "mount_proc":
         if value is not False:
             spec.mount_proc("/proc" if value is True else os.fsdecode(value))
     elif name in ("nice", "oom_score_adj", "umask", "personality", "securebits"):
-        getattr(spec, name)(_number(name, value))
+        getattr(spec, name)(number(name, value))
     else:
         getattr(spec, name)(value)
 
@@ -151,23 +154,16 @@ def _put(spec: Spec, name: str, value: Any) -> None:
 _FIRST = {"sandbox": 0, "root": 1}
 
 
-def _listed(name: str, value: Any) -> list:
-    """Any iterable but a text, as a list."""
-    if isinstance(value, (str, bytes)) or not isinstance(value, Iterable):
-        raise TypeError(f"{name} is a list, not {value!r}")
-    return [*value]
-
-
-def _number(name: str, value: Any) -> int:
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise TypeError(f"{name}: {value!r} is no number")
+def _end(name: str, value: Any) -> End:
+    if not isinstance(value, End):
+        raise TypeError(f"{name}: {value!r} is no nsiso.End")
     return value
 
 
 def _limit(name: str, numbers: Any) -> Tuple[int, int]:
     """Soft and hard, one number for both; None and -1 mean no limit."""
-    pair = numbers if isinstance(numbers, tuple) and len(numbers) == 2 else (numbers, numbers)
-    soft, hard = (_UNLIMITED if number in (None, -1) else _number(f"rlimits: {name}", number) for number in pair)
+    both = numbers if isinstance(numbers, tuple) and len(numbers) == 2 else (numbers, numbers)
+    soft, hard = (_UNLIMITED if one in (None, -1) else number(f"rlimits: {name}", one) for one in both)
     return soft, hard
 
 
@@ -200,21 +196,13 @@ _UNLIMITED = 2**64 - 1
 _ELSEWHERE = {"user": ": it asks for a new user namespace; to run as somebody use uid, gid and groups"}
 
 
-def _id(name: str, value: int) -> int:
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise TypeError(f"{name}: {value!r} is no number")
-    if not 0 <= value < 2**32:
-        raise ValueError(f"{name}: {value} is not in the range 0 to {2**32 - 1}")
-    return value
-
-
 def _ranges(add: Any, name: str, ranges: Iterable[Tuple[int, int, int]]) -> None:
     for entry in ranges:
         try:
             inside, outside, count = entry
         except (TypeError, ValueError):
             raise TypeError(f"{name} is a list of (inside, outside, count), not of {entry!r}") from None
-        add(*(_id(name, number) for number in (inside, outside, count)))
+        add(*(unsigned(name, one) for one in (inside, outside, count)))
 
 
 def timespec(offset: Seconds) -> Tuple[int, int]:

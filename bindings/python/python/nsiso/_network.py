@@ -8,7 +8,8 @@ from dataclasses import replace
 from typing import Any, List, Optional, Sequence, Tuple, Union
 
 from . import _nsiso
-from ._end import Amount, End, Texts, network, texts
+from ._argument import text, texts
+from ._end import Amount, End, Texts, network
 from ._error import Error
 
 
@@ -24,18 +25,20 @@ def socket_in(
 
 def forward(at: Any, on: bool = True) -> None:
     """Makes a router of a network: packets for others are passed on between its devices (or not any more), ip(7)."""
+    if at is None:
+        raise ValueError("a network is made a router that somebody has made, not this process's own")
     _nsiso.forward(network(at), on)
 
 
 def move_device(device: str, to: Union[End, Any], *, at: Any = None) -> None:
     """Moves a network device from the network ``at`` (this process's own) to an End, or a place where only its name is kept."""
     end = to if isinstance(to, End) else End(to)
-    _nsiso.move_device(network(at), device, end.made())
+    _nsiso.move_device(network(at), text("device", device), end.made())
 
 
 def remove_device(device: str, *, at: Any = None) -> None:
     """Removes a network device from the network ``at`` (this process's own), with the other end of its pair."""
-    _nsiso.remove_device(network(at), device)
+    _nsiso.remove_device(network(at), text("device", device))
 
 
 class Link:
@@ -80,14 +83,14 @@ def link(
 
     ``a`` and ``b``: each an End, or a Host, a Bridge, a Namespace of kind net, None for this process's own network. ``addresses``: of a network,
     "10.0.0.0/30", ``a`` gets the first address and ``b`` the second; an address, "10.0.0.7/24", is a's. A Host that is linked to a router has it as
-    its gateway, unless it has one. Quality and ``mtu`` are those of both ways, unless an End says otherwise.
+    its gateway, unless it has one for that version of IP. Quality and ``mtu`` are those of both ways, unless an End says otherwise.
 
     As root between any two; an ordinary user between networks that one user namespace of its own owns, such as Hosts and Bridges. Raises
     nsiso.Error, and leaves nothing, where a name or an address is taken or a network overlaps another one.
     """
     ends = [end if isinstance(end, End) else End(end) for end in (a, b)]
     ends = [_with_quality(end, delay=delay, jitter=jitter, loss=loss, rate=rate, mtu=mtu) for end in ends]
-    ends = _addressed(ends, texts(addresses))
+    ends = _addressed(ends, texts("addresses", addresses))
     ends = _routed(ends)
     return Link(ends, _nsiso.link(*(end.made() for end in ends)))
 
@@ -102,8 +105,8 @@ def _addressed(ends: List[End], addresses: List[str]) -> List[End]:
     """What the networks and addresses mean for both; a port of a Bridge has none."""
     bridges = [getattr(end.at, "bridge", None) for end in ends]
     given: List[List[str]] = [[], []]
-    for text in addresses:
-        interface = ipaddress.ip_interface(text)
+    for address in addresses:
+        interface = ipaddress.ip_interface(address)
         network = interface.network
         if interface.ip == network.network_address and network.prefixlen < network.max_prefixlen:
             hosts = iter(network.hosts())
@@ -116,9 +119,9 @@ def _addressed(ends: List[End], addresses: List[str]) -> List[End]:
     for end, other, mine, bridge, beside in zip(ends, reversed(ends), given, bridges, reversed(bridges)):
         if bridge is not None:
             end = replace(end, port_of=end.port_of or bridge)
-        elif not mine and not texts(end.addresses) and beside is not None:
+        elif not mine and not texts("addresses", end.addresses) and beside is not None:
             mine = other.at.addresses()
-        made.append(replace(end, addresses=[*texts(end.addresses), *mine]))
+        made.append(replace(end, addresses=[*texts("addresses", end.addresses), *mine]))
     return made
 
 
@@ -127,10 +130,11 @@ def _routed(ends: List[End]) -> List[End]:
     routers = [getattr(end.at, "router", None) for end in ends]
     made = []
     for end, other, router, other_is_router in zip(ends, reversed(ends), routers, reversed(routers)):
-        if router is False and other_is_router and not texts(end.gateway) and not end.at.has_gateway:
-            ips = [ipaddress.ip_interface(address).ip for address in texts(other.addresses)]
+        if router is False and other_is_router and not texts("gateway", end.gateway):
+            ips = [ipaddress.ip_interface(address).ip for address in texts("addresses", other.addresses)]
             families = {ip.version: str(ip) for ip in reversed(ips)}
-            mine = {ipaddress.ip_interface(address).version for address in texts(end.addresses)}
-            end = replace(end, gateway=[ip for version, ip in families.items() if version in mine])
+            mine = {ipaddress.ip_interface(address).version for address in texts("addresses", end.addresses)}
+            wanting = mine - end.at.gateways
+            end = replace(end, gateway=[ip for version, ip in families.items() if version in wanting])
         made.append(end)
     return made

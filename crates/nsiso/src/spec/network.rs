@@ -215,21 +215,28 @@ impl Uplink {
     }
 
     /// Connections to the host's port `outside` are led to the program's port `inside`, TCP.
-    pub fn tcp(mut self, outside: u16, inside: u16) -> Self {
-        self.tcp.push((outside, inside));
-        self
+    pub fn tcp(mut self, outside: u16, inside: u16) -> Result<Self> {
+        self.tcp.push(ports(outside, inside)?);
+        Ok(self)
     }
 
     /// The same for UDP.
-    pub fn udp(mut self, outside: u16, inside: u16) -> Self {
-        self.udp.push((outside, inside));
-        self
+    pub fn udp(mut self, outside: u16, inside: u16) -> Result<Self> {
+        self.udp.push(ports(outside, inside)?);
+        Ok(self)
     }
 
     /// The host's address at which its ports are: 127.0.0.1 by default, 0.0.0.0 for all.
     pub fn listen(mut self, ip: IpAddr) -> Self {
         self.listen = ip;
         self
+    }
+}
+
+fn ports(outside: u16, inside: u16) -> Result<(u16, u16)> {
+    match (outside, inside) {
+        (0, _) | (_, 0) => Err(Error::argument(format!("{outside}:{inside}: 0 is no port"))),
+        both => Ok(both),
     }
 }
 

@@ -1,0 +1,48 @@
+"""Arguments, checked before they are used: what is wrong is told by the name of the argument."""
+
+from typing import Any, Iterable, List, Mapping, Tuple
+
+
+def listed(name: str, value: Any) -> list:
+    """Any iterable but a text, as a list."""
+    if isinstance(value, (str, bytes)) or not isinstance(value, Iterable):
+        raise TypeError(f"{name} is a list, not {value!r}")
+    return [*value]
+
+
+def mapping(name: str, value: Any, example: Mapping[Any, Any]) -> Iterable[Tuple[Any, Any]]:
+    """The items of a mapping."""
+    if not isinstance(value, Mapping):
+        raise TypeError(f"{name} is a mapping like {example}, not {value!r}")
+    return value.items()
+
+
+def pair(name: str, value: Any, what: str) -> list:
+    """The two items of a list or tuple."""
+    if not isinstance(value, (list, tuple)) or len(value) != 2:
+        raise TypeError(f"{name}: {value!r} is not {what}")
+    return [*value]
+
+
+def number(name: str, value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise TypeError(f"{name}: {value!r} is no number")
+    return value
+
+
+def unsigned(name: str, value: Any, most: int = 2**32 - 1) -> int:
+    if not 0 <= number(name, value) <= most:
+        raise ValueError(f"{name}: {value} is not in the range 0 to {most}")
+    return value
+
+
+def text(name: str, value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"{name}: {value!r} is no text")
+    return value
+
+
+def texts(name: str, values: Any) -> List[str]:
+    """One text, or some."""
+    one = isinstance(values, (str, bytes)) or not isinstance(values, Iterable)
+    return [text(name, value) for value in ([values] if one else values)]
