@@ -24,6 +24,7 @@ mod process;
 mod rlimit;
 mod spawn;
 mod spec;
+mod status;
 mod unshare;
 
 pub use cgroup::{Pressure, Resources, Stall};
@@ -36,9 +37,10 @@ pub use net::{bridge, forward, link, move_device, remove_device, socket};
 pub use pidfd::open_process;
 pub use pin::{pin, unpin};
 pub use probe::{Finding, Verdict, probe};
-pub use process::{Exit, Process, Status, Usage};
+pub use process::Process;
 pub use spec::{
     Address, ClockOffset, End, Filter, IdRange, Io, Landlock, Limits, Mount, Propagation, Reaction, Spec,
     Stdio, UNLIMITED, Uplink,
 };
+pub use status::{Exit, Status, Usage};
 pub use unshare::unshare;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use nix::errno::Errno;
 
 use crate::kind::NAMES;
-use crate::process::pidfd_info;
+use crate::pidfd::exit_of;
 use crate::spec::Errand;
 use crate::{End, Error, Handle, Kinds, Result, Spec, Stdio, Step};
 
@@ -191,7 +191,7 @@ fn pidfd_info_exit() -> Finding {
         Ok(process) => process,
         Err(error) => return refused(NAME, &error),
     };
-    match matches!(pidfd_info::exit(process.pidfd()), Ok(Some(_))) {
+    match matches!(exit_of(process.pidfd()), Ok(Some(_))) {
         true => finding(NAME, Verdict::Yes, "", ""),
         false => finding(
             NAME,

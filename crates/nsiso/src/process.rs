@@ -11,89 +11,13 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use crate::cgroup::{Group, Resources};
 use crate::error::Step;
 use crate::outside::Outside;
+use crate::pidfd::exit_of;
 use crate::plan::Ends;
+use crate::status::{Exit, Report, Status, Usage};
 use crate::{Error, Handle, Limits, Result};
 
 /// How long another thread's reaping of our process may take.
 const REAPING: Duration = Duration::from_millis(500);
-
-/// How a process ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Exit {
-    /// It exited with this code.
-    Code(i32),
-    /// It was killed.
-    Signal {
-        /// The signal's number.
-        signal: i32,
-        /// Whether a core file was written.
-        core_dumped: bool,
-    },
-}
-
-/// What a process and the children it waited for have used.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Usage {
-    /// Time on a CPU outside the kernel.
-    pub user_time: Duration,
-    /// Time on a CPU inside the kernel.
-    pub system_time: Duration,
-    /// The most physical memory that one of them had at a time, in bytes.
-    pub peak_memory: u64,
-}
-
-/// The end of a process.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Status {
-    exit: Exit,
-    usage: Option<Usage>,
-    timed_out: bool,
-    resources: Option<Resources>,
-}
-
-impl Status {
-    /// How it ended.
-    pub fn exit(&self) -> Exit {
-        self.exit
-    }
-
-    /// The exit code, unless it was killed.
-    pub fn code(&self) -> Option<i32> {
-        match self.exit {
-            Exit::Code(code) => Some(code),
-            Exit::Signal { .. } => None,
-        }
-    }
-
-    /// What it used; unknown where somebody else in this process reaped it.
-    pub fn usage(&self) -> Option<Usage> {
-        self.usage
-    }
-
-    /// Whether it was killed because its [deadline](crate::Spec::deadline) was over.
-    pub fn timed_out(&self) -> bool {
-        self.timed_out
-    }
-
-    /// What its control group has used in all, if it had one of its own.
-    pub fn resources(&self) -> Option<Resources> {
-        self.resources
-    }
-
-    /// Whether something in its control group was killed because its memory limit was reached.
-    pub fn out_of_memory(&self) -> bool {
-        self.resources.and_then(|resources| resources.oom_kills).is_some_and(|kills| kills > 0)
-    }
-
-    /// From the status word of `wait(2)`.
-    fn from_wait_status(word: i32) -> Self {
-        let exit = match libc::WIFSIGNALED(word) {
-            true => Exit::Signal { signal: libc::WTERMSIG(word), core_dumped: libc::WCOREDUMP(word) },
-            false => Exit::Code(libc::WEXITSTATUS(word)),
-        };
-        Status { exit, usage: None, timed_out: false, resources: None }
-    }
-}
 
 /// A process started by [`Spec::spawn`](crate::Spec::spawn).
 ///
@@ -334,7 +258,7 @@ impl Process {
     fn status_of_reaped(&self) -> Result<Status> {
         let deadline = Instant::now() + REAPING;
         loop {
-            match pidfd_info::exit(self.pidfd.as_fd()) {
+            match exit_of(self.pidfd.as_fd()) {
                 Ok(Some(word)) => return Ok(Status::from_wait_status(word)),
                 Ok(None) | Err(Errno::ESRCH) if Instant::now() < deadline => {
                     std::thread::sleep(Duration::from_micros(200));
@@ -353,29 +277,6 @@ impl Process {
     }
 }
 
-/// What the init process writes when the program has ended.
-#[repr(C)]
-struct Report {
-    timed_out: u32,
-    status: i32,
-    usage: libc::rusage,
-}
-
-impl Report {
-    /// Nothing if the init process was killed itself. It has ended, so nobody is waited for.
-    fn read(pipe: &OwnedFd) -> Option<Status> {
-        let mut report = std::mem::MaybeUninit::<Report>::uninit();
-        let size = size_of::<Report>();
-        // SAFETY: room for what is read; all bits are valid.
-        let report = unsafe {
-            let read = libc::read(pipe.as_raw_fd(), report.as_mut_ptr().cast(), size);
-            (read == size as isize).then(|| report.assume_init())?
-        };
-        let usage = Some(Usage::from(report.usage));
-        Some(Status { usage, timed_out: report.timed_out != 0, ..Status::from_wait_status(report.status) })
-    }
-}
-
 impl Drop for Process {
     fn drop(&mut self) {
         if self.status.get_mut().unwrap_or_else(PoisonError::into_inner).is_some() {
@@ -389,46 +290,5 @@ impl Drop for Process {
                 std::mem::take(self.outside.get_mut().unwrap_or_else(PoisonError::into_inner)).go_on();
             }
         }
-    }
-}
-
-impl From<libc::rusage> for Usage {
-    fn from(usage: libc::rusage) -> Self {
-        let time = |time: libc::timeval| Duration::new(time.tv_sec as u64, time.tv_usec as u32 * 1000);
-        Usage {
-            user_time: time(usage.ru_utime),
-            system_time: time(usage.ru_stime),
-            peak_memory: usage.ru_maxrss as u64 * 1024,
-        }
-    }
-}
-
-/// `PIDFD_GET_INFO`, `pidfd_open(2)` of newer kernels.
-pub(crate) mod pidfd_info {
-    use std::os::fd::{AsRawFd, BorrowedFd};
-
-    use nix::errno::Errno;
-
-    /// `_IOWR(0xFF, 11, struct pidfd_info)` in the struct's first version.
-    const PIDFD_GET_INFO: libc::c_ulong = 0xC040_FF0B;
-    const PIDFD_INFO_EXIT: u64 = 1 << 3;
-
-    /// `struct pidfd_info` in its first version.
-    #[repr(C)]
-    #[derive(Default)]
-    struct Info {
-        mask: u64,
-        cgroup: u64,
-        ids: [u32; 11],
-        exit_code: i32,
-    }
-
-    /// The status word, once the process has been reaped. Fails with ESRCH while it is being reaped (and, on
-    /// kernels that keep no status, ever after), with another error where the question is not known.
-    pub(crate) fn exit(pidfd: BorrowedFd) -> Result<Option<i32>, Errno> {
-        let mut info = Info { mask: PIDFD_INFO_EXIT, ..Info::default() };
-        // SAFETY: `info` has the size that the request's number carries.
-        Errno::result(unsafe { libc::ioctl(pidfd.as_raw_fd(), PIDFD_GET_INFO, &raw mut info) })?;
-        Ok((info.mask & PIDFD_INFO_EXIT != 0).then_some(info.exit_code))
     }
 }
