@@ -1433,7 +1433,7 @@ int ns_spec_no_new_privs(struct ns_spec *spec, struct ns_error *err);
 int ns_spec_no_user_namespaces(struct ns_spec *spec, struct ns_error *err);
 
 /**
- * A resource limit by its name ("nofile", "cpu", "as"...), in its unit; NS_UNLIMITED for none. getrlimit(2).
+ * A resource limit by its name ("nofile", "cpu", "as"...), in its unit; NS_UNLIMITED for none. An init process has the caller's. getrlimit(2).
  */
 int ns_spec_rlimit(struct ns_spec *spec,
                    const char *name,

@@ -47,7 +47,7 @@ pub unsafe extern "C" fn ns_spec_no_user_namespaces(spec: *mut ns_spec, err: *mu
     unsafe { set(spec, err, |spec| Ok(spec.no_user_namespaces())) }
 }
 
-/// A resource limit by its name ("nofile", "cpu", "as"...), in its unit; NS_UNLIMITED for none. getrlimit(2).
+/// A resource limit by its name ("nofile", "cpu", "as"...), in its unit; NS_UNLIMITED for none. An init process has the caller's. getrlimit(2).
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ns_spec_rlimit(
     spec: *mut ns_spec,

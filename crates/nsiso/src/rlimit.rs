@@ -1,15 +1,24 @@
-//! The caller's resource limits, `getrlimit(2)`, for the hints of errors.
+//! The caller's resource limits, `getrlimit(2)`.
 
 use std::io;
 
 type Resource = libc::__rlimit_resource_t;
 
-/// The limit that is enforced.
-pub(crate) fn soft(resource: Resource) -> u64 {
+fn limit(resource: Resource) -> libc::rlimit {
     let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
     // SAFETY: `limit` is valid for writing.
     unsafe { libc::getrlimit(resource, &raw mut limit) };
-    limit.rlim_cur
+    limit
+}
+
+/// The limit that is enforced.
+pub(crate) fn soft(resource: Resource) -> u64 {
+    limit(resource).rlim_cur
+}
+
+/// What it can be raised to without privileges.
+pub(crate) fn hard(resource: Resource) -> u64 {
+    limit(resource).rlim_max
 }
 
 pub(crate) fn in_words(resource: Resource) -> String {

@@ -60,6 +60,22 @@ fn capabilities_are_given_up_for_good() {
 }
 
 #[test]
+fn limits_are_the_programs_alone() {
+    // Less than the child needs for Landlock, and the init process for itself.
+    for shared in [false, true] {
+        let mut spec = shell("ulimit -n; ulimit -u 2>/dev/null || ulimit -p; : & wait");
+        spec.sandbox().unwrap();
+        if shared {
+            spec.no_init();
+        }
+        spec.rlimit("nofile", 4, 4).unwrap().rlimit("nproc", 1, 1).unwrap();
+        spec.rlimit("data", 1 << 20, 1 << 20).unwrap();
+        let text = output(&mut spec);
+        assert_eq!(text.split_whitespace().collect::<Vec<_>>(), ["4", "1"]);
+    }
+}
+
+#[test]
 fn limits_and_treatment_are_set() {
     let mut spec = shell(
         "ulimit -n; ulimit -Hn; ulimit -c; cut -d' ' -f19 /proc/self/stat; cat /proc/self/oom_score_adj; umask; grep NoNewPrivs /proc/self/status | cut -f2; grep Cpus_allowed_list /proc/self/status | cut -f2; cat /proc/self/personality",

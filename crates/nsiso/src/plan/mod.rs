@@ -154,6 +154,7 @@ impl Plan {
                     plan.hand_over(spec, Step::Seccomp)?;
                 }
                 plan.descriptors(spec)?;
+                plan.lowered_limits(spec);
                 plan.push(Step::Signals, Action::ResetSignals);
                 plan.filters(spec);
                 plan.program(spec);

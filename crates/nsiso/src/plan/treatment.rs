@@ -4,7 +4,7 @@ use super::{Action, Plan};
 use crate::error::Step;
 use crate::spec::landlock::{BIND_TCP, CONNECT_TCP, WRITE};
 use crate::spec::{Filter, Mount};
-use crate::{Error, Kinds, Result, Spec};
+use crate::{Error, Kinds, Result, Spec, rlimit};
 
 /// `struct landlock_path_beneath_attr` is packed, so path and access go separately. The table ends with NULL.
 #[derive(Clone, Copy, Debug)]
@@ -56,10 +56,7 @@ impl Plan {
     /// What may take privileges that go with the uid.
     pub(super) fn limits(&mut self, spec: &Spec) {
         let treatment = &spec.treatment;
-        for (index, (resource, limit)) in treatment.rlimits.iter().enumerate() {
-            let limit = self.arena.copy(&[*limit]);
-            self.push_nth(Step::Rlimit, index, Action::SetLimit { resource: *resource, limit });
-        }
+        self.rlimits(spec, is_raised);
         if let Some(nice) = treatment.nice {
             self.push(Step::Nice, Action::SetPriority(nice));
         }
@@ -72,6 +69,20 @@ impl Plan {
         }
         if let Some(personality) = treatment.personality {
             self.push(Step::Personality, Action::SetPersonality(personality));
+        }
+    }
+
+    /// What the child itself, and an init process, need more of than the program is to have.
+    pub(super) fn lowered_limits(&mut self, spec: &Spec) {
+        self.rlimits(spec, |resource, limit| !is_raised(resource, limit));
+    }
+
+    fn rlimits(&mut self, spec: &Spec, which: impl Fn(u32, &libc::rlimit64) -> bool) {
+        for (index, (resource, limit)) in spec.treatment.rlimits.iter().enumerate() {
+            if which(*resource, limit) {
+                let limit = self.arena.copy(&[*limit]);
+                self.push_nth(Step::Rlimit, index, Action::SetLimit { resource: *resource, limit });
+            }
         }
     }
 
@@ -147,6 +158,10 @@ impl Plan {
         let filter = self.arena.copy(program).cast_mut();
         self.arena.copy(&[libc::sock_fprog { len: program.len() as u16, filter }])
     }
+}
+
+fn is_raised(resource: u32, limit: &libc::rlimit64) -> bool {
+    limit.rlim_max > rlimit::hard(resource)
 }
 
 fn landlock_version() -> i32 {

@@ -124,6 +124,7 @@ impl Spec<'_> {
     }
 
     /// A resource limit by its name (`"nofile"`, `"cpu"`, `"as"`...), in its unit, `getrlimit(2)`; [`UNLIMITED`] for none.
+    /// An init process has the caller's.
     pub fn rlimit(&mut self, name: &str, soft: u64, hard: u64) -> Result<&mut Self> {
         let plain = name.to_ascii_lowercase();
         let plain = plain.trim_start_matches("rlimit_");
