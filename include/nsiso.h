@@ -1631,7 +1631,7 @@ int ns_process_resources(const struct ns_process *process,
                          struct ns_error *err);
 
 /**
- * Changes limits while the program runs; those that are not given stay.
+ * Changes limits while the program runs; those that are not given stay. -ESRCH once it has been waited for.
  */
 int ns_process_set_limits(const struct ns_process *process,
                           const struct ns_limits *limits,
@@ -1639,11 +1639,12 @@ int ns_process_set_limits(const struct ns_process *process,
 
 /**
  * Stops everything in the program's group (not 0), or lets it go on (0). Returns when all have stopped.
+ * -ESRCH once it has been waited for.
  */
 int ns_process_freeze(const struct ns_process *process, int frozen, struct ns_error *err);
 
 /**
- * Kills everything in the program's group at once.
+ * Kills everything in the program's group at once. Once it has been waited for there is nothing left to kill.
  */
 int ns_process_kill_group(const struct ns_process *process, struct ns_error *err);
 

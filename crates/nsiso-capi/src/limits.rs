@@ -228,7 +228,7 @@ pub unsafe extern "C" fn ns_process_resources(
     })
 }
 
-/// Changes limits while the program runs; those that are not given stay.
+/// Changes limits while the program runs; those that are not given stay. -ESRCH once it has been waited for.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ns_process_set_limits(
     process: *const ns_process,
@@ -243,6 +243,7 @@ pub unsafe extern "C" fn ns_process_set_limits(
 }
 
 /// Stops everything in the program's group (not 0), or lets it go on (0). Returns when all have stopped.
+/// -ESRCH once it has been waited for.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ns_process_freeze(
     process: *const ns_process,
@@ -253,7 +254,7 @@ pub unsafe extern "C" fn ns_process_freeze(
     boundary(err, || unsafe { reference(process, "process") }?.0.freeze(frozen != 0).map(|()| 0))
 }
 
-/// Kills everything in the program's group at once.
+/// Kills everything in the program's group at once. Once it has been waited for there is nothing left to kill.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ns_process_kill_group(process: *const ns_process, err: *mut ns_error) -> c_int {
     // SAFETY: NULL or valid, says the header.

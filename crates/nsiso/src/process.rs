@@ -127,23 +127,38 @@ impl Process {
         if let Some(group) = &*self.group() {
             return Ok(group.resources());
         }
-        let status = *self.status.lock().unwrap_or_else(PoisonError::into_inner);
-        status.and_then(|status| status.resources).ok_or_else(|| self.no_group())
+        self.in_the_end().ok_or_else(|| self.no_group())
     }
 
-    /// Changes limits while it runs; those that are not given stay.
+    /// Changes limits while it runs; those that are not given stay. ESRCH once it has been waited for.
     pub fn set_limits(&self, limits: &Limits) -> Result<()> {
-        self.group().as_ref().ok_or_else(|| self.no_group())?.set(limits)
+        self.of_group(|group| group.set(limits))
     }
 
-    /// Stops everything in the program's control group, or lets it go on. Returns when all have stopped.
+    /// Stops everything in the program's control group, or lets it go on. Returns when all have stopped. ESRCH once it has been waited for.
     pub fn freeze(&self, frozen: bool) -> Result<()> {
-        self.group().as_ref().ok_or_else(|| self.no_group())?.freeze(frozen)
+        self.of_group(|group| group.freeze(frozen))
     }
 
-    /// Kills everything in the program's control group at once.
+    /// Kills everything in the program's control group at once. Once it has been waited for there is nothing left to kill.
     pub fn kill_group(&self) -> Result<()> {
-        self.group().as_ref().ok_or_else(|| self.no_group())?.kill()
+        match self.of_group(Group::kill) {
+            Err(_) if self.in_the_end().is_some() => Ok(()),
+            killed => killed,
+        }
+    }
+
+    fn of_group(&self, what: impl FnOnce(&Group) -> Result<()>) -> Result<()> {
+        if let Some(group) = &*self.group() {
+            return what(group);
+        }
+        // The status is looked at without the lock: whoever waits takes both in the other order.
+        Err(self.no_group())
+    }
+
+    /// What its group has used in all, once it has ended.
+    fn in_the_end(&self) -> Option<Resources> {
+        self.status.lock().unwrap_or_else(PoisonError::into_inner).and_then(|status| status.resources)
     }
 
     fn group(&self) -> MutexGuard<'_, Option<Group>> {
@@ -151,8 +166,11 @@ impl Process {
     }
 
     fn no_group(&self) -> Error {
-        Error::new(Step::Cgroup, libc::ENOTSUP, format!("a control group of process {}", self.pid))
-            .with_hint("it has none of its own, or has ended: ask for limits, if only for none of them")
+        let (errno, hint) = match self.in_the_end() {
+            Some(_) => (libc::ESRCH, "it went when the process had ended"),
+            None => (libc::ENOTSUP, "it has none of its own: ask for limits, if only for none of them"),
+        };
+        Error::new(Step::Cgroup, errno, format!("a control group of process {}", self.pid)).with_hint(hint)
     }
 
     fn wait_until(&self, deadline: Option<Instant>) -> Result<Option<Status>> {

@@ -302,7 +302,12 @@ fn limits_are_changed_while_the_program_runs() {
     let less = Limits::new().memory(16 << 20);
     process.set_limits(&if swaps() { less.swap(0) } else { less }).unwrap();
     assert!(process.wait().unwrap().out_of_memory());
-    assert_eq!(process.freeze(true).unwrap_err().errno(), libc::ENOTSUP);
+    assert_eq!(process.freeze(true).unwrap_err().errno(), libc::ESRCH);
+    assert_eq!(process.set_limits(&Limits::new()).unwrap_err().errno(), libc::ESRCH);
+    process.kill_group().unwrap();
+    let without = Spec::new("true").unwrap().spawn().unwrap();
+    without.wait().unwrap();
+    assert_eq!(without.kill_group().unwrap_err().errno(), libc::ENOTSUP);
 }
 
 #[test]

@@ -262,6 +262,8 @@ class Popen(subprocess.Popen):
 
     def set_limits(self, limits: Limits) -> None:
         """Changes limits while it runs; those that are not given stay."""
+        if not isinstance(limits, Limits):
+            raise TypeError(f"limits is an nsiso.Limits, not {limits!r}")
         self._process.set_limits(limits.wishes())
 
     def freeze(self) -> None:
@@ -273,7 +275,7 @@ class Popen(subprocess.Popen):
         self._process.freeze(False)
 
     def kill_group(self) -> None:
-        """Kills everything in its control group at once."""
+        """Kills everything in its control group at once, and nothing once it has ended."""
         self._process.kill_group()
 
     def _internal_poll(self, _deadstate=None, **_):
