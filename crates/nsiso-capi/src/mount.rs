@@ -179,7 +179,9 @@ pub unsafe extern "C" fn ns_spec_mqueue(
     unsafe { set(spec, err, |spec| Ok(spec.mount(Mount::mqueue(text(target, "target")?)?))) }
 }
 
-/// A writable layer over the tree `lower`. With `upper` and `work` NULL, what is written is thrown away, and `lower` may be the host's "/".
+/// A writable layer over the directory `lower`. With `upper` and `work` NULL, what is written is thrown away, and `lower` may be the host's "/": what is
+/// mounted in it gets layers of its own; /proc, /sys and the like are read-only, and so are files right beside something that is mounted, but for
+/// the caller's own up to 1 MiB, which are copied.
 /// Otherwise it is kept in the directory `upper`; `work`, an empty directory of the same file system, is the kernel's. Linux 5.11 for an
 /// ordinary user.
 #[unsafe(no_mangle)]

@@ -135,6 +135,10 @@ impl Process {
         self.of_group(|group| group.set(limits))
     }
 
+    pub(crate) fn set_late_limits(&self, limits: &Limits) -> Result<()> {
+        self.of_group(|group| group.set_late(limits))
+    }
+
     /// Stops everything in the program's control group, or lets it go on. Returns when all have stopped. ESRCH once it has been waited for.
     pub fn freeze(&self, frozen: bool) -> Result<()> {
         self.of_group(|group| group.freeze(frozen))

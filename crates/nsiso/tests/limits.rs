@@ -2,6 +2,7 @@
 
 use std::fs::{self, File};
 use std::io::Read;
+use std::os::fd::AsFd;
 use std::path::PathBuf;
 use std::process::Command;
 use std::thread::sleep;
@@ -9,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use nsiso::{Exit, Io, Kinds, Limits, Process, Spec, Status, Stdio, Step};
 
-fn shell(script: &str, limits: Limits) -> Spec<'static> {
+fn shell<'fd>(script: &str, limits: Limits) -> Spec<'fd> {
     let mut spec = Spec::new("/bin/sh").unwrap();
     spec.args(["-c", script]).unwrap().limits(limits).stdio(0, Stdio::Null).unwrap();
     spec.stdio(1, Stdio::Null).unwrap().stdio(2, Stdio::Null).unwrap();
@@ -63,11 +64,15 @@ fn groups_of(mine: impl Fn(&str) -> bool + Copy) -> Vec<String> {
     found
 }
 
-fn assert_no_group_is_left() {
+fn own_groups() -> Vec<String> {
     // SAFETY: no arguments.
     let thread = unsafe { libc::gettid() };
     let (host, thread) = (format!("nsiso-{}.", std::process::id()), format!("-{thread}"));
-    assert_eq!(groups_of(|name| name.starts_with(&host) && name.ends_with(&thread)), Vec::<String>::new());
+    groups_of(|name| name.starts_with(&host) && name.ends_with(&thread))
+}
+
+fn assert_no_group_is_left() {
+    assert_eq!(own_groups(), Vec::<String>::new());
 }
 
 fn cpu_time(process: &Process) -> Duration {
@@ -308,6 +313,54 @@ fn limits_are_changed_while_the_program_runs() {
     let without = Spec::new("true").unwrap().spawn().unwrap();
     without.wait().unwrap();
     assert_eq!(without.kill_group().unwrap_err().errno(), libc::ENOTSUP);
+}
+
+#[test]
+fn limits_are_changed_all_or_none() {
+    if skipped() {
+        return;
+    }
+    let process = shell("exec sleep 100", Limits::new().memory(64 << 20).pids(10)).spawn().unwrap();
+    let now = || {
+        let read = |file: &str| {
+            own_groups().iter().find_map(|group| fs::read_to_string(format!("{group}/{file}")).ok())
+        };
+        (read("memory.max").or_else(|| read("memory.limit_in_bytes")).unwrap(), read("pids.max").unwrap())
+    };
+    let before = now();
+    let error = process.set_limits(&Limits::new().memory(32 << 20).pids(5).pids(1 << 40)).unwrap_err();
+    assert_eq!((error.step(), error.errno()), (Step::Limit, libc::EINVAL), "{error}");
+    assert_eq!(now(), before);
+    process.set_limits(&Limits::new().memory(32 << 20).pids(5)).unwrap();
+    assert_eq!(now(), ("33554432\n".into(), "5\n".into()));
+    process.kill().unwrap();
+    process.wait().unwrap();
+}
+
+#[test]
+fn too_little_memory_ends_the_program_and_not_its_host() {
+    if skipped() {
+        return;
+    }
+    // As long as a child shares the host's memory, the kernel would kill the host with it.
+    let null = File::options().read(true).write(true).open("/dev/null").unwrap();
+    let bytes = [4 << 10, 64 << 10, 256 << 10];
+    for (bytes, way) in
+        bytes.into_iter().flat_map(|bytes| ["plain", "sandbox", "waits"].map(|way| (bytes, way)))
+    {
+        let limits = Limits::new().memory(bytes);
+        let mut spec = shell("true", limits);
+        match way {
+            "sandbox" => drop(spec.sandbox().unwrap()),
+            "waits" => drop(spec.map_root().halt(null.as_fd(), null.as_fd())),
+            _ => {}
+        }
+        match spec.spawn().and_then(|process| process.wait()) {
+            Ok(status) => assert!(status.out_of_memory() || status.code() == Some(0), "{status:?}"),
+            Err(error) => assert!(matches!(error.errno(), libc::ENOMEM | libc::E2BIG), "{error}"),
+        }
+    }
+    assert_no_group_is_left();
 }
 
 #[test]

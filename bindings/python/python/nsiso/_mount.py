@@ -121,8 +121,11 @@ class Mqueue:
 
 @dataclass(frozen=True)
 class Overlay:
-    """A writable layer over the tree ``lower``, the host's "/" included. What is written is thrown away, or kept in the directory ``changes``:
+    """A writable layer over the directory ``lower``, the host's "/" included. What is written is thrown away, or kept in the directory ``changes``:
     (upper, work) on one file system, or one directory, in which "upper" and "work" are made.
+
+    Where it is thrown away, what is mounted in ``lower`` gets layers of its own. /proc, /sys and other file systems of the kernel's are read-only then; so are
+    files right beside something that is mounted, but for one's own up to 1 MiB, which are copied.
 
     ``lower`` may be a list of trees, the uppermost first: what is in one is seen where those before it have nothing. What is mounted in them is not
     seen then, and with ``ro`` and no ``changes`` there is no writable layer at all."""

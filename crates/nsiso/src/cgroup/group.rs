@@ -5,6 +5,7 @@ use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use super::files::{v1_name, write};
@@ -32,6 +33,8 @@ pub(crate) struct Group {
     /// The controllers that the directory of version 2 has.
     v2_controllers: Vec<String>,
     v1: Vec<(Vec<String>, PathBuf)>,
+    /// It was killed here because it used more memory than it may, and not by the kernel.
+    overrun: AtomicBool,
 }
 
 impl Group {
@@ -39,10 +42,12 @@ impl Group {
     pub fn new(spec: &Spec, limits: &Limits) -> Result<Self> {
         let places = Places::read();
         let name = name();
-        let mut group = Group { v2: None, v2_controllers: Vec::new(), v1: Vec::new() };
+        let mut group =
+            Group { v2: None, v2_controllers: Vec::new(), v1: Vec::new(), overrun: AtomicBool::new(false) };
         let needed: Vec<&str> = limits.settings.iter().map(Setting::controller).collect();
         let in_v2 = |controller: &&str| places.v1(v1_name(controller)).is_none();
         let needed_in_v2: Vec<&str> = needed.iter().copied().filter(in_v2).collect();
+        let mut refused = None;
         let v2 = match &spec.cgroup_parent {
             Some(parent) => Some(of_version_2(parent)?),
             None => places.v2.as_ref().map(|place| {
@@ -66,7 +71,7 @@ impl Group {
                 Err(error) if !needed_in_v2.is_empty() || spec.cgroup_parent.is_some() => {
                     return Err(no_group(parent, &error));
                 }
-                Err(_) => {}
+                Err(error) => refused = Some(no_group(parent, &error)),
             }
         }
         for (controllers, place) in &places.v1 {
@@ -83,8 +88,14 @@ impl Group {
             match make(&place.group, &name) {
                 Ok(directory) => group.v1.push((controllers.clone(), directory)),
                 Err(error) if required => return Err(no_group(&place.group, &error)),
-                Err(_) => {}
+                Err(error) => refused = refused.or_else(|| Some(no_group(&place.group, &error))),
             }
+        }
+        if group.directories().next().is_none() {
+            return Err(refused.unwrap_or_else(|| {
+                Error::new(Step::Cgroup, libc::ENOTSUP, "a control group")
+                    .with_hint("no cgroups are mounted here")
+            }));
         }
         group.set(limits)?;
         group.seat_cpuset();
@@ -111,6 +122,7 @@ impl Group {
             Setting::Memory(bytes) => Some(*bytes),
             _ => None,
         });
+        let mut changed: Vec<(PathBuf, String)> = Vec::new();
         for setting in &self.ordered(limits) {
             let controller = setting.controller();
             let Some((directory, is_v2)) = self.directory(controller) else {
@@ -129,7 +141,12 @@ impl Group {
             };
             for (file, text) in written {
                 let path = directory.join(file);
+                let before = value_before(&path, &text);
                 write(&path, &text).map_err(|error| {
+                    // All or nothing.
+                    for (path, text) in changed.drain(..).rev() {
+                        let _ = write(&path, &text);
+                    }
                     Error::from_io(Step::Limit, format!("{text:?} to {}", path.display()), &error).with_hint(
                         match error.raw_os_error() {
                             Some(libc::ENOENT) => "this kernel's controller does not have it (swap accounting needs swapaccount=1 on version 1)".into(),
@@ -138,10 +155,46 @@ impl Group {
                                 Setting::Pids(_) => format!("at most {} here", there_are("/proc/sys/kernel/pid_max")),
                                 _ => "the value is out of range here, or the device does not exist".into(),
                             },
+                            Some(libc::EBUSY) => "more is in use, and cannot be taken away".into(),
                             _ => String::new(),
                         },
                     )
                 })?;
+                changed.extend(before.map(|text| (path, text)));
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes limits of memory to a group whose program runs already, and is killed if it uses more.
+    pub fn set_late(&self, limits: &Limits) -> Result<()> {
+        match self.set(limits) {
+            // Version 2 kills by itself.
+            Err(error) if error.errno() == libc::EBUSY => {
+                self.overrun.store(true, Ordering::Relaxed);
+                self.kill()
+            }
+            set => set,
+        }
+    }
+
+    pub fn has_overrun(&self) -> bool {
+        self.overrun.load(Ordering::Relaxed)
+    }
+
+    /// Takes the limit of memory away, for the time being.
+    pub fn lift_memory(&self) -> Result<()> {
+        let Some((directory, is_v2)) = self.directory("memory") else { return Ok(()) };
+        let files: &[(&str, &str)] = match is_v2 {
+            true => &[("memory.max", "max")],
+            false => &[("memory.memsw.limit_in_bytes", "-1"), ("memory.limit_in_bytes", "-1")],
+        };
+        for (file, text) in files {
+            let path = directory.join(file);
+            if let Err(error) = write(&path, text)
+                && error.kind() != io::ErrorKind::NotFound
+            {
+                return Err(Error::from_io(Step::Limit, path.display(), &error));
             }
         }
         Ok(())
@@ -324,6 +377,24 @@ fn open(path: &Path, options: &OpenOptions) -> Result<OwnedFd> {
 }
 
 /// What version 1 says where there is none, give or take a page.
+/// What is to be written to take back what will be written. Files about devices have a line for each.
+fn value_before(path: &Path, text: &str) -> Option<String> {
+    let now = fs::read_to_string(path).ok()?;
+    match text.split_once(' ') {
+        Some((device, _)) if device.contains(':') => {
+            let line = now.lines().find(|line| line.split(' ').next() == Some(device));
+            Some(line.map_or_else(
+                || match path.ends_with("io.max") {
+                    true => format!("{device} rbps=max wbps=max riops=max wiops=max"),
+                    false => format!("{device} 0"),
+                },
+                str::to_owned,
+            ))
+        }
+        _ => Some(now.trim().to_owned()),
+    }
+}
+
 const NO_LIMIT: u64 = 1 << 62;
 
 fn there_are(file: &str) -> String {

@@ -47,10 +47,24 @@ impl Table {
         self.0.iter().any(|(point, _)| point == path)
     }
 
-    /// The last mount on a place is the one that is seen.
     pub fn is_no_store(&self, path: &Path) -> bool {
-        let seen = self.0.iter().rev().find(|(point, _)| point == path);
-        seen.is_some_and(|(_, kind)| NO_STORE.contains(&kind.as_str()))
+        self.kind_at(path).is_some_and(|kind| NO_STORE.contains(&kind))
+    }
+
+    /// File systems in memory that are mounted below what is no store, and have nothing mounted below them.
+    pub fn plain_stores_below(&self, path: &Path) -> Vec<PathBuf> {
+        let mut points: Vec<_> = self.0.iter().map(|(point, _)| point).collect();
+        points.sort();
+        points.dedup();
+        let plain = |point: &&PathBuf| {
+            point.starts_with(path) && self.kind_at(point) == Some("tmpfs") && !self.any_below(point)
+        };
+        points.into_iter().filter(plain).cloned().collect()
+    }
+
+    /// The last mount on a place is the one that is seen.
+    fn kind_at(&self, path: &Path) -> Option<&str> {
+        self.0.iter().rev().find(|(point, _)| point == path).map(|(_, kind)| kind.as_str())
     }
 }
 

@@ -1,9 +1,10 @@
 //! Overlays of the view: what they write to, and those that are thrown away, over whole trees of mounts.
 
 use std::ffi::{CStr, CString};
-use std::fs;
+use std::fs::{self, Metadata};
+use std::io;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
 
 use super::host_mounts::Table;
@@ -64,55 +65,125 @@ impl Plan {
         Change::Overlay { lower, options, thrown_away: matches!(layer, Layer::ThrownAway), attributes, at }
     }
 
-    /// Layers over `lower` and over each file system mounted below it, since an overlay shows one alone, and the kernel refuses
-    /// one that would bring to light what is mounted over.
+    /// An overlay of `lower` whose layer is thrown away, with all that is mounted below it.
     pub(super) fn layers(
         &mut self,
         lower: &Path,
         at: &Path,
-        mounts: &Table,
         spec: &Spec,
         attributes: u64,
         index: Option<usize>,
     ) -> Result<()> {
-        let place = self.place(at);
-        let path = |path: &Path| CString::new(path.as_os_str().as_bytes()).unwrap_or_default();
-        if mounts.is_no_store(lower) || !lower.is_dir() {
-            // As it is: a file cannot be an overlay.
-            let attributes = Attributes { set: attributes & !libc::MOUNT_ATTR_NODEV, id_map: -1 };
-            self.bind(&path(lower), -1, true, attributes, true, place, index);
+        let about = fs::metadata(lower).map_err(|error| failed(lower, &error))?;
+        if !about.is_dir() {
+            return Err(failed(lower, &io::Error::from_raw_os_error(libc::ENOTDIR))
+                .with_hint("an overlay is of a directory: a file is shown by a bind, or brought along"));
+        }
+        let mut tree = Tree { plan: self, mounts: Table::read(), spec, attributes, index, room: COPIES_MAX };
+        tree.layer(lower, at, true)
+    }
+}
+
+/// The most that is copied of a file, and of all files together.
+const COPY_MAX: u64 = 1 << 20;
+const COPIES_MAX: u64 = 16 << 20;
+
+/// Layers over a directory and over each file system mounted below it, since an overlay shows one alone, and the kernel refuses
+/// one that would bring to light what is mounted over.
+struct Tree<'a, 's> {
+    plan: &'a mut Plan,
+    mounts: Table,
+    spec: &'a Spec<'s>,
+    attributes: u64,
+    index: Option<usize>,
+    /// How much may still be copied.
+    room: u64,
+}
+
+impl Tree<'_, '_> {
+    /// `own`: its place in the view is not in a file system that was made for this.
+    fn layer(&mut self, lower: &Path, at: &Path, own: bool) -> Result<()> {
+        if self.mounts.is_no_store(lower) {
+            self.as_it_is(lower, at, true);
+            for point in self.mounts.plain_stores_below(lower) {
+                let place = point.strip_prefix(lower).map_or(point.clone(), |below| at.join(below));
+                self.overlay(&point, &place);
+            }
             return Ok(());
         }
-        if !mounts.any_below(lower) {
-            let change = self.overlay(&[path(lower)], Layer::ThrownAway, spec, attributes, place);
-            self.push_change(Step::Mount, index, change);
+        if !self.mounts.any_below(lower) {
+            self.overlay(lower, at);
             return Ok(());
         }
-        let failed = |error: std::io::Error| {
-            Error::from_io(Step::Mount, format!("an overlay of {}", lower.display()), &error)
-        };
-        let mode = fs::metadata(lower).map_err(failed)?.permissions().mode() & 0o7777;
-        if at == Path::new("/") || mounts.is_mount_point(lower) {
+        let place = self.plan.place(at);
+        let mode = fs::metadata(lower).map_err(|error| failed(lower, &error))?.permissions().mode() & 0o7777;
+        if own || self.mounts.is_mount_point(lower) {
             let mode = format!("{mode:o}");
-            let change = self.filesystem("tmpfs", &[("mode", Some(mode.as_bytes()))], attributes, place);
-            self.push_change(Step::Mount, index, change);
+            let options = [("mode", Some(mode.as_bytes()))];
+            let change = self.plan.filesystem("tmpfs", &options, self.attributes, place);
+            self.push(Step::Mount, change);
         } else {
-            self.push_change(Step::Make, index, Change::Directory { mode, at: place });
+            self.push(Step::Make, Change::Directory { mode, at: place });
         }
-        for entry in fs::read_dir(lower).map_err(failed)? {
-            let entry = entry.map_err(failed)?;
+        for entry in fs::read_dir(lower).map_err(|error| failed(lower, &error))? {
+            let entry = entry.map_err(|error| failed(lower, &error))?;
             let (from, to) = (entry.path(), at.join(entry.file_name()));
-            let Ok(kind) = entry.file_type() else { continue };
-            if kind.is_symlink() {
-                let Ok(link) = fs::read_link(&from) else { continue };
-                let (link, at) = (self.arena.text(&path(&link)), self.place(&to));
-                self.push_change(Step::Make, index, Change::Symlink { to: link, at });
-            } else {
-                self.layers(&from, &to, mounts, spec, attributes, index)?;
+            match entry.metadata() {
+                Ok(about) if about.is_dir() => self.layer(&from, &to, false)?,
+                Ok(about) if about.is_symlink() => self.link(&from, &to),
+                Ok(about) => self.file(&from, &to, &about),
+                // It is gone.
+                Err(_) => {}
             }
         }
         Ok(())
     }
+
+    fn push(&mut self, step: Step, change: Change) {
+        self.plan.push_change(step, self.index, change);
+    }
+
+    fn overlay(&mut self, lower: &Path, at: &Path) {
+        let place = self.plan.place(at);
+        let change = self.plan.overlay(&[text(lower)], Layer::ThrownAway, self.spec, self.attributes, place);
+        self.push(Step::Mount, change);
+    }
+
+    /// Read-only: what was written to it would stay.
+    fn as_it_is(&mut self, source: &Path, at: &Path, recursive: bool) {
+        let set = self.attributes & !libc::MOUNT_ATTR_NODEV | libc::MOUNT_ATTR_RDONLY;
+        let (attributes, place) = (Attributes { set, id_map: -1 }, self.plan.place(at));
+        self.plan.bind(&text(source), -1, recursive, attributes, true, place, self.index);
+    }
+
+    fn link(&mut self, from: &Path, to: &Path) {
+        if let Ok(target) = fs::read_link(from) {
+            let (target, at) = (self.plan.arena.text(&text(&target)), self.plan.place(to));
+            self.push(Step::Make, Change::Symlink { to: target, at });
+        }
+    }
+
+    /// No overlay is of a file. The caller's own are copied, as long as they are small.
+    fn file(&mut self, from: &Path, to: &Path, about: &Metadata) {
+        let own = about.is_file() && about.uid() == nix::unistd::geteuid().as_raw();
+        let content = match own && about.len() <= COPY_MAX.min(self.room) {
+            true => fs::read(from).ok(),
+            false => None,
+        };
+        let Some(content) = content else { return self.as_it_is(from, to, false) };
+        self.room = self.room.saturating_sub(content.len() as u64);
+        let (data, at) = (self.plan.arena.bytes(&content), self.plan.place(to));
+        let mode = about.permissions().mode() & 0o777;
+        self.push(Step::Make, Change::File { data, len: content.len(), mode, at });
+    }
+}
+
+fn failed(lower: &Path, error: &io::Error) -> Error {
+    Error::from_io(Step::Mount, format!("an overlay of {}", lower.display()), error)
+}
+
+fn text(path: &Path) -> CString {
+    CString::new(path.as_os_str().as_bytes()).unwrap_or_default()
 }
 
 /// A path as an option of overlay, where colons, commas and backslashes mean something.

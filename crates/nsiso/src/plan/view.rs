@@ -12,7 +12,6 @@ use std::ptr;
 
 use libc::c_int;
 
-use super::host_mounts::Table;
 use super::overlay::Layer;
 use super::{Action, Attributes, Change, Place, Plan, Slot, Stage, bytes};
 use crate::error::Step;
@@ -103,7 +102,7 @@ impl Plan {
                     (Some((upper, work)), _) => Layer::Kept(upper, work),
                     (None, [lower]) => {
                         let lower = Path::new(std::ffi::OsStr::from_bytes(lower.to_bytes()));
-                        return self.layers(lower, path, &Table::read(), spec, attributes, index);
+                        return self.layers(lower, path, spec, attributes, index);
                     }
                     (None, _) if attributes & libc::MOUNT_ATTR_RDONLY != 0 => Layer::Absent,
                     (None, _) => Layer::ThrownAway,

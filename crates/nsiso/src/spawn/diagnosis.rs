@@ -183,6 +183,9 @@ fn of_exec(errno: i32, spec: &Spec) -> Error {
         libc::EACCES => error(program.into()).with_hint(NOT_EXECUTABLE),
         libc::ENOEXEC => error(program.into()).with_hint("the kernel does not know this format: a script needs a #! line, a binary this machine's architecture"),
         libc::ENOMEM if spec.limits.is_some() => error(program.into()).with_hint("the limit of memory is too small for the program to be loaded"),
+        libc::E2BIG if spec.limits.is_some() => {
+            error(program.into()).with_hint("arguments and environment together are too long, or the limit of memory is too small for them")
+        }
         libc::E2BIG => error(program.into()).with_hint("arguments and environment together are too long"),
         libc::ETXTBSY => error(program.into()).with_hint("the file is open for writing"),
         _ => error(program.into()),

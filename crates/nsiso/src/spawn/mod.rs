@@ -85,6 +85,7 @@ fn writes_proc(step: Step) -> bool {
 
 fn attempt(spec: &Spec) -> Result<Process> {
     let mut plan = Plan::new(spec)?;
+    let late_limits = plan.late_limits(spec)?;
     let second_stack = second_stack(&mut plan)?;
     let _program_stack = program_stack(&mut plan)?;
     let dumpable = plan.changes_uid.then(|| Dumpable::guard(plan.enters_user));
@@ -127,7 +128,10 @@ fn attempt(spec: &Spec) -> Result<Process> {
     };
     ends.held = attended.held;
     let process = Process::new(child.pid, child.pidfd, ends).with(attended.outside);
-    match trouble.or_else(|| failure(&plan, spec)) {
+    let trouble = trouble
+        .or_else(|| failure(&plan, spec))
+        .or_else(|| process.set_late_limits(late_limits.as_ref()?).err());
+    match trouble {
         None => Ok(process),
         Some(error) => {
             if attended.pinned {

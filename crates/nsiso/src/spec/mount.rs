@@ -118,8 +118,9 @@ impl<'fd> Mount<'fd> {
         Mount::new(at, What::Dev, libc::MOUNT_ATTR_NOSUID)
     }
 
-    /// A writable layer over the tree `lower`, the host's `/` included, which is thrown away in the end. What is mounted
-    /// in `lower` gets layers of its own; what is no store of files (proc, sysfs, devices) is shown as it is.
+    /// A writable layer over the directory `lower`, the host's `/` included, which is thrown away in the end. What is mounted
+    /// in `lower` gets layers of its own; what is no store of files (proc, sysfs, devices) is shown as it is, read-only. Files beside something that is mounted
+    /// cannot have a layer: the caller's own are copied (up to 1 MiB each, 16 MiB in all), others are read-only.
     pub fn overlay(lower: impl AsRef<OsStr>, at: impl AsRef<OsStr>) -> Result<Self> {
         let lower = outside("lower tree of an overlay", lower.as_ref())?;
         Mount::new(at, What::Overlay { lower: vec![lower], changes: None }, CAREFUL)
