@@ -104,7 +104,8 @@
 #define NS_STDIO_PIPE 2
 
 /**
- * A mount: nothing can be written through it.
+ * A mount: nothing can be written through it, as long as the program has no CAP_SYS_ADMIN in its user namespace: beside ns_spec_map_root give up
+ * capabilities by ns_spec_caps, too.
  */
 #define NS_MOUNT_RDONLY 1
 

@@ -33,7 +33,7 @@ class Verdict(NamedTuple):
 
 def judge(source: str, wanted: str) -> Verdict:
     """Runs Python source; the output is the same as wanted, or it is not, or something went wrong."""
-    with BOX.popen(["python3", "-I", "-c", source], stdout=nsiso.PIPE, stderr=nsiso.STDOUT, stdin=nsiso.DEVNULL, text=True) as process:
+    with BOX.popen(["python3", "-I", "-c", source], stdout=nsiso.PIPE, stderr=nsiso.STDOUT, stdin=nsiso.DEVNULL, text=True, errors="replace") as process:
         output = process.stdout.read(10_000)
         process.stdout.close()
         code = process.wait()
@@ -48,7 +48,10 @@ def judge(source: str, wanted: str) -> Verdict:
 
 
 def main() -> None:
-    snippets = {name: open(name).read() for name in sys.argv[1:]} or SNIPPETS
+    try:
+        snippets = {name: open(name).read() for name in sys.argv[1:]} or SNIPPETS
+    except (OSError, UnicodeDecodeError) as error:
+        sys.exit(f"judge.py: {error}")
     for name, source in snippets.items():
         verdict = judge(source, "45")
         print(f"{name:16} {verdict.word:18} {verdict.seconds:5.2f} s  {verdict.output.strip()[:60]!r}")

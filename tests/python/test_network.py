@@ -193,8 +193,10 @@ with nsiso.Popen(["cat"], stdin=-1, map_root=True, uplink=nsiso.Uplink(tcp={8080
     assert server.accept()[0].recv(2) == b"in"
     process.stdin.close()
 print("out and in")
-done = nsiso.run(["true"], map_root=True, uplink=True)
-assert done.returncode == 0
+# Beside a link, whose device gets a name that is free.
+link = (nsiso.End(addresses="10.9.0.2/24"), nsiso.End(addresses="10.9.0.1/24"))
+done = nsiso.run(["ip", "-brief", "address"], map_root=True, uplink=True, links=[link], capture_output=True, text=True)
+assert done.returncode == 0 and "10.9.0.2" in done.stdout and len(done.stdout.splitlines()) == 3, done
 """
 
 
@@ -376,6 +378,11 @@ def test_what_the_kernel_refuses_is_told(pair):
     for what in ("name", "mac", "gateway", "routes"):
         with pytest.raises(TypeError, match=f"{what}.* 5"):
             nsiso.link(nsiso.End(a, **{what: 5}), b)
+    for name in ("", "a b", "a/b", "a\n192.0.2.1 localhost", "x" * 65):
+        with pytest.raises(ValueError, match="no name of a host"):
+            nsiso.Host(name)
+    with pytest.raises(nsiso.ArgumentError, match="ends with its program"):
+        nsiso.hold(map_root=True, uplink=True)
     with pytest.raises(ValueError, match="not this process's own"):
         nsiso.forward(None)
     with pytest.raises(TypeError, match="no place"):

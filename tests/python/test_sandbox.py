@@ -128,6 +128,28 @@ def test_privileges():
     assert shell("unshare -U echo no", map_root=True, no_user_namespaces=True) == ""
 
 
+def test_the_oom_score_is_the_programs_alone():
+    def own():
+        with open("/proc/self/oom_score_adj") as score:
+            return score.read()
+
+    before, read = own(), "cat /proc/self/oom_score_adj"
+    assert shell(read, sandbox=True, oom_score_adj=500) == "500\n"
+    with nsiso.Popen(["cat"], stdin=nsiso.PIPE, map_root=True, pid=True, net=True) as first:
+        assert shell(read, join=first, oom_score_adj=300) == shell(read, join=(first, ["user", "net"]), uts=True, oom_score_adj=300) == "300\n"
+        first.stdin.close()
+    if ROOT:
+        ranges = [(0, 1000, 10)]
+        assert shell(read, uid_map=ranges, gid_map=ranges, init=True, oom_score_adj=300) == "300\n"
+    assert own() == before
+
+
+@pytest.mark.parametrize("seconds", [1e-9, 1e-6, 1e-4, 1e-3])
+def test_a_deadline_may_be_over_at_once(seconds):
+    done = nsiso.Sandbox().run(["sleep", "10"], deadline=seconds)
+    assert done.timed_out and done.returncode == -signal.SIGKILL
+
+
 def test_restrictions(tmp_path):
     libraries = ["/usr", "/bin", "/lib", "/lib64", "/etc/ld.so.cache"]
     rules = nsiso.Landlock(execute=[path for path in libraries if os.path.exists(path)], write=[tmp_path], best_effort=True)

@@ -8,7 +8,8 @@ use crate::argument::{descriptor, items, text, texts};
 use crate::error::ns_error;
 use crate::spec::{ns_spec, set};
 
-/// A mount: nothing can be written through it.
+/// A mount: nothing can be written through it, as long as the program has no CAP_SYS_ADMIN in its user namespace: beside ns_spec_map_root give up
+/// capabilities by ns_spec_caps, too.
 pub const NS_MOUNT_RDONLY: u64 = 1;
 /// A bind or a path to be made read-only: nothing happens if it does not exist.
 pub const NS_MOUNT_IF_EXISTS: u64 = 2;

@@ -3,12 +3,14 @@
 use std::os::fd::OwnedFd;
 
 use crate::Process;
-use crate::net::Pair;
+use crate::net::{Moved, Pair};
 
 #[derive(Debug, Default)]
 pub(crate) struct Outside {
     pub uplink: Option<Box<Companion>>,
     pub links: Vec<Pair>,
+    /// Until the program has been started.
+    pub devices: Vec<Moved>,
 }
 
 /// A process that serves another one.
@@ -28,6 +30,12 @@ impl Outside {
             let _ = companion.process.wait();
             drop(companion.complaints);
         }
+    }
+
+    /// As if nothing had been.
+    pub fn undo(mut self) {
+        self.devices.drain(..).for_each(Moved::undo);
+        self.end();
     }
 
     /// Goes on without us: links with the program's network namespace, the companion with the program.

@@ -226,9 +226,19 @@ impl Process {
         }
     }
 
+    /// What was kept in case it could not be.
+    pub(crate) fn started(&self) {
+        self.outside.lock().unwrap_or_else(PoisonError::into_inner).devices.clear();
+    }
+
+    /// Its ways to the outside, which are the taker's from now on.
+    pub(crate) fn outside(&self) -> Outside {
+        std::mem::take(&mut *self.outside.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
     /// The program has ended: its ways to the outside go, and its group with whatever is left in there.
     fn let_go(&self, mut status: Status) -> Status {
-        std::mem::take(&mut *self.outside.lock().unwrap_or_else(PoisonError::into_inner)).end();
+        self.outside().end();
         if let Some(group) = self.group().take() {
             status.resources = Some(group.resources());
         }
@@ -309,7 +319,7 @@ impl Drop for Process {
             _ => {
                 // It runs on, in its group and with its ways to the outside.
                 std::mem::forget(self.group().take());
-                std::mem::take(self.outside.get_mut().unwrap_or_else(PoisonError::into_inner)).go_on();
+                self.outside().go_on();
             }
         }
     }

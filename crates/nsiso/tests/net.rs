@@ -2,6 +2,7 @@
 
 mod printed;
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{Read, Write};
 use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream, UdpSocket};
@@ -213,6 +214,31 @@ fn what_cannot_be_is_told_and_leaves_nothing() {
     let (step, _, text) = told(nsiso::link(&End::new().of(lab.user.as_fd()), &end(&b)));
     assert_eq!(step, Step::Argument, "{text}");
     assert_eq!(before, (lab.shell(&a, "ip -o address"), lab.shell(&b, "ip -o address")));
+}
+
+#[test]
+fn a_device_that_cannot_move_is_where_it_was() {
+    let lab = Lab::new();
+    let (a, b) = (lab.network(), lab.network());
+    let spare = end(&a).name("spare").unwrap().address("10.0.9.1/24").unwrap();
+    nsiso::link(&spare, &end(&a).name("other").unwrap()).unwrap();
+    nsiso::link(&end(&b), &end(&b)).unwrap();
+    let there = |network| lab.shell(network, "ip -o address; ip -o link | sed 's/^[0-9]*//; s/mode.*//'");
+    let before = (there(&a), there(&b));
+    for to in [
+        end(&b).name("eth0").unwrap(),
+        end(&b).gateway("10.99.99.99").unwrap(),
+        end(&b).port_of("none").unwrap(),
+    ] {
+        told(nsiso::move_device(Some(a.as_fd()), "spare", &to));
+        let now = (there(&a), there(&b));
+        let sorted = |text: &str| {
+            text.lines()
+                .map(|line| line.trim_start_matches(char::is_numeric).to_owned())
+                .collect::<BTreeSet<_>>()
+        };
+        assert_eq!((sorted(&now.0), sorted(&now.1)), (sorted(&before.0), sorted(&before.1)));
+    }
 }
 
 #[test]

@@ -20,7 +20,7 @@ def hold(*, join: Any = None, **keywords: Any) -> Dict[str, Namespace]:
         raise TypeError(f"hold() takes no {', '.join(sorted(unknown))}: it runs no program")
     kinds = [kind for kind in _isolation.KINDS if keywords.get(kind)]
     implied = {"user": ("map_root", "map_current", "map_auto", "uid_map", "gid_map"), "uts": ("hostname", "domainname"),
-               "time": ("monotonic", "boottime"), "mnt": ("mounts", "root", "mount_proc"), "net": ("uplink", "links", "devices")}  # fmt: skip
+               "time": ("monotonic", "boottime"), "mnt": ("mounts", "root", "mount_proc"), "net": ("links", "devices", "uplink")}  # fmt: skip
     kinds += [kind for kind, wishes in implied.items() if kind not in kinds and any(keywords.get(wish) for wish in wishes)]
     spec = _nsiso.Spec(["none"])
     _isolation.apply(spec, keywords)

@@ -3,6 +3,7 @@
 import contextlib
 import ipaddress
 import os
+import re
 import socket as _socket
 import subprocess
 from typing import Any, Callable, Dict, Iterable, List, Optional, Set, Tuple, TypeVar, Union
@@ -28,7 +29,7 @@ class Host:
         server = b.popen(["nc", "-l", "-p", "80"])
         a.run(["nc", b.ip, "80"], input=b"hello")
 
-    ``router``: it passes packets on, and is the gateway of hosts that are linked to it. ``dns``: addresses of name servers, which its programs find
+    ``router``: it passes packets on, and is the gateway of hosts that are linked to it; where several are in a row, give them ``routes``. ``dns``: addresses of name servers, which its programs find
     in /etc/resolv.conf; without them, and without an uplink, no name server is asked. ``uplink``: True or an Uplink, a way to the outside. ``mounts``: more for the view of its files, as for Popen. ``lab``: see Lab.
 
     For an ordinary user its programs are root in a user namespace of the lab's. A context manager: in the end all its
@@ -41,6 +42,8 @@ class Host:
     ) -> None:  # fmt: skip
         if not isinstance(name, str):
             raise TypeError(f"the name of a host is a text, not {name!r}")
+        if not re.fullmatch(r"[A-Za-z0-9_.-]{1,64}", name):
+            raise ValueError(f"{name!r} is no name of a host: 1 to 64 letters, digits, dots, hyphens and underscores")
         if not isinstance(uplink, (bool, Uplink)):
             raise TypeError(f"uplink is True, False or an nsiso.Uplink, not {uplink!r}")
         self.name = name

@@ -9,6 +9,8 @@ import re
 from dataclasses import dataclass
 from typing import Any, Optional, Sequence, Tuple, Union
 
+from ._argument import listed, pair, text, unsigned
+
 Path = Union[str, bytes, "os.PathLike[Any]"]
 Size = Union[int, str]
 
@@ -29,7 +31,8 @@ def size(value: Size) -> int:
 @dataclass(frozen=True)
 class Bind:
     """The file or directory ``source`` (a path, a descriptor or an object with ``fileno()``), with all that is mounted below it. Set-user-ID bits and device
-    files do not count, unless asked for. ``id_map`` is a user namespace by whose map owners are shown: for root, from
+    files do not count, unless asked for. ``ro`` holds as long as the program has no CAP_SYS_ADMIN in its user namespace, as in the sandbox: beside ``map_root`` give
+    ``caps=[]``. ``id_map`` is a user namespace by whose map owners are shown: for root, from
     Linux 5.12 on."""
 
     source: Any
@@ -72,7 +75,7 @@ class Tmpfs:
         limit = None if self.size is None else size(self.size)
         if limit == 0:
             raise ValueError("a tmpfs of size 0 would have no limit: leave it out for half of the memory")
-        spec.tmpfs(os.fsdecode(self.target), limit, self.mode, (self.ro, False, self.noexec, False, False, False))
+        spec.tmpfs(os.fsdecode(self.target), limit, unsigned("mode", self.mode, 0o7777), (self.ro, False, self.noexec, False, False, False))
 
 
 @dataclass(frozen=True)
@@ -85,7 +88,8 @@ class Proc:
     ro: bool = False
 
     def put(self, spec: Any) -> None:
-        spec.proc(os.fsdecode(self.target), self.hidepid, self.subset_pid, (self.ro, False, False, False, False, False))
+        hidepid = None if self.hidepid is None else text("hidepid", self.hidepid)
+        spec.proc(os.fsdecode(self.target), hidepid, self.subset_pid, (self.ro, False, False, False, False, False))
 
 
 @dataclass(frozen=True)
@@ -137,7 +141,10 @@ class Overlay:
 
     def put(self, spec: Any) -> None:
         several = not isinstance(self.lower, (str, bytes, os.PathLike))
-        lower, *beneath = map(os.fsdecode, self.lower if several else [self.lower])
+        trees = listed("lower", self.lower) if several else [self.lower]
+        if not trees:
+            raise ValueError("an overlay has one lower tree at least")
+        lower, *beneath = map(os.fsdecode, trees)
         if beneath and self.target is None:
             raise TypeError("an overlay of several trees needs a target")
         target = lower if self.target is None else os.fsdecode(self.target)
@@ -147,7 +154,7 @@ class Overlay:
             changes = (os.path.join(place, "upper"), os.path.join(place, "work"))
             for path in changes:
                 os.makedirs(path, exist_ok=True)
-        kept = None if changes is None else tuple(os.fsdecode(path) for path in changes)
+        kept = None if changes is None else tuple(os.fsdecode(path) for path in pair("changes", changes, "(upper, work)"))
         spec.overlay(lower, beneath, kept, target, (self.ro, False, False, False, False, False))
 
 
@@ -159,7 +166,7 @@ class Dir:
     mode: int = 0o755
 
     def put(self, spec: Any) -> None:
-        spec.directory(os.fsdecode(self.target), self.mode)
+        spec.directory(os.fsdecode(self.target), unsigned("mode", self.mode, 0o7777))
 
 
 @dataclass(frozen=True)
@@ -182,13 +189,15 @@ class File:
     mode: int = 0o644
 
     def put(self, spec: Any) -> None:
+        if not isinstance(self.content, (str, bytes, bytearray, memoryview)):
+            raise TypeError(f"content: {self.content!r} is neither a text nor bytes")
         content = self.content.encode() if isinstance(self.content, str) else bytes(self.content)
-        spec.file(content, os.fsdecode(self.target), self.mode)
+        spec.file(content, os.fsdecode(self.target), unsigned("mode", self.mode, 0o7777))
 
 
 @dataclass(frozen=True)
 class Mask:
-    """Hides what is there: a directory becomes empty, a file reads as /dev/null. Nothing to hide is fine."""
+    """Hides what is there: a directory becomes empty, a file reads as /dev/null. Nothing to hide is fine. It holds as ``ro`` of a Bind does."""
 
     target: Path
 
@@ -198,7 +207,7 @@ class Mask:
 
 @dataclass(frozen=True)
 class ReadOnly:
-    """Makes what is there read-only, with all that is mounted below it; ``alone``: a mount point without that."""
+    """Makes what is there read-only, with all that is mounted below it; ``alone``: a mount point without that. It holds as ``ro`` of a Bind does."""
 
     target: Path
     if_exists: bool = False
@@ -216,7 +225,7 @@ class Chmod:
     mode: int
 
     def put(self, spec: Any) -> None:
-        spec.permissions(os.fsdecode(self.target), self.mode)
+        spec.permissions(os.fsdecode(self.target), unsigned("mode", self.mode, 0o7777))
 
 
 MOUNTS = (Bind, Tmpfs, Proc, Dev, Sysfs, Mqueue, Overlay, Dir, Symlink, File, Mask, ReadOnly, Chmod)

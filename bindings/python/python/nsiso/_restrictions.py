@@ -5,6 +5,7 @@ import os
 from dataclasses import dataclass
 from typing import Any, Iterable, List, Optional, Sequence, Union
 
+from ._argument import listed
 from ._mount import Path
 
 
@@ -31,7 +32,7 @@ class Landlock:
     def put(self, spec: Any) -> None:
         granted = [(self.read, "r"), (self.execute, "x"), (self.write, "w")]
         paths = [(os.fsdecode(path), letter) for trees, letter in granted for path in _several(trees)]
-        ports = [None if some is None else [*some] for some in (self.bind, self.connect)]
+        ports = [None if some is None else listed(name, some) for name, some in (("bind", self.bind), ("connect", self.connect))]
         for port in [port for some in ports if some for port in some]:
             if isinstance(port, bool) or not isinstance(port, int) or not 0 <= port < 65536:
                 raise ValueError(f"{port!r} is no TCP port: 0 to 65535")

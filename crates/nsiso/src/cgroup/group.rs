@@ -26,6 +26,10 @@ fn is_v2_name(controller: &str) -> bool {
 /// How long the kernel may take to let go of a group whose processes have ended.
 const PATIENCE: Duration = Duration::from_secs(2);
 
+/// What the kernel may need for a program that has not begun, and how long that may take.
+const ENOUGH: u64 = 2 << 20;
+const MOMENT: Duration = Duration::from_millis(50);
+
 /// One directory for each hierarchy that is used. Removed when dropped; what is left in it is killed.
 #[derive(Debug)]
 pub(crate) struct Group {
@@ -167,7 +171,19 @@ impl Group {
     }
 
     /// Writes limits of memory to a group whose program runs already, and is killed if it uses more.
+    ///
+    /// The kernel tells of exec a moment before the program has a memory of its own. All that is used by then is what the kernel itself needs, so a limit
+    /// that is not much larger comes somewhat later still.
     pub fn set_late(&self, limits: &Limits) -> Result<()> {
+        let memory = limits.settings.iter().find_map(|setting| match setting {
+            Setting::Memory(bytes) => Some(*bytes),
+            _ => None,
+        });
+        let short = || self.resources().memory.is_some_and(|used| used + ENOUGH > memory.unwrap_or(u64::MAX));
+        let begun = Instant::now();
+        while short() && begun.elapsed() < MOMENT && !self.pids().is_empty() {
+            std::thread::sleep(Duration::from_millis(1));
+        }
         match self.set(limits) {
             // Version 2 kills by itself.
             Err(error) if error.errno() == libc::EBUSY => {

@@ -1,6 +1,6 @@
 //! Links between network namespaces, bridges, and devices that move.
 
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use super::network::{Network, of_device};
 use super::route::Refusal;
@@ -122,13 +122,64 @@ pub fn bridge(namespace: Option<BorrowedFd>, name: &str) -> Result<()> {
 }
 
 /// Moves a device from the network namespace behind `from` (the caller's own without one) to that of `to`, with what that says: its name (its old one by
-/// default), addresses and all else. Packets on their way are lost.
+/// default), addresses and all else. Packets on their way are lost. All or nothing: where one part fails it goes back, with the addresses it had.
 pub fn move_device(from: Option<BorrowedFd>, device: &str, to: &End) -> Result<()> {
+    moved(from, device, to).map(drop)
+}
+
+/// A device that has been moved, and may go back.
+#[derive(Debug)]
+pub(crate) struct Moved {
+    from: Network,
+    from_fd: OwnedFd,
+    to: Network,
+    /// What it is called there.
+    name: String,
+    /// What it was, and whether it was up.
+    was: End<'static>,
+    was_up: bool,
+}
+
+impl Moved {
+    pub fn undo(mut self) {
+        let Some(name) = &self.was.name else { return };
+        if self.to.give(&self.name, self.from_fd.as_fd(), name, &End::new()).is_ok() && self.was_up {
+            let _ = self.from.settle(name, &self.was);
+        }
+    }
+}
+
+/// [`move_device`].
+pub(crate) fn moved(from: Option<BorrowedFd>, device: &str, to: &End) -> Result<Moved> {
     let device = device_name(device)?;
     let own = Handle::own(Kinds::NET)?;
-    let name = to.name.as_ref().unwrap_or(&device);
-    Network::open(from)?.give(&device, to.namespace.unwrap_or(own.as_fd()), name, to)?;
-    Network::open(to.namespace)?.settle(name, to)
+    let name = to.name.clone().unwrap_or_else(|| device.clone());
+    let from_fd = from.unwrap_or(own.as_fd()).try_clone_to_owned();
+    let from_fd = from_fd.map_err(|error| Error::from_io(Step::Link, device.as_str(), &error))?;
+    let (mut from, mut there) = (Network::open(from)?, Network::open(to.namespace)?);
+    let was_up = from.is_up(&device)?;
+    let was = End { name: Some(device.clone()), addresses: from.addresses_of(&device)?, ..End::new() };
+    let target = to.namespace.unwrap_or(own.as_fd());
+    let elsewhere = Handle::of_fd(target)? != Handle::of_fd(from_fd.as_fd())?;
+    if elsewhere && name != device && there.has(&name) {
+        // Some kernels move it all the same, under its old name.
+        return Err(Error::new(
+            Step::Link,
+            libc::EEXIST,
+            format!("{device} as {name} in another network namespace"),
+        )
+        .with_hint("there is a device of this name already: give it another one"));
+    }
+    from.give(&device, target, &name, to)?;
+    let settled = there.settle(&name, to);
+    let moved = Moved { from, from_fd, to: there, name, was, was_up };
+    match settled {
+        Ok(()) => Ok(moved),
+        Err(error) => {
+            moved.undo();
+            Err(error)
+        }
+    }
 }
 
 /// Removes a device from the network namespace behind `namespace` (the caller's own without one), with the other end of its pair.

@@ -10,6 +10,6 @@ mod route;
 mod socket;
 
 pub use forward::forward;
-pub(crate) use link::{Pair, pair};
+pub(crate) use link::{Moved, Pair, moved, pair};
 pub use link::{bridge, link, move_device, remove_device};
 pub use socket::socket;

@@ -291,6 +291,25 @@ impl Network {
         }
     }
 
+    pub fn is_up(&mut self, name: &str) -> Result<bool> {
+        let device = self.device(name)?;
+        let mut up = false;
+        let message = Message::new(libc::RTM_GETLINK, ACK, &link_header(device, 0));
+        let asked = self.route.ask(message, |body| {
+            up = u32_at(body, 8).is_some_and(|flags| flags & libc::IFF_UP as u32 != 0);
+        });
+        asked.map_err(|refusal| refusal.error(Step::Link, name.into(), ""))?;
+        Ok(up)
+    }
+
+    /// Those that somebody has given it.
+    pub fn addresses_of(&mut self, name: &str) -> Result<Vec<Address>> {
+        let device = self.device(name)?;
+        let own =
+            self.addresses()?.into_iter().filter(|(at, address)| *at == device && !is_local(address.ip()));
+        Ok(own.map(|(_, address)| address).collect())
+    }
+
     /// The names of all devices.
     fn names(&mut self) -> Result<HashSet<String>> {
         let mut names = HashSet::new();

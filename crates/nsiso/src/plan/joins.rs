@@ -87,6 +87,10 @@ impl Joins {
         }
     }
 
+    pub fn any(&self) -> bool {
+        !self.targets.is_empty()
+    }
+
     pub fn has(&self, kind: usize) -> bool {
         self.targets.iter().any(|target| target.kind == kind)
     }

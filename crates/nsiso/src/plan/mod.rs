@@ -102,7 +102,10 @@ impl Plan {
         consistent(spec)?;
         let joins = Joins::new(spec)?;
         let maps = Maps::new(spec, &joins)?;
-        let copies = joins.has(kind::TIME) || time::takes_copy(spec);
+        let attended = hand_over::attended(spec);
+        let waits = spec.halt.is_some() || !attended.is_empty() || !maps.for_parent().is_empty();
+        let scored = spec.treatment.oom_score_adj.is_some() && (waits || joins.any());
+        let copies = joins.has(kind::TIME) || time::takes_copy(spec) || scored;
         let mut plan = Plan {
             // A time namespace is made by unshare: clone(2) has no bit for it, and one way is enough.
             clone: spec.kinds - Kinds::TIME - in_group(spec),
@@ -120,7 +123,7 @@ impl Plan {
             copies,
             joins,
             mailbox: if copies { Mailbox::between_memories()? } else { Mailbox::new() },
-            attended: hand_over::attended(spec),
+            attended,
             halts: spec.halt.is_some(),
             changes_uid: false,
             enters_user: false,
@@ -129,13 +132,13 @@ impl Plan {
             maps,
         };
         plan.group(spec)?;
+        plan.oom_score(spec);
         plan.joins(spec);
         // Files under /proc/self come before the change of uid, which makes them root's.
         plan.late_namespaces(spec);
         plan.id_maps(spec)?;
         plan.clocks(spec);
         plan.no_user_namespaces(spec);
-        plan.oom_score(spec)?;
         plan.names(spec);
         plan.mounts(spec);
         plan.terminal(spec)?;

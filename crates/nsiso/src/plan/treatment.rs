@@ -4,7 +4,7 @@ use super::{Action, Plan};
 use crate::error::Step;
 use crate::spec::landlock::{BIND_TCP, CONNECT_TCP, WRITE};
 use crate::spec::{Filter, Mount};
-use crate::{Error, Kinds, Result, Spec, rlimit};
+use crate::{Kinds, Result, Spec, rlimit};
 
 /// `struct landlock_path_beneath_attr` is packed, so path and access go separately. The table ends with NULL.
 #[derive(Clone, Copy, Debug)]
@@ -42,15 +42,11 @@ impl Plan {
         }
     }
 
-    /// The kernel gives the score to all who share the memory, but for a child whose parent stands still.
-    pub(super) fn oom_score(&mut self, spec: &Spec) -> Result<()> {
-        let Some(score) = spec.treatment.oom_score_adj else { return Ok(()) };
-        if self.awaits_parent() || self.second_from.is_some() {
-            return Err(Error::new(Step::OomScore, libc::ENOTSUP, score)
-                .with_hint("not beside joined namespaces, pins, or id maps of more than one's own id"));
+    /// The kernel gives the score to all who share the memory, but for a child whose parent stands still: any other gets a memory of its own.
+    pub(super) fn oom_score(&mut self, spec: &Spec) {
+        if let Some(score) = spec.treatment.oom_score_adj {
+            self.write_file(Step::OomScore, c"/proc/self/oom_score_adj", &score.to_string());
         }
-        self.write_file(Step::OomScore, c"/proc/self/oom_score_adj", &score.to_string());
-        Ok(())
     }
 
     /// What may take privileges that go with the uid.

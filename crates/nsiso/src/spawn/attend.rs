@@ -22,7 +22,7 @@ pub(super) fn attend(child: &Child, spec: &Spec, plan: &Plan) -> Result<Attended
     let mut outside = Outside::default();
     let made = network(child, spec, &namespaces, &mut outside).and_then(|()| pins::make(spec, &namespaces));
     if let Err(error) = made {
-        outside.end();
+        outside.undo();
         return Err(error);
     }
     namespaces.retain(|namespace| spec.held.contains(namespace.kind()));
@@ -50,17 +50,18 @@ fn network(child: &Child, spec: &Spec, namespaces: &[Handle], outside: &mut Outs
     let Some(own) = namespaces.iter().find(|namespace| namespace.kind() == Kinds::NET) else {
         return Ok(());
     };
+    // It needs a certain name for its device; links take others.
+    if let Some(wish) = &spec.uplink {
+        outside.uplink = Some(Box::new(uplink::start(child, own, wish)?));
+    }
     let at = |end: &End<'_>| End { namespace: None, ..end.clone() };
     for (index, (inside, other)) in spec.links.iter().enumerate() {
         let pair = net::pair(&at(inside).of(own.as_fd()), other);
         outside.links.push(pair.map_err(|error| error.with_index(Some(index)))?);
     }
     for (index, (device, inside)) in spec.devices.iter().enumerate() {
-        net::move_device(None, device, &at(inside).of(own.as_fd()))
-            .map_err(|error| error.with_index(Some(index)))?;
-    }
-    if let Some(wish) = &spec.uplink {
-        outside.uplink = Some(Box::new(uplink::start(child, own, wish)?));
+        let moved = net::moved(None, device, &at(inside).of(own.as_fd()));
+        outside.devices.push(moved.map_err(|error| error.with_index(Some(index)))?);
     }
     Ok(())
 }

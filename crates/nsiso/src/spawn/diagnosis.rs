@@ -32,9 +32,20 @@ pub(super) fn of_step(op: &Op, errno: i32, spec: &Spec) -> Error {
             return Error::new(op.step, errno, op.object())
                 .with_hint(clone_hint(errno, spec.kinds, &read_host));
         }
+        Step::Landlock => Error::new(op.step, errno, landlock_object(spec, &op.object())),
         step => Error::new(step, errno, op.object()).with_index(op.index),
     };
     error.with_hint(step_hint(op, errno, spec.kinds, &read_host))
+}
+
+/// The rules, with the paths that they are about.
+fn landlock_object(spec: &Spec, object: &str) -> String {
+    let paths = spec
+        .landlock
+        .iter()
+        .flat_map(|rules| &rules.paths)
+        .map(|(path, _)| path.to_string_lossy().into_owned());
+    format!("{object} ({})", join(paths))
 }
 
 fn clone_hint(errno: i32, kinds: Kinds, read: Read) -> String {
@@ -50,11 +61,11 @@ fn clone_hint(errno: i32, kinds: Kinds, read: Read) -> String {
         libc::EPERM | libc::EACCES if !kinds.contains(Kinds::USER) => {
             "without CAP_SYS_ADMIN, new namespaces need a new user namespace beside them: add the kind user, or run as root".into()
         }
-        libc::EPERM | libc::EACCES => format!(
-            "this host does not let you make user namespaces; possible causes: {}; a container's seccomp filter; \
-             a chroot; an id of yours that has no mapping in the current user namespace",
-            join(userns_settings(read))
-        ),
+        libc::EPERM | libc::EACCES => {
+            let others = ["a container's seccomp filter", "a chroot", "an id of yours that has no mapping in the current user namespace"];
+            let causes = userns_settings(read).chain(others.map(str::to_owned));
+            format!("this host does not let you make user namespaces; possible causes: {}", join(causes))
+        }
         libc::ENOSYS => "the kernel is too old (Linux 5.10 is needed) or a container's seccomp filter refuses clone3 and clone".into(),
         libc::EINVAL => format!("this kernel was built without one of the namespaces {kinds}: look for CONFIG_*_NS in its configuration"),
         libc::EAGAIN => format!(
@@ -153,7 +164,7 @@ fn step_hint(op: &Op, errno: i32, kinds: Kinds, read: Read) -> String {
         (Step::Rlimit, libc::EPERM) => "a hard limit can be raised by CAP_SYS_RESOURCE of the host alone, nofile to fs.nr_open at most".into(),
         (Step::Nice, libc::EACCES | libc::EPERM) => "a lower nice value takes CAP_SYS_NICE of the host or RLIMIT_NICE".into(),
         (Step::Affinity, libc::EINVAL) => "none of these processors is there, or may be used by the caller, cpuset(7)".into(),
-        (Step::Landlock, libc::ENOENT) => "each path of a rule must exist in the program's view of the file system".into(),
+        (Step::Landlock, libc::ENOENT | libc::ENOTDIR) => "each path of a rule must exist in the program's view of the file system".into(),
         (Step::Landlock, libc::E2BIG) => "16 layers of Landlock are the most".into(),
         (Step::Seccomp, libc::EINVAL) => "the kernel does not take this program, or was built without filters".into(),
         (Step::UserNamespaces, libc::EACCES | libc::EROFS | libc::ENOENT) => "it takes a /proc/sys that can be written".into(),

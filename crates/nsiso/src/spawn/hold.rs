@@ -19,6 +19,11 @@ impl Spec<'_> {
                 "limits are a program's, and what is held has none: give them to the programs that join it",
             ));
         }
+        if self.uplink.is_some() {
+            return Err(Error::argument(
+                "an uplink ends with its program, and what is held has none: give it to a program with a network of its own",
+            ));
+        }
         let mut spec = self.clone();
         spec.unshare(kinds);
         (spec.held, spec.errand) = (kinds, Some(Errand::Arrive));

@@ -132,8 +132,14 @@ fn attempt(spec: &Spec) -> Result<Process> {
         .or_else(|| failure(&plan, spec))
         .or_else(|| process.set_late_limits(late_limits.as_ref()?).err());
     match trouble {
-        None => Ok(process),
+        None => {
+            process.started();
+            Ok(process)
+        }
+        // The init process has killed the program's before it was one.
+        Some(error) if error.errno() == libc::EINTR && is_over(&process, spec) => Ok(process),
         Some(error) => {
+            process.outside().undo();
             if attended.pinned {
                 pins::undo(&spec.pins);
             }
@@ -284,6 +290,12 @@ fn failure(plan: &Plan, spec: &Spec) -> Option<Error> {
         ),
         None => None,
     }
+}
+
+/// Whether the deadline is over, which the init process tells in the end.
+fn is_over(process: &Process, spec: &Spec) -> bool {
+    let over = || process.wait_timeout(PATIENCE).ok().flatten().is_some_and(|status| status.timed_out());
+    spec.treatment.deadline.is_some() && over()
 }
 
 /// Leaves no child that failed, nor its zombie.

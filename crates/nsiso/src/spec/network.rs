@@ -220,7 +220,7 @@ impl Uplink {
         Ok(self)
     }
 
-    /// The same for UDP.
+    /// The same for UDP. Versions of pasta before 2024 bring answers back only where both ports are the same.
     pub fn udp(mut self, outside: u16, inside: u16) -> Result<Self> {
         self.udp.push(ports(outside, inside)?);
         Ok(self)
