@@ -2,6 +2,7 @@
 
 use super::{Action, Plan};
 use crate::error::Step;
+use crate::kind::USER;
 use crate::spec::landlock::{BIND_TCP, CONNECT_TCP, WRITE};
 use crate::spec::{Filter, Mount};
 use crate::{Kinds, Result, Spec, rlimit};
@@ -44,8 +45,16 @@ impl Plan {
 
     /// The kernel gives the score to all who share the memory, but for a child whose parent stands still: any other gets a memory of its own.
     pub(super) fn oom_score(&mut self, spec: &Spec) {
-        if let Some(score) = spec.treatment.oom_score_adj {
-            self.write_file(Step::OomScore, c"/proc/self/oom_score_adj", &score.to_string());
+        let Some(score) = spec.treatment.oom_score_adj else { return };
+        // A caller whose child will enter a user namespace is not dumpable meanwhile, which makes these files root's; the child's memory is a copy.
+        let dumpable = |argument| Action::Control { option: libc::PR_SET_DUMPABLE, argument };
+        let enters_user = self.joins.has(USER);
+        if enters_user {
+            self.push(Step::OomScore, dumpable(1));
+        }
+        self.write_file(Step::OomScore, c"/proc/self/oom_score_adj", &score.to_string());
+        if enters_user {
+            self.push(Step::OomScore, dumpable(0));
         }
     }
 
