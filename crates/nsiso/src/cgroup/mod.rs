@@ -2,6 +2,8 @@
 
 mod files;
 mod group;
+mod limiting;
+mod name;
 mod places;
 mod pressure;
 mod usage;

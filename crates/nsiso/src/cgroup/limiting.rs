@@ -1,0 +1,176 @@
+//! Limits written to a group, before and while a program is in it.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use super::files::write;
+use super::group::Group;
+use crate::spec::{Limits, Setting};
+use crate::{Error, Result, Step};
+
+/// What the kernel may need for a program that has not begun, and how long that may take.
+const ENOUGH: u64 = 2 << 20;
+const MOMENT: Duration = Duration::from_millis(50);
+
+impl Group {
+    /// Writes limits; also of a group that is in use.
+    pub fn set(&self, limits: &Limits) -> Result<()> {
+        let memory = limits.settings.iter().find_map(|setting| match setting {
+            Setting::Memory(bytes) => Some(*bytes),
+            _ => None,
+        });
+        let mut changed: Vec<(PathBuf, String)> = Vec::new();
+        for setting in &self.ordered(limits) {
+            let controller = setting.controller();
+            let Some((directory, is_v2)) = self.directory(controller) else {
+                return Err(Error::new(Step::Limit, libc::ENOTSUP, controller).with_hint(format!(
+                    "the controller {controller} is mounted nowhere, is not delegated to this group, or limited nothing when the program was started: \
+                     run as root, or in a unit with Delegate=yes (systemd-run --user --scope -p Delegate=yes ...)"
+                )));
+            };
+            let written = if is_v2 { Some(setting.v2()) } else { setting.v1(memory) };
+            let Some(written) = written else {
+                let place = directory.parent().unwrap_or(directory).display();
+                return Err(Error::new(Step::Limit, libc::ENOTSUP, setting.name()).with_hint(match setting {
+                    Setting::Swap(_) => format!("version 1 of cgroups, where memory is here ({place}), limits swap with memory: give a limit of memory, too"),
+                    _ => format!("version 1 of cgroups, where {controller} is here ({place}), does not have it"),
+                }));
+            };
+            for (file, text) in written {
+                let path = directory.join(file);
+                let before = value_before(&path, &text);
+                write(&path, &text).map_err(|error| {
+                    // All or nothing.
+                    for (path, text) in changed.drain(..).rev() {
+                        let _ = write(&path, &text);
+                    }
+                    Error::from_io(Step::Limit, format!("{text:?} to {}", path.display()), &error).with_hint(
+                        match error.raw_os_error() {
+                            Some(libc::ENOENT) => "this kernel's controller does not have it (swap accounting needs swapaccount=1 on version 1)".into(),
+                            Some(libc::EINVAL | libc::ERANGE | libc::ENODEV) => match setting {
+                                Setting::Cpus(_) => format!("processors are {} here", there_are("/sys/devices/system/cpu/online")),
+                                Setting::Pids(_) => format!("at most {} here", there_are("/proc/sys/kernel/pid_max")),
+                                _ => "the value is out of range here, or the device does not exist".into(),
+                            },
+                            Some(libc::EBUSY) => "more is in use, and cannot be taken away".into(),
+                            _ => String::new(),
+                        },
+                    )
+                })?;
+                changed.extend(before.map(|text| (path, text)));
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes limits of memory to a group whose program runs already, and is killed if it uses more.
+    ///
+    /// The kernel tells of exec a moment before the program has a memory of its own. All that is used by then is what the kernel itself needs, so a limit
+    /// that is not much larger comes somewhat later still.
+    pub fn set_late(&self, limits: &Limits) -> Result<()> {
+        let memory = limits.settings.iter().find_map(|setting| match setting {
+            Setting::Memory(bytes) => Some(*bytes),
+            _ => None,
+        });
+        let short = || self.resources().memory.is_some_and(|used| used + ENOUGH > memory.unwrap_or(u64::MAX));
+        let begun = Instant::now();
+        while short() && begun.elapsed() < MOMENT && !self.pids().is_empty() {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        match self.set(limits) {
+            // Version 2 kills by itself.
+            Err(error) if error.errno() == libc::EBUSY => {
+                self.overrun.store(true, Ordering::Relaxed);
+                self.kill()
+            }
+            set => set,
+        }
+    }
+
+    pub fn has_overrun(&self) -> bool {
+        self.overrun.load(Ordering::Relaxed)
+    }
+
+    /// Takes the limit of memory away, for the time being.
+    pub fn lift_memory(&self) -> Result<()> {
+        let Some((directory, is_v2)) = self.directory("memory") else { return Ok(()) };
+        let files: &[(&str, &str)] = match is_v2 {
+            true => &[("memory.max", "max")],
+            false => &[("memory.memsw.limit_in_bytes", "-1"), ("memory.limit_in_bytes", "-1")],
+        };
+        for (file, text) in files {
+            let path = directory.join(file);
+            if let Err(error) = write(&path, text)
+                && error.kind() != io::ErrorKind::NotFound
+            {
+                return Err(Error::from_io(Step::Limit, path.display(), &error));
+            }
+        }
+        Ok(())
+    }
+
+    /// Version 1 limits memory and memory with swap: the sum has to go first where it grows, and moves with memory where swap is to stay.
+    fn ordered(&self, limits: &Limits) -> Vec<Setting> {
+        let mut settings = limits.settings.clone();
+        let Some((directory, false)) = self.directory("memory") else { return settings };
+        let read = |file: &str| -> Option<u64> {
+            fs::read_to_string(directory.join(file)).ok()?.trim().parse().ok()
+        };
+        let memory = settings.iter().find_map(|setting| match setting {
+            Setting::Memory(bytes) => Some(*bytes),
+            _ => None,
+        });
+        let (Some(memory), Some(before)) = (memory, read("memory.limit_in_bytes")) else { return settings };
+        let swap = settings.iter().position(|setting| matches!(setting, Setting::Swap(_)));
+        let swap = match (swap, read("memory.memsw.limit_in_bytes")) {
+            (Some(place), _) => Some(settings.remove(place)),
+            (None, Some(sum)) if sum < NO_LIMIT => Some(Setting::Swap(sum.saturating_sub(before))),
+            _ => None,
+        };
+        if let Some(swap) = swap {
+            settings.insert(if memory > before { 0 } else { settings.len() }, swap);
+        }
+        settings
+    }
+
+    /// On version 1 nothing can join before processors and memory nodes are given.
+    pub(super) fn seat_cpuset(&self) {
+        let Some((directory, false)) = self.directory("cpuset") else { return };
+        for file in ["cpuset.cpus", "cpuset.mems"] {
+            let own = directory.join(file);
+            let empty = fs::read_to_string(&own).is_ok_and(|text| text.trim().is_empty());
+            let parent = directory.parent().map(|parent| parent.join(file));
+            if let (true, Some(text)) = (empty, parent.and_then(|path| fs::read_to_string(path).ok())) {
+                let _ = write(&own, text.trim());
+            }
+        }
+    }
+}
+
+/// What is to be written to take back what will be written. Files about devices have a line for each.
+fn value_before(path: &Path, text: &str) -> Option<String> {
+    let now = fs::read_to_string(path).ok()?;
+    match text.split_once(' ') {
+        Some((device, _)) if device.contains(':') => {
+            let line = now.lines().find(|line| line.split(' ').next() == Some(device));
+            Some(line.map_or_else(
+                || match path.ends_with("io.max") {
+                    true => format!("{device} rbps=max wbps=max riops=max wiops=max"),
+                    false => format!("{device} 0"),
+                },
+                str::to_owned,
+            ))
+        }
+        _ => Some(now.trim().to_owned()),
+    }
+}
+
+/// What version 1 says where there is none, give or take a page.
+const NO_LIMIT: u64 = 1 << 62;
+
+fn there_are(file: &str) -> String {
+    fs::read_to_string(file).map_or_else(|_| "others".into(), |text| text.trim().to_owned())
+}
