@@ -1642,9 +1642,12 @@ int ns_process_set_limits(const struct ns_process *process,
 
 /**
  * Stops everything in the program's group (not 0), or lets it go on (0). Returns when all have stopped.
- * -ESRCH once it has been waited for.
+ * -ESRCH once it has been waited for. An init process stops, too: deadlines and the end with the host wait until all go on, or are killed by
+ * ns_process_kill_group.
  */
-int ns_process_freeze(const struct ns_process *process, int frozen, struct ns_error *err);
+int ns_process_freeze(const struct ns_process *process,
+                      int frozen,
+                      struct ns_error *err);
 
 /**
  * Kills everything in the program's group at once. Once it has been waited for there is nothing left to kill.

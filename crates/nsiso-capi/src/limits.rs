@@ -243,7 +243,8 @@ pub unsafe extern "C" fn ns_process_set_limits(
 }
 
 /// Stops everything in the program's group (not 0), or lets it go on (0). Returns when all have stopped.
-/// -ESRCH once it has been waited for.
+/// -ESRCH once it has been waited for. An init process stops, too: deadlines and the end with the host wait until all go on, or are killed by
+/// ns_process_kill_group.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ns_process_freeze(
     process: *const ns_process,

@@ -140,6 +140,7 @@ impl Process {
     }
 
     /// Stops everything in the program's control group, or lets it go on. Returns when all have stopped. ESRCH once it has been waited for.
+    /// An init process stops, too: deadlines and the end with the host wait until all go on, or are killed by [`Process::kill_group`].
     pub fn freeze(&self, frozen: bool) -> Result<()> {
         self.of_group(|group| group.freeze(frozen))
     }

@@ -267,7 +267,7 @@ class Popen(subprocess.Popen):
         self._process.set_limits(limits.wishes())
 
     def freeze(self) -> None:
-        """Stops everything in its control group."""
+        """Stops everything in its control group, an init process too: a deadline and the end with this process wait until ``thaw`` or ``kill_group``."""
         self._process.freeze(True)
 
     def thaw(self) -> None:
