@@ -968,7 +968,7 @@ typedef struct ns_gaps {
  */
 typedef struct ns_finding {
   /**
-   * A kind of namespace ("user", "pid", "mnt", "net", "ipc", "uts", "time", "cgroup"), "nested_user", "proc", "overlay",
+   * A kind of namespace ("user", "pid", "mnt", "net", "ipc", "uts", "time", "cgroup"), "nested_user", "proc", "overlay", "idmapped_mounts",
    * "links", "link_rate", "link_delay", "clone3", "listns", "pidfd_info_exit", "landlock", "cgroup_v2" or "cgroup_v1".
    */
   const char *name;

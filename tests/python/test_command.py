@@ -3,6 +3,7 @@
 import os
 import pty
 import select
+import signal
 import subprocess
 import sys
 
@@ -80,6 +81,15 @@ def test_a_shell_in_a_sandbox_has_job_control():
     until(b"42")
     assert b"can't access tty" not in shown and os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 7, shown
     os.close(terminal)
+
+
+@pytest.mark.parametrize("how", [["--sandbox"], ["-r"]])
+def test_an_interrupt_goes_on_to_the_program(how):
+    script = "trap 'exit 33' INT; echo ready; while :; do sleep 0.1; done"
+    command = subprocess.Popen([*RUN, *how, "--", "sh", "-c", script], stdout=subprocess.PIPE, start_new_session=True)
+    assert command.stdout.readline() == b"ready\n"
+    command.send_signal(signal.SIGINT)
+    assert command.wait(20) == 33
 
 
 def test_a_terminal_of_its_own_on_wish():

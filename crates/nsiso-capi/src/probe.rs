@@ -21,7 +21,7 @@ pub struct ns_findings(Vec<(Verdict, [CString; 3])>);
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct ns_finding {
-    /// A kind of namespace ("user", "pid", "mnt", "net", "ipc", "uts", "time", "cgroup"), "nested_user", "proc", "overlay",
+    /// A kind of namespace ("user", "pid", "mnt", "net", "ipc", "uts", "time", "cgroup"), "nested_user", "proc", "overlay", "idmapped_mounts",
     /// "links", "link_rate", "link_delay", "clone3", "listns", "pidfd_info_exit", "landlock", "cgroup_v2" or "cgroup_v1".
     pub name: *const c_char,
     /// NS_YES, NS_IN_USER_NAMESPACE or NS_NO.

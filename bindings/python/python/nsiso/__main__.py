@@ -3,6 +3,7 @@
 import argparse
 import json
 import os
+import signal
 import sys
 from dataclasses import fields
 from typing import Any, Dict, Iterable, List, Tuple
@@ -191,6 +192,9 @@ def finish(options: argparse.Namespace, **keywords: Any) -> int:
             try:
                 code = process.wait()
             except KeyboardInterrupt:
+                # Ctrl-C on a terminal goes to the program as well; a signal to this process alone does not.
+                if not _in_foreground():
+                    process.send_signal(signal.SIGINT)
                 continue
             break
     if process.timed_out:
@@ -199,6 +203,14 @@ def finish(options: argparse.Namespace, **keywords: Any) -> int:
     if process.out_of_memory:
         print("nsiso: something was killed: the memory limit was reached", file=sys.stderr)
     return code if code >= 0 else 128 - code
+
+
+def _in_foreground() -> bool:
+    try:
+        with open("/dev/tty") as terminal:
+            return os.tcgetpgrp(terminal.fileno()) == os.getpgrp()
+    except OSError:
+        return False
 
 
 def _inheritable(fd: int) -> bool:
