@@ -151,6 +151,10 @@ def test_programs_start_with_links_and_devices(pair):
     # Whoever is in that network moves a device of it.
     if ROOT:
         nsiso.link(nsiso.End(None, name="nsiso-spare"), nsiso.End(None, name="nsiso-other"))
+        # One that is given to a program which cannot be started comes back.
+        with pytest.raises(FileNotFoundError):
+            nsiso.run(["/no/such/program"], devices={"nsiso-spare": nsiso.End(name="moved")})
+        assert subprocess.run(["ip", "link", "show", "nsiso-spare"], capture_output=True).returncode == 0
         done = nsiso.run(["ip", "-brief", "link"], devices={"nsiso-spare": nsiso.End(name="moved")}, capture_output=True, text=True)
         assert "moved" in done.stdout
     with pytest.raises(nsiso.Error, match="no-such"):
@@ -192,11 +196,11 @@ with nsiso.Popen(["cat"], stdin=-1, map_root=True, uplink=nsiso.Uplink(tcp={8080
     socket.create_connection(("127.0.0.1", 8080)).sendall(b"in")
     assert server.accept()[0].recv(2) == b"in"
     process.stdin.close()
-print("out and in")
 # Beside a link, whose device gets a name that is free.
 link = (nsiso.End(addresses="10.9.0.2/24"), nsiso.End(addresses="10.9.0.1/24"))
 done = nsiso.run(["ip", "-brief", "address"], map_root=True, uplink=True, links=[link], capture_output=True, text=True)
 assert done.returncode == 0 and "10.9.0.2" in done.stdout and len(done.stdout.splitlines()) == 3, done
+print("out and in")
 """
 
 
