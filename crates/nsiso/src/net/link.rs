@@ -53,7 +53,7 @@ pub(crate) fn pair(a: &End, b: &End) -> Result<Pair> {
     let own = Handle::own(Kinds::NET)?;
     let [at_a, at_b] = [a, b].map(|end| end.namespace.unwrap_or(own.as_fd()));
     let names = make(&mut here, (a, at_a), &mut there, (b, at_b))?;
-    let device = here.device(&names[0])?;
+    let device = here.look_up(&names[0])?.index;
     let settled = here.settle(&names[0], a).and_then(|()| there.settle(&names[1], b));
     match settled {
         Ok(()) => {
@@ -157,8 +157,8 @@ pub(crate) fn moved(from: Option<BorrowedFd>, device: &str, to: &End) -> Result<
     let from_fd = from.unwrap_or(own.as_fd()).try_clone_to_owned();
     let from_fd = from_fd.map_err(|error| Error::from_io(Step::Link, device.as_str(), &error))?;
     let (mut from, mut there) = (Network::open(from)?, Network::open(to.namespace)?);
-    let was_up = from.is_up(&device)?;
-    let was = End { name: Some(device.clone()), addresses: from.addresses_of(&device)?, ..End::new() };
+    let found = from.look_up(&device)?;
+    let was = End { name: Some(device.clone()), addresses: from.addresses_of(found.index)?, ..End::new() };
     let target = to.namespace.unwrap_or(own.as_fd());
     let elsewhere = Handle::of_fd(target)? != Handle::of_fd(from_fd.as_fd())?;
     if elsewhere && name != device && there.has(&name) {
@@ -172,7 +172,7 @@ pub(crate) fn moved(from: Option<BorrowedFd>, device: &str, to: &End) -> Result<
     }
     from.give(&device, target, &name, to)?;
     let settled = there.settle(&name, to);
-    let moved = Moved { from, from_fd, to: there, name, was, was_up };
+    let moved = Moved { from, from_fd, to: there, name, was, was_up: found.is_up };
     match settled {
         Ok(()) => Ok(moved),
         Err(error) => {
@@ -186,6 +186,6 @@ pub(crate) fn moved(from: Option<BorrowedFd>, device: &str, to: &End) -> Result<
 pub fn remove_device(namespace: Option<BorrowedFd>, name: &str) -> Result<()> {
     let name = device_name(name)?;
     let mut network = Network::open(namespace)?;
-    let device = network.device(&name)?;
+    let device = network.look_up(&name)?.index;
     network.remove(device, &name)
 }

@@ -24,6 +24,15 @@ const NO_ADDRESS: u8 = 1;
 /// `VETH_INFO_PEER`.
 const PEER: u16 = 1;
 
+/// What the kernel tells of a device.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Device {
+    pub index: u32,
+    /// If it has one of the usual kind.
+    mac: Option<[u8; 6]>,
+    pub is_up: bool,
+}
+
 #[derive(Debug)]
 pub(super) struct Network {
     route: RouteSocket,
@@ -74,7 +83,7 @@ impl Network {
 
     /// Gives a device what its end is to have, and brings it up.
     pub fn settle(&mut self, name: &str, end: &End) -> Result<()> {
-        let (device, mac) = self.look_up(name)?;
+        let Device { index: device, mac, .. } = self.look_up(name)?;
         let linked = self.choose_link_local(device);
         self.change(device, name, end)?;
         if let (Ok(()), Some(mac)) = (linked, mac) {
@@ -137,10 +146,10 @@ impl Network {
 
     /// Port of its bridge, and up.
     fn change(&mut self, device: u32, name: &str, end: &End) -> Result<()> {
-        let bridge = end.bridge.as_deref().map(|bridge| self.device(bridge)).transpose()?;
+        let bridge = end.bridge.as_deref().map(|bridge| self.look_up(bridge)).transpose()?;
         let message = Message::new(libc::RTM_NEWLINK, ACK, &link_header(device, libc::IFF_UP as u32));
         let message = match bridge {
-            Some(bridge) => message.number(libc::IFLA_MASTER, bridge),
+            Some(bridge) => message.number(libc::IFLA_MASTER, bridge.index),
             None => message,
         };
         self.route.tell(message).map_err(|refusal| {
@@ -229,7 +238,7 @@ impl Network {
 
     /// Moves a device into another namespace, under this name.
     pub fn give(&mut self, name: &str, other: BorrowedFd, new_name: &str, end: &End) -> Result<()> {
-        let device = self.device(name)?;
+        let device = self.look_up(name)?.index;
         let message = Message::new(libc::RTM_NEWLINK, ACK, &link_header(device, 0))
             .number(libc::IFLA_NET_NS_FD, other.as_raw_fd() as u32)
             .text(libc::IFLA_IFNAME, new_name);
@@ -268,17 +277,17 @@ impl Network {
         self.names().is_ok_and(|names| names.contains(name))
     }
 
-    pub fn device(&mut self, name: &str) -> Result<u32> {
-        self.look_up(name).map(|(index, _)| index)
-    }
-
-    /// A device's number, and its hardware address if it has one of the usual kind.
-    fn look_up(&mut self, name: &str) -> Result<(u32, Option<[u8; 6]>)> {
+    pub fn look_up(&mut self, name: &str) -> Result<Device> {
         let mut found = None;
         let message = Message::new(libc::RTM_GETLINK, ACK, &link_header(0, 0)).text(libc::IFLA_IFNAME, name);
         let asked = self.route.ask(message, |body| {
             let mac = attribute(body, LINK_HEADER, libc::IFLA_ADDRESS);
-            found = u32_at(body, 4).map(|index| (index, mac.and_then(|mac| mac.try_into().ok())));
+            let is_up = u32_at(body, 8).is_some_and(|flags| flags & libc::IFF_UP as u32 != 0);
+            found = u32_at(body, 4).map(|index| Device {
+                index,
+                mac: mac.and_then(|mac| mac.try_into().ok()),
+                is_up,
+            });
         });
         match (asked, found) {
             (_, Some(found)) => Ok(found),
@@ -291,20 +300,8 @@ impl Network {
         }
     }
 
-    pub fn is_up(&mut self, name: &str) -> Result<bool> {
-        let device = self.device(name)?;
-        let mut up = false;
-        let message = Message::new(libc::RTM_GETLINK, ACK, &link_header(device, 0));
-        let asked = self.route.ask(message, |body| {
-            up = u32_at(body, 8).is_some_and(|flags| flags & libc::IFF_UP as u32 != 0);
-        });
-        asked.map_err(|refusal| refusal.error(Step::Link, name.into(), ""))?;
-        Ok(up)
-    }
-
     /// Those that somebody has given it.
-    pub fn addresses_of(&mut self, name: &str) -> Result<Vec<Address>> {
-        let device = self.device(name)?;
+    pub fn addresses_of(&mut self, device: u32) -> Result<Vec<Address>> {
         let own =
             self.addresses()?.into_iter().filter(|(at, address)| *at == device && !is_local(address.ip()));
         Ok(own.map(|(_, address)| address).collect())
