@@ -61,11 +61,6 @@ pub unsafe extern "C" fn ns_spec_pin(
     path: *const c_char,
     err: *mut ns_error,
 ) -> c_int {
-    // SAFETY: the spec is the caller's.
-    unsafe {
-        set(spec, err, |spec| {
-            // SAFETY: NULL or a string, says the header.
-            spec.pin(crate::argument::kinds(kind)?, text(path, "path")?)
-        })
-    }
+    // SAFETY: the spec is the caller's; pointers are NULL or valid, says the header.
+    unsafe { set(spec, err, |spec| spec.pin(crate::argument::kinds(kind)?, text(path, "path")?)) }
 }

@@ -17,13 +17,8 @@ pub unsafe extern "C" fn ns_spec_argv(
     argv: *const *const c_char,
     err: *mut ns_error,
 ) -> c_int {
-    // SAFETY: the spec is the caller's.
-    unsafe {
-        set(spec, err, |spec| {
-            // SAFETY: NULL or a table, says the header.
-            spec.argv(texts(argv, "argv")?)
-        })
-    }
+    // SAFETY: the spec is the caller's; pointers are NULL or valid, says the header.
+    unsafe { set(spec, err, |spec| spec.argv(texts(argv, "argv")?)) }
 }
 
 /// The file to execute in place of argv[0]; argv[0] stays what the program sees as its name.
@@ -33,13 +28,8 @@ pub unsafe extern "C" fn ns_spec_program(
     program: *const c_char,
     err: *mut ns_error,
 ) -> c_int {
-    // SAFETY: the spec is the caller's.
-    unsafe {
-        set(spec, err, |spec| {
-            // SAFETY: NULL or a string, says the header.
-            spec.program(text(program, "program")?)
-        })
-    }
+    // SAFETY: the spec is the caller's; pointers are NULL or valid, says the header.
+    unsafe { set(spec, err, |spec| spec.program(text(program, "program")?)) }
 }
 
 /// Start with an empty environment; later ns_spec_env_set add to it. By default the program gets the
@@ -58,13 +48,8 @@ pub unsafe extern "C" fn ns_spec_env_set(
     value: *const c_char,
     err: *mut ns_error,
 ) -> c_int {
-    // SAFETY: the spec is the caller's.
-    unsafe {
-        set(spec, err, |spec| {
-            // SAFETY: NULL or a string, says the header.
-            spec.env(text(name, "name")?, text(value, "value")?)
-        })
-    }
+    // SAFETY: the spec is the caller's; pointers are NULL or valid, says the header.
+    unsafe { set(spec, err, |spec| spec.env(text(name, "name")?, text(value, "value")?)) }
 }
 
 /// Removes one environment variable.
@@ -74,25 +59,15 @@ pub unsafe extern "C" fn ns_spec_env_unset(
     name: *const c_char,
     err: *mut ns_error,
 ) -> c_int {
-    // SAFETY: the spec is the caller's.
-    unsafe {
-        set(spec, err, |spec| {
-            // SAFETY: NULL or a string, says the header.
-            spec.env_remove(text(name, "name")?)
-        })
-    }
+    // SAFETY: the spec is the caller's; pointers are NULL or valid, says the header.
+    unsafe { set(spec, err, |spec| spec.env_remove(text(name, "name")?)) }
 }
 
 /// The working directory; the caller's by default. A relative program is looked for in it.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ns_spec_cwd(spec: *mut ns_spec, path: *const c_char, err: *mut ns_error) -> c_int {
-    // SAFETY: the spec is the caller's.
-    unsafe {
-        set(spec, err, |spec| {
-            // SAFETY: NULL or a string, says the header.
-            spec.cwd(text(path, "path")?)
-        })
-    }
+    // SAFETY: the spec is the caller's; pointers are NULL or valid, says the header.
+    unsafe { set(spec, err, |spec| spec.cwd(text(path, "path")?)) }
 }
 
 /// Where the program's descriptor 0, 1 or 2 leads to: NS_STDIO_*.

@@ -57,10 +57,7 @@ pub unsafe extern "C" fn ns_spec_seccomp_deny(
 ) -> c_int {
     // SAFETY: the spec is the caller's; pointers are NULL or valid, says the header.
     unsafe {
-        set(spec, err, |spec| {
-            let calls = names(calls)?;
-            Ok(spec.seccomp(Filter::deny(calls, reaction_of(reaction, errnum)?)?))
-        })
+        set(spec, err, |spec| Ok(spec.seccomp(Filter::deny(names(calls)?, reaction_of(reaction, errnum)?)?)))
     }
 }
 
@@ -75,10 +72,7 @@ pub unsafe extern "C" fn ns_spec_seccomp_allow(
 ) -> c_int {
     // SAFETY: the spec is the caller's; pointers are NULL or valid, says the header.
     unsafe {
-        set(spec, err, |spec| {
-            let calls = names(calls)?;
-            Ok(spec.seccomp(Filter::allow(calls, reaction_of(reaction, errnum)?)?))
-        })
+        set(spec, err, |spec| Ok(spec.seccomp(Filter::allow(names(calls)?, reaction_of(reaction, errnum)?)?)))
     }
 }
 

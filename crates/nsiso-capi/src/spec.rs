@@ -100,13 +100,8 @@ pub unsafe extern "C" fn ns_spec_hostname(
     name: *const c_char,
     err: *mut ns_error,
 ) -> c_int {
-    // SAFETY: the spec is the caller's.
-    unsafe {
-        set(spec, err, |spec| {
-            // SAFETY: NULL or a string, says the header.
-            spec.hostname(text(name, "name")?)
-        })
-    }
+    // SAFETY: the spec is the caller's; pointers are NULL or valid, says the header.
+    unsafe { set(spec, err, |spec| spec.hostname(text(name, "name")?)) }
 }
 
 /// The NIS domain name inside, at most 64 bytes. Asks for a new UTS namespace.
@@ -116,13 +111,8 @@ pub unsafe extern "C" fn ns_spec_domainname(
     name: *const c_char,
     err: *mut ns_error,
 ) -> c_int {
-    // SAFETY: the spec is the caller's.
-    unsafe {
-        set(spec, err, |spec| {
-            // SAFETY: NULL or a string, says the header.
-            spec.domainname(text(name, "name")?)
-        })
-    }
+    // SAFETY: the spec is the caller's; pointers are NULL or valid, says the header.
+    unsafe { set(spec, err, |spec| spec.domainname(text(name, "name")?)) }
 }
 
 /// What is added to CLOCK_MONOTONIC inside, as in a struct timespec: half a second back is -1 s and
@@ -159,13 +149,8 @@ pub unsafe extern "C" fn ns_spec_mount_proc(
     path: *const c_char,
     err: *mut ns_error,
 ) -> c_int {
-    // SAFETY: the spec is the caller's.
-    unsafe {
-        set(spec, err, |spec| {
-            // SAFETY: NULL or a string, says the header.
-            spec.mount_proc(text(path, "path")?)
-        })
-    }
+    // SAFETY: the spec is the caller's; pointers are NULL or valid, says the header.
+    unsafe { set(spec, err, |spec| spec.mount_proc(text(path, "path")?)) }
 }
 
 /// Whether (not 0) the loopback device of a new network namespace is brought up: by default it is.
