@@ -33,7 +33,7 @@ impl Plan {
     /// The limits that come when the program runs. Where memory runs out the kernel kills all who share it, and spares only those who have made
     /// a child by vfork(2) and wait: so no child may meet the limit while it shares the host's otherwise.
     pub fn late_limits(&self, spec: &Spec) -> Result<Option<Limits>> {
-        let vforked = self.second_from.is_none() && self.program_from.is_none() && !self.awaits_parent();
+        let vforked = self.second_from.is_none() && self.program_from.is_none() && !self.awaits_parent;
         let (Some(limits), Some(group)) = (&spec.limits, &self.pipes.parent.group) else { return Ok(None) };
         let of_memory = |setting: &&Setting| matches!(setting, Setting::Memory(_) | Setting::Swap(_));
         let settings: Vec<_> = limits.settings.iter().filter(of_memory).cloned().collect();

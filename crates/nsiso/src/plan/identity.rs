@@ -157,7 +157,7 @@ impl Plan {
             self.write_file(step, path, &text);
         }
         self.hand_namespaces(spec)?;
-        if self.awaits_parent() {
+        if self.awaits_parent {
             let own = open_process(std::process::id() as i32, None)?;
             self.push(Step::UidMap, Action::AwaitParent { host: own.as_raw_fd() });
             self.pipes.child.push(own);

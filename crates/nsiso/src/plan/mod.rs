@@ -81,8 +81,8 @@ pub(crate) struct Plan {
     pub maps: Maps,
     /// The child's new namespaces that the parent does something with.
     pub attended: Kinds,
-    /// The parent lets somebody else do something about the child.
-    halts: bool,
+    /// The child waits for the parent in the middle of its work.
+    pub awaits_parent: bool,
     /// The child becomes another uid, which makes the memory it shares undumpable.
     pub changes_uid: bool,
     /// The child enters a user namespace where others may be privileged, and can do without files of /proc/self.
@@ -103,8 +103,8 @@ impl Plan {
         let joins = Joins::new(spec)?;
         let maps = Maps::new(spec, &joins)?;
         let attended = hand_over::attended(spec);
-        let waits = spec.halt.is_some() || !attended.is_empty() || !maps.for_parent().is_empty();
-        let scored = spec.treatment.oom_score_adj.is_some() && (waits || joins.any());
+        let awaits_parent = spec.halt.is_some() || !attended.is_empty() || !maps.for_parent().is_empty();
+        let scored = spec.treatment.oom_score_adj.is_some() && (awaits_parent || joins.any());
         let copies = joins.has(kind::TIME) || time::takes_copy(spec) || scored;
         let mut plan = Plan {
             // A time namespace is made by unshare: clone(2) has no bit for it, and one way is enough.
@@ -124,7 +124,7 @@ impl Plan {
             joins,
             mailbox: if copies { Mailbox::between_memories()? } else { Mailbox::new() },
             attended,
-            halts: spec.halt.is_some(),
+            awaits_parent,
             changes_uid: false,
             enters_user: false,
             pipes: Pipes::default(),
@@ -164,11 +164,6 @@ impl Plan {
             }
         }
         Ok(plan)
-    }
-
-    /// Whether the child waits for the parent in the middle of its work.
-    pub fn awaits_parent(&self) -> bool {
-        self.halts || !self.attended.is_empty() || !self.maps.for_parent().is_empty()
     }
 
     fn push(&mut self, step: Step, action: Action) {

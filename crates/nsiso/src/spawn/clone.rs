@@ -38,7 +38,7 @@ fn flags(plan: &Plan) -> u64 {
         let memory = if plan.copies { 0 } else { libc::CLONE_VM | libc::CLONE_VFORK };
         return (libc::CLONE_PIDFD | libc::CLONE_FILES | memory) as u64;
     }
-    let wait = if plan.awaits_parent() { 0 } else { libc::CLONE_VFORK };
+    let wait = if plan.awaits_parent { 0 } else { libc::CLONE_VFORK };
     plan.clone.bits() | (libc::CLONE_VM | libc::CLONE_PIDFD | libc::CLONE_CHILD_CLEARTID | wait) as u64
 }
 

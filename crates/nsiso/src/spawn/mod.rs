@@ -216,7 +216,7 @@ fn end(pidfd: BorrowedFd) {
 
 /// Does the parent's part once the child asks for it. Failing that, the child is ended here.
 fn answer(child: &Child, plan: &Plan, spec: &Spec) -> Result<Attended> {
-    if !plan.awaits_parent() {
+    if !plan.awaits_parent {
         return Ok(Attended::default());
     }
     sleep_until(&plan.mailbox, |state| state != state::RUNNING);
@@ -238,7 +238,7 @@ fn answer(child: &Child, plan: &Plan, spec: &Spec) -> Result<Attended> {
 /// The first child, with a copy of the memory, ends when the second one has run the program or has failed. The kernel does not tell of that through
 /// the mailbox, so where the second one may ask for something, both are looked at in turn.
 fn until_asked_or_ended(first: &Child, plan: &Plan) {
-    let timeout = match plan.awaits_parent() {
+    let timeout = match plan.awaits_parent {
         true => PollTimeout::from(ASKED_AFTER),
         false => PollTimeout::NONE,
     };
