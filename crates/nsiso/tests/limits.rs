@@ -331,6 +331,9 @@ fn limits_are_changed_all_or_none() {
     let error = process.set_limits(&Limits::new().memory(32 << 20).pids(5).pids(1 << 40)).unwrap_err();
     assert_eq!((error.step(), error.errno()), (Step::Limit, libc::EINVAL), "{error}");
     assert_eq!(now(), before);
+    // A controller that is not used here.
+    let other = process.set_limits(&Limits::new().memory(32 << 20).cpus("0").unwrap());
+    assert_eq!(other.is_err(), now() == before, "{other:?}");
     process.set_limits(&Limits::new().memory(32 << 20).pids(5)).unwrap();
     assert_eq!(now(), ("33554432\n".into(), "5\n".into()));
     process.kill().unwrap();

@@ -16,13 +16,19 @@ const ENOUGH: u64 = 2 << 20;
 const MOMENT: Duration = Duration::from_millis(50);
 
 impl Group {
-    /// Writes limits; also of a group that is in use.
+    /// Writes limits; also of a group that is in use. All or none.
     pub fn set(&self, limits: &Limits) -> Result<()> {
-        let memory = limits.settings.iter().find_map(|setting| match setting {
-            Setting::Memory(bytes) => Some(*bytes),
-            _ => None,
-        });
-        let mut changed: Vec<(PathBuf, String)> = Vec::new();
+        let mut changed = Vec::new();
+        self.write(limits, &mut changed).inspect_err(|_| {
+            for (path, text) in changed.iter().rev() {
+                let _ = write(path, text);
+            }
+        })
+    }
+
+    /// `changed` gets what was there before.
+    fn write(&self, limits: &Limits, changed: &mut Vec<(PathBuf, String)>) -> Result<()> {
+        let memory = limits.memory_limit();
         for setting in &self.ordered(limits) {
             let controller = setting.controller();
             let Some((directory, is_v2)) = self.directory(controller) else {
@@ -43,10 +49,6 @@ impl Group {
                 let path = directory.join(file);
                 let before = value_before(&path, &text);
                 write(&path, &text).map_err(|error| {
-                    // All or nothing.
-                    for (path, text) in changed.drain(..).rev() {
-                        let _ = write(&path, &text);
-                    }
                     Error::from_io(Step::Limit, format!("{text:?} to {}", path.display()), &error).with_hint(
                         match error.raw_os_error() {
                             Some(libc::ENOENT) => "this kernel's controller does not have it (swap accounting needs swapaccount=1 on version 1)".into(),
@@ -71,10 +73,7 @@ impl Group {
     /// The kernel tells of exec a moment before the program has a memory of its own. All that is used by then is what the kernel itself needs, so a limit
     /// that is not much larger comes somewhat later still.
     pub fn set_late(&self, limits: &Limits) -> Result<()> {
-        let memory = limits.settings.iter().find_map(|setting| match setting {
-            Setting::Memory(bytes) => Some(*bytes),
-            _ => None,
-        });
+        let memory = limits.memory_limit();
         let short = || self.resources().memory.is_some_and(|used| used + ENOUGH > memory.unwrap_or(u64::MAX));
         let begun = Instant::now();
         while short() && begun.elapsed() < MOMENT && !self.pids().is_empty() {
@@ -119,10 +118,7 @@ impl Group {
         let read = |file: &str| -> Option<u64> {
             fs::read_to_string(directory.join(file)).ok()?.trim().parse().ok()
         };
-        let memory = settings.iter().find_map(|setting| match setting {
-            Setting::Memory(bytes) => Some(*bytes),
-            _ => None,
-        });
+        let memory = limits.memory_limit();
         let (Some(memory), Some(before)) = (memory, read("memory.limit_in_bytes")) else { return settings };
         let swap = settings.iter().position(|setting| matches!(setting, Setting::Swap(_)));
         let swap = match (swap, read("memory.memsw.limit_in_bytes")) {

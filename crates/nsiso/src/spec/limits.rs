@@ -52,6 +52,13 @@ impl Limits {
         Limits::default()
     }
 
+    pub(crate) fn memory_limit(&self) -> Option<u64> {
+        self.settings.iter().find_map(|setting| match setting {
+            Setting::Memory(bytes) => Some(*bytes),
+            _ => None,
+        })
+    }
+
     /// Bytes of memory: beyond them something in the group is killed.
     pub fn memory(self, bytes: u64) -> Self {
         self.with(Setting::Memory(bytes))
