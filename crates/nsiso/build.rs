@@ -1,27 +1,28 @@
-//! Builds the init process, a program of its own, which the library carries.
+//! Builds the helper, a program of its own, which the library carries.
 
 use std::env;
+use std::ffi::OsString;
 use std::path::Path;
 use std::process::Command;
 
 fn main() {
-    println!("cargo::rerun-if-changed=init/main.rs");
-    let output = Path::new(&env::var_os("OUT_DIR").expect("cargo says where")).join("nsiso-init");
-    let mut rustc = Command::new(env::var_os("RUSTC").expect("cargo says which"));
+    println!("cargo::rerun-if-changed=helper");
+    let output = Path::new(&env::var_os("OUT_DIR").expect("cargo sets it")).join("nsiso-helper");
+    let mut rustc = Command::new(env::var_os("RUSTC").expect("cargo sets it"));
     rustc
-        .args(["--edition=2024", "--crate-name=nsiso_init", "--crate-type=bin", "init/main.rs"])
+        .args(["--edition=2024", "--crate-name=nsiso_helper", "--crate-type=bin", "helper/main.rs"])
         .args(["-Copt-level=s", "-Cpanic=abort", "-Coverflow-checks=off", "-Cdebug-assertions=off"])
-        .args(["-Cstrip=symbols", "-Crelocation-model=static"])
-        .args(["-Clink-args=-nostartfiles -nostdlib -static -Wl,--build-id=none -Wl,-z,noseparate-code"])
+        .args(["-Cstrip=symbols", "-Crelocation-model=static", "-Ccodegen-units=1", "-Clto=fat"])
+        .arg("-Clink-args=-nostartfiles -nostdlib -static -Wl,--build-id=none -Wl,-z,noseparate-code")
         .arg("--target")
-        .arg(env::var_os("TARGET").expect("cargo says for what"))
+        .arg(env::var_os("TARGET").expect("cargo sets it"))
         .arg("-o")
         .arg(output);
     if let Some(linker) = env::var_os("RUSTC_LINKER") {
-        let mut option = std::ffi::OsString::from("-Clinker=");
+        let mut option = OsString::from("-Clinker=");
         option.push(linker);
         rustc.arg(option);
     }
     let status = rustc.status().expect("rustc can be run");
-    assert!(status.success(), "the init process could not be built");
+    assert!(status.success(), "the helper could not be built");
 }

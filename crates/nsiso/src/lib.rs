@@ -7,10 +7,18 @@
 //! own, prints nothing and handles no signals.
 
 mod cgroup;
-mod child;
 mod enter;
 mod error;
 mod handle;
+/// What the library and its helper program share.
+#[path = "../helper"]
+mod helper {
+    #[allow(dead_code, unused_imports, reason = "the helper uses the rest")]
+    pub(crate) mod kernel;
+    #[allow(dead_code, reason = "the helper uses the rest")]
+    pub(crate) mod plan;
+    pub(crate) mod syscall;
+}
 mod kind;
 mod list;
 mod net;

@@ -71,7 +71,7 @@ impl Process {
 
     /// Takes the host's end of [`Spec::seccomp_notify`](crate::Spec::seccomp_notify): readable when the program waits for an answer.
     pub fn take_notify(&mut self) -> Option<OwnedFd> {
-        self.ends.handed.take()
+        self.ends.received.take()
     }
 
     /// The namespaces that were to be held.
@@ -133,10 +133,6 @@ impl Process {
     /// Changes limits while it runs; those that are not given stay. ESRCH once it has been waited for.
     pub fn set_limits(&self, limits: &Limits) -> Result<()> {
         self.of_group(|group| group.set(limits))
-    }
-
-    pub(crate) fn set_late_limits(&self, limits: &Limits) -> Result<()> {
-        self.of_group(|group| group.set_late(limits))
     }
 
     /// Stops everything in the program's control group, or lets it go on. Returns when all have stopped. ESRCH once it has been waited for.

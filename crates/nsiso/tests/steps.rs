@@ -88,8 +88,8 @@ fn groups_of(pid: i32) -> Vec<String> {
 }
 
 /// By which step calls are told that belong to one; the others serve several.
-const STEPS: [(c_long, &[Step]); 32] = [
-    (libc::SYS_unshare, &[Step::Unshare]),
+const STEPS: [(c_long, &[Step]); 33] = [
+    (libc::SYS_unshare, &[Step::Unshare, Step::Clone]),
     (libc::SYS_ppoll, &[Step::UidMap]),
     (libc::SYS_sethostname, &[Step::Hostname]),
     (libc::SYS_mount, &[Step::Propagation]),
@@ -114,8 +114,9 @@ const STEPS: [(c_long, &[Step]); 32] = [
     (libc::SYS_setgroups, &[Step::Groups]),
     (libc::SYS_setresgid, &[Step::Gid]),
     (libc::SYS_setresuid, &[Step::Uid]),
-    (libc::SYS_clone, &[Step::Init, Step::Clone]),
-    (libc::SYS_execveat, &[Step::Init]),
+    (libc::SYS_clone3, &[Step::Clone]),
+    (libc::SYS_clone, &[Step::Init]),
+    (libc::SYS_execveat, &[Step::Prepare]),
     (libc::SYS_setsid, &[Step::Session]),
     (libc::SYS_capset, &[Step::Capabilities]),
     (libc::SYS_landlock_restrict_self, &[Step::Landlock]),

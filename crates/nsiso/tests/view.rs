@@ -278,6 +278,7 @@ fn the_working_directory_is_inside() {
     let mut spec = shell("pwd -P");
     let fd = std::os::fd::AsRawFd::as_raw_fd(&root);
     spec.mount(host()).mount(Mount::proc("/proc").unwrap()).cwd(format!("/proc/self/fd/{fd}")).unwrap();
+    spec.fd(fd, root.as_fd()).unwrap();
     let error = spec.spawn().unwrap_err();
     assert_eq!((error.step(), error.errno()), (Step::Cwd, libc::ELOOP), "{error}");
     let mut spec = shell("pwd -P; ls -id .");

@@ -13,7 +13,7 @@ pub fn forward(namespace: BorrowedFd, on: bool) -> Result<()> {
         return Err(Error::argument(format!("{namespace:?} is no network namespace")));
     }
     let text = if on { c"1" } else { c"0" };
-    let files = [c"/proc/sys/net/ipv4/ip_forward", c"/proc/sys/net/ipv6/conf/all/forwarding"];
+    let files = [c"sys/net/ipv4/ip_forward", c"sys/net/ipv6/conf/all/forwarding"];
     let errand = Errand::Write(files.map(|file| (file, text.to_owned())).into());
     super::socket::send(&namespace, errand).map(drop)
 }

@@ -1,153 +1,11 @@
-//! What the child can do: the words of a plan.
+//! An action of the plan, and what it is called in an error message.
 
-use std::ffi::CStr;
+use std::os::fd::RawFd;
 
-use libc::{c_char, c_int, c_uint, c_ulong};
-
-use super::{Change, Init, Ruleset};
+use super::Arena;
+use super::format::{Action, Limit, MountOp, Place, Text};
 use crate::Kinds;
 use crate::error::Step;
-
-/// One thing the child does. The pointers lead into the plan's arena or to static data.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Action {
-    /// Go into a control group: its cgroup.procs or tasks.
-    EnterGroup(c_int),
-    /// Make namespaces that clone did not.
-    Unshare(Kinds),
-    /// Enter the time namespace that was made for children.
-    EnterOwnTime,
-    /// Write a file in one go.
-    WriteFile {
-        path: *const c_char,
-        data: *const u8,
-        len: usize,
-    },
-    /// The same for a setting of the kernel, which need not exist.
-    WriteSetting {
-        path: *const c_char,
-        data: *const u8,
-        len: usize,
-    },
-    /// Open a link below `/proc`, and send what it leads to to the host.
-    HandOver {
-        proc: c_int,
-        link: *const c_char,
-        over: c_int,
-    },
-    /// Make a socket, and send it to the host over another one.
-    Socket {
-        domain: c_int,
-        kind: c_int,
-        protocol: c_int,
-        over: c_int,
-    },
-    /// Enter an existing namespace.
-    Join {
-        fd: c_int,
-        kind: Kinds,
-        inode: u64,
-    },
-    /// No supplementary groups, unless the user namespace forbids any change.
-    DropGroups,
-    /// Uid and gid 0, where they are mapped.
-    BecomeRoot,
-    /// Make the second child, in new namespaces of these kinds. It carries out the rest.
-    Clone(Kinds),
-    /// Wait until the parent, of which this is the pidfd, has done its part.
-    AwaitParent {
-        host: c_int,
-    },
-    SetHostname {
-        name: *const c_char,
-        len: usize,
-    },
-    SetDomainname {
-        name: *const c_char,
-        len: usize,
-    },
-    Mount {
-        source: *const c_char,
-        target: *const c_char,
-        fstype: *const c_char,
-        flags: c_ulong,
-        data: *const c_char,
-    },
-    /// Build the view of the file system.
-    View(Change),
-    ChangeDirectory {
-        path: *const c_char,
-    },
-    /// Enter a directory that is open.
-    EnterDirectory(c_int),
-    /// Make the working directory the root.
-    ChangeRoot,
-    LoopbackUp,
-    NewSession,
-    /// Make a terminal the controlling one of the session.
-    ControllingTerminal(c_int),
-    /// Make the program's process, which carries out the rest, and become its init process.
-    Init(Init),
-    /// Keep the permitted capabilities over the change of uid.
-    KeepCapabilities,
-    SetGroups {
-        groups: *const u32,
-        count: usize,
-    },
-    SetGid(u32),
-    SetUid(u32),
-    /// Make every permitted capability inheritable and ambient.
-    RaiseAmbient,
-    /// Give up all capabilities but these; `bounding`: it must be for good.
-    KeepOnly {
-        keep: u64,
-        bounding: bool,
-    },
-    /// prctl(2).
-    Control {
-        option: c_int,
-        argument: usize,
-    },
-    SetLimit {
-        resource: u32,
-        limit: *const libc::rlimit64,
-    },
-    SetPriority(i32),
-    SetAffinity {
-        mask: *const u64,
-        len: usize,
-    },
-    SetUmask(u32),
-    SetPersonality(u32),
-    Landlock(Ruleset),
-    /// Install a filter of system calls.
-    Filter {
-        program: *const libc::sock_fprog,
-    },
-    /// Install one that asks the host, and send the host its end over a socket.
-    NotifyFilter {
-        program: *const libc::sock_fprog,
-        socket: c_int,
-    },
-    /// Put `from` at the number `to`, open over exec.
-    Descriptor {
-        from: c_int,
-        to: c_int,
-    },
-    /// Close a range of descriptors, both ends included.
-    Close {
-        first: c_uint,
-        last: c_uint,
-    },
-    /// All signal dispositions to their default, none blocked.
-    ResetSignals,
-    /// Execute the first candidate that can be; the list ends with NULL.
-    Execute {
-        candidates: *const *const c_char,
-        argv: *const *const c_char,
-        envp: *const *const c_char,
-    },
-}
 
 /// An action, and what a failure of it is called.
 #[derive(Clone, Copy, Debug)]
@@ -158,37 +16,45 @@ pub(crate) struct Op {
     pub index: Option<usize>,
 }
 
+pub(super) fn kinds(flags: i32) -> Kinds {
+    Kinds::from_bits_truncate(flags as u64)
+}
+
 impl Op {
     /// What the action is done to, for an error message.
-    pub fn object(&self) -> String {
-        // SAFETY: every pointer of an action is a NUL-terminated string, or null at the end of a
-        // list, that lives as long as the plan.
-        let text = |pointer| unsafe { CStr::from_ptr(pointer) }.to_string_lossy();
+    pub(super) fn object(&self, arena: &Arena) -> String {
+        let text = |text: Text| arena.read(text).to_string_lossy();
         match self.action {
+            Action::SetCapabilities(_) => "the capabilities of the caller".into(),
+            Action::OpenProc => "/proc".into(),
             Action::EnterGroup(_) => "the control group".into(),
-            Action::Unshare(kinds) => format!("the {kinds} namespace"),
-            Action::WriteFile { path, data, len } | Action::WriteSetting { path, data, len } => {
-                // SAFETY: as above; `data` has `len` bytes.
-                let data = unsafe { std::slice::from_raw_parts(data, len) };
-                format!("{:?} to {}", String::from_utf8_lossy(data), text(path))
+            Action::Unshare(flags) if self.step == Step::Clone => {
+                format!("a process with new namespaces ({})", kinds(flags))
             }
-            Action::HandOver { link, .. } => format!("/proc/{}", text(link)),
-            Action::Socket { domain, kind, protocol, .. } => {
+            Action::Unshare(flags) => format!("the {} namespace", kinds(flags)),
+            Action::WriteProc(file) => {
+                let data = String::from_utf8_lossy(arena.read_bytes(file.data)).into_owned();
+                format!("{data:?} to /proc/{}", text(file.path))
+            }
+            Action::SendNamespace { link, .. } => format!("/proc/{}", text(link)),
+            Action::SendSocket { domain, kind, protocol, .. } => {
                 format!("a socket of domain {domain}, type {kind}, protocol {protocol}")
             }
-            Action::Join { kind, inode, .. } => format!("{kind}:[{inode}]"),
+            Action::Join { kind, inode, .. } => format!("{}:[{inode}]", kinds(kind)),
             Action::EnterOwnTime => "the time namespace".into(),
             Action::DropGroups => "none".into(),
             Action::BecomeRoot => "0".into(),
-            Action::Clone(kinds) if kinds.is_empty() => "a process in joined namespaces".into(),
-            Action::Clone(kinds) => format!("a process with new namespaces ({kinds}) in joined ones"),
+            Action::Clone { kinds: 0, .. } => "a process in joined namespaces".into(),
+            Action::Clone { kinds: flags, .. } => {
+                format!("a process with new namespaces ({})", kinds(flags))
+            }
             Action::AwaitParent { .. } => "the id maps".into(),
-            Action::SetHostname { name, .. } | Action::SetDomainname { name, .. } => {
-                format!("{:?}", text(name))
+            Action::SetHostname(name) | Action::SetDomainname(name) => {
+                format!("{:?}", String::from_utf8_lossy(arena.read_bytes(name)))
             }
             Action::Mount { target, .. } => text(target).into(),
-            Action::View(change) => change.object(),
-            Action::ChangeDirectory { path } => text(path).into(),
+            Action::View(op) => mount_object(&op, arena),
+            Action::ChangeDirectory(path) => text(path).into(),
             Action::EnterDirectory(fd) => format!("descriptor {fd}"),
             Action::ChangeRoot => "the directory given".into(),
             Action::LoopbackUp => "the loopback device".into(),
@@ -200,30 +66,72 @@ impl Op {
                 "capabilities".into()
             }
             Action::Control { argument, .. } => format!("{argument:#x}"),
-            // SAFETY: as above.
-            Action::SetLimit { resource, limit } => limit_text(resource, unsafe { *limit }),
+            Action::SetLimit(Limit { resource, soft, hard }) => {
+                format!("{} to {soft} ({hard})", crate::spec::limit_name(resource))
+            }
             Action::SetPriority(nice) => nice.to_string(),
-            Action::SetAffinity { .. } => "the processors given".into(),
+            Action::SetAffinity(_) => "the processors given".into(),
             Action::SetUmask(mask) => format!("{mask:o}"),
             Action::SetPersonality(personality) => format!("{personality:#x}"),
             Action::Landlock(_) => "the rules of Landlock".into(),
-            Action::Filter { .. } | Action::NotifyFilter { .. } => "a filter of system calls".into(),
-            Action::SetGroups { groups, count } => {
-                // SAFETY: as above; `groups` has `count` numbers.
-                format!("{:?}", unsafe { std::slice::from_raw_parts(groups, count) })
-            }
+            Action::Filter(_) | Action::NotifyFilter { .. } => "a filter of system calls".into(),
+            Action::SetGroups(groups) => format!("{:?}", arena.read_ids(groups)),
             Action::SetGid(id) | Action::SetUid(id) => id.to_string(),
             Action::Descriptor { from, to } => format!("descriptor {from} as {to}"),
             Action::Close { first, .. } => format!("no descriptor from {first} on"),
-            Action::ResetSignals => "signal handling".into(),
-            Action::Execute { candidates, .. } => {
-                // SAFETY: as above; a list of candidates has one at least.
-                text(unsafe { *candidates }).into()
-            }
+            Action::ResetSignals { .. } => "signal handling".into(),
+            // It is told by the spec's name of the program.
+            Action::Execute { .. } => "the program".into(),
         }
     }
 }
 
-fn limit_text(resource: u32, limit: libc::rlimit64) -> String {
-    format!("{} to {} ({})", crate::spec::limit_name(resource), limit.rlim_cur, limit.rlim_max)
+/// Whether the helper needs the host's /proc for it.
+pub(super) fn needs_proc(action: &Action) -> bool {
+    matches!(action, Action::WriteProc(_) | Action::SendNamespace { .. } | Action::EnterOwnTime)
+}
+
+/// The host's descriptors that an action uses. -1 is none.
+pub(super) fn descriptors(action: &Action) -> [RawFd; 2] {
+    match *action {
+        Action::EnterGroup(fd)
+        | Action::EnterDirectory(fd)
+        | Action::ControllingTerminal(fd)
+        | Action::Join { fd, .. }
+        | Action::Descriptor { from: fd, .. }
+        | Action::View(MountOp::Open { fd, .. }) => [fd, -1],
+        Action::SendNamespace { socket, .. }
+        | Action::SendSocket { socket, .. }
+        | Action::Clone { socket, .. }
+        | Action::NotifyFilter { socket, .. } => [socket, -1],
+        Action::AwaitParent { socket, parent, .. } => [socket, parent],
+        Action::Init(init) => [init.report, init.parent],
+        Action::View(MountOp::Bind { attributes, .. }) => [attributes.id_map, -1],
+        _ => [-1, -1],
+    }
+}
+
+fn mount_object(op: &MountOp, arena: &Arena) -> String {
+    let text = |text: Text| arena.read(text).to_string_lossy();
+    let path = |at: Place| text(at.path);
+    match *op {
+        MountOp::Open { source, .. } => text(source).into(),
+        MountOp::Stage => "a place to make mounts ready".into(),
+        MountOp::Bind { source, at, .. } => format!("{} at {}", text(source), path(at)),
+        MountOp::Filesystem { kind, at, .. } => match text(kind).as_ref() {
+            // The step says so.
+            "proc" => path(at).into(),
+            kind => format!("{kind} at {}", path(at)),
+        },
+        MountOp::Overlay { lower, at, .. } => format!("an overlay of {} at {}", text(lower), path(at)),
+        MountOp::Directory { at, .. } | MountOp::Symlink { at, .. } | MountOp::File { at, .. } => {
+            path(at).into()
+        }
+        MountOp::Permissions { mode, at } => format!("the permissions {mode:o} of {}", path(at)),
+        MountOp::Mask { at, .. } => format!("a mask at {}", path(at)),
+        MountOp::ReadOnly { at, .. } => format!("{} read-only", path(at)),
+        MountOp::Propagation { at, .. } => path(at).into(),
+        MountOp::Pivot => "the new root directory".into(),
+        MountOp::Enter { path, .. } => text(path).into(),
+    }
 }

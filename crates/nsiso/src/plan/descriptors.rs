@@ -6,18 +6,27 @@ use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 
 use libc::c_uint;
 
-use super::{Action, Plan};
+use super::action::descriptors;
+use super::format::Action;
+use super::{Op, Plan};
 use crate::cgroup::Group;
 use crate::error::Step;
 use crate::spec::{Source, Stdio};
 use crate::{Error, Handle, Result, Spec};
 
-/// What was opened for the spawn. The child's ends close with the plan; the parent's ends become
-/// the process's.
+/// What was opened for the spawn. The helper's ends close with the plan; the parent's ends become the
+/// process's.
 #[derive(Debug, Default)]
 pub(crate) struct Pipes {
     pub(super) child: Vec<OwnedFd>,
     pub parent: Ends,
+}
+
+impl Pipes {
+    /// The helper has its own copies.
+    pub fn close_helpers(&mut self) {
+        self.child.clear();
+    }
 }
 
 /// What becomes the process's.
@@ -26,8 +35,10 @@ pub(crate) struct Ends {
     pub standard: [Option<OwnedFd>; 3],
     pub pty: Option<OwnedFd>,
     pub group: Option<Group>,
-    /// Where a descriptor arrives that the child hands over (its end of a filter that asks the host, a socket); later, that descriptor.
-    pub handed: Option<OwnedFd>,
+    /// The host's end of the socket to the helper.
+    pub socket: Option<OwnedFd>,
+    /// What the helper has sent: the descriptor of a filter that asks the host, or a socket.
+    pub received: Option<OwnedFd>,
     /// The new namespaces, where they are to be held.
     pub held: Vec<Handle>,
     /// Where the init process tells the program's status.
@@ -36,28 +47,39 @@ pub(crate) struct Ends {
 
 impl Plan {
     pub(super) fn descriptors(&mut self, spec: &Spec) -> Result<()> {
-        let mut kept: Vec<c_uint> = vec![0, 1, 2];
-        let targets: Vec<RawFd> = spec.descriptors.iter().map(|(number, _)| *number).collect();
         for (index, (to, source)) in spec.descriptors.iter().enumerate() {
             let nth = |error: Error| error.with_index(Some(index));
             let Some(from) = self.open(*to, *source).map_err(nth)? else { continue };
-            let from = self.out_of_the_way(from, *to, &targets).map_err(nth)?;
+            let from = self.out_of_the_way(from, *to, spec).map_err(nth)?;
             self.push_nth(Step::Descriptor, index, Action::Descriptor { from, to: *to });
-            kept.push(*to as c_uint);
         }
         if let Some((from, numbers)) = self.terminal_at(spec) {
             for to in numbers {
                 self.push(Step::Descriptor, Action::Descriptor { from, to });
             }
         }
-        // Closed by exec.
-        kept.extend(self.over.filter(|_| spec.notify.is_some()).map(|fd| fd as c_uint));
-        kept.sort_unstable();
-        kept.dedup();
-        for (first, last) in gaps(&kept) {
-            self.push(Step::Descriptor, Action::Close { first, last });
-        }
         Ok(())
+    }
+
+    /// The host's descriptors that the helper needs. They are close-on-exec in there, as in the host.
+    pub fn inherited(&self) -> Vec<RawFd> {
+        of_ops(&self.ops)
+    }
+
+    /// Closes what other threads of the host have open without close-on-exec, and what the host has open
+    /// so itself: only the program's descriptors and those that the helper needs stay.
+    pub(super) fn close_others(&self) -> Vec<Op> {
+        closing_all_but(&self.inherited())
+    }
+
+    /// Before the helper makes a child where others may trace it, it closes all that the child does not
+    /// need.
+    pub(super) fn close_before_child(&mut self) {
+        let of_child = |op: &Op| matches!(op.action, Action::Clone { kinds: 0, .. });
+        if let Some(at) = self.ops.iter().position(of_child) {
+            let closing = closing_all_but(&of_ops(&self.ops[at..]));
+            self.ops.splice(at..at, closing);
+        }
     }
 
     /// The host's descriptor for one of the program's; none if the program inherits it as it is.
@@ -95,11 +117,12 @@ impl Plan {
 
     /// A source whose number is somebody else's target would be overwritten before its turn, so a
     /// duplicate above all targets takes its place. Thus any permutation works.
-    pub(super) fn out_of_the_way(&mut self, from: RawFd, to: RawFd, targets: &[RawFd]) -> Result<RawFd> {
-        if from == to || !targets.contains(&from) {
+    pub(super) fn out_of_the_way(&mut self, from: RawFd, to: RawFd, spec: &Spec) -> Result<RawFd> {
+        let mut targets = spec.descriptors.iter().map(|(number, _)| *number).chain(0..=2);
+        if from == to || !targets.clone().any(|target| target == from) {
             return Ok(from);
         }
-        let above = targets.iter().max().copied().unwrap_or(to) + 1;
+        let above = targets.by_ref().max().unwrap_or(to) + 1;
         // SAFETY: fcntl takes any number; what it returns is a new descriptor of ours.
         let copy = unsafe { libc::fcntl(from, libc::F_DUPFD_CLOEXEC, above) };
         if copy < 0 {
@@ -112,6 +135,22 @@ impl Plan {
         self.pipes.child.push(unsafe { OwnedFd::from_raw_fd(copy) });
         Ok(copy)
     }
+}
+
+fn of_ops(ops: &[Op]) -> Vec<RawFd> {
+    let mut numbers: Vec<RawFd> = ops.iter().flat_map(|op| descriptors(&op.action)).collect();
+    numbers.retain(|number| *number >= 0);
+    numbers.sort_unstable();
+    numbers.dedup();
+    numbers
+}
+
+fn closing_all_but(numbers: &[RawFd]) -> Vec<Op> {
+    let mut kept: Vec<c_uint> = numbers.iter().map(|number| *number as c_uint).chain(0..=2).collect();
+    kept.sort_unstable();
+    kept.dedup();
+    let close = |(first, last)| Op { action: Action::Close { first, last }, step: Step::Descriptor, index: None };
+    gaps(&kept).into_iter().map(close).collect()
 }
 
 /// The ranges between the numbers in `kept` (sorted, each once), up to the last one possible.

@@ -1,37 +1,35 @@
-//! The environment the program gets, as one table.
+//! The environment the program gets.
 
 use std::ffi::{CStr, CString};
 
 use libc::c_char;
 
-use super::Arena;
 use crate::spec::Environment;
 
 unsafe extern "C" {
     static environ: *const *const c_char;
 }
 
-/// The entries of the table, without the NULL at its end.
-pub(super) fn entries(environment: &Environment, arena: &mut Arena) -> Vec<*const c_char> {
-    let mut entries = Vec::with_capacity(64);
+/// Each entry, `NAME=VALUE`.
+pub(super) fn entries(environment: &Environment) -> Vec<&CStr> {
+    let changed = |entry: &&CStr| environment.changes.iter().any(|change| names(entry, &change.prefix));
+    let mut entries = Vec::<&CStr>::with_capacity(64);
     if !environment.cleared {
-        let kept = inherited().filter(|entry| !environment.changes.iter().any(|c| names(entry, &c.prefix)));
-        entries.extend(kept.map(|entry| arena.text(entry)));
+        for entry in inherited() {
+            if !changed(&entry) {
+                entries.push(entry);
+            }
+        }
     }
-    let set = environment.changes.iter().filter_map(|change| change.entry.as_deref());
-    entries.extend(set.map(|entry| arena.text(entry)));
+    entries.extend(environment.changes.iter().filter_map(|change| change.entry.as_deref()));
     entries
 }
 
-/// The value of `name` in a table made by [`entries`].
-pub(super) fn lookup(entries: &[*const c_char], name: &str) -> Option<CString> {
+/// The value of `name` in [`entries`].
+pub(super) fn lookup(entries: &[&CStr], name: &str) -> Option<CString> {
     let prefix = format!("{name}=");
-    entries.iter().find_map(|entry| {
-        // SAFETY: the entries are strings in the arena.
-        let entry = unsafe { CStr::from_ptr(*entry) };
-        let value = entry.to_bytes().strip_prefix(prefix.as_bytes())?;
-        CString::new(value).ok()
-    })
+    let value = entries.iter().find_map(|entry| entry.to_bytes().strip_prefix(prefix.as_bytes()))?;
+    CString::new(value).ok()
 }
 
 fn names(entry: &CStr, prefix: &[u8]) -> bool {

@@ -1,6 +1,9 @@
-//! The end of a plan whose child runs no program.
+//! The end of a plan that runs no program.
 
-use super::{Action, Plan, bytes};
+use std::ffi::CStr;
+
+use super::Plan;
+use super::format::{Action, WriteProc};
 use crate::error::Step;
 use crate::spec::Errand;
 use crate::{Kinds, Result, Spec};
@@ -9,22 +12,23 @@ impl Plan {
     pub(super) fn errand(&mut self, errand: &Errand, spec: &Spec) -> Result<()> {
         match errand {
             Errand::Arrive => {}
-            Errand::NestUser => self.push(Step::Unshare, Action::Unshare(Kinds::USER)),
+            Errand::NestUser => self.push(Step::Unshare, Action::Unshare(Kinds::USER.bits() as i32)),
             Errand::MountOverlay => {
-                let (source, target) = (bytes(c"overlay"), bytes(c"/"));
-                let data = bytes(c"lowerdir=/etc:/usr");
-                self.push(Step::Mount, Action::Mount { source, target, fstype: source, flags: 0, data });
+                let [source, target, data] =
+                    [c"overlay", c"/", c"lowerdir=/etc:/usr"].map(|text: &CStr| self.arena.text(text));
+                let mount = Action::Mount { source, target, fstype: source, flags: 0, data };
+                self.push(Step::Mount, mount);
             }
             Errand::Socket { domain, kind, protocol } => {
-                let over = self.hand_over(spec, Step::Socket)?;
+                let socket = self.socket(spec, Step::Socket)?;
                 let (domain, kind, protocol) = (*domain, *kind, *protocol);
-                self.push(Step::Socket, Action::Socket { domain, kind, protocol, over });
+                self.push(Step::Socket, Action::SendSocket { domain, kind, protocol, socket });
             }
             Errand::Write(files) => {
                 for (path, text) in files {
-                    let data = self.arena.bytes(text.as_bytes());
-                    let path = bytes(path);
-                    self.push(Step::Setting, Action::WriteSetting { path, data, len: text.count_bytes() });
+                    let (path, data) = (self.arena.text(path), self.arena.bytes(text.to_bytes()));
+                    let file = WriteProc { path, data, optional: true, dumpable: false };
+                    self.push(Step::Setting, Action::WriteProc(file));
                 }
             }
         }

@@ -23,12 +23,12 @@ const NO_STORE: [&str; 14] = [
 ];
 
 /// What is mounted where, in the caller's view.
-pub(super) struct Table(Vec<(PathBuf, String)>);
+pub(super) struct HostMounts(Vec<(PathBuf, String)>);
 
-impl Table {
+impl HostMounts {
     pub fn read() -> Self {
         let text = fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
-        Table(
+        HostMounts(
             text.lines()
                 .filter_map(|line| {
                     let (place, about) = line.split_once(" - ")?;

@@ -1,10 +1,10 @@
 //! Who the program is inside: id maps, who writes them, and the uid, gid and groups it gets.
 
 use std::fmt::Write;
-use std::os::fd::AsRawFd;
 
 use super::id_kind::IdKind;
-use super::{Action, Joins, Plan, subordinate};
+use super::format::Action;
+use super::{Joins, Plan, subid};
 use crate::error::Step;
 use crate::kind::USER;
 use crate::pidfd::open_process;
@@ -38,8 +38,8 @@ impl Map {
             }
         }
         if wish.subordinate {
-            let block = subordinate::first_block(kind)?;
-            ranges = subordinate::lay_around(&ranges, block);
+            let block = subid::first_block(kind)?;
+            ranges = subid::lay_around(&ranges, block);
         }
         let map = Map { kind, ranges, caller, stand_in };
         match map.text().len() {
@@ -147,31 +147,31 @@ impl Plan {
     pub(super) fn id_maps(&mut self, spec: &Spec) -> Result<()> {
         let new_user = spec.kinds.contains(Kinds::USER);
         if new_user && self.maps.deny_setgroups {
-            self.write_file(Step::Setgroups, c"/proc/self/setgroups", "deny");
+            self.write_own(Step::Setgroups, c"self/setgroups", "deny");
         }
         for (step, text) in self.maps.for_child() {
             let path = match step {
-                Step::GidMap => c"/proc/self/gid_map",
-                _ => c"/proc/self/uid_map",
+                Step::GidMap => c"self/gid_map",
+                _ => c"self/uid_map",
             };
-            self.write_file(step, path, &text);
+            self.write_own(step, path, &text);
         }
-        self.hand_namespaces(spec)?;
+        self.send_namespaces(spec)?;
         if self.awaits_parent {
-            let own = open_process(std::process::id() as i32, None)?;
-            self.push(Step::UidMap, Action::AwaitParent { host: own.as_raw_fd() });
-            self.pipes.child.push(own);
+            let parent = self.keep(open_process(std::process::id() as i32, None)?);
+            let socket = self.socket(spec, Step::UidMap)?;
+            let dumpable = !privileged() && !self.maps.for_parent().is_empty();
+            self.push(Step::UidMap, Action::AwaitParent { socket, parent, dumpable });
         }
         Ok(())
     }
 
-    /// Whoever makes files must have an id in there.
+    /// A process that makes files must have an id in there.
     pub(super) fn mapped_caller(&mut self) {
         if let Some(gid) = self.maps.group.fallback_id() {
             self.push(Step::Gid, Action::SetGid(gid));
         }
         if let Some(uid) = self.maps.user.fallback_id() {
-            self.changes_uid = true;
             self.push(Step::Uid, Action::SetUid(uid));
         }
     }
@@ -192,14 +192,13 @@ impl Plan {
             self.push(Step::Capabilities, Action::KeepCapabilities);
         }
         if let Some(groups) = groups {
-            let (groups, count) = (self.arena.copy(groups), groups.len());
-            self.push(Step::Groups, Action::SetGroups { groups, count });
+            let groups = self.arena.table(groups);
+            self.push(Step::Groups, Action::SetGroups(groups));
         }
         if let Some(gid) = gid {
             self.push(Step::Gid, Action::SetGid(gid));
         }
         if let Some(uid) = uid {
-            self.changes_uid = true;
             self.push(Step::Uid, Action::SetUid(uid));
         }
         if spec.keep_caps {

@@ -2,7 +2,8 @@
 
 use std::os::fd::{AsFd, AsRawFd, RawFd};
 
-use super::{Action, Plan};
+use super::Plan;
+use super::format::Action;
 use crate::error::Step;
 use crate::handle::{identify, own_inode};
 use crate::kind::{NAMES, PID, TIME, USER};
@@ -36,9 +37,15 @@ impl Joins {
                 "a new pid namespace inside a joined one is made from inside alone: join it with a program that makes the new one",
             ));
         }
-        // Whoever is privileged outside needs that for the others; anybody else gets it from the user namespace.
+        // A privileged caller joins the user namespace last, because joining it drops the privilege needed
+        // for the others. An ordinary caller joins it first, to gain that privilege.
         let privileged = privileged();
-        joins.targets.sort_by_key(|target| (target.kind == USER) == privileged);
+        joins.targets.sort_by_key(|target| match target.kind {
+            USER => if privileged { 3 } else { 0 },
+            // The children of the helper go there, the last of all.
+            PID => 2,
+            _ => 1,
+        });
         Ok(joins)
     }
 
@@ -87,10 +94,6 @@ impl Joins {
         }
     }
 
-    pub fn any(&self) -> bool {
-        !self.targets.is_empty()
-    }
-
     pub fn has(&self, kind: usize) -> bool {
         self.targets.iter().any(|target| target.kind == kind)
     }
@@ -106,19 +109,13 @@ impl Plan {
         let joins = std::mem::take(&mut self.joins);
         for target in &joins.targets {
             let Target { index, fd, kind, inode } = *target;
-            self.push_nth(Step::Join, index, Action::Join { fd, kind: NAMES[kind].0, inode });
+            let kind = NAMES[kind].0.bits() as i32;
+            self.push_nth(Step::Join, index, Action::Join { fd, kind, inode });
         }
-        if joins.has(USER) {
-            // Also without a change of the uid: the kernel looks at the owner of the user namespace.
-            self.changes_uid = true;
-            // Whoever is root in there could otherwise look into the child, and so into the caller's memory, ptrace(2). A user namespace
-            // nested in it takes files of /proc/self that are root's then.
-            self.enters_user = !spec.kinds.intersects(Kinds::USER | Kinds::TIME);
-            if !spec.keep_credentials {
-                self.push(Step::Groups, Action::DropGroups);
-                if spec.uid.is_none() && spec.gid.is_none() {
-                    self.push(Step::Uid, Action::BecomeRoot);
-                }
+        if joins.has(USER) && !spec.keep_credentials {
+            self.push(Step::Groups, Action::DropGroups);
+            if spec.uid.is_none() && spec.gid.is_none() {
+                self.push(Step::Uid, Action::BecomeRoot);
             }
         }
         if let Some(directory) = spec.root_at {
@@ -127,13 +124,6 @@ impl Plan {
         }
         if let Some(directory) = spec.cwd_at {
             self.push(Step::Cwd, Action::EnterDirectory(directory.as_raw_fd()));
-        }
-        self.early_time_namespace(spec);
-        // A new namespace is made inside the joined ones, and a pid namespace is joined by children alone.
-        if joins.has(PID) || self.copies || !joins.targets.is_empty() && !self.clone.is_empty() {
-            let kinds = std::mem::replace(&mut self.clone, Kinds::empty());
-            self.push(Step::Clone, Action::Clone(kinds));
-            self.second_from = Some(self.ops.len());
         }
         self.joins = joins;
     }

@@ -1,140 +1,95 @@
-//! A spec made flat: the list of actions that the child carries out, in the order the kernel needs
-//! them, with every string, table and number they use in memory that does not move.
+//! A spec made flat: the actions that the helper carries out, in the order the kernel needs them, with
+//! every string, table and number they use, as bytes that mean the same at any address.
 //!
-//! All policy is here. The child (`crate::child`) has none: it does one action after the other.
+//! Everything is decided here. The helper does one action after the other.
 
 mod action;
 mod arena;
+mod capabilities;
 mod cgroup;
-mod change;
 mod descriptors;
 mod environment;
 mod errand;
-mod hand_over;
 mod host_mounts;
 mod id_kind;
 mod identity;
 mod init;
 mod joins;
-pub(crate) mod mailbox;
 mod overlay;
+mod privileges;
 mod program;
-mod stage;
-mod subordinate;
+mod socket;
+mod subid;
 mod terminal;
 mod time;
-mod treatment;
 mod view;
 
 use std::ffi::CStr;
-use std::os::fd::OwnedFd;
-
-use libc::{c_char, c_int, c_ulong, c_void};
+use std::os::fd::RawFd;
 
 use crate::error::Step;
+pub(crate) use crate::helper::plan as format;
 use crate::spec::Propagation;
-use crate::{Kinds, Result, Spec, kind};
-pub(crate) use action::{Action, Op};
+use crate::{Kinds, Result, Spec};
+pub(crate) use action::Op;
 use arena::Arena;
+pub(crate) use capabilities::ambient_needed;
 use cgroup::in_group;
-pub(crate) use change::{Attributes, Change, Place, Slot};
 pub(crate) use descriptors::{Ends, Pipes};
+use format::{Action, Classic, Header, Text, WriteProc};
 pub(crate) use identity::{Map, Maps};
-pub(crate) use init::{FIRST as INIT_DESCRIPTORS, Init};
 use joins::Joins;
-pub(crate) use mailbox::Mailbox;
-pub(crate) use overlay::{UPPER, WORK};
 pub(crate) use program::places;
-pub(crate) use stage::{Options, Stage};
-pub(crate) use subordinate::missing_line;
-pub(crate) use time::is_entered_at_exec as time_is_entered_at_exec;
-pub(crate) use treatment::Ruleset;
+pub(crate) use subid::missing_line;
 
-/// Everything the child reads, and what the parent does meanwhile.
+/// Everything the helper reads, and what the parent does meanwhile.
 pub(crate) struct Plan {
-    /// The namespaces that clone itself makes.
-    pub clone: Kinds,
     pub ops: Vec<Op>,
-    /// Where the child begins: after its first action where it is born in its control group of version 2.
-    pub first_from: usize,
-    /// The directory of that group, if there is one.
-    pub birthplace: Option<OwnedFd>,
-    /// Where the second child begins, if there is one, and its stack.
-    pub second_from: Option<usize>,
-    pub second_stack: *mut c_void,
-    /// Where the program's own process begins, if PID 1 is another, and its stack.
-    pub program_from: Option<usize>,
-    pub program_stack: *mut c_void,
     /// What opens the sources of the view, until its place is known.
     sources: Vec<Op>,
-    /// Where mounts of the view are made ready, if that takes mount(2).
-    pub stage: Option<Stage>,
-    /// The child's end of the socket over which it hands descriptors to the host.
-    over: Option<c_int>,
+    classic: Classic,
+    /// The helper's end of the socket over which it sends descriptors and asks for the parent's part.
+    socket: Option<RawFd>,
     /// The program's end of its terminal.
-    terminal: Option<c_int>,
-    /// The children have a copy of the caller's memory, as by fork(2): who shares it cannot enter a time namespace.
-    pub copies: bool,
+    terminal: Option<RawFd>,
     joins: Joins,
-    pub mailbox: Mailbox,
     /// The id maps that the parent writes.
     pub maps: Maps,
-    /// The child's new namespaces that the parent does something with.
+    /// The new namespaces that the parent does something with.
     pub attended: Kinds,
-    /// The child waits for the parent in the middle of its work.
+    /// The helper waits for the parent in the middle of its work.
     pub awaits_parent: bool,
-    /// The child becomes another uid, which makes the memory it shares undumpable.
-    pub changes_uid: bool,
-    /// The child enters a user namespace where others may be privileged, and can do without files of /proc/self.
-    pub enters_user: bool,
-    /// The parent's and the child's ends of the pipes, and what else was opened for the child.
+    /// The parent's and the helper's ends of the pipes, and what else was opened for the helper.
     pub pipes: Pipes,
     arena: Arena,
 }
 
-const fn bytes(text: &'static CStr) -> *const c_char {
-    text.as_ptr()
-}
-
 impl Plan {
-    /// Works out `spec`. Opens what the child gets; makes nothing else.
+    /// Works out `spec`. Opens what the helper gets; makes nothing else.
     pub fn new(spec: &Spec) -> Result<Plan> {
         consistent(spec)?;
         let joins = Joins::new(spec)?;
         let maps = Maps::new(spec, &joins)?;
-        let attended = hand_over::attended(spec);
+        let attended = socket::attended(spec);
         let awaits_parent = spec.halt.is_some() || !attended.is_empty() || !maps.for_parent().is_empty();
-        let scored = spec.treatment.oom_score_adj.is_some() && (awaits_parent || joins.any());
-        let copies = joins.has(kind::TIME) || time::takes_copy(spec) || scored;
         let mut plan = Plan {
-            // A time namespace is made by unshare: clone(2) has no bit for it, and one way is enough.
-            clone: spec.kinds - Kinds::TIME - in_group(spec),
             ops: Vec::with_capacity(24),
-            first_from: 0,
-            birthplace: None,
-            second_from: None,
-            second_stack: std::ptr::null_mut(),
-            program_from: None,
-            program_stack: std::ptr::null_mut(),
             sources: Vec::new(),
-            stage: None,
-            over: None,
+            classic: Classic::No,
+            socket: None,
             terminal: None,
-            copies,
             joins,
-            mailbox: if copies { Mailbox::between_memories()? } else { Mailbox::new() },
             attended,
             awaits_parent,
-            changes_uid: false,
-            enters_user: false,
             pipes: Pipes::default(),
             arena: Arena::default(),
             maps,
         };
-        plan.group(spec)?;
         plan.oom_score(spec);
         plan.joins(spec);
-        // Files under /proc/self come before the change of uid, which makes them root's.
+        plan.new_namespaces(spec)?;
+        plan.group(spec)?;
+        // Files under /proc/self come before the change of uid.
         plan.late_namespaces(spec);
         plan.id_maps(spec)?;
         plan.clocks(spec);
@@ -147,23 +102,55 @@ impl Plan {
         plan.limits(spec);
         plan.identity(spec);
         plan.init(spec)?;
-        plan.session(spec);
         plan.privileges(spec);
         plan.landlock(spec)?;
+        plan.joined_process(spec)?;
+        plan.session(spec);
         match &spec.errand {
             Some(errand) => plan.errand(errand, spec)?,
             None => {
                 if spec.notify.is_some() {
-                    plan.hand_over(spec, Step::Seccomp)?;
+                    plan.socket(spec, Step::Seccomp)?;
                 }
                 plan.descriptors(spec)?;
                 plan.lowered_limits(spec);
-                plan.push(Step::Signals, Action::ResetSignals);
+                plan.push(Step::Signals, Action::ResetSignals { all: spec.reset_signals });
                 plan.filters(spec);
                 plan.program(spec);
             }
         }
+        plan.first();
         Ok(plan)
+    }
+
+    /// The bytes that the helper reads.
+    pub fn image(&mut self) -> &[u8] {
+        let actions: Vec<Action> = self.ops.iter().map(|op| op.action).collect();
+        let actions = self.arena.table(&actions);
+        let inherited = self.inherited();
+        let inherited = self.arena.table(&inherited);
+        self.arena.finish(Header { actions, inherited, classic: self.classic })
+    }
+
+    /// The object of an action, for an error message.
+    pub fn object(&self, op: &Op) -> String {
+        op.object(&self.arena)
+    }
+
+    /// A string of the plan.
+    pub fn text(&self, text: Text) -> &CStr {
+        self.arena.read(text)
+    }
+
+    /// Whether the helper makes a process of its own for the program, since a pid namespace takes children
+    /// alone.
+    pub fn makes_child(&self) -> bool {
+        self.clone_op().is_some()
+    }
+
+    /// What makes that process.
+    pub fn clone_op(&self) -> Option<&Op> {
+        self.ops.iter().find(|op| matches!(op.action, Action::Clone { .. }))
     }
 
     fn push(&mut self, step: Step, action: Action) {
@@ -174,27 +161,73 @@ impl Plan {
         self.ops.push(Op { action, step, index: Some(index) });
     }
 
-    fn write_file(&mut self, step: Step, path: &'static CStr, text: &str) {
-        let data = self.arena.bytes(text.as_bytes());
-        self.push(step, Action::WriteFile { path: bytes(path), data, len: text.len() });
+    /// Writes a file below /proc.
+    fn write_proc(&mut self, step: Step, path: &CStr, text: &str) {
+        let (path, data) = (self.arena.text(path), self.arena.bytes(text.as_bytes()));
+        self.push(step, Action::WriteProc(WriteProc { path, data, optional: false, dumpable: false }));
+    }
+
+    /// Writes a file of the process's own below /proc. While the process is not dumpable, it is root's.
+    fn write_own(&mut self, step: Step, path: &CStr, text: &str) {
+        let dumpable = !nix::unistd::geteuid().is_root() || self.joins.has(crate::kind::USER);
+        let (path, data) = (self.arena.text(path), self.arena.bytes(text.as_bytes()));
+        self.push(step, Action::WriteProc(WriteProc { path, data, optional: false, dumpable }));
+    }
+
+    /// What comes before all else: nothing is open that the plan does not need, /proc is, and the
+    /// capabilities are the caller's.
+    fn first(&mut self) {
+        self.close_before_child();
+        let mut first = self.close_others();
+        first.extend(capabilities::of_caller());
+        if self.ops.iter().any(|op| action::needs_proc(&op.action)) {
+            first.push(Op { action: Action::OpenProc, step: Step::Prepare, index: None });
+        }
+        self.ops.splice(0..0, first);
+    }
+
+    /// Where a pid namespace is new, a child is made in all of them at once; else the helper itself goes
+    /// into new ones.
+    fn new_namespaces(&mut self, spec: &Spec) -> Result<()> {
+        let kinds = spec.kinds - Kinds::TIME - in_group(spec);
+        let flags = kinds.bits() as i32;
+        if kinds.contains(Kinds::PID) {
+            let socket = self.socket(spec, Step::Prepare)?;
+            self.push(Step::Clone, Action::Clone { kinds: flags, socket });
+        } else if !kinds.is_empty() {
+            self.push(Step::Clone, Action::Unshare(flags));
+        }
+        Ok(())
+    }
+
+    /// A pid namespace that was joined is that of children alone. Those who are privileged in there may
+    /// trace the child, so it is made when it has the program's own privileges and nothing else is open.
+    fn joined_process(&mut self, spec: &Spec) -> Result<()> {
+        if self.joins.has(crate::kind::PID) {
+            let socket = self.socket(spec, Step::Prepare)?;
+            self.push(Step::Clone, Action::Clone { kinds: 0, socket });
+        }
+        Ok(())
     }
 
     fn late_namespaces(&mut self, spec: &Spec) {
         let group = spec.kinds & in_group(spec);
         if !group.is_empty() {
-            self.push(Step::Unshare, Action::Unshare(group));
+            self.push(Step::Unshare, Action::Unshare(group.bits() as i32));
         }
-        self.time_namespace(spec);
+        if spec.kinds.contains(Kinds::TIME) {
+            self.push(Step::Unshare, Action::Unshare(Kinds::TIME.bits() as i32));
+        }
     }
 
     fn names(&mut self, spec: &Spec) {
         if let Some(name) = &spec.hostname {
-            let (name, len) = (self.arena.text(name), name.count_bytes());
-            self.push(Step::Hostname, Action::SetHostname { name, len });
+            let name = self.arena.bytes(name.to_bytes());
+            self.push(Step::Hostname, Action::SetHostname(name));
         }
         if let Some(name) = &spec.domainname {
-            let (name, len) = (self.arena.text(name), name.count_bytes());
-            self.push(Step::Domainname, Action::SetDomainname { name, len });
+            let name = self.arena.bytes(name.to_bytes());
+            self.push(Step::Domainname, Action::SetDomainname(name));
         }
     }
 
@@ -209,35 +242,26 @@ impl Plan {
             Propagation::Unchanged => None,
         };
         if let Some(flag) = change {
-            self.propagation(Step::Propagation, bytes(c"/"), flag | libc::MS_REC);
+            self.propagation(Step::Propagation, c"/", flag | libc::MS_REC);
         }
         if !spec.mounts.is_empty() {
             return;
         }
         let Some(path) = &spec.proc_mount else { return };
-        let target = self.arena.text(path);
         if matches!(spec.propagation, Propagation::Shared | Propagation::Unchanged) {
             // The new proc must not spread to the host: its mount point is cut off first.
-            self.propagation(Step::MountProc, target, libc::MS_PRIVATE | libc::MS_REC);
+            self.propagation(Step::MountProc, path, libc::MS_PRIVATE | libc::MS_REC);
         }
-        self.push(
-            Step::MountProc,
-            Action::Mount {
-                source: bytes(c"proc"),
-                target,
-                fstype: bytes(c"proc"),
-                flags: libc::MS_NOSUID | libc::MS_NODEV | libc::MS_NOEXEC,
-                data: std::ptr::null(),
-            },
-        );
+        let (proc, target) = (self.arena.text(c"proc"), self.arena.text(path));
+        let flags = libc::MS_NOSUID | libc::MS_NODEV | libc::MS_NOEXEC;
+        let mount = Action::Mount { source: proc, target, fstype: proc, flags, data: Text::NONE };
+        self.push(Step::MountProc, mount);
     }
 
-    fn propagation(&mut self, step: Step, target: *const c_char, flags: c_ulong) {
-        let nothing = bytes(c"none");
-        self.push(
-            step,
-            Action::Mount { source: nothing, target, fstype: nothing, flags, data: std::ptr::null() },
-        );
+    fn propagation(&mut self, step: Step, target: &CStr, flags: libc::c_ulong) {
+        let (none, target) = (self.arena.text(c"none"), self.arena.text(target));
+        let mount = Action::Mount { source: none, target, fstype: none, flags, data: Text::NONE };
+        self.push(step, mount);
     }
 
     fn session(&mut self, spec: &Spec) {
@@ -250,7 +274,7 @@ impl Plan {
     fn surroundings(&mut self, spec: &Spec) {
         if let Some(path) = spec.cwd.as_ref().filter(|_| spec.mounts.is_empty()) {
             let path = self.arena.text(path);
-            self.push(Step::Cwd, Action::ChangeDirectory { path });
+            self.push(Step::Cwd, Action::ChangeDirectory(path));
         }
         if spec.kinds.contains(Kinds::NET) && spec.loopback {
             self.push(Step::Loopback, Action::LoopbackUp);
@@ -258,16 +282,16 @@ impl Plan {
     }
 }
 
-/// A wish whose namespace has been taken back would be done to the caller's own.
+/// An option for a namespace that is shared would change the caller's own, so it is refused.
 fn consistent(spec: &Spec) -> Result<()> {
-    let wishes = [
+    let options = [
         (!spec.mounts.is_empty() || spec.proc_mount.is_some(), Kinds::MNT, "a view of the file system"),
         (spec.hostname.is_some() || spec.domainname.is_some(), Kinds::UTS, "a host name"),
         (spec.treatment.no_user_namespaces, Kinds::USER, "a ban on user namespaces"),
         (spec.monotonic.is_some() || spec.boottime.is_some(), Kinds::TIME, "an offset of a clock"),
         (spec.init.is_some(), Kinds::PID, "an init process"),
     ];
-    match wishes.into_iter().find(|(wanted, kind, _)| *wanted && !spec.kinds.contains(*kind)) {
+    match options.into_iter().find(|(wanted, kind, _)| *wanted && !spec.kinds.contains(*kind)) {
         None => {}
         Some((_, kind, what)) => {
             return Err(crate::Error::argument(format!(
@@ -286,6 +310,3 @@ fn consistent(spec: &Spec) -> Result<()> {
     }
     Ok(())
 }
-
-// SAFETY: the pointers lead into the arena, which the plan owns and which never moves.
-unsafe impl Send for Plan {}

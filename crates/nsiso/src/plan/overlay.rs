@@ -1,14 +1,15 @@
 //! Overlays of the view: what they write to, and those that are thrown away, over whole trees of mounts.
 
 use std::ffi::{CStr, CString};
-use std::fs::{self, Metadata};
-use std::io;
+use std::fs::{self, File};
+use std::io::{self, Read};
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 
-use super::host_mounts::Table;
-use super::{Attributes, Change, Place, Plan};
+use super::Plan;
+use super::format::{Attributes, MountOp, Place, UPPER, WORK};
+use super::host_mounts::HostMounts;
 use crate::error::Step;
 use crate::{Error, Kinds, Result, Spec};
 
@@ -26,10 +27,6 @@ pub(super) enum Layer<'a> {
 /// The longest value of an option in fsconfig(2).
 const OPTION_MAX: usize = 255;
 
-/// Directories of the layer of an overlay that is thrown away.
-pub(crate) const UPPER: &CStr = c"upper";
-pub(crate) const WORK: &CStr = c"work";
-
 impl Plan {
     pub(super) fn overlay(
         &mut self,
@@ -38,7 +35,7 @@ impl Plan {
         spec: &Spec,
         attributes: u64,
         at: Place,
-    ) -> Change {
+    ) -> MountOp {
         let joined = lower.iter().map(|tree| escaped(tree).into_bytes()).collect::<Vec<_>>().join(&b':');
         let written = match layer {
             Layer::Absent => None,
@@ -62,7 +59,7 @@ impl Plan {
             options.each = self.options("overlay", &[each, others].concat()).each;
         }
         let lower = self.arena.text(&lower[0]);
-        Change::Overlay { lower, options, thrown_away: matches!(layer, Layer::ThrownAway), attributes, at }
+        MountOp::Overlay { lower, options, thrown_away: matches!(layer, Layer::ThrownAway), attributes, at }
     }
 
     /// An overlay of `lower` whose layer is thrown away, with all that is mounted below it.
@@ -79,7 +76,7 @@ impl Plan {
             return Err(failed(lower, &io::Error::from_raw_os_error(libc::ENOTDIR))
                 .with_hint("an overlay is of a directory: a file is shown by a bind, or brought along"));
         }
-        let mut tree = Tree { plan: self, mounts: Table::read(), spec, attributes, index, room: COPIES_MAX };
+        let mut tree = Tree { plan: self, mounts: HostMounts::read(), spec, attributes, index, room: COPIES_MAX };
         tree.layer(lower, at, true)
     }
 }
@@ -92,7 +89,7 @@ const COPIES_MAX: u64 = 16 << 20;
 /// one that would bring to light what is mounted over.
 struct Tree<'a, 's> {
     plan: &'a mut Plan,
-    mounts: Table,
+    mounts: HostMounts,
     spec: &'a Spec<'s>,
     attributes: u64,
     index: Option<usize>,
@@ -123,7 +120,7 @@ impl Tree<'_, '_> {
             let change = self.plan.filesystem("tmpfs", &options, self.attributes, place);
             self.push(Step::Mount, change);
         } else {
-            self.push(Step::Make, Change::Directory { mode, at: place });
+            self.push(Step::Make, MountOp::Directory { mode, at: place });
         }
         for entry in fs::read_dir(lower).map_err(|error| failed(lower, &error))? {
             let entry = entry.map_err(|error| failed(lower, &error))?;
@@ -131,7 +128,7 @@ impl Tree<'_, '_> {
             match entry.metadata() {
                 Ok(about) if about.is_dir() => self.layer(&from, &to, false)?,
                 Ok(about) if about.is_symlink() => self.link(&from, &to),
-                Ok(about) => self.file(&from, &to, &about),
+                Ok(_) => self.file(&from, &to),
                 // It is gone.
                 Err(_) => {}
             }
@@ -139,8 +136,8 @@ impl Tree<'_, '_> {
         Ok(())
     }
 
-    fn push(&mut self, step: Step, change: Change) {
-        self.plan.push_change(step, self.index, change);
+    fn push(&mut self, step: Step, op: MountOp) {
+        self.plan.push_mount(step, self.index, op);
     }
 
     fn overlay(&mut self, lower: &Path, at: &Path) {
@@ -152,29 +149,38 @@ impl Tree<'_, '_> {
     /// Read-only: what was written to it would stay.
     fn as_it_is(&mut self, source: &Path, at: &Path, recursive: bool) {
         let set = self.attributes & !libc::MOUNT_ATTR_NODEV | libc::MOUNT_ATTR_RDONLY;
-        let (attributes, place) = (Attributes { set, id_map: -1 }, self.plan.place(at));
+        let (attributes, place) = (Attributes::of(set), self.plan.place(at));
         self.plan.bind(&text(source), -1, recursive, attributes, true, place, self.index);
     }
 
     fn link(&mut self, from: &Path, to: &Path) {
         if let Ok(target) = fs::read_link(from) {
             let (target, at) = (self.plan.arena.text(&text(&target)), self.plan.place(to));
-            self.push(Step::Make, Change::Symlink { to: target, at });
+            self.push(Step::Make, MountOp::Symlink { to: target, at });
         }
     }
 
     /// No overlay is of a file. The caller's own are copied, as long as they are small.
-    fn file(&mut self, from: &Path, to: &Path, about: &Metadata) {
-        let own = about.is_file() && about.uid() == nix::unistd::geteuid().as_raw();
-        let content = match own && about.len() <= COPY_MAX.min(self.room) {
-            true => fs::read(from).ok(),
-            false => None,
-        };
-        let Some(content) = content else { return self.as_it_is(from, to, false) };
+    fn file(&mut self, from: &Path, to: &Path) {
+        let Some((content, mode)) = self.small_file(from) else { return self.as_it_is(from, to, false) };
         self.room = self.room.saturating_sub(content.len() as u64);
         let (data, at) = (self.plan.arena.bytes(&content), self.plan.place(to));
-        let mode = about.permissions().mode() & 0o777;
-        self.push(Step::Make, Change::File { data, len: content.len(), mode, at });
+        self.push(Step::Make, MountOp::File { data, mode, at });
+    }
+
+    /// The content and the mode of a file. It is looked at and read through one descriptor, since the path
+    /// may become another file's meanwhile.
+    fn small_file(&self, path: &Path) -> Option<(Vec<u8>, u32)> {
+        let flags = libc::O_NOFOLLOW | libc::O_NONBLOCK | libc::O_NOCTTY;
+        let file = File::options().read(true).custom_flags(flags).open(path).ok()?;
+        let about = file.metadata().ok()?;
+        let own = about.is_file() && about.uid() == nix::unistd::geteuid().as_raw();
+        let most = COPY_MAX.min(self.room);
+        let mut content = Vec::new();
+        if !own || about.len() > most || file.take(most + 1).read_to_end(&mut content).is_err() {
+            return None;
+        }
+        (content.len() as u64 <= most).then(|| (content, about.permissions().mode() & 0o777))
     }
 }
 

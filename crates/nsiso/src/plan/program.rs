@@ -1,11 +1,9 @@
 //! What is executed: the places where the program may be, its arguments and its environment.
 
 use std::ffi::{CStr, CString};
-use std::ptr;
 
-use libc::c_char;
-
-use super::{Action, Arena, Plan, environment};
+use super::format::{Action, Text};
+use super::{Plan, environment};
 use crate::Spec;
 use crate::error::Step;
 
@@ -14,17 +12,15 @@ const DEFAULT_PATH: &CStr = c"/bin:/usr/bin";
 
 impl Plan {
     pub(super) fn program(&mut self, spec: &Spec) {
-        let mut envp = environment::entries(&spec.environment, &mut self.arena);
-        let mut candidates: Vec<_> =
-            places_in(spec, &envp).iter().map(|place| self.arena.text(place)).collect();
-        let mut argv: Vec<_> = spec.argv.iter().map(|arg| self.arena.text(arg)).collect();
-        for table in [&mut candidates, &mut argv, &mut envp] {
-            table.push(ptr::null());
-        }
+        let environment = environment::entries(&spec.environment);
+        let places = places_in(spec, &environment);
+        let candidates: Vec<Text> = places.iter().map(|place| self.arena.text(place)).collect();
+        let argv: Vec<Text> = spec.argv.iter().map(|arg| self.arena.text(arg)).collect();
+        let envp: Vec<Text> = environment.iter().map(|entry| self.arena.text(entry)).collect();
         let action = Action::Execute {
-            candidates: self.arena.copy(&candidates),
-            argv: self.arena.copy(&argv),
-            envp: self.arena.copy(&envp),
+            candidates: self.arena.table(&candidates),
+            argv: self.arena.strings(&argv),
+            envp: self.arena.strings(&envp),
         };
         self.push(Step::Exec, action);
     }
@@ -32,16 +28,14 @@ impl Plan {
 
 /// Where the program of `spec` may be, in the order of looking.
 pub(crate) fn places(spec: &Spec) -> Vec<CString> {
-    let mut arena = Arena::default();
-    let envp = environment::entries(&spec.environment, &mut arena);
-    places_in(spec, &envp)
+    places_in(spec, &environment::entries(&spec.environment))
 }
 
-fn places_in(spec: &Spec, envp: &[*const c_char]) -> Vec<CString> {
+fn places_in(spec: &Spec, environment: &[&CStr]) -> Vec<CString> {
     if spec.program.to_bytes().contains(&b'/') {
         return vec![spec.program.clone()];
     }
-    let path = environment::lookup(envp, "PATH");
+    let path = environment::lookup(environment, "PATH");
     search(path.as_deref().unwrap_or(DEFAULT_PATH), &spec.program)
 }
 

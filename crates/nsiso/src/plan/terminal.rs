@@ -5,7 +5,8 @@ use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 
 use nix::errno::Errno;
 
-use super::{Action, Plan};
+use super::Plan;
+use super::format::Action;
 use crate::error::Step;
 use crate::{Error, Result, Spec};
 
@@ -40,8 +41,7 @@ impl Plan {
             (host, program)
         };
         self.pipes.parent.pty = Some(host);
-        let numbers: Vec<RawFd> = spec.descriptors.iter().map(|(number, _)| *number).chain(0..=2).collect();
-        let from = self.out_of_the_way(program.as_raw_fd(), -1, &numbers)?;
+        let from = self.out_of_the_way(program.as_raw_fd(), -1, spec)?;
         self.terminal = Some(from);
         self.pipes.child.push(program);
         Ok(())

@@ -11,9 +11,11 @@ use std::path::{Path, PathBuf};
 use std::ptr;
 
 use libc::c_int;
+use nix::errno::Errno;
 
+use super::format::{Action, Attributes, Classic, MountOp, Options, Place, Ref, Text};
 use super::overlay::Layer;
-use super::{Action, Attributes, Change, Place, Plan, Slot, Stage, bytes};
+use super::{Op, Plan};
 use crate::error::Step;
 use crate::spec::{Mount, Propagation, Tree, What};
 use crate::{Error, Result, Spec};
@@ -39,9 +41,9 @@ impl Plan {
         }
         let begin = self.ops.len();
         self.mapped_caller();
-        self.stage = Stage::if_needed(spec.propagation == Propagation::Private);
-        if self.stage.is_some() {
-            self.push(Step::Mount, Action::View(Change::Stage));
+        self.classic = classic(spec.propagation == Propagation::Private);
+        if self.classic != Classic::No {
+            self.push(Step::Mount, Action::View(MountOp::Stage));
         }
         if !is_at_root(&spec.mounts[0]) {
             let mut host = Mount::bind("/", "/")?;
@@ -63,13 +65,13 @@ impl Plan {
             self.change(&Mount::proc(std::ffi::OsStr::from_bytes(path.to_bytes()))?, spec, None)?;
         }
         self.sources_first(begin);
-        self.push(Step::Root, Action::View(Change::Pivot));
+        self.push(Step::Root, Action::View(MountOp::Pivot));
         let here = std::env::current_dir().unwrap_or_else(|_| PathBuf::from("/"));
         let path = match &spec.cwd {
             Some(path) => self.arena.text(path),
             None => self.arena.text(&CString::new(here.as_os_str().as_bytes()).unwrap_or_default()),
         };
-        self.push(Step::Cwd, Action::View(Change::Enter { path, optional: spec.cwd.is_none() }));
+        self.push(Step::Cwd, Action::View(MountOp::Enter { path, optional: spec.cwd.is_none() }));
         Ok(())
     }
 
@@ -109,19 +111,19 @@ impl Plan {
                 };
                 (Step::Mount, self.overlay(lower, layer, spec, attributes, at))
             }
-            What::Directory { mode } => (Step::Make, Change::Directory { mode: *mode, at }),
-            What::Symlink { to } => (Step::Make, Change::Symlink { to: self.arena.text(to), at }),
+            What::Directory { mode } => (Step::Make, MountOp::Directory { mode: *mode, at }),
+            What::Symlink { to } => (Step::Make, MountOp::Symlink { to: self.arena.text(to), at }),
             What::File { content, mode } => {
                 let data = self.arena.bytes(content);
-                (Step::Make, Change::File { data, len: content.len(), mode: *mode, at })
+                (Step::Make, MountOp::File { data, mode: *mode, at })
             }
             What::Mask => {
                 let options = self.options("tmpfs", &[("mode", Some(b"555"))]);
-                (Step::Mount, Change::Mask { options, at })
+                (Step::Mount, MountOp::Mask { options, at })
             }
-            What::Permissions { mode } => (Step::Make, Change::Permissions { mode: *mode, at }),
+            What::Permissions { mode } => (Step::Make, MountOp::Permissions { mode: *mode, at }),
             What::ReadOnly { recursive } => {
-                (Step::Mount, Change::ReadOnly { recursive: *recursive, optional, at })
+                (Step::Mount, MountOp::ReadOnly { recursive: *recursive, optional, at })
             }
             What::Propagation(propagation) => {
                 let flag = match propagation {
@@ -129,10 +131,10 @@ impl Plan {
                     Propagation::Shared => libc::MS_SHARED,
                     _ => libc::MS_PRIVATE,
                 };
-                (Step::Propagation, Change::Propagation { flag, at })
+                (Step::Propagation, MountOp::Propagation { flag, at })
             }
         };
-        self.push_change(step, index, change);
+        self.push_mount(step, index, change);
         Ok(())
     }
 
@@ -148,11 +150,14 @@ impl Plan {
         at: Place,
         index: Option<usize>,
     ) {
+        // A link to an open file leads to the helper's own descriptor, so it is to have that.
+        let named = || source.to_str().ok()?.strip_prefix("/proc/self/fd/")?.parse().ok();
+        let fd = if fd < 0 { named().unwrap_or(fd) } else { fd };
         let source = self.arena.text(source);
-        let slot = Slot(self.arena.copy(&[-1i32]).cast());
-        let open = Change::Open { source, fd, recursive, optional, slot };
-        self.sources.push(super::Op { action: Action::View(open), step: Step::Mount, index });
-        self.push_change(Step::Mount, index, Change::Bind { source, slot, recursive, attributes, at });
+        let slot = Ref::at(self.arena.value(-1i32).offset() as u32);
+        let open = MountOp::Open { source, fd, recursive, optional, slot };
+        self.sources.push(Op { action: Action::View(open), step: Step::Mount, index });
+        self.push_mount(Step::Mount, index, MountOp::Bind { source, slot, recursive, attributes, at });
     }
 
     /// Puts what opens the sources where the plan's view begins.
@@ -161,8 +166,8 @@ impl Plan {
         self.ops.splice(begin..begin, sources);
     }
 
-    pub(super) fn push_change(&mut self, step: Step, index: Option<usize>, change: Change) {
-        self.ops.push(super::Op { action: Action::View(change), step, index });
+    pub(super) fn push_mount(&mut self, step: Step, index: Option<usize>, op: MountOp) {
+        self.ops.push(Op { action: Action::View(op), step, index });
     }
 
     pub(super) fn place(&mut self, path: &Path) -> Place {
@@ -174,9 +179,9 @@ impl Plan {
             let name = self.arena.text(&text(part.as_os_str().as_bytes()));
             parts.push([self.arena.text(&text(so_far.as_os_str().as_bytes())), name]);
         }
-        parts.push([ptr::null(); 2]);
+        parts.push([Text::NONE; 2]);
         let path = self.arena.text(&CString::new(path.as_os_str().as_bytes()).unwrap_or_default());
-        Place { path, parts: self.arena.copy(&parts) }
+        Place { path, parts: self.arena.table(&parts).first }
     }
 
     pub(super) fn filesystem(
@@ -185,9 +190,9 @@ impl Plan {
         options: &[(&str, Option<&[u8]>)],
         attributes: u64,
         at: Place,
-    ) -> Change {
+    ) -> MountOp {
         let options = self.options(kind, options);
-        Change::Filesystem { kind: self.arena.string(kind.as_bytes()), options, attributes, at }
+        MountOp::Filesystem { kind: self.arena.string(kind.as_bytes()), options, attributes, at }
     }
 
     /// A tmpfs with the devices bound into it: nobody but the host's root may make device files.
@@ -200,12 +205,12 @@ impl Plan {
             quiet,
             place,
         );
-        self.push_change(Step::Mount, index, change);
+        self.push_mount(Step::Mount, index, change);
         for node in NODES {
             let source = CString::new(format!("/dev/{node}")).unwrap_or_default();
             let at = self.place(&at.join(node));
             // The device is the host's own: it works, but its times, owner and permissions stay.
-            let attributes = Attributes { set: quiet | libc::MOUNT_ATTR_RDONLY, id_map: -1 };
+            let attributes = Attributes::of(quiet | libc::MOUNT_ATTR_RDONLY);
             self.bind(&source, -1, false, attributes, false, at, index);
         }
         if let Some((terminal, _)) = self.terminal_at(spec) {
@@ -213,22 +218,65 @@ impl Plan {
             // SAFETY: it is open as long as the plan.
             let source = path_of(unsafe { BorrowedFd::borrow_raw(terminal) })?;
             let at = self.place(&at.join("console"));
-            let attributes = Attributes { set: quiet, id_map: -1 };
+            let attributes = Attributes::of(quiet);
             self.bind(&source, terminal, false, attributes, false, at, index);
         }
         for (to, name) in LINKS {
-            let at = self.place(&at.join(name));
-            self.push_change(Step::Make, index, Change::Symlink { to: bytes(to), at });
+            let (to, at) = (self.arena.text(to), self.place(&at.join(name)));
+            self.push_mount(Step::Make, index, MountOp::Symlink { to, at });
         }
         let shm = self.place(&at.join("shm"));
         let change =
             self.filesystem("tmpfs", &[("mode", Some(b"1777"))], quiet | libc::MOUNT_ATTR_NODEV, shm);
-        self.push_change(Step::Mount, index, change);
+        self.push_mount(Step::Mount, index, change);
         let pts = self.place(&at.join("pts"));
         let options = [("newinstance", None), ("ptmxmode", Some(b"0666".as_slice())), ("mode", Some(b"620"))];
         let change = self.filesystem("devpts", &options, quiet, pts);
-        self.push_change(Step::Mount, index, change);
+        self.push_mount(Step::Mount, index, change);
         Ok(())
+    }
+}
+
+impl Plan {
+    /// A value with a comma is for overlays alone, which know it with a backslash.
+    pub(super) fn options(&mut self, kind: &str, options: &[(&str, Option<&[u8]>)]) -> Options {
+        let mut joined = Vec::new();
+        let mut each = Vec::new();
+        let mut fits = true;
+        for (name, value) in options {
+            if !joined.is_empty() {
+                joined.push(b',');
+            }
+            joined.extend(name.as_bytes());
+            let mut pair = [self.arena.string(name.as_bytes()), Text::NONE];
+            if let Some(value) = value {
+                joined.push(b'=');
+                joined.extend(*value);
+                pair[1] = self.arena.string(value);
+                fits &= kind == "overlay" || !value.contains(&b',');
+            }
+            each.push(pair);
+        }
+        each.push([Text::NONE; 2]);
+        fits &= joined.len() <= JOINED_MAX;
+        let joined = if fits { self.arena.string(&joined) } else { Text::NONE };
+        Options { each: self.arena.table(&each).first, joined }
+    }
+}
+
+/// mount(2) takes a page of options, with the NUL at its end.
+const JOINED_MAX: usize = 4095;
+
+/// Whether mounts have to be made by mount(2): mount_setattr(2) is the youngest of the newer calls.
+fn classic(private: bool) -> Classic {
+    // SAFETY: the kernel finds arguments of no size invalid, before it looks at any other.
+    let answer = unsafe {
+        libc::syscall(libc::SYS_mount_setattr, -1, ptr::null::<u8>(), 0, ptr::null::<u8>(), 0usize)
+    };
+    match Errno::result(answer) {
+        Err(Errno::EINVAL) => Classic::No,
+        _ if private => Classic::Private,
+        _ => Classic::Yes,
     }
 }
 

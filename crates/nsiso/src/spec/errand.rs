@@ -13,6 +13,6 @@ pub(crate) enum Errand {
     MountOverlay,
     /// Make a socket and hand it over, `socket(2)`.
     Socket { domain: i32, kind: i32, protocol: i32 },
-    /// Write files in one go each. One that does not exist is passed over.
+    /// Write files below /proc in one go each. One that does not exist is passed over.
     Write(Vec<(&'static CStr, CString)>),
 }

@@ -24,9 +24,6 @@ impl<'fd> Spec<'fd> {
     /// Namespaces that are made new besides are made inside the joined ones: a new user namespace is a child of a
     /// joined one, a new mount namespace a copy. (A new pid namespace in a joined one is refused: the kernel has it made from inside alone.) In a joined user namespace the program is root, where root
     /// is mapped, unless an id is asked for or [`Spec::keep_credentials`]. In a joined mount namespace it begins at the root directory.
-    ///
-    /// The kernel lets nobody enter another time namespace who shares memory, so this one alone gives the child a copy of the caller's, as
-    /// fork(2) does, until it runs the program.
     pub fn join(&mut self, namespace: BorrowedFd<'fd>) -> Result<&mut Self> {
         identify(namespace)?;
         self.joins.push(Join::Namespace(namespace));

@@ -121,6 +121,8 @@ pub struct Spec<'fd> {
     pub(crate) notify: Option<Filter>,
     pub(crate) loopback: bool,
     pub(crate) new_session: bool,
+    /// Signals that the caller ignores are at their default in the program.
+    pub(crate) reset_signals: bool,
     /// What is done in place of the program.
     pub(crate) errand: Option<Errand>,
     pub(crate) held: Kinds,
@@ -173,6 +175,7 @@ impl<'fd> Spec<'fd> {
             notify: None,
             loopback: true,
             new_session: false,
+            reset_signals: false,
             errand: None,
             held: Kinds::empty(),
             links: Vec::new(),

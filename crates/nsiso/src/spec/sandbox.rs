@@ -23,7 +23,7 @@ const ETC: [&str; 6] = [
 const ROOM: u64 = 64 << 20;
 
 impl Spec<'_> {
-    /// Isolation for a program that is not trusted, as any user: all kinds of namespace new (time: since Linux 6.3); a root that holds the host's `/usr`
+    /// Isolation for a program that is not trusted, as any user: all kinds of namespace new; a root that holds the host's `/usr`
     /// read-only, a `/proc`, `/dev` and `/tmp` of its own, and nothing else of the host; no network but loopback; no capabilities
     /// and no way to get any, no user namespaces; Landlock, as far as the kernel has it, and the filter
     /// [`Filter::untrusted`]; an init process, which ends everything with the program or the host; an empty environment; 512 processes, no core
@@ -34,10 +34,6 @@ impl Spec<'_> {
     /// [`Spec::no_seccomp`], [`Spec::no_init`], [`Spec::outlive_host`], [`Spec::allow_new_privs`] and [`Spec::allow_user_namespaces`] loosen it.
     pub fn sandbox(&mut self) -> Result<&mut Self> {
         self.unshare(Kinds::all());
-        if !crate::plan::time_is_entered_at_exec() {
-            // It keeps no secrets, and would cost a copy of the caller's memory.
-            self.share(Kinds::TIME);
-        }
         self.map_current();
         let (mut uid, mut gid) = (nix::unistd::geteuid().as_raw(), nix::unistd::getegid().as_raw());
         if uid == 0 && nobody_is_there() {
@@ -77,6 +73,7 @@ impl Spec<'_> {
         self.landlock(Landlock::new().execute("/")?.write_as_mounted().scoped().best_effort());
         self.seccomp(Filter::untrusted());
         self.init().die_with_host().new_session();
+        self.reset_signals = true;
         Ok(self)
     }
 

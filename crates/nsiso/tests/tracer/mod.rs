@@ -52,6 +52,7 @@ pub fn run(host: impl FnOnce(), step_in: StepIn) -> (Vec<Call>, pid_t) {
         calls: Vec::new(),
         children: Vec::new(),
         watched: HashSet::new(),
+        helper_runs: false,
         failing: HashMap::new(),
     };
     while tracer.next() {}
@@ -65,6 +66,8 @@ struct Tracer {
     children: Vec<pid_t>,
     /// Children before their exec.
     watched: HashSet<pid_t>,
+    /// The first child has executed the helper.
+    helper_runs: bool,
     /// Those in a call that is to fail.
     failing: HashMap<pid_t, c_int>,
 }
@@ -93,8 +96,12 @@ impl Tracer {
                 self.watched.insert(pid);
                 0
             }
+            // The first exec is that of the helper, by the first child.
             (_, libc::PTRACE_EVENT_EXEC) => {
-                self.watched.remove(&pid);
+                if self.children.first() != Some(&pid) || std::mem::replace(&mut self.helper_runs, true) {
+                    // The program runs: what the helper and an init process do now is nothing to it.
+                    self.watched.clear();
+                }
                 0
             }
             (signal, 0) if signal == libc::SIGTRAP | 0x80 => {

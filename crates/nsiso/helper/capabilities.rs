@@ -1,0 +1,112 @@
+//! Capabilities, `capabilities(7)`.
+
+use super::kernel;
+use super::plan::Capabilities;
+use super::syscall::{Outcome, check};
+
+/// `_LINUX_CAPABILITY_VERSION_3`: sets of 64 bits in two halves.
+const VERSION_3: u32 = 0x2008_0522;
+
+#[repr(C)]
+struct Version {
+    version: u32,
+    pid: i32,
+}
+
+/// One half of the three sets.
+#[repr(C)]
+#[derive(Clone, Copy, PartialEq)]
+struct Half {
+    effective: u32,
+    permitted: u32,
+    inheritable: u32,
+}
+
+/// Without this the change to a uid that is not 0 would clear the permitted set.
+pub(super) fn keep_over_uid_change() -> Outcome<()> {
+    // SAFETY: numbers only.
+    unsafe { check(kernel::SYS_prctl, [kernel::PR_SET_KEEPCAPS as usize, 1]) }.map(drop)
+}
+
+/// The sets of the calling thread of the host. It may have more here, as uid 0 has after exec, and those
+/// of another uid came over exec as ambient ones.
+pub(super) fn set(sets: &Capabilities) -> Outcome<()> {
+    let wanted = halves(sets.effective, sets.permitted, sets.inheritable);
+    if get()? != wanted {
+        put(&wanted)?;
+    }
+    ambient(kernel::PR_CAP_AMBIENT_CLEAR_ALL, 0)?;
+    raise(sets.ambient)
+}
+
+/// Makes every permitted capability effective, inheritable and ambient.
+pub(super) fn raise_ambient() -> Outcome<()> {
+    let [low, high] = get()?;
+    let permitted = u64::from(low.permitted) | u64::from(high.permitted) << 32;
+    put(&halves(permitted, permitted, permitted))?;
+    raise(permitted)
+}
+
+/// Gives up all capabilities but `keep`, in every set, and with `bounding` for good. A change of uid has
+/// left the permitted ones without effect.
+pub(super) fn keep_only(keep: u64, bounding: bool) -> Outcome<()> {
+    let before = get()?.map(|half| Half { effective: half.permitted, ..half });
+    put(&before)?;
+    // The first number that the kernel does not know ends it.
+    for capability in 0..64 {
+        if keep & (1 << capability) != 0 {
+            continue;
+        }
+        // SAFETY: numbers only.
+        match unsafe { check(kernel::SYS_prctl, [kernel::PR_CAPBSET_DROP as usize, capability]) } {
+            Err(kernel::EINVAL) => break,
+            Err(kernel::EPERM) if !bounding => break,
+            done => drop(done?),
+        }
+    }
+    ambient(kernel::PR_CAP_AMBIENT_CLEAR_ALL, 0)?;
+    put(&halves(keep, keep, keep))?;
+    raise(keep)
+}
+
+/// Gives up all but `keep`, or all where `keep` is not there.
+pub(super) fn drop_to(keep: u64) -> Outcome<()> {
+    put(&halves(keep, keep, 0)).or_else(|_| put(&halves(0, 0, 0)))
+}
+
+fn halves(effective: u64, permitted: u64, inheritable: u64) -> [Half; 2] {
+    [0, 32].map(|shift| Half {
+        effective: (effective >> shift) as u32,
+        permitted: (permitted >> shift) as u32,
+        inheritable: (inheritable >> shift) as u32,
+    })
+}
+
+fn get() -> Outcome<[Half; 2]> {
+    let version = Version { version: VERSION_3, pid: 0 };
+    let mut sets = halves(0, 0, 0);
+    // SAFETY: structs as version 3 has them.
+    unsafe { check(kernel::SYS_capget, [&raw const version as usize, &raw mut sets as usize])? };
+    Ok(sets)
+}
+
+fn put(sets: &[Half; 2]) -> Outcome<()> {
+    let version = Version { version: VERSION_3, pid: 0 };
+    // SAFETY: structs as version 3 has them.
+    unsafe { check(kernel::SYS_capset, [&raw const version as usize, sets.as_ptr() as usize]) }.map(drop)
+}
+
+/// Raises ambient capabilities.
+fn raise(mut set: u64) -> Outcome<()> {
+    while set != 0 {
+        ambient(kernel::PR_CAP_AMBIENT_RAISE, set.trailing_zeros() as usize)?;
+        set &= set - 1;
+    }
+    Ok(())
+}
+
+fn ambient(what: i32, capability: usize) -> Outcome<()> {
+    let args = [kernel::PR_CAP_AMBIENT as usize, what as usize, capability, 0, 0];
+    // SAFETY: numbers only.
+    unsafe { check(kernel::SYS_prctl, args) }.map(drop)
+}

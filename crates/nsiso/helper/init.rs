@@ -1,0 +1,209 @@
+//! The init process of a new pid namespace: PID 1, with the program as its child.
+//!
+//! It reaps orphans, passes signals on to the program, and ends when the program ends, the deadline is
+//! over or the parent has died; the kernel then ends everything in the namespace. It writes the
+//! program's true status into a pipe.
+
+use core::mem::MaybeUninit;
+
+use super::kernel::{self, c_int, c_uint, pollfd, timespec};
+use super::plan::{Init, Report};
+use super::syscall::{Outcome, check};
+use super::{descriptors, processes, signals};
+
+static ALL_SIGNALS: u64 = !0;
+const SECOND: u64 = 1_000_000_000;
+/// Signals passed on before clock and parent are looked at again: a program may send any number.
+const SIGNALS_A_ROUND: usize = 64;
+/// How long processes that were killed may take to end. Those that may not be killed, as a set-user-ID
+/// program of another user, are killed by the kernel when this process ends.
+const KILL_PATIENCE: u64 = SECOND / 2;
+
+struct State {
+    program: usize,
+    signals: c_int,
+    parent: c_int,
+    report: c_int,
+    wait_for_all: bool,
+    /// On CLOCK_MONOTONIC.
+    deadline: Option<u64>,
+}
+
+/// Returns in the program's process, or where that cannot be made. This process becomes the init process.
+pub(super) fn start(init: &Init) -> Outcome<()> {
+    let deadline = match init.deadline {
+        0 => None,
+        after => Some(now()?.saturating_add(after)),
+    };
+    let flags = (kernel::O_NONBLOCK | kernel::O_CLOEXEC) as usize;
+    let set = &raw const ALL_SIGNALS as usize;
+    // SAFETY: a set of 64 signals.
+    let signals = unsafe { check(kernel::SYS_signalfd4, [usize::MAX, set, size_of::<u64>(), flags])? as c_int };
+    // Where SIGCHLD is ignored, the kernel collects children, and the program's status would be lost.
+    let ignored = signals::listen_to_children()?;
+    let Some(program) = processes::fork()? else {
+        return signals::restore_child(ignored);
+    };
+    let (report, parent, wait_for_all) = (init.report, init.parent, init.wait_for_all);
+    let state = State { program, signals, parent, report, wait_for_all, deadline };
+    // From here on nothing can be reported: the namespace ends with this process.
+    match close_others(&state).and_then(|()| give_up_privileges()).and_then(|()| watch(&state)) {
+        Ok(code) => processes::exit(code),
+        Err(_) => processes::exit(128 + kernel::SIGKILL as usize),
+    }
+}
+
+/// Whoever reads from the program must see the end when the program closes its end.
+fn close_others(state: &State) -> Outcome<()> {
+    let kept = [state.signals, state.report, state.parent];
+    let mut first: c_int = 0;
+    while let Some(fd) = kept.iter().copied().filter(|fd| *fd >= first).min() {
+        if fd > first {
+            descriptors::close(first as c_uint, (fd - 1) as c_uint)?;
+        }
+        first = fd + 1;
+    }
+    descriptors::close(first as c_uint, c_uint::MAX)
+}
+
+/// Nothing but the right to signal the program is needed.
+fn give_up_privileges() -> Outcome<()> {
+    const CAP_KILL: u64 = 1 << 5;
+    let name = c"nsiso-init".as_ptr() as usize;
+    // SAFETY: numbers and a constant string.
+    unsafe {
+        // The change of uid may have set it as the kernel has it for set-user-ID programs.
+        check(kernel::SYS_prctl, [kernel::PR_SET_DUMPABLE as usize, 0])?;
+        check(kernel::SYS_prctl, [kernel::PR_SET_NO_NEW_PRIVS as usize, 1])?;
+        check(kernel::SYS_prctl, [kernel::PR_SET_NAME as usize, name])?;
+    }
+    super::capabilities::drop_to(CAP_KILL)
+}
+
+/// The exit code of this process.
+fn watch(state: &State) -> Outcome<usize> {
+    let mut report = Report { timed_out: 0, status: 0, usage: [0; 18] };
+    let mut ended = false;
+    loop {
+        let none_left = reap(state, &mut report, &mut ended);
+        if none_left || ended && !state.wait_for_all {
+            return finish(state, &report);
+        }
+        let left = match state.deadline {
+            None => None,
+            Some(deadline) => Some(deadline.saturating_sub(now()?)),
+        };
+        if left == Some(0) {
+            end_all(state, &mut report, &mut ended)?;
+            report.timed_out = 1;
+            return finish(state, &report);
+        }
+        if wait(state.signals, state.parent, left)? {
+            return Ok(128 + kernel::SIGKILL as usize);
+        }
+        pass_on(state);
+    }
+}
+
+/// Kills everything in the namespace and collects it.
+fn end_all(state: &State, report: &mut Report, ended: &mut bool) -> Outcome<()> {
+    // SAFETY: numbers: everybody but this process.
+    let _ = unsafe { check(kernel::SYS_kill, [usize::MAX, kernel::SIGKILL as usize]) };
+    let patience = now()?.saturating_add(KILL_PATIENCE);
+    while !reap(state, report, ended) {
+        let left = patience.saturating_sub(now()?);
+        if left == 0 {
+            break;
+        }
+        wait(state.signals, -1, Some(left))?;
+        drain(state.signals);
+    }
+    if !*ended {
+        report.status = kernel::SIGKILL;
+    }
+    Ok(())
+}
+
+/// Sleeps until there is a signal, the time is up or the parent has died: then true.
+fn wait(signals: c_int, parent: c_int, left: Option<u64>) -> Outcome<bool> {
+    let poll = |fd| pollfd { fd, events: kernel::POLLIN, revents: 0 };
+    let mut polls = [poll(signals), poll(parent)];
+    let time = left.map(|left| timespec { tv_sec: left / SECOND, tv_nsec: left % SECOND });
+    let time = time.as_ref().map_or(0, |time| &raw const *time as usize);
+    // SAFETY: both live until the call returns.
+    unsafe { check(kernel::SYS_ppoll, [&raw mut polls as usize, 2, time, 0, size_of::<u64>()])? };
+    let [_, parent] = polls;
+    Ok(parent.revents != 0)
+}
+
+/// Collects the children that have ended. True if there are none any more.
+fn reap(state: &State, report: &mut Report, ended: &mut bool) -> bool {
+    loop {
+        let mut status = 0i32;
+        let mut usage = MaybeUninit::<[u64; 18]>::uninit();
+        let (status_place, usage_place) = (&raw mut status as usize, usage.as_mut_ptr() as usize);
+        let options = (kernel::WNOHANG | kernel::WALL) as usize;
+        // SAFETY: room for both.
+        match unsafe { check(kernel::SYS_wait4, [usize::MAX, status_place, options, usage_place]) } {
+            Err(_) => return true,
+            Ok(0) => return false,
+            Ok(pid) if pid == state.program => {
+                report.status = status;
+                // SAFETY: wait4 has filled it in.
+                report.usage = unsafe { usage.assume_init() };
+                *ended = true;
+            }
+            Ok(_) => {}
+        }
+    }
+}
+
+/// `struct signalfd_siginfo`, which begins with the number.
+#[repr(C)]
+struct SignalInfo([u32; 32]);
+
+fn next_signal(signals: c_int) -> Option<usize> {
+    let mut info = MaybeUninit::<SignalInfo>::uninit();
+    let place = info.as_mut_ptr() as usize;
+    // SAFETY: room for one; read fills in all of it or nothing.
+    unsafe {
+        let read = check(kernel::SYS_read, [signals as usize, place, size_of::<SignalInfo>()]).ok()?;
+        let SignalInfo([number, ..]) = info.assume_init();
+        (read > 0).then_some(number as usize)
+    }
+}
+
+/// Gives signals but SIGCHLD to the program.
+fn pass_on(state: &State) {
+    for _ in 0..SIGNALS_A_ROUND {
+        let Some(signal) = next_signal(state.signals) else { return };
+        if signal != kernel::SIGCHLD as usize {
+            // SAFETY: numbers.
+            let _ = unsafe { check(kernel::SYS_kill, [state.program, signal]) };
+        }
+    }
+}
+
+fn drain(signals: c_int) {
+    for _ in 0..SIGNALS_A_ROUND {
+        if next_signal(signals).is_none() {
+            return;
+        }
+    }
+}
+
+fn finish(state: &State, report: &Report) -> Outcome<usize> {
+    let (signal, code) = (report.status & 0x7F, report.status >> 8 & 0xFF);
+    let place = &raw const *report as usize;
+    // SAFETY: the struct lives.
+    let _ = unsafe { check(kernel::SYS_write, [state.report as usize, place, size_of::<Report>()]) };
+    Ok(if signal == 0 { code as usize } else { 128 + signal as usize })
+}
+
+fn now() -> Outcome<u64> {
+    let mut time = timespec { tv_sec: 0, tv_nsec: 0 };
+    let clock = kernel::CLOCK_MONOTONIC as usize;
+    // SAFETY: room for the time.
+    unsafe { check(kernel::SYS_clock_gettime, [clock, &raw mut time as usize])? };
+    Ok(time.tv_sec.wrapping_mul(SECOND).wrapping_add(time.tv_nsec))
+}

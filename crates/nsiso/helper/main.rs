@@ -1,0 +1,180 @@
+//! The helper: a small static program that sets a process up and then becomes its program.
+//!
+//! The library starts it from a sealed memfd, in the caller's own namespaces and with its credentials.
+//! It joins and makes namespaces, builds the file system view, gives privileges up and executes the
+//! program, or stays as the init process of a pid namespace. It shares no memory with anybody but one
+//! page of results, so whoever may trace it later reaches nothing of the caller.
+//!
+//! It takes no arguments. Its environment is one string: the number of the plan's descriptor, and the
+//! size of the plan in bytes.
+
+#![no_std]
+#![no_main]
+#![no_builtins]
+
+mod capabilities;
+mod descriptors;
+mod files;
+mod init;
+mod kernel;
+mod landlock;
+mod loopback;
+mod memory;
+mod mount;
+mod parent;
+#[allow(dead_code, reason = "the library makes what the helper reads")]
+mod plan;
+mod processes;
+mod rootfs;
+mod run;
+mod seccomp;
+mod send_fd;
+mod signals;
+mod syscall;
+
+use core::arch::global_asm;
+use core::sync::atomic::Ordering;
+
+use plan::{Header, PAGE, Page};
+use syscall::{Outcome, check};
+
+#[cfg(target_arch = "x86_64")]
+global_asm!(
+    ".globl _start",
+    "_start:",
+    "xor ebp, ebp",
+    "mov rdi, rsp",
+    "and rsp, -16",
+    "call {}",
+    "ud2",
+    sym start
+);
+#[cfg(target_arch = "aarch64")]
+global_asm!(".globl _start", "_start:", "mov x0, sp", "bl {}", "brk 0", sym start);
+
+/// What a robust futex list begins with, `get_robust_list(2)`: its address is given to the kernel.
+#[repr(C)]
+struct RobustList {
+    first: usize,
+    /// From an entry to its futex word.
+    offset: isize,
+    pending: usize,
+}
+
+unsafe extern "C" fn start(stack: *const usize) -> ! {
+    let mut list = RobustList { first: 0, offset: 0, pending: 0 };
+    // SAFETY: the kernel has put argc, argv and envp there.
+    let ready = unsafe {
+        let environment = stack.add(*stack + 2).cast::<*const u8>();
+        prepare(*environment, &raw mut list)
+    };
+    match ready {
+        Ok((page, header)) => run::run(page, header),
+        // There is no page to say so.
+        Err(errno) => processes::exit(errno as usize),
+    }
+}
+
+/// # Safety
+/// `environment` is a string or NULL; `list` lives as long as the process.
+unsafe fn prepare(
+    environment: *const u8,
+    list: *mut RobustList,
+) -> Outcome<(&'static Page, &'static Header)> {
+    // SAFETY: numbers; the caller's promise.
+    unsafe {
+        check(kernel::SYS_prctl, [kernel::PR_SET_DUMPABLE as usize, 0])?;
+        let (page, header) = map(environment)?;
+        watch(page, list)?;
+        Ok((page, header))
+    }
+}
+
+/// Maps the plan, and closes it.
+///
+/// # Safety
+/// `environment` is a string or NULL.
+unsafe fn map(environment: *const u8) -> Outcome<(&'static Page, &'static Header)> {
+    if environment.is_null() {
+        return Err(kernel::EINVAL);
+    }
+    // SAFETY: the caller's promise; new mappings at places of the kernel's choice, never unmapped.
+    unsafe {
+        let (fd, rest) = number(environment);
+        let (size, _) = number(rest);
+        let access = (kernel::PROT_READ | kernel::PROT_WRITE) as usize;
+        let (shared, private) = (kernel::MAP_SHARED as usize, kernel::MAP_PRIVATE as usize);
+        let page = check(kernel::SYS_mmap, [0, PAGE, access, shared, fd, 0])?;
+        let plan = check(kernel::SYS_mmap, [0, size, access, private, fd, PAGE])?;
+        check(kernel::SYS_close, [fd])?;
+        memory::set_base(plan);
+        Ok((&*(page as *const Page), &*(plan as *const Header)))
+    }
+}
+
+/// A number, and what comes after it and a blank.
+///
+/// # Safety
+/// `text` is a string.
+unsafe fn number(mut text: *const u8) -> (usize, *const u8) {
+    let mut value = 0usize;
+    loop {
+        // SAFETY: the caller's promise: the NUL comes first.
+        match unsafe { text.read() } {
+            digit @ b'0'..=b'9' => value = value.wrapping_mul(10).wrapping_add(usize::from(digit - b'0')),
+            0 => return (value, text),
+            // SAFETY: as above.
+            _ => return (value, unsafe { text.add(1) }),
+        }
+        // SAFETY: as above.
+        text = unsafe { text.add(1) };
+    }
+}
+
+/// Has the kernel tell the library when this process executes the program or ends.
+///
+/// # Safety
+/// `list` lives as long as the process.
+unsafe fn watch(page: &Page, list: *mut RobustList) -> Outcome<()> {
+    let head = list as usize;
+    // SAFETY: the caller's promise; the word is in the page.
+    unsafe {
+        let thread = check(kernel::SYS_gettid, [])?;
+        // The list is empty but for what is pending: the word itself.
+        (*list).first = head;
+        (*list).offset = page.owner.as_ptr() as isize - head as isize;
+        (*list).pending = head;
+        check(kernel::SYS_set_robust_list, [head, size_of::<RobustList>()])?;
+        page.owner.store(thread as u32 | kernel::FUTEX_WAITERS, Ordering::Release);
+    }
+    Ok(())
+}
+
+#[panic_handler]
+fn panic(_: &core::panic::PanicInfo) -> ! {
+    processes::exit(127)
+}
+
+/// The compiler may call this for large values.
+#[unsafe(no_mangle)]
+unsafe extern "C" fn memset(start: *mut u8, byte: i32, len: usize) -> *mut u8 {
+    let mut at = 0;
+    while at < len {
+        // SAFETY: the caller's promise.
+        unsafe { start.add(at).write_volatile(byte as u8) };
+        at += 1;
+    }
+    start
+}
+
+/// The compiler may call this for large values.
+#[unsafe(no_mangle)]
+unsafe extern "C" fn memcpy(to: *mut u8, from: *const u8, len: usize) -> *mut u8 {
+    let mut at = 0;
+    while at < len {
+        // SAFETY: the caller's promise.
+        unsafe { to.add(at).write_volatile(from.add(at).read()) };
+        at += 1;
+    }
+    to
+}

@@ -1,0 +1,42 @@
+//! The part of a spawn that only the host can do, as writing id maps: the child asks for it and waits.
+
+use super::kernel::{self, c_int, pollfd, timespec};
+use super::syscall::{Outcome, check};
+
+/// Asks over the socket and returns when the host has answered. `parent` is the host's pidfd.
+///
+/// `dumpable`: newuidmap(1) takes a process whose files in /proc are its user's.
+pub(super) fn wait(socket: c_int, parent: c_int, dumpable: bool) -> Outcome<()> {
+    let set = kernel::PR_SET_PDEATHSIG as usize;
+    // SAFETY: numbers, and values that live until the calls return.
+    unsafe {
+        // If the host dies now, nobody will answer; nor if it has died before this, which getppid(2)
+        // in a new pid namespace does not tell.
+        check(kernel::SYS_prctl, [set, kernel::SIGKILL as usize])?;
+        if has_ended(parent)? {
+            return Err(kernel::ESRCH);
+        }
+        if dumpable {
+            check(kernel::SYS_prctl, [kernel::PR_SET_DUMPABLE as usize, 1])?;
+        }
+        check(kernel::SYS_write, [socket as usize, c"a".as_ptr() as usize, 1])?;
+        let mut answer = 0u8;
+        let read = check(kernel::SYS_read, [socket as usize, &raw mut answer as usize, 1])?;
+        if dumpable {
+            check(kernel::SYS_prctl, [kernel::PR_SET_DUMPABLE as usize, 0])?;
+        }
+        if read == 0 {
+            return Err(kernel::ESRCH);
+        }
+        check(kernel::SYS_prctl, [set, 0])?;
+    }
+    Ok(())
+}
+
+fn has_ended(process: c_int) -> Outcome<bool> {
+    let mut poll = pollfd { fd: process, events: kernel::POLLIN, revents: 0 };
+    let at_once = timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: structs that live until the call returns.
+    unsafe { check(kernel::SYS_ppoll, [&raw mut poll as usize, 1, &raw const at_once as usize])? };
+    Ok(poll.revents != 0)
+}

@@ -1,0 +1,105 @@
+//! Processes that the helper makes. Each has a copy of its few pages, never its memory.
+
+use core::sync::atomic::Ordering;
+
+use super::kernel::{self, c_int, clone_args};
+use super::plan::Page;
+use super::send_fd;
+use super::syscall::{Outcome, check, syscall};
+
+/// Makes a child of the host's, like this process, in new namespaces of these `kinds`. Returns in the
+/// child, or where that fails; this process stays until the child has executed the program or has
+/// failed, sends its pidfd to the host and ends.
+///
+/// `with_init`: the child stays as init process, and tells by a pipe that its own child runs.
+pub(super) fn clone(page: &Page, kinds: c_int, socket: c_int, with_init: bool) -> Outcome<()> {
+    let pipe = if with_init { Some(Pipe::new()?) } else { None };
+    let mut pidfd: c_int = -1;
+    let wait = if with_init { 0 } else { kernel::CLONE_VFORK };
+    let flags = kinds | wait | kernel::CLONE_PARENT | kernel::CLONE_PARENT_SETTID;
+    let args = clone_args {
+        flags: (flags | kernel::CLONE_PIDFD) as u64,
+        pidfd: &raw mut pidfd as u64,
+        parent_tid: page.child.as_ptr() as u64,
+        ..clone_args::default()
+    };
+    // SAFETY: both processes go on here, each in memory of its own; the structs live until then.
+    let made = unsafe {
+        match check(kernel::SYS_clone3, [&raw const args as usize, size_of::<clone_args>()]) {
+            // A container's filter may refuse clone3, since it cannot look at its flags. clone takes
+            // all but the pidfd, which has the same place as the pid.
+            Err(kernel::ENOSYS | kernel::EPERM) => {
+                check(kernel::SYS_clone, [flags as usize, 0, page.child.as_ptr() as usize])
+            }
+            made => made,
+        }
+    };
+    let pid = match made {
+        Ok(0) => return Ok(()),
+        Ok(pid) => pid,
+        Err(errno) => {
+            page.child.store(0, Ordering::Relaxed);
+            return Err(errno);
+        }
+    };
+    if let Some(pipe) = pipe
+        && let Err(errno) = pipe.wait_for_end()
+    {
+        page.wait_errno.store(errno, Ordering::Relaxed);
+    }
+    // SAFETY: numbers.
+    if pidfd < 0
+        && let Ok(opened) = unsafe { check(kernel::SYS_pidfd_open, [pid]) }
+    {
+        pidfd = opened as c_int;
+    }
+    // Without a message the host opens the process by its pid.
+    let _ = send_fd::send(b'p', pidfd, socket);
+    exit(0)
+}
+
+/// A pipe whose other end the init process and its child have. Both are close-on-exec.
+struct Pipe {
+    read: c_int,
+    write: c_int,
+}
+
+impl Pipe {
+    fn new() -> Outcome<Self> {
+        let mut ends = [0i32; 2];
+        // SAFETY: room for two numbers.
+        unsafe { check(kernel::SYS_pipe2, [&raw mut ends as usize, kernel::O_CLOEXEC as usize])? };
+        let [read, write] = ends;
+        Ok(Pipe { read, write })
+    }
+
+    /// Returns when nobody has the other end any more. No other thread of this process can have it.
+    fn wait_for_end(self) -> Outcome<()> {
+        let mut byte = 0u8;
+        // SAFETY: numbers, and room for a byte.
+        unsafe {
+            check(kernel::SYS_close, [self.write as usize])?;
+            check(kernel::SYS_read, [self.read as usize, &raw mut byte as usize, 1])?;
+        }
+        Ok(())
+    }
+}
+
+/// Makes the program's process as a child of the init process. Returns its pid once it has executed the
+/// program or has ended; `None` in the child.
+pub(super) fn fork() -> Outcome<Option<usize>> {
+    let flags = (kernel::CLONE_VFORK | kernel::SIGCHLD) as usize;
+    // SAFETY: both processes go on here, each in memory of its own.
+    match unsafe { check(kernel::SYS_clone, [flags])? } {
+        0 => Ok(None),
+        pid => Ok(Some(pid)),
+    }
+}
+
+pub(super) fn exit(code: usize) -> ! {
+    loop {
+        // SAFETY: a number.
+        unsafe { syscall(kernel::SYS_exit_group, [code, 0, 0, 0, 0, 0]) };
+    }
+}
+

@@ -1,0 +1,440 @@
+//! The file system view, built below the working directory, while the root is still the host's.
+//!
+//! A program in another sandbox may change what is in there at any time, so every target is found by
+//! openat2(2) as if the view were the root already, and what is made is changed through a descriptor.
+
+use core::sync::atomic::{AtomicI32, Ordering};
+
+use super::files::{HERE, close, find, find_within, is_directory, is_same, mode, open_within};
+use super::kernel::{self, c_char, c_int};
+use super::mount::{self, Options, QUIET};
+use super::plan::{Attributes, MountOp, Place, Slot, Table, Text, UPPER, WORK};
+use super::syscall::{Outcome, check};
+
+/// The host's umask while files are made with the very modes that the plan says; -1 before.
+static UMASK: AtomicI32 = AtomicI32::new(-1);
+
+/// # Safety
+/// The references in `op` lead into the plan.
+pub(super) unsafe fn change(op: &MountOp) -> Outcome<()> {
+    // SAFETY: the caller's promise is handed on.
+    unsafe {
+        match *op {
+            MountOp::Open { source, fd, recursive, optional, slot } => {
+                open(source.string(), fd, recursive, optional, slot)
+            }
+            MountOp::Stage => mount::prepare(),
+            MountOp::Bind { slot, recursive, attributes, at, .. } => match slot.get() {
+                // It did not exist, and need not.
+                ..0 => Ok(()),
+                opened => {
+                    let mount = mount::mount_of(opened as usize, recursive)?;
+                    if attributes.set != 0 || attributes.id_map >= 0 {
+                        mount::set(mount, recursive, attributes)?;
+                    }
+                    attach(mount, is_directory(mount)?, at)
+                }
+            },
+            MountOp::Filesystem { kind, options, attributes, at } => {
+                let mount = mount::filesystem(kind.string(), options.into(), attributes)?;
+                attach(mount, true, at)
+            }
+            MountOp::Overlay { lower, options, thrown_away: true, attributes, at } => {
+                throw_away(lower.string(), options.into(), attributes, at)
+            }
+            MountOp::Overlay { options, attributes, at, .. } => {
+                let mount = mount::filesystem(OVERLAY, options.into(), attributes)?;
+                attach(mount, true, at)
+            }
+            MountOp::Directory { mode, at } => match resolve(at.path, kernel::O_DIRECTORY) {
+                Ok(directory) => close(directory),
+                Err(kernel::ENOENT) => new_directory(at, mode),
+                Err(errno) => Err(errno),
+            },
+            MountOp::Symlink { to, at } => {
+                let (parent, name) = parent(at)?;
+                let done = check(kernel::SYS_symlinkat, [to.pointer() as usize, parent, name as usize]);
+                close(parent)?;
+                done.map(drop)
+            }
+            MountOp::File { data, mode, at } => match new_file(at, mode) {
+                Ok(file) => fill(file, data),
+                Err(kernel::EEXIST) => cover(data, mode, at),
+                Err(errno) => Err(errno),
+            },
+            MountOp::Mask { options, at } => mask(options.into(), at),
+            MountOp::Permissions { mode, at } => permissions(at, mode),
+            MountOp::ReadOnly { recursive, optional, at } => read_only(recursive, optional, at),
+            MountOp::Propagation { flag, at } => {
+                let target = resolve(at.path, 0)?;
+                mount::set_propagation(target, flag)?;
+                close(target)
+            }
+            MountOp::Pivot => pivot(),
+            MountOp::Enter { path, optional } => match find_within(HERE, path.string(), kernel::O_DIRECTORY, 0) {
+                Ok(directory) => {
+                    check(kernel::SYS_fchdir, [directory])?;
+                    close(directory)
+                }
+                Err(_) if optional => Ok(()),
+                Err(errno) => Err(errno),
+            },
+        }
+    }
+}
+
+const OVERLAY: *const c_char = c"overlay".as_ptr();
+
+/// # Safety
+/// `source` is a string.
+unsafe fn open(
+    source: *const c_char,
+    fd: c_int,
+    recursive: bool,
+    optional: bool,
+    slot: Slot,
+) -> Outcome<()> {
+    // SAFETY: the caller's promise.
+    let opened = match unsafe { mount::open(source, recursive) } {
+        Err(kernel::ENOENT) if optional => return Ok(()),
+        opened => opened?,
+    };
+    if fd >= 0 && !is_same(opened, fd as usize)? {
+        return Err(kernel::ESTALE);
+    }
+    slot.set(opened as c_int);
+    Ok(())
+}
+
+/// Attaches a mount to its place, and closes it. A mount at the root becomes the working directory.
+///
+/// # Safety
+/// `at` is valid.
+unsafe fn attach(mount: usize, is_directory: bool, at: Place) -> Outcome<()> {
+    // SAFETY: the caller's promise.
+    unsafe {
+        if is_root(at) {
+            mount::attach(mount, None)?;
+            check(kernel::SYS_fchdir, [mount])?;
+            return close(mount);
+        }
+        let target = target(at, is_directory)?;
+        onto(mount, target)
+    }
+}
+
+/// An overlay on a tmpfs that lies hidden beneath it.
+///
+/// # Safety
+/// `lower` is a string, `at` is valid.
+unsafe fn throw_away(
+    lower: *const c_char,
+    options: Options,
+    attributes: u64,
+    at: Place,
+) -> Outcome<()> {
+    // SAFETY: the caller's promise; paths without a slash at the start are found in the tmpfs.
+    unsafe {
+        let found = find(HERE, lower)?;
+        let mode = mode(found)? & 0o7777;
+        close(found)?;
+        // It has to be writable, whatever the overlay is.
+        let writable = attributes & !kernel::MOUNT_ATTR_RDONLY;
+        let layer = mount::filesystem(c"tmpfs".as_ptr(), Options::none(), writable)?;
+        // A second descriptor, since the first one is closed when it is mounted.
+        let tree = find(layer, c".".as_ptr())?;
+        let view = find(HERE, c".".as_ptr())?;
+        attach(layer, true, at)?;
+        check(kernel::SYS_fchdir, [tree])?;
+        make_directory(HERE, UPPER.as_ptr(), mode)?;
+        make_directory(HERE, WORK.as_ptr(), 0o700)?;
+        let mount = mount::filesystem(OVERLAY, options, attributes)?;
+        if !is_root(at) {
+            check(kernel::SYS_fchdir, [view])?;
+        }
+        close(view)?;
+        close(tree)?;
+        attach(mount, true, at)
+    }
+}
+
+/// A file upon one that is there, which is not changed. It lies in a file system of its own, which takes
+/// a place in the view only as long as it takes to bind the file.
+///
+/// # Safety
+/// `at` is valid.
+unsafe fn cover(data: Table<u8>, mode: u32, at: Place) -> Outcome<()> {
+    let name = c"file".as_ptr();
+    // SAFETY: the caller's promise; constant strings.
+    unsafe {
+        let target = resolve(at.path, 0)?;
+        if is_directory(target)? {
+            return Err(kernel::EISDIR);
+        }
+        let (directory, _) = parent(at)?;
+        let view = find(HERE, c".".as_ptr())?;
+        let layer = mount::filesystem(c"tmpfs".as_ptr(), Options::none(), QUIET)?;
+        fill(create(layer, name, mode)?, data)?;
+        mount::attach(layer, Some(directory))?;
+        close(directory)?;
+        let file = find(layer, name)?;
+        let mount = mount::copy(file, false)?;
+        close(file)?;
+        check(kernel::SYS_fchdir, [layer])?;
+        check(kernel::SYS_umount2, [c".".as_ptr() as usize, kernel::MNT_DETACH as usize])?;
+        check(kernel::SYS_fchdir, [view])?;
+        close(layer)?;
+        close(view)?;
+        onto(mount, target)
+    }
+}
+
+/// # Safety
+/// `at` is valid.
+unsafe fn mask(options: Options, at: Place) -> Outcome<()> {
+    const READ_ONLY: u64 = kernel::MOUNT_ATTR_RDONLY;
+    // SAFETY: the caller's promise.
+    unsafe {
+        let target = match resolve(at.path, 0) {
+            Err(kernel::ENOENT) => return Ok(()),
+            target => target?,
+        };
+        let mount = if is_directory(target)? {
+            mount::filesystem(c"tmpfs".as_ptr(), options, QUIET | READ_ONLY)?
+        } else {
+            let null = mount::mount_of(mount::open(c"/dev/null".as_ptr(), false)?, false)?;
+            // Not nodev, or it could not be opened. Read-only: it is the host's own device file, whose
+            // mode could be changed.
+            let set = READ_ONLY | kernel::MOUNT_ATTR_NOSUID | kernel::MOUNT_ATTR_NOEXEC;
+            mount::set(null, false, Attributes::of(set))?;
+            null
+        };
+        onto(mount, target)
+    }
+}
+
+/// # Safety
+/// `at` is valid.
+unsafe fn read_only(recursive: bool, optional: bool, at: Place) -> Outcome<()> {
+    let read_only = Attributes::of(kernel::MOUNT_ATTR_RDONLY);
+    // SAFETY: the caller's promise.
+    let (target, root) = match unsafe { (resolve(at.path, 0), is_root(at)) } {
+        (Err(kernel::ENOENT), _) if optional => return Ok(()),
+        (target, root) => (target?, root),
+    };
+    if root || !recursive {
+        mount::set(target, recursive, read_only)?;
+        return close(target);
+    }
+    let copy = mount::copy(target, true)?;
+    mount::set(copy, true, read_only)?;
+    onto(copy, target)
+}
+
+/// Changes the mode of what is there. A symbolic link on the way is an error: another program could have
+/// put it there.
+///
+/// # Safety
+/// `at` is valid.
+unsafe fn permissions(at: Place, mode: u32) -> Outcome<()> {
+    const FCHMODAT2: usize = 452;
+    const NO_LINKS: u64 = kernel::RESOLVE_NO_SYMLINKS;
+    // SAFETY: the caller's promise; constant strings.
+    unsafe {
+        let path = at.path.string();
+        let target = find_within(HERE, path, 0, NO_LINKS)?;
+        let here = kernel::AT_EMPTY_PATH as usize;
+        // By a descriptor that opens nothing, where the kernel takes one (Linux 6.6).
+        let done = check(FCHMODAT2, [target, c"".as_ptr() as usize, mode as usize, here]);
+        close(target)?;
+        if !matches!(done, Err(kernel::ENOSYS | kernel::EPERM)) {
+            return done.map(drop);
+        }
+        let opened = open_within(HERE, path, kernel::O_RDONLY | kernel::O_NONBLOCK, NO_LINKS)?;
+        let done = check(kernel::SYS_fchmod, [opened, mode as usize]);
+        close(opened)?;
+        done.map(drop)
+    }
+}
+
+/// Attaches `mount` upon what is open, and closes both.
+fn onto(mount: usize, target: usize) -> Outcome<()> {
+    mount::attach(mount, Some(target))?;
+    close(target)?;
+    close(mount)
+}
+
+/// Opens a path of the view, out of which no symbolic link leads.
+fn resolve(path: Text, flags: c_int) -> Outcome<usize> {
+    // SAFETY: a string of the plan.
+    unsafe { find_within(HERE, path.string(), flags, 0) }
+}
+
+/// Whether it is the root of the view.
+///
+/// # Safety
+/// `at` is valid.
+unsafe fn is_root(at: Place) -> bool {
+    // SAFETY: the caller's promise: the table has one entry at least, its end.
+    unsafe { (*at.parts.pointer())[0].is_none() }
+}
+
+/// Opens the target, made if it is not there.
+///
+/// # Safety
+/// `at` is valid.
+unsafe fn target(at: Place, directory: bool) -> Outcome<usize> {
+    // SAFETY: the caller's promise.
+    unsafe {
+        match resolve(at.path, 0) {
+            Err(kernel::ENOENT) => {}
+            found => return found,
+        }
+        match directory {
+            true => new_directory(at, 0o755)?,
+            false => close(new_file(at, 0o644)?)?,
+        }
+        resolve(at.path, 0)
+    }
+}
+
+/// The directory that the target is in, opened, with those on the way made where they are missing; and
+/// the target's name.
+///
+/// # Safety
+/// `at` is valid.
+unsafe fn parent(at: Place) -> Outcome<(usize, *const c_char)> {
+    // SAFETY: the table ends with two of none, and there is one part at least.
+    unsafe {
+        if is_root(at) {
+            return Err(kernel::EEXIST);
+        }
+        let mut parts = at.parts.pointer();
+        let mut directory = find_within(HERE, c"/".as_ptr(), kernel::O_DIRECTORY, 0)?;
+        while !(*parts.add(1))[0].is_none() {
+            let [path, name] = *parts;
+            let next = match resolve(path, kernel::O_DIRECTORY) {
+                Err(kernel::ENOENT) => {
+                    match make_directory(directory, name.string(), 0o755) {
+                        Ok(()) | Err(kernel::EEXIST) => {}
+                        Err(errno) => return Err(errno),
+                    }
+                    resolve(path, kernel::O_DIRECTORY)?
+                }
+                next => next?,
+            };
+            close(directory)?;
+            directory = next;
+            parts = parts.add(1);
+        }
+        Ok((directory, (*parts)[1].string()))
+    }
+}
+
+/// # Safety
+/// `at` is valid.
+unsafe fn new_directory(at: Place, mode: u32) -> Outcome<()> {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let (parent, name) = parent(at)?;
+        make_directory(parent, name, mode)?;
+        close(parent)
+    }
+}
+
+/// # Safety
+/// `at` is valid.
+unsafe fn new_file(at: Place, mode: u32) -> Outcome<usize> {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let (parent, name) = parent(at)?;
+        let file = create(parent, name, mode)?;
+        close(parent)?;
+        Ok(file)
+    }
+}
+
+/// # Safety
+/// `name` is a string.
+unsafe fn make_directory(parent: usize, name: *const c_char, mode: u32) -> Outcome<()> {
+    clear_umask()?;
+    // SAFETY: the caller's promise.
+    unsafe {
+        check(kernel::SYS_mkdirat, [parent, name as usize, mode as usize])?;
+        if mode & SET_IDS == 0 {
+            return Ok(());
+        }
+        // mkdir(2) leaves these bits out. Another program may have put a link there meanwhile.
+        let flags = kernel::O_RDONLY | kernel::O_DIRECTORY | kernel::O_NOFOLLOW | kernel::O_CLOEXEC;
+        let made = check(kernel::SYS_openat, [parent, name as usize, flags as usize])?;
+        check(kernel::SYS_fchmod, [made, mode as usize])?;
+        close(made)
+    }
+}
+
+/// # Safety
+/// `name` is a string.
+unsafe fn create(directory: usize, name: *const c_char, mode: u32) -> Outcome<usize> {
+    clear_umask()?;
+    let flags = kernel::O_WRONLY | kernel::O_CREAT | kernel::O_EXCL | kernel::O_CLOEXEC;
+    // SAFETY: the caller's promise.
+    unsafe { check(kernel::SYS_openat, [directory, name as usize, flags as usize, mode as usize]) }
+}
+
+/// Set-user-ID and set-group-ID.
+const SET_IDS: u32 = 0o6000;
+
+/// So that files are made with their modes at once: a mode that is changed by name could be that of
+/// another file.
+fn clear_umask() -> Outcome<()> {
+    if UMASK.load(Ordering::Relaxed) < 0 {
+        // SAFETY: a number.
+        let umask = unsafe { check(kernel::SYS_umask, [0])? };
+        UMASK.store(umask as i32, Ordering::Relaxed);
+    }
+    Ok(())
+}
+
+fn restore_umask() -> Outcome<()> {
+    let umask = UMASK.swap(-1, Ordering::Relaxed);
+    if umask >= 0 {
+        // SAFETY: a number.
+        unsafe { check(kernel::SYS_umask, [umask as usize])? };
+    }
+    Ok(())
+}
+
+/// Writes all of it, and closes the file.
+fn fill(file: usize, data: Table<u8>) -> Outcome<()> {
+    let mut rest = data.slice();
+    while !rest.is_empty() {
+        // SAFETY: as much as is said.
+        let written = unsafe { check(kernel::SYS_write, [file, rest.as_ptr() as usize, rest.len()])? };
+        rest = rest.get(written..).unwrap_or(&[]);
+    }
+    close(file)
+}
+
+/// The new root comes upon the old one, which then lies at the same place, on top, with what it was
+/// covered by, and all of that goes.
+fn pivot() -> Outcome<()> {
+    restore_umask()?;
+    let here = c".".as_ptr() as usize;
+    // SAFETY: constant strings and numbers.
+    unsafe {
+        check(kernel::SYS_pivot_root, [here, here])?;
+        loop {
+            // Above the root directory is what is mounted on it.
+            match find_within(HERE, c"..".as_ptr(), 0, kernel::RESOLVE_NO_XDEV) {
+                Err(kernel::EXDEV) => check(kernel::SYS_umount2, [here, kernel::MNT_DETACH as usize])?,
+                Err(errno) => return Err(errno),
+                Ok(root) => {
+                    close(root)?;
+                    break;
+                }
+            };
+        }
+        check(kernel::SYS_chdir, [c"/".as_ptr() as usize])?;
+    }
+    Ok(())
+}

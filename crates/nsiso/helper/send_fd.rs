@@ -1,0 +1,57 @@
+//! A descriptor sent to the host over a socket, `unix(7)`.
+
+use super::kernel::{self, c_int, iovec};
+use super::syscall::{Outcome, check};
+
+/// `struct cmsghdr` and one descriptor, as `SCM_RIGHTS` takes them.
+#[repr(C)]
+struct Rights {
+    len: usize,
+    level: c_int,
+    kind: c_int,
+    fd: c_int,
+    padding: c_int,
+}
+
+/// The kernel's `struct user_msghdr`.
+#[repr(C)]
+struct Message {
+    name: usize,
+    name_len: c_int,
+    data: usize,
+    data_count: usize,
+    control: usize,
+    control_len: usize,
+    flags: u32,
+}
+
+/// Sends `fd`, if it is one, with a letter that says what it is, and closes it.
+pub(super) fn send(letter: u8, fd: c_int, socket: c_int) -> Outcome<()> {
+    let mut letter = letter;
+    let mut data = iovec { iov_base: &raw mut letter as usize, iov_len: 1 };
+    let mut rights = Rights {
+        len: core::mem::offset_of!(Rights, padding),
+        level: kernel::SOL_SOCKET,
+        kind: kernel::SCM_RIGHTS,
+        fd,
+        padding: 0,
+    };
+    let with_fd = fd >= 0;
+    let message = Message {
+        name: 0,
+        name_len: 0,
+        data: &raw mut data as usize,
+        data_count: 1,
+        control: if with_fd { &raw mut rights as usize } else { 0 },
+        control_len: if with_fd { size_of::<Rights>() } else { 0 },
+        flags: 0,
+    };
+    // SAFETY: the structs are what sendmsg(2) takes and live until it returns.
+    unsafe {
+        check(kernel::SYS_sendmsg, [socket as usize, &raw const message as usize, 0])?;
+        if with_fd {
+            check(kernel::SYS_close, [fd as usize])?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,138 @@
+//! What the program may do and how it is scheduled: limits, priorities, and the privileges that it gives
+//! up for good.
+
+use super::Plan;
+use super::format::{Action, Limit, PathRule, PortRule, Ruleset, Table};
+use crate::error::Step;
+use crate::spec::landlock::{BIND_TCP, CONNECT_TCP, OF_FILES, WRITE};
+use crate::spec::{Filter, Mount};
+use crate::{Kinds, Result, Spec, rlimit};
+
+impl Plan {
+    /// Before the program's view takes the host's /proc away.
+    pub(super) fn no_user_namespaces(&mut self, spec: &Spec) {
+        if spec.treatment.no_user_namespaces {
+            self.write_proc(Step::UserNamespaces, c"sys/user/max_user_namespaces", "0");
+        }
+    }
+
+    /// Before the joins: a lower score takes a privilege of the host.
+    pub(super) fn oom_score(&mut self, spec: &Spec) {
+        if let Some(score) = spec.treatment.oom_score_adj {
+            self.write_own(Step::OomScore, c"self/oom_score_adj", &score.to_string());
+        }
+    }
+
+    /// What may take privileges that go with the uid.
+    pub(super) fn limits(&mut self, spec: &Spec) {
+        let treatment = &spec.treatment;
+        self.rlimits(spec, is_raised);
+        if let Some(nice) = treatment.nice {
+            self.push(Step::Nice, Action::SetPriority(nice));
+        }
+        if let Some(mask) = &treatment.cpus {
+            let mask = self.arena.table(mask);
+            self.push(Step::Affinity, Action::SetAffinity(mask));
+        }
+        if let Some(mask) = treatment.umask {
+            self.push(Step::Umask, Action::SetUmask(mask));
+        }
+        if let Some(personality) = treatment.personality {
+            self.push(Step::Personality, Action::SetPersonality(personality));
+        }
+    }
+
+    /// The helper itself, and an init process, may need more than the program is to have.
+    pub(super) fn lowered_limits(&mut self, spec: &Spec) {
+        self.rlimits(spec, |resource, limit| !is_raised(resource, limit));
+    }
+
+    fn rlimits(&mut self, spec: &Spec, which: impl Fn(u32, &libc::rlimit64) -> bool) {
+        for (index, (resource, limit)) in spec.treatment.rlimits.iter().enumerate() {
+            if which(*resource, limit) {
+                let limit = Limit { resource: *resource, soft: limit.rlim_cur, hard: limit.rlim_max };
+                self.push_nth(Step::Rlimit, index, Action::SetLimit(limit));
+            }
+        }
+    }
+
+    /// After the change of uid.
+    pub(super) fn privileges(&mut self, spec: &Spec) {
+        let treatment = &spec.treatment;
+        if let Some(bits) = treatment.securebits {
+            let (option, argument) = (libc::PR_SET_SECUREBITS, bits as usize);
+            self.push(Step::Securebits, Action::Control { option, argument });
+        }
+        if let Some(keep) = treatment.capabilities {
+            // What cannot be taken from the bounding set is of no use without new privileges.
+            let bounding = !treatment.no_new_privs || spec.kinds.contains(Kinds::USER);
+            self.push(Step::Capabilities, Action::KeepOnly { keep, bounding });
+        }
+        if treatment.no_new_privs {
+            self.push(Step::NoNewPrivs, Action::Control { option: libc::PR_SET_NO_NEW_PRIVS, argument: 1 });
+        }
+    }
+
+    /// In the program's view of the file system.
+    pub(super) fn landlock(&mut self, spec: &Spec) -> Result<()> {
+        let Some(rules) = &spec.landlock else { return Ok(()) };
+        let version = landlock_version();
+        let Some(attributes) = rules.attributes(version)? else { return Ok(()) };
+        let below_root = |mount: &&Mount| mount.at.as_bytes() != b"/" && mount.is_written();
+        let written = spec.mounts.iter().filter(|mount| rules.as_mounted && below_root(mount));
+        let paths: Vec<PathRule> = rules
+            .paths
+            .iter()
+            .map(|(path, access)| (path, *access, false))
+            .chain(written.map(|mount| (&mount.at, WRITE, true)))
+            .map(|(path, access, optional)| {
+                let path = self.arena.text(path);
+                let access = access & attributes[0];
+                PathRule { path, optional, access, of_files: OF_FILES }
+            })
+            .collect();
+        let granted = |ports: &Option<Vec<u16>>, access: u64| -> Vec<PortRule> {
+            let ports = ports.iter().flatten().filter(|_| attributes[1] & access != 0);
+            ports.map(|port| PortRule { access, port: u64::from(*port) }).collect()
+        };
+        let mut ports = granted(&rules.bind, BIND_TCP);
+        ports.extend(granted(&rules.connect, CONNECT_TCP));
+        let size = size_of::<u64>() * if version < 4 { 1 } else { 2 + usize::from(version >= 6) };
+        let ruleset = Ruleset {
+            attributes: self.arena.value(attributes),
+            size,
+            paths: self.arena.table(&paths),
+            ports: self.arena.table(&ports),
+        };
+        self.push(Step::Landlock, Action::Landlock(ruleset));
+        Ok(())
+    }
+
+    /// Last of all: a filter may refuse what the child still has to do.
+    pub(super) fn filters(&mut self, spec: &Spec) {
+        for (index, filter) in spec.filters.iter().enumerate() {
+            let program = self.filter_program(filter);
+            self.push_nth(Step::Seccomp, index, Action::Filter(program));
+        }
+        if let (Some(filter), Some(socket)) = (&spec.notify, self.socket) {
+            let program = self.filter_program(filter);
+            self.push(Step::Seccomp, Action::NotifyFilter { program, socket });
+        }
+    }
+
+    fn filter_program(&mut self, filter: &Filter) -> Table<u64> {
+        // SAFETY: an instruction has eight bytes without padding, and any are valid as a number.
+        let words = filter.program().iter().map(|instruction| unsafe { std::mem::transmute_copy(instruction) });
+        self.arena.table(&words.collect::<Vec<u64>>())
+    }
+}
+
+fn is_raised(resource: u32, limit: &libc::rlimit64) -> bool {
+    limit.rlim_max > rlimit::hard(resource)
+}
+
+fn landlock_version() -> i32 {
+    const VERSION: usize = 1;
+    // SAFETY: numbers only; nothing is made.
+    unsafe { libc::syscall(libc::SYS_landlock_create_ruleset, 0usize, 0usize, VERSION) as i32 }
+}

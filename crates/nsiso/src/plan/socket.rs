@@ -1,0 +1,62 @@
+//! The socket between the library and the helper: descriptors go one way, and the helper asks for the
+//! parent's part.
+
+use std::io;
+use std::os::fd::{AsRawFd, RawFd};
+
+use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
+
+use super::Plan;
+use super::format::Action;
+use crate::error::Step;
+use crate::{Error, Kinds, Result, Spec};
+
+/// The child's new namespaces with which the parent does something.
+pub(super) fn attended(spec: &Spec) -> Kinds {
+    let linked = !spec.links.is_empty() || !spec.devices.is_empty() || spec.uplink.is_some();
+    let network = if linked { Kinds::NET } else { Kinds::empty() };
+    spec.pins.iter().map(|(kind, _)| *kind).collect::<Kinds>() | spec.held | network
+}
+
+impl Plan {
+    /// The helper's end, made when it is first needed.
+    pub(super) fn socket(&mut self, spec: &Spec, step: Step) -> Result<RawFd> {
+        if let Some(socket) = self.socket {
+            return Ok(socket);
+        }
+        let (own, helper) =
+            socketpair(AddressFamily::Unix, SockType::SeqPacket, None, SockFlag::SOCK_CLOEXEC).map_err(
+                |errno| {
+                    let error = io::Error::from(errno);
+                    let hint = crate::rlimit::descriptor_hint(&error);
+                    Error::from_io(step, "a socket", &error).with_hint(hint)
+                },
+            )?;
+        let socket = self.out_of_the_way(helper.as_raw_fd(), -1, spec)?;
+        self.pipes.child.push(helper);
+        self.pipes.parent.socket = Some(own);
+        self.socket = Some(socket);
+        Ok(socket)
+    }
+
+    /// A process in another user namespace cannot be looked into, so the child itself sends its
+    /// namespaces.
+    pub(super) fn send_namespaces(&mut self, spec: &Spec) -> Result<()> {
+        for kind in self.attended.iter() {
+            let socket = self.socket(spec, Step::Prepare)?;
+            let link = self.arena.text(match kind {
+                Kinds::USER => c"self/ns/user",
+                Kinds::PID => c"self/ns/pid",
+                Kinds::MNT => c"self/ns/mnt",
+                Kinds::NET => c"self/ns/net",
+                Kinds::IPC => c"self/ns/ipc",
+                Kinds::UTS => c"self/ns/uts",
+                // The child enters it later.
+                Kinds::TIME => c"self/ns/time_for_children",
+                _ => c"self/ns/cgroup",
+            });
+            self.push(Step::Open, Action::SendNamespace { link, socket });
+        }
+        Ok(())
+    }
+}

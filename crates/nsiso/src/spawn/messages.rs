@@ -1,0 +1,91 @@
+//! What the helper and its child send to the library over their socket.
+
+use std::io::IoSliceMut;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::socket::{ControlMessageOwned, MsgFlags, recvmsg};
+
+/// All that was received so far.
+#[derive(Default)]
+pub(super) struct Messages {
+    socket: Option<OwnedFd>,
+    /// New namespaces, in the order of their kinds.
+    pub namespaces: Vec<OwnedFd>,
+    /// The descriptor of a filter that asks the host, or a socket.
+    pub other: Option<OwnedFd>,
+    /// Of the process that the helper has made.
+    pub pidfd: Option<OwnedFd>,
+    /// The child waits for the parent's part.
+    pub asked: bool,
+}
+
+impl Messages {
+    pub fn over(socket: Option<OwnedFd>) -> Self {
+        Messages { socket, ..Messages::default() }
+    }
+
+    /// Takes what has arrived.
+    pub fn take_all(&mut self) {
+        while self.take() {}
+    }
+
+    /// Waits until the child asks for the parent's part, or the helper has ended.
+    pub fn until_asked(&mut self, helper: BorrowedFd) {
+        loop {
+            let Some(socket) = &self.socket else { return };
+            let mut ends = [socket.as_fd(), helper].map(|fd| PollFd::new(fd, PollFlags::POLLIN));
+            match poll(&mut ends, PollTimeout::NONE) {
+                Ok(_) | Err(Errno::EINTR) => {}
+                Err(_) => return,
+            }
+            let ended = ends[1].any() == Some(true);
+            self.take_all();
+            if self.asked || ended {
+                return;
+            }
+        }
+    }
+
+    /// The parent's part is done: the child goes on.
+    pub fn answer(&self) {
+        if let Some(socket) = &self.socket {
+            // SAFETY: one byte. A child that is gone needs no answer.
+            unsafe { libc::send(socket.as_raw_fd(), c"g".as_ptr().cast(), 1, libc::MSG_NOSIGNAL) };
+        }
+    }
+
+    fn take(&mut self) -> bool {
+        let Some((letter, fd)) = self.socket.as_ref().and_then(receive) else { return false };
+        match letter {
+            b'n' => self.namespaces.extend(fd),
+            b'p' => self.pidfd = fd,
+            b's' => self.other = fd,
+            b'a' => self.asked = true,
+            _ => {}
+        }
+        true
+    }
+}
+
+/// One message, if there is one: a letter, and a descriptor perhaps.
+fn receive(socket: &OwnedFd) -> Option<(u8, Option<OwnedFd>)> {
+    let mut byte = [0];
+    let mut data = [IoSliceMut::new(&mut byte)];
+    let mut room = nix::cmsg_space!(i32);
+    let flags = MsgFlags::MSG_CMSG_CLOEXEC | MsgFlags::MSG_DONTWAIT;
+    let message = recvmsg::<()>(socket.as_raw_fd(), &mut data, Some(&mut room), flags).ok()?;
+    let mut fds = Vec::new();
+    for part in message.cmsgs().into_iter().flatten() {
+        if let ControlMessageOwned::ScmRights(received) = part {
+            // SAFETY: the kernel has made them for us. There is room for one, but alignment makes it two.
+            fds.extend(received.into_iter().map(|fd| unsafe { OwnedFd::from_raw_fd(fd) }));
+        }
+    }
+    if message.bytes == 0 {
+        return None;
+    }
+    drop(data);
+    Some((byte[0], fds.into_iter().next()))
+}

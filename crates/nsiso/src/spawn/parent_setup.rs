@@ -1,0 +1,72 @@
+//! What the parent does with the child's new namespaces while the child waits.
+
+use std::os::fd::{AsFd, OwnedFd};
+
+use super::{Child, pins, uplink};
+use crate::outside::Outside;
+use crate::plan::Plan;
+use crate::{End, Error, Handle, Kinds, Result, Spec, Step, net};
+
+/// What comes of it.
+#[derive(Debug, Default)]
+pub(super) struct ParentSetup {
+    pub pinned: bool,
+    pub held: Vec<Handle>,
+    pub outside: Outside,
+}
+
+/// All of it or nothing.
+pub(super) fn set_up(
+    child: &Child,
+    spec: &Spec,
+    plan: &Plan,
+    received: Vec<OwnedFd>,
+) -> Result<ParentSetup> {
+    let mut namespaces = handles(plan, received)?;
+    let pinned = !spec.pins.is_empty();
+    let mut outside = Outside::default();
+    let made = network(child, spec, &namespaces, &mut outside).and_then(|()| pins::make(spec, &namespaces));
+    if let Err(error) = made {
+        outside.undo();
+        return Err(error);
+    }
+    namespaces.retain(|namespace| spec.held.contains(namespace.kind()));
+    if pinned || !namespaces.is_empty() {
+        // The network stays when the program has ended.
+        outside.links.clear();
+    }
+    Ok(ParentSetup { pinned, held: namespaces, outside })
+}
+
+/// The namespaces that the child has sent.
+fn handles(plan: &Plan, received: Vec<OwnedFd>) -> Result<Vec<Handle>> {
+    let mut received = received.into_iter();
+    let handle = |kind: Kinds| {
+        let fd = received.next().ok_or_else(|| {
+            Error::new(Step::Open, libc::EIO, format!("the new {kind} namespace"))
+                .with_hint("too many descriptors are open, perhaps")
+        })?;
+        Handle::from_fd(fd)
+    };
+    plan.attended.iter().map(handle).collect()
+}
+
+fn network(child: &Child, spec: &Spec, namespaces: &[Handle], outside: &mut Outside) -> Result<()> {
+    let Some(own) = namespaces.iter().find(|namespace| namespace.kind() == Kinds::NET) else {
+        return Ok(());
+    };
+    // It needs a certain name for its device; links take others.
+    if let Some(wish) = &spec.uplink {
+        outside.uplink = Some(Box::new(uplink::start(child, own, wish)?));
+    }
+    let at = |end: &End<'_>| End { namespace: None, ..end.clone() };
+    for (index, (inside, other)) in spec.links.iter().enumerate() {
+        let pair = net::pair(&at(inside).of(own.as_fd()), other);
+        outside.links.push(pair.map_err(|error| error.with_index(Some(index)))?);
+    }
+    for (index, (device, inside)) in spec.devices.iter().enumerate() {
+        let moved = net::moved(None, device, &at(inside).of(own.as_fd()));
+        outside.devices.push(moved.map_err(|error| error.with_index(Some(index)))?);
+    }
+    Ok(())
+}

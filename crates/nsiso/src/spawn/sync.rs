@@ -1,0 +1,41 @@
+//! A child that waits for the caller before its set-up.
+
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+
+use super::Child;
+use super::signals::{SignalsBlocked, take_signal};
+use crate::error::Step;
+use crate::{Error, Result, Spec};
+
+/// Writes the child's pid, and waits until the other descriptor can be read.
+pub(super) fn wait(child: &Child, spec: &Spec) -> Result<()> {
+    let Some((tell, go)) = spec.halt else { return Ok(()) };
+    let _blocked = SignalsBlocked::new();
+    write(tell, format!("{}\n", child.pid).as_bytes())
+        .map_err(|errno| failed("the descriptor that is told the pid", errno))?;
+    let mut ends = [go, child.pidfd.as_fd()].map(|fd| PollFd::new(fd, PollFlags::POLLIN));
+    loop {
+        match poll(&mut ends, PollTimeout::NONE) {
+            Err(Errno::EINTR) => {}
+            Ok(_) => return Ok(()),
+            Err(errno) => return Err(failed("the descriptor that is waited for", errno)),
+        }
+    }
+}
+
+/// The signal of a pipe that nobody reads is taken, since the host has not written there.
+fn write(fd: BorrowedFd, text: &[u8]) -> std::result::Result<(), Errno> {
+    // SAFETY: `text` has as many bytes as is said.
+    let written = Errno::result(unsafe { libc::write(fd.as_raw_fd(), text.as_ptr().cast(), text.len()) });
+    if written == Err(Errno::EPIPE) {
+        take_signal(libc::SIGPIPE);
+    }
+    written.map(drop)
+}
+
+fn failed(what: &str, errno: Errno) -> Error {
+    Error::new(Step::Prepare, errno as i32, what)
+}
