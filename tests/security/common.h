@@ -1,4 +1,4 @@
-/* What the programs of the memory tests share: lines for the test, an end that comes in any case. */
+/* What the programs of the memory tests share. */
 #ifndef COMMON_H
 #define COMMON_H
 
@@ -13,8 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
-/* Docker's default capabilities: chown, dac_override, fowner, fsetid, kill, setgid, setuid, setpcap,
- * net_bind_service, net_raw, sys_chroot, mknod, audit_write, setfcap. No sys_ptrace. */
+/* Docker's 14 default capabilities, among them no sys_ptrace and no sys_admin. */
 #define DOCKER_CAPS 0xa80425fbu
 
 static inline _Noreturn void fail(const char *what)

@@ -2,10 +2,11 @@
  *
  * usage: container [--user] [--time] [--docker] COMMAND [ARGUMENT]...
  *
- * The container has pid, mount, network, IPC and UTS namespaces of its own and a fresh /proc. --user: a user
- * namespace too; its root is uid 100000 of a caller who is root, and the uid of any other caller. --time: a
- * time namespace too. --docker: only the capabilities that Docker leaves. It prints "pid N", N being the
- * command's pid as the caller sees it. The container ends with this program. */
+ * The container has new pid, mount, network, IPC and UTS namespaces and a fresh /proc.
+ * --user adds a user namespace. Its root is uid 100000 outside if the caller is root; otherwise it
+ * is the caller's own uid. --time adds a time namespace. --docker leaves only the capabilities that
+ * Docker leaves. This program prints "pid N", where N is the pid of the command as the caller sees
+ * it. The container ends with this program. */
 #include "common.h"
 
 #include <sched.h>
@@ -54,7 +55,7 @@ static _Noreturn void inside(int released, char **command)
 {
     char byte;
 
-    /* A launcher that has died before this call has closed the pipe. */
+    /* If the launcher died before this call, the pipe is closed and the read below fails. */
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (read(released, &byte, 1) != 1)
         _exit(1);
@@ -72,7 +73,8 @@ static _Noreturn void inside(int released, char **command)
         enter_new_time_namespace();
     for (int capability = 0; docker && capability < 64; capability++)
         if (!(capability < 32 && DOCKER_CAPS >> capability & 1) &&
-            prctl(PR_CAPBSET_READ, capability, 0, 0, 0) == 1 && prctl(PR_CAPBSET_DROP, capability, 0, 0, 0))
+            prctl(PR_CAPBSET_READ, capability, 0, 0, 0) == 1 &&
+            prctl(PR_CAPBSET_DROP, capability, 0, 0, 0))
             fail("prctl: the bounding set");
     execv(command[0], command);
     fail(command[0]);
@@ -94,8 +96,10 @@ int main(int argc, char **argv)
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (pipe2(release, O_CLOEXEC))
         fail("pipe");
-    unsigned long flags = CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS | SIGCHLD;
-    pid_t pid = (pid_t)syscall(SYS_clone, flags | (user ? CLONE_NEWUSER : 0), NULL, NULL, NULL, NULL);
+    unsigned long flags = CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS;
+    if (user)
+        flags |= CLONE_NEWUSER;
+    pid_t pid = (pid_t)syscall(SYS_clone, flags | SIGCHLD, NULL, NULL, NULL, NULL);
     if (pid < 0)
         fail("clone");
     if (pid == 0) {

@@ -1,10 +1,10 @@
-/* Tries to read and overwrite a marker in the memory of each new process, with no more privileges than
+/* Tries to read and overwrite a marker in the memory of each new process, with the privileges that
  * it was started with.
  *
  * usage: memgrab ADDRESS MARKER SECONDS
  *
- * It prints "ready", and at its end what it did. It ends after SECONDS, at SIGTERM, or with its standard
- * input. A process that can be read but holds something else at ADDRESS is not counted in `reads`. */
+ * It prints "ready", and at its end what it did. It ends after SECONDS, at SIGTERM, or when its
+ * standard input is closed. `reads` counts reads of the marker, and no reads of anything else. */
 #include "common.h"
 
 #include <stdint.h>
@@ -16,7 +16,7 @@ static const char *marker;
 static char overwritten[MAX_MARKER];
 static size_t length;
 static uintptr_t address;
-/* seen: answers about a process that exists. open: answers of one that could be traced. */
+/* seen: attempts on a process that exists. open: attempts on one that this program may trace. */
 static long passes, seen, open_to_us, reads_vm, reads_mem, writes;
 
 static int is_marker(const char *bytes)
@@ -33,7 +33,7 @@ static void by_process_vm(int pid)
     if (got < 0 && errno == ESRCH)
         return;
     seen++;
-    /* EFAULT: it may be traced, and has nothing mapped there. */
+    /* EFAULT: this program may trace it, but nothing is mapped at the address. */
     if (got >= 0 || errno == EFAULT)
         open_to_us++;
     if (got != (ssize_t)length || !is_marker(bytes))
@@ -84,7 +84,7 @@ int main(int argc, char **argv)
     puts("ready");
     fflush(stdout);
     for (; !terminated; passes++) {
-        /* process_vm_readv is about ten times as fast as /proc/PID/mem, so it gets most of the passes. */
+        /* process_vm_readv is about ten times as fast as /proc/PID/mem: most passes use it. */
         void (*grab)(int) = passes % 8 == 7 ? by_proc_mem : by_process_vm;
         int count = pids_in(&window, pids);
         for (int n = 0; n < count; n++)
@@ -93,7 +93,7 @@ int main(int argc, char **argv)
         if (passes % 256 == 0 && (now() >= deadline || input_ended()))
             break;
     }
-    printf("passes=%ld seen=%ld open=%ld reads=%ld reads_vm=%ld reads_mem=%ld writes=%ld\n", passes, seen,
-           open_to_us, reads_vm + reads_mem, reads_vm, reads_mem, writes);
+    printf("passes=%ld seen=%ld open=%ld reads=%ld reads_vm=%ld reads_mem=%ld writes=%ld\n",
+           passes, seen, open_to_us, reads_vm + reads_mem, reads_vm, reads_mem, writes);
     return 0;
 }

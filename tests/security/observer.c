@@ -2,9 +2,9 @@
  *
  * usage: observer PID SECONDS
  *
- * It compares the process PID and its descendants in pairs, with kcmp(2), so it must be root. A child that
- * shares its parent's memory with the same credentials, as after vfork(2), is allowed. It prints "ready",
- * a line for each of the first few pairs that it found, and at its end how many. */
+ * It compares the process PID and its descendants in pairs, with kcmp(2), so it must be root. A
+ * child that shares its parent's memory with the same credentials, as after vfork(2), is allowed.
+ * It prints "ready", a line for each of the first few violations, and at its end the counts. */
 #include "common.h"
 
 #include <linux/kcmp.h>
@@ -80,16 +80,17 @@ static int is_of_victim(int pid, const struct facts *facts)
     return 0;
 }
 
-/* Two processes that kcmp(2) has just called equal. Neither may be a thread of the other's, and neither
- * may have ended: processes without memory are all equal to kcmp(2). */
+/* Counts a pair that kcmp(2) has just called equal. Threads do not count, nor do zombies: kcmp(2)
+ * calls any two processes without memory equal. */
 static void judge(int a, int b)
 {
     struct facts before[2], after[2];
 
     if (!read_facts(a, &before[0]) || !read_facts(b, &before[1]))
         return;
-    if (!before[0].is_process || !before[1].is_process || !before[0].has_memory || !before[1].has_memory)
-        return;
+    for (int n = 0; n < 2; n++)
+        if (!before[n].is_process || !before[n].has_memory)
+            return;
     if (!is_of_victim(a, &before[0]) || !is_of_victim(b, &before[1]) || !share_memory(a, b))
         return;
     if (!read_facts(a, &after[0]) || !read_facts(b, &after[1]))

@@ -2,9 +2,10 @@
  *
  * usage: victim SCENARIO THREADS SECONDS
  *
- * It prints "marker ADDRESS MARKER" and waits for a line with the pid of the container to join, or 0. Then it
- * spawns, and prints how often and whether the marker is still what it was. The scenarios whose name begins with
- * control_ use no libnsiso: their children share the memory on purpose, for long enough to be caught. */
+ * It prints "marker ADDRESS MARKER" and waits for a line with the pid of the container to join, or
+ * 0. Then it spawns, and prints how often and whether the marker is unchanged. Scenarios whose name
+ * begins with control_ do not use libnsiso: their children share its memory on purpose, long enough
+ * for an attacker to find them. */
 #include "common.h"
 
 #include <linux/capability.h>
@@ -20,9 +21,11 @@
 enum { NOBODY = 65534, MAX_THREADS = 64, STACK = 64 * 1024, MARKER = 32 };
 
 static _Alignas(64) volatile char marker[MARKER + 1];
-static const char *const docker_caps[] = {"chown",  "dac_override", "fowner",           "fsetid",  "kill",
-                                          "setgid", "setuid",       "setpcap",          "net_raw", "sys_chroot",
-                                          "mknod",  "audit_write",  "net_bind_service", "setfcap", NULL};
+static const char *const docker_caps[] = {
+    "chown",   "dac_override", "fowner",  "fsetid",     "kill",  "setgid",      "setuid",
+    "setpcap", "net_bind_service", "net_raw", "sys_chroot", "mknod", "audit_write", "setfcap",
+    NULL,
+};
 static const char *const no_caps[] = {NULL};
 static int container = -1, joins_user;
 static double deadline;
@@ -126,11 +129,12 @@ static int spawn(const ns_spec *spec)
         return 0;
     }
     if (status.exit_code != 0 && atomic_load(&failures) == 0)
-        fprintf(stderr, "the program ended with code %d, signal %d\n", status.exit_code, status.signal);
+        fprintf(stderr, "the program ended with code %d, signal %d\n", status.exit_code,
+                status.signal);
     return status.exit_code == 0;
 }
 
-/* --- Scenarios without libnsiso. Raw system calls only: the child runs on its parent's thread. --- */
+/* --- Scenarios without libnsiso. The children use raw system calls only, as after vfork(2). --- */
 
 static void linger(void)
 {
@@ -138,7 +142,7 @@ static void linger(void)
     nanosleep(&time, NULL);
 }
 
-/* The memory is hidden at a change of ids; these controls show it again. */
+/* A change of ids makes the memory undumpable. The controls undo that. */
 static void show_memory(void)
 {
     syscall(SYS_prctl, PR_SET_DUMPABLE, 1, 0, 0, 0);
@@ -146,9 +150,11 @@ static void show_memory(void)
 
 static int becomes_nobody(void *unused)
 {
+    struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+    struct __user_cap_data_struct none[2] = {{0}};
     (void)unused;
     if (syscall(SYS_setgroups, 0, NULL) || syscall(SYS_setresgid, NOBODY, NOBODY, NOBODY) ||
-        syscall(SYS_setresuid, NOBODY, NOBODY, NOBODY))
+        syscall(SYS_setresuid, NOBODY, NOBODY, NOBODY) || syscall(SYS_capset, &header, none))
         return 1;
     show_memory();
     linger();
@@ -167,22 +173,29 @@ static int becomes_root_with_docker_caps(void *unused)
     struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
     struct __user_cap_data_struct caps[2] = {{.effective = DOCKER_CAPS, .permitted = DOCKER_CAPS}};
     (void)unused;
-    if (syscall(SYS_setresgid, 0, 0, 0) || syscall(SYS_setresuid, 0, 0, 0) || syscall(SYS_capset, &header, caps))
+    if (syscall(SYS_setresgid, 0, 0, 0) || syscall(SYS_setresuid, 0, 0, 0) ||
+        syscall(SYS_capset, &header, caps))
         return 1;
     show_memory();
     linger();
     return 0;
 }
 
+/* Waits for a child. Returns whether it ended well. */
+static int ended_well(int pid)
+{
+    int status;
+    return pid > 0 && waitpid(pid, &status, 0) == pid && status == 0;
+}
+
 /* Runs `function` in a child that shares the memory, and waits for it. */
 static int share(int (*function)(void *), int flags)
 {
-    int status;
     char *stack = malloc(STACK);
     if (!stack)
         return 0;
     int pid = clone(function, stack + STACK, CLONE_VM | CLONE_VFORK | SIGCHLD | flags, NULL);
-    int good = pid > 0 && waitpid(pid, &status, 0) == pid && WIFEXITED(status) && WEXITSTATUS(status) == 0;
+    int good = ended_well(pid);
     free(stack);
     return good;
 }
@@ -192,12 +205,11 @@ static int joins(void *unused)
     static char stacks[MAX_THREADS][STACK];
     static atomic_uint next;
     char *stack = stacks[atomic_fetch_add(&next, 1) % MAX_THREADS];
-    int status;
     (void)unused;
     if (syscall(SYS_setns, container, CLONE_NEWPID | (joins_user ? CLONE_NEWUSER : 0)))
         return 1;
-    int pid = clone(becomes_root_with_docker_caps, stack + STACK, CLONE_VM | CLONE_VFORK | SIGCHLD, NULL);
-    return !(pid > 0 && waitpid(pid, &status, 0) == pid && WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    int flags = CLONE_VM | CLONE_VFORK | SIGCHLD;
+    return !ended_well(clone(becomes_root_with_docker_caps, stack + STACK, flags, NULL));
 }
 
 static int control_uid(void)
@@ -306,7 +318,7 @@ int main(int argc, char **argv)
     int count = (int)number(argv[2]);
     if (count < 1 || count > MAX_THREADS)
         return 2;
-    /* Whoever waits for the end of this program waits no longer than that. */
+    /* It ends with the test, and if the test hangs. */
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     alarm((unsigned)number(argv[3]) + 120);
     write_marker(copy);
@@ -324,6 +336,6 @@ int main(int argc, char **argv)
         pthread_join(threads[n], NULL);
     for (size_t n = 0; n < MARKER; n++)
         intact &= marker[n] == copy[n];
-    printf("spawns=%ld failures=%ld intact=%d\n", atomic_load(&spawns), atomic_load(&failures), intact);
+    printf("spawns=%ld failures=%ld intact=%d\n", spawns, failures, intact);
     return 0;
 }
