@@ -26,11 +26,14 @@ fn is_there(pid: i32) -> bool {
     Path::new(&format!("/proc/{pid}")).exists()
 }
 
+/// What a later call is, with a process that has not been waited for.
+type Call = fn(&Process);
+
 /// One test: others beside it would reap, too.
 #[test]
 fn every_later_call_reaps_what_was_dropped_while_it_ran() {
     let kept = shell("exit 7");
-    let calls: [(&str, fn(&Process)); 3] = [
+    let calls: [(&str, Call); 3] = [
         ("spawn", |_| std::mem::forget(shell("exit 0"))),
         ("wait", |process| assert_eq!(process.wait().unwrap().code(), Some(7))),
         ("drop", |process| {
