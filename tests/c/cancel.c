@@ -26,7 +26,8 @@ static void *joined(pthread_t thread)
     return value;
 }
 
-/* With a cancellation pending, every call does its work; the thread ends at its own next cancellation point. */
+/* With a cancellation pending, every call does its work. The thread ends at its own next
+ * cancellation point. */
 static void *call_everything_cancelled(void *nothing)
 {
     ns_listing *listing;

@@ -11,7 +11,7 @@ struct record {
     struct rusage usage;
 };
 
-/* The status of a program that writes `record` into the pipe of its init process and exits with 7. */
+/* The status of a program that writes `record` into its init process's pipe and exits with 7. */
 static ns_status told(const void *record, size_t size, int waits)
 {
     ns_process *process;

@@ -20,7 +20,7 @@ static void write_file(const char *path, const char *text)
     close(fd);
 }
 
-/* This process becomes root in a user namespace, with mounts of its own. 0 where that is forbidden. */
+/* This process becomes root in a user namespace with mounts of its own. 0: that is forbidden. */
 static int enter_namespaces(void)
 {
     char map[64];
@@ -54,7 +54,7 @@ static void *swap(void *nothing)
     return nothing;
 }
 
-/* What is at here/name is a namespace or a tmpfs, as the other thread likes. Only the namespace goes. */
+/* The other thread puts a namespace and a tmpfs at here/name in turn. Only the namespace goes. */
 static void a_path_that_is_swapped_takes_no_other_mount(void)
 {
     pthread_t swapper;

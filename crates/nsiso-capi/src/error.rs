@@ -23,8 +23,8 @@ pub struct ns_error {
     pub hint: [c_char; 512],
 }
 
-/// Runs the body of an exported function that can fail: its result is returned the C way, and a panic
-/// is returned as an error.
+/// Runs the body of an exported function that can fail: its result is returned the C way, and a
+/// panic is returned as an error.
 pub(crate) fn boundary(err: *mut ns_error, body: impl FnOnce() -> Result<c_int>) -> c_int {
     let result = contained(body).unwrap_or_else(|panic| Err(Error::internal(said(&*panic))));
     // SAFETY: NULL, or a struct of the caller's.
@@ -37,7 +37,8 @@ pub(crate) fn boundary(err: *mut ns_error, body: impl FnOnce() -> Result<c_int>)
     }
 }
 
-/// Runs the body of an exported function that has no way to tell of an error. A panic gives `fallback`.
+/// Runs the body of an exported function that has no way to tell of an error. A panic gives
+/// `fallback`.
 pub(crate) fn quiet_boundary<T>(fallback: T, body: impl FnOnce() -> T) -> T {
     contained(body).unwrap_or(fallback)
 }
@@ -60,31 +61,36 @@ fn contained<T>(body: impl FnOnce() -> T) -> std::thread::Result<T> {
 }
 
 /// While this lives, pthread_cancel(3) of the calling thread stays pending. The C library cancels a
-/// thread by unwinding its stack, which a Rust frame that catches panics would answer with an abort.
+/// thread by unwinding its stack, which a Rust frame that catches panics would answer with an
+/// abort.
 struct Uncancelled {
     before: c_int,
-}
-
-unsafe extern "C" {
-    fn pthread_setcancelstate(state: c_int, before: *mut c_int) -> c_int;
 }
 
 /// The same number in glibc and musl.
 const PTHREAD_CANCEL_DISABLE: c_int = 1;
 
+/// Returns the state before.
+fn set_cancel_state(state: c_int) -> c_int {
+    // In here, cbindgen does not take it for a function of ours.
+    unsafe extern "C" {
+        fn pthread_setcancelstate(state: c_int, before: *mut c_int) -> c_int;
+    }
+    let mut before = 0;
+    // SAFETY: `before` is valid for writing.
+    unsafe { pthread_setcancelstate(state, &raw mut before) };
+    before
+}
+
 impl Uncancelled {
     fn new() -> Self {
-        let mut before = 0;
-        // SAFETY: `before` is valid for writing.
-        unsafe { pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &raw mut before) };
-        Uncancelled { before }
+        Uncancelled { before: set_cancel_state(PTHREAD_CANCEL_DISABLE) }
     }
 }
 
 impl Drop for Uncancelled {
     fn drop(&mut self) {
-        // SAFETY: a number that the C library gave; musl wants the pointer, too.
-        unsafe { pthread_setcancelstate(self.before, &raw mut self.before) };
+        set_cancel_state(self.before);
     }
 }
 
@@ -146,20 +152,11 @@ mod tests {
 
     #[test]
     fn the_cancel_state_is_what_it_was() {
-        let state = |new| {
-            let mut before = -1;
-            // SAFETY: `before` is valid for writing.
-            unsafe { pthread_setcancelstate(new, &raw mut before) };
-            before
-        };
-        let within = || {
-            let now = state(PTHREAD_CANCEL_DISABLE);
-            Ok(now)
-        };
+        let within = || Ok(set_cancel_state(PTHREAD_CANCEL_DISABLE));
         for before in [PTHREAD_CANCEL_DISABLE, 0] {
-            state(before);
+            set_cancel_state(before);
             assert_eq!(boundary(std::ptr::null_mut(), within), PTHREAD_CANCEL_DISABLE);
-            assert_eq!(state(before), before);
+            assert_eq!(set_cancel_state(before), before);
         }
     }
 

@@ -16,10 +16,11 @@ pub struct ns_process(pub(crate) Process);
 
 /// How a program ended and what it has used. Times are nanoseconds.
 ///
-/// The kernel reports the status of a process, so it is certain. With an init process, ns_spec_init, that
-/// reports the status of the program. A program that is root inside can write a report in its place, and
-/// can end the init process with an exit code of its choice. Then all fields but `out_of_memory` are the
-/// program's word. A report that cannot be true is ignored: the status is that of the init process itself.
+/// The kernel reports the status of a process, so it is certain. With ns_spec_init, the init
+/// process reports the status of the program. A program that is root inside can write a report in
+/// its place, and can end the init process with an exit code of its choice. Then all fields but
+/// `out_of_memory` are the program's word. A report that cannot be true is ignored: the status is
+/// that of the init process itself.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct ns_status {
@@ -62,13 +63,13 @@ pub unsafe extern "C" fn ns_spawn(
     })
 }
 
-/// Frees the handle; NULL is allowed. It neither kills the process nor waits for it. A process that has
-/// ended is reaped. A process that still runs is detached: it runs on, in its cgroup. When it has ended,
-/// the next ns_spawn, the next ns_process_wait that returns a status or the next ns_process_free reaps it
-/// and removes its cgroup; processes left in that cgroup are killed. Until then it is a zombie, and the
-/// library keeps a descriptor of it. Init reaps it if the caller ends first. A copy of the caller that
-/// fork(2) made neither reaps nor removes. A pipe that was not taken is closed; so is the pidfd,
-/// as far as the caller is concerned.
+/// Frees the handle; NULL is allowed. It neither kills the process nor waits for it. A process that
+/// has ended is reaped. A process that still runs is detached: it runs on, in its cgroup. When it
+/// has ended, the next ns_spawn, the next ns_process_wait that returns a status or the next
+/// ns_process_free reaps it and removes its cgroup; processes left in that cgroup are killed. Until
+/// then it is a zombie, and the library keeps a descriptor of it. Init reaps it if the caller ends
+/// first. A copy of the caller that fork(2) made neither reaps nor removes. A pipe that was not
+/// taken is closed. The pidfd must not be used any more.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ns_process_free(process: *mut ns_process) {
     // SAFETY: NULL, or made by ns_spawn and not freed before, says the header.
@@ -140,14 +141,14 @@ pub unsafe extern "C" fn ns_process_take_notify(process: *mut ns_process, err: *
     })
 }
 
-/// Waits until the program has ended, `timeout_ms` milliseconds at most (0: does not wait; negative: no
-/// limit), and stores its status in `*out`, which has `size` bytes: pass sizeof(ns_status). -ETIMEDOUT if
-/// it still runs. It may be called again, and by many threads: all get the same status. -ECHILD if the
-/// status is lost because the caller reaps all children or ignores SIGCHLD and the kernel is older than
-/// 6.15.
+/// Waits until the program has ended, `timeout_ms` milliseconds at most (0: does not wait;
+/// negative: no limit), and stores its status in `*out`, which has `size` bytes: pass
+/// sizeof(ns_status). -ETIMEDOUT if it still runs. It may be called again, and by many threads: all
+/// get the same status. -ECHILD if the status is lost because the caller reaps all children or
+/// ignores SIGCHLD and the kernel is older than 6.15.
 ///
-/// A cancellation point while it waits: a thread that pthread_cancel(3) ends there has collected nothing,
-/// and the process can still be waited for.
+/// A cancellation point while it waits: a thread that pthread_cancel(3) ends there has collected
+/// nothing, and the process can still be waited for.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn ns_process_wait(
     process: *const ns_process,
@@ -181,8 +182,8 @@ pub unsafe extern "C-unwind" fn ns_process_wait(
     })
 }
 
-/// Waits until the descriptor is readable or the time, in milliseconds, is up, and returns what is left
-/// of that. A negative time is no limit.
+/// Waits until the descriptor is readable or the time, in milliseconds, is up, and returns what is
+/// left of that. A negative time is no limit.
 ///
 /// The thread may be cancelled in here. The C library then unwinds the stack, so that neither this
 /// function nor its callers may hold a value that has to be dropped.

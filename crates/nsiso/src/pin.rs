@@ -78,12 +78,13 @@ fn link(fd: BorrowedFd) -> String {
     format!("/proc/self/fd/{}", fd.as_raw_fd())
 }
 
-/// Undoes [`pin`]: unmounts the namespace at `path` and removes the file. The namespace ends if nothing
-/// else holds it.
+/// Undoes [`pin`]: unmounts the namespace at `path` and removes the file. The namespace ends if
+/// nothing else holds it.
 ///
-/// Symbolic links in the directory part of `path` are followed, once; the last component must not be one.
-/// Only a namespace is unmounted, also if somebody else changes the path meanwhile. EINVAL if there is none.
-/// Takes CAP_SYS_ADMIN in the user namespace that owns the caller's mount namespace. `umount(2)`.
+/// Symbolic links in the directory part of `path` are followed, once; the last component must not
+/// be one. Only a namespace is unmounted, also if somebody else changes the path meanwhile. EINVAL
+/// if there is none. Takes CAP_SYS_ADMIN in the user namespace that owns the caller's mount
+/// namespace. `umount(2)`.
 pub fn unpin(path: impl AsRef<Path>) -> Result<()> {
     let path = path.as_ref();
     let unopened = |errno: Errno| Error::new(Step::Open, errno as i32, path.display());
@@ -100,7 +101,8 @@ pub fn unpin(path: impl AsRef<Path>) -> Result<()> {
         return Err(no_namespace());
     }
     let failed = |errno: Errno| Error::new(Step::Pin, errno as i32, format!("no longer {}", path.display()));
-    // Through the descriptor: what was looked at, whatever is at the path now. The link must be followed.
+    // Through the descriptor: what was looked at, whatever is at the path now. The link must be
+    // followed.
     umount2(link(pinned.as_fd()).as_str(), MntFlags::MNT_DETACH).map_err(|errno| {
         failed(errno).with_hint(
             "it must be the mount point itself, and you need CAP_SYS_ADMIN over your mount namespace",

@@ -26,10 +26,10 @@ const REAPING: Duration = Duration::from_millis(500);
 ///
 /// Its methods may be called from many threads at a time.
 ///
-/// Dropping it neither kills the process nor waits for it: the process is detached and runs on, in its
-/// cgroup. When it has ended, the next spawn, finished wait or drop of any [`Process`] in the caller
-/// reaps it and removes its cgroup; processes left in that cgroup are killed. Until then the library
-/// keeps the pidfd. A copy of the caller that `fork(2)` made does neither.
+/// Dropping it neither kills the process nor waits for it: the process is detached and runs on, in
+/// its cgroup. When it has ended, the next spawn, finished wait or drop of any [`Process`] in the
+/// caller reaps it and removes its cgroup; processes left in that cgroup are killed. Until then the
+/// library keeps the pidfd. A copy of the caller that `fork(2)` made does neither.
 #[derive(Debug)]
 pub struct Process {
     /// The caller's own pid.

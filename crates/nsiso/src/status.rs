@@ -32,12 +32,12 @@ pub struct Usage {
 
 /// The end of a process.
 ///
-/// The kernel reports the status of a process, so it is certain. With [`Spec::init`](crate::Spec::init)
-/// the init process reports the status of the program. A program that is root inside can write
-/// a report in its place, and can end the init process with an exit code of its choice. Then exit, usage
-/// and [`Status::timed_out`] are the program's word. The library ignores a report that cannot be true,
-/// and returns the status of the init process itself. [`Status::resources`] and
-/// [`Status::out_of_memory`] always come from the kernel.
+/// The kernel reports the status of a process, so it is certain. With
+/// [`Spec::init`](crate::Spec::init) the init process reports the status of the program. A program
+/// that is root inside can write a report in its place, and can end the init process with an exit
+/// code of its choice. Then exit, usage and [`Status::timed_out`] are the program's word. The
+/// library ignores a report that cannot be true, and returns the status of the init process itself.
+/// [`Status::resources`] and [`Status::out_of_memory`] always come from the kernel.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Status {
     pub(crate) exit: Exit,
