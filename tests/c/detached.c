@@ -182,6 +182,8 @@ static int may_have_groups(void)
         printf("skipped: groups: %s\n", err.message);
         return 0;
     }
+    ns_status status;
+    OK(ns_process_wait(process, -1, &status, sizeof status, &err));
     ns_process_free(process);
     return 1;
 }
