@@ -11,8 +11,14 @@
  * - A descriptor that is passed in is borrowed; one that is returned is the caller's and close-on-exec. 0 is a
  *   descriptor like any other.
  * - Functions that take a const pointer may be called from many threads with the same object.
- * - The library prints nothing, never ends the process, starts no thread (ns_call apart), handles no signal, and keeps
- *   no handles of its own.
+ * - The library prints nothing, never ends the process, starts no thread (ns_call apart) and
+ *   handles no signal. Between calls it keeps nothing but the processes that were freed while they ran:
+ *   see ns_process_free.
+ * - A function needs at most 16 KiB of the calling thread's stack.
+ * - A thread may be cancelled, pthread_cancel(3), while it is in a function: the cancellation stays
+ *   pending until the function returns. Only ns_process_wait is a cancellation point. The thread's
+ *   cancel type must be deferred, which is the default. A signal handler may not leave a function by
+ *   longjmp or pthread_exit.
  * - A wish brings the namespace it needs: a host name asks for a new UTS namespace, an id map for a new user
  *   namespace, and so on. Within one soname there are only additions.
  */
@@ -750,6 +756,12 @@ typedef struct ns_resources {
 
 /**
  * How a program ended and what it has used. Times are nanoseconds.
+ *
+ * The kernel reports the status of a process, so it is certain. With ns_spec_init, the init
+ * process reports the status of the program. A program that is root inside can write a report in
+ * its place, and can end the init process with an exit code of its choice. Then all fields but
+ * `out_of_memory` are the program's word. A report that cannot be true is ignored: the status is
+ * that of the init process itself.
  */
 typedef struct ns_status {
   /**
@@ -1836,8 +1848,13 @@ int ns_spec_uplink(struct ns_spec *spec,
 int ns_spawn(const struct ns_spec *spec, struct ns_process **out, struct ns_error *err);
 
 /**
- * Lets go of the process; NULL is allowed. It neither kills nor waits; a process that has ended is
- * reaped. The pidfd is closed, and so is a pipe that was not taken.
+ * Frees the handle; NULL is allowed. It neither kills the process nor waits for it. A process that
+ * has ended is reaped. A process that still runs is detached: it runs on, in its cgroup. When it
+ * has ended, the next ns_spawn, the next ns_process_wait that returns a status or the next
+ * ns_process_free reaps it and removes its cgroup; processes left in that cgroup are killed. Until
+ * then it is a zombie, and the library keeps a descriptor of it. Init reaps it if the caller ends
+ * first. A copy of the caller that fork(2) made neither reaps nor removes. A pipe that was not
+ * taken is closed. The pidfd must not be used any more.
  */
 void ns_process_free(struct ns_process *process);
 
@@ -1874,10 +1891,14 @@ int ns_process_take_notify(struct ns_process *process,
                            struct ns_error *err);
 
 /**
- * Waits until the program has ended, `timeout_ms` milliseconds at most (0: just look; negative: no
- * limit), and stores how in `*out`, which has `size` bytes: pass sizeof(ns_status). -ETIMEDOUT if it
- * still runs. May be called again, and by many threads: all are told the same. -ECHILD if the status
- * is lost because the host reaps all children or ignores SIGCHLD and the kernel is older than 6.15.
+ * Waits until the program has ended, `timeout_ms` milliseconds at most (0: does not wait;
+ * negative: no limit), and stores its status in `*out`, which has `size` bytes: pass
+ * sizeof(ns_status). -ETIMEDOUT if it still runs. It may be called again, and by many threads: all
+ * get the same status. -ECHILD if the status is lost because the caller reaps all children or
+ * ignores SIGCHLD and the kernel is older than 6.15.
+ *
+ * A cancellation point while it waits: a thread that pthread_cancel(3) ends there has collected
+ * nothing, and the process can still be waited for.
  */
 int ns_process_wait(const struct ns_process *process,
                     int64_t timeout_ms,
@@ -1972,11 +1993,22 @@ int ns_enter(const int *fds,
 int ns_leave(struct ns_entered *entered, struct ns_error *err);
 
 /**
- * Calls `function(argument)` on a new thread inside `count` existing namespaces of the kinds net, uts, ipc, cgroup
- * and mnt, waits for it, and stores what it returns in `*result` (NULL is allowed). This is how a threaded
- * program opens a socket or a file inside other namespaces. The thread has a root and a working directory of its own. The
- * function must return: no exception and no longjmp may leave it. Needs what ns_enter needs, and CAP_SYS_CHROOT for
- * mount namespaces.
+ * Calls `function(argument)` on a new thread inside `count` existing namespaces of the kinds net,
+ * uts, ipc, cgroup and mnt, waits until that thread has ended, and stores what the function
+ * returns in `*result` (NULL is allowed). So a threaded program opens a socket or a file inside
+ * other namespaces. The thread has a root and a working directory of its own. No exception and no
+ * longjmp may leave the function. pthread_exit in it ends the new thread alone, and gives the
+ * result; after pthread_cancel of the new thread the result is PTHREAD_CANCELED. The thread that
+ * calls ns_call is not cancelled in it. Needs what ns_enter needs, and CAP_SYS_CHROOT for mount
+ * namespaces.
+ *
+ * The function runs on a thread that the caller's language runtime did not make. C, C++, Rust, Go
+ * (cgo) and Python (ctypes, cffi) allow that; a runtime with a global lock must release it during
+ * the call, or both threads wait for ever; a JVM thread must be attached. Ruby, Perl, Node.js, R,
+ * Lua and most other interpreters do not allow it: they crash, or pass the function on to a thread
+ * of their own, which is not in the namespaces. From there use ns_socket for a socket, ns_enter
+ * and ns_leave around code that stays on its thread (no await, no fiber switch, no yield in
+ * between), or ns_spawn with ns_spec_join for a program.
  */
 int ns_call(const int *fds,
             uintptr_t count,

@@ -182,11 +182,22 @@ fn thread_id() -> i32 {
     unsafe { libc::gettid() }
 }
 
-/// Calls `function(argument)` on a new thread inside `count` existing namespaces of the kinds net, uts, ipc, cgroup
-/// and mnt, waits for it, and stores what it returns in `*result` (NULL is allowed). This is how a threaded
-/// program opens a socket or a file inside other namespaces. The thread has a root and a working directory of its own. The
-/// function must return: no exception and no longjmp may leave it. Needs what ns_enter needs, and CAP_SYS_CHROOT for
-/// mount namespaces.
+/// Calls `function(argument)` on a new thread inside `count` existing namespaces of the kinds net,
+/// uts, ipc, cgroup and mnt, waits until that thread has ended, and stores what the function
+/// returns in `*result` (NULL is allowed). So a threaded program opens a socket or a file inside
+/// other namespaces. The thread has a root and a working directory of its own. No exception and no
+/// longjmp may leave the function. pthread_exit in it ends the new thread alone, and gives the
+/// result; after pthread_cancel of the new thread the result is PTHREAD_CANCELED. The thread that
+/// calls ns_call is not cancelled in it. Needs what ns_enter needs, and CAP_SYS_CHROOT for mount
+/// namespaces.
+///
+/// The function runs on a thread that the caller's language runtime did not make. C, C++, Rust, Go
+/// (cgo) and Python (ctypes, cffi) allow that; a runtime with a global lock must release it during
+/// the call, or both threads wait for ever; a JVM thread must be attached. Ruby, Perl, Node.js, R,
+/// Lua and most other interpreters do not allow it: they crash, or pass the function on to a thread
+/// of their own, which is not in the namespaces. From there use ns_socket for a socket, ns_enter
+/// and ns_leave around code that stays on its thread (no await, no fiber switch, no yield in
+/// between), or ns_spawn with ns_spec_join for a program.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ns_call(
     fds: *const c_int,
@@ -207,14 +218,42 @@ pub unsafe extern "C" fn ns_call(
         let returned = nsiso::call(&fds, move || {
             let Pointer(argument) = { argument };
             // SAFETY: the caller's function, with the caller's argument.
-            Pointer(unsafe { function(argument) })
-        })?;
+            unsafe { call_on_thread(function, argument) }.map(Pointer)
+        })??;
         // SAFETY: NULL or valid, says the header.
         if let Some(result) = unsafe { result.as_mut() } {
             *result = returned.0;
         }
         Ok(0)
     })
+}
+
+/// Calls a function on a thread of the C library, which has no Rust frames: pthread_exit and
+/// pthread_cancel end a thread by unwinding its stack, and Rust's own threads abort on that. The
+/// new thread is where the calling one is.
+///
+/// # Safety
+/// The function may be called with the argument on another thread.
+unsafe fn call_on_thread(
+    function: unsafe extern "C" fn(*mut c_void) -> *mut c_void,
+    argument: *mut c_void,
+) -> Result<*mut c_void> {
+    type Start = extern "C" fn(*mut c_void) -> *mut c_void;
+    // SAFETY: the types differ in who answers for the call: the caller does.
+    let start: Start = unsafe { std::mem::transmute(function) };
+    let mut thread: libc::pthread_t = 0;
+    let mut returned = std::ptr::null_mut();
+    // SAFETY: both pointers are valid for writing; the thread is joined once.
+    let errno = unsafe {
+        match libc::pthread_create(&raw mut thread, std::ptr::null(), start, argument) {
+            0 => libc::pthread_join(thread, &raw mut returned),
+            errno => errno,
+        }
+    };
+    match errno {
+        0 => Ok(returned),
+        errno => Err(Error::new(Step::Prepare, errno, "a thread")),
+    }
 }
 
 /// Keeps the namespace `fd` at `path`, by a bind mount on an empty file, made if it is not there. nsenter(1) and

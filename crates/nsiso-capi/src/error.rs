@@ -1,4 +1,4 @@
-//! Errors on their way to C, and the fence that no panic crosses.
+//! Errors on their way to C, and the boundary that every exported function goes through.
 
 use std::ffi::{c_char, c_int};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -23,11 +23,10 @@ pub struct ns_error {
     pub hint: [c_char; 512],
 }
 
-/// Runs the body of an exported function: its result or error is told the C way, and a panic ends
-/// here, as an error.
+/// Runs the body of an exported function that can fail: its result is returned the C way, and a
+/// panic is returned as an error.
 pub(crate) fn boundary(err: *mut ns_error, body: impl FnOnce() -> Result<c_int>) -> c_int {
-    let result =
-        catch_unwind(AssertUnwindSafe(body)).unwrap_or_else(|panic| Err(Error::internal(said(&*panic))));
+    let result = contained(body).unwrap_or_else(|panic| Err(Error::internal(said(&*panic))));
     // SAFETY: NULL, or a struct of the caller's.
     if let Some(err) = unsafe { err.as_mut() } {
         store(err, result.as_ref().err());
@@ -35,6 +34,63 @@ pub(crate) fn boundary(err: *mut ns_error, body: impl FnOnce() -> Result<c_int>)
     match result {
         Ok(value) => value,
         Err(error) => -error.errno(),
+    }
+}
+
+/// Runs the body of an exported function that has no way to tell of an error. A panic gives
+/// `fallback`.
+pub(crate) fn quiet_boundary<T>(fallback: T, body: impl FnOnce() -> T) -> T {
+    contained(body).unwrap_or(fallback)
+}
+
+/// Frees an object of the library; NULL is allowed.
+///
+/// # Safety
+/// `object` is NULL, or was made by `Box::into_raw` and is used by nobody any more.
+pub(crate) unsafe fn free<T>(object: *mut T) {
+    if !object.is_null() {
+        // SAFETY: the caller's promise.
+        quiet_boundary((), || drop(unsafe { Box::from_raw(object) }));
+    }
+}
+
+/// No panic leaves the body, and the thread is not cancelled in it.
+fn contained<T>(body: impl FnOnce() -> T) -> std::thread::Result<T> {
+    let _uncancelled = Uncancelled::new();
+    catch_unwind(AssertUnwindSafe(body))
+}
+
+/// While this lives, pthread_cancel(3) of the calling thread stays pending. The C library cancels a
+/// thread by unwinding its stack, which a Rust frame that catches panics would answer with an
+/// abort.
+struct Uncancelled {
+    before: c_int,
+}
+
+/// The same number in glibc and musl.
+const PTHREAD_CANCEL_DISABLE: c_int = 1;
+
+/// Returns the state before.
+fn set_cancel_state(state: c_int) -> c_int {
+    // In here, cbindgen does not take it for a function of ours.
+    unsafe extern "C" {
+        fn pthread_setcancelstate(state: c_int, before: *mut c_int) -> c_int;
+    }
+    let mut before = 0;
+    // SAFETY: `before` is valid for writing.
+    unsafe { pthread_setcancelstate(state, &raw mut before) };
+    before
+}
+
+impl Uncancelled {
+    fn new() -> Self {
+        Uncancelled { before: set_cancel_state(PTHREAD_CANCEL_DISABLE) }
+    }
+}
+
+impl Drop for Uncancelled {
+    fn drop(&mut self) {
+        set_cancel_state(self.before);
     }
 }
 
@@ -77,6 +133,31 @@ mod tests {
         assert_eq!(boundary(&mut error, || panic!("here")), -libc::EFAULT);
         assert_eq!(error.step, nsiso::Step::Internal as i32);
         assert_ne!(error.hint[0], 0);
+    }
+
+    #[test]
+    fn a_panic_where_no_error_is_told_gives_the_fallback() {
+        struct Bad;
+        impl Drop for Bad {
+            fn drop(&mut self) {
+                panic!("in drop");
+            }
+        }
+        assert_eq!(quiet_boundary(7, || panic!("here")), 7);
+        // SAFETY: made here.
+        unsafe { free(Box::into_raw(Box::new(Bad))) };
+        // SAFETY: NULL is allowed.
+        unsafe { free(std::ptr::null_mut::<Bad>()) };
+    }
+
+    #[test]
+    fn the_cancel_state_is_what_it_was() {
+        let within = || Ok(set_cancel_state(PTHREAD_CANCEL_DISABLE));
+        for before in [PTHREAD_CANCEL_DISABLE, 0] {
+            set_cancel_state(before);
+            assert_eq!(boundary(std::ptr::null_mut(), within), PTHREAD_CANCEL_DISABLE);
+            assert_eq!(set_cancel_state(before), before);
+        }
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::ffi::{c_char, c_int};
 use nsiso::{Error, Landlock, Result};
 
 use crate::argument::{items, reference, reference_mut, text};
-use crate::error::{boundary, ns_error};
+use crate::error::{boundary, free, ns_error, quiet_boundary};
 use crate::spec::{ns_spec, set};
 
 /// ns_landlock_path: files may be read and directories listed.
@@ -27,16 +27,14 @@ pub struct ns_landlock(Landlock);
 /// New rules; NULL when memory is used up. Free them with ns_landlock_free.
 #[unsafe(no_mangle)]
 pub extern "C" fn ns_landlock_new() -> *mut ns_landlock {
-    Box::into_raw(Box::new(ns_landlock(Landlock::new())))
+    quiet_boundary(std::ptr::null_mut(), || Box::into_raw(Box::new(ns_landlock(Landlock::new()))))
 }
 
 /// Frees rules; NULL is allowed.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ns_landlock_free(rules: *mut ns_landlock) {
-    if !rules.is_null() {
-        // SAFETY: made by ns_landlock_new and not freed before, says the header.
-        drop(unsafe { Box::from_raw(rules) });
-    }
+    // SAFETY: NULL, or made by ns_landlock_new and not freed before, says the header.
+    unsafe { free(rules) }
 }
 
 /// # Safety

@@ -6,7 +6,7 @@ use std::time::Duration;
 use nsiso::{Error, Io, Limits, Pressure, Resources, Result, Stall};
 
 use crate::argument::{is_null, reference, reference_mut, store, text};
-use crate::error::{boundary, ns_error};
+use crate::error::{boundary, free, ns_error, quiet_boundary};
 use crate::process::ns_process;
 use crate::spec::{ns_spec, set};
 
@@ -86,16 +86,14 @@ pub struct ns_resources {
 /// New limits; NULL when memory is used up. Free them with ns_limits_free.
 #[unsafe(no_mangle)]
 pub extern "C" fn ns_limits_new() -> *mut ns_limits {
-    Box::into_raw(Box::new(ns_limits(Limits::new())))
+    quiet_boundary(std::ptr::null_mut(), || Box::into_raw(Box::new(ns_limits(Limits::new()))))
 }
 
 /// Frees limits; NULL is allowed.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ns_limits_free(limits: *mut ns_limits) {
-    if !limits.is_null() {
-        // SAFETY: made by ns_limits_new and not freed before, says the header.
-        drop(unsafe { Box::from_raw(limits) });
-    }
+    // SAFETY: NULL, or made by ns_limits_new and not freed before, says the header.
+    unsafe { free(limits) }
 }
 
 /// # Safety

@@ -6,7 +6,7 @@ use std::ptr;
 use nsiso::{Error, Holder, Listing, Look, Namespace, Query, Result, Step};
 
 use crate::argument::{descriptor, kinds, reference, reference_mut, store, text};
-use crate::error::{boundary, ns_error};
+use crate::error::{boundary, free, ns_error, quiet_boundary};
 
 /// ns_list: what the kernel tells of each namespace (id, parent, owner, network id) and of its process with the
 /// lowest pid (command, user, parent). Finds parents and owners that have no process, and where the kernel has
@@ -160,17 +160,15 @@ pub unsafe extern "C" fn ns_list(
 /// Frees a snapshot and all texts it has given; NULL is allowed.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ns_listing_free(listing: *mut ns_listing) {
-    if !listing.is_null() {
-        // SAFETY: made by ns_list and not freed before, says the header.
-        drop(unsafe { Box::from_raw(listing) });
-    }
+    // SAFETY: NULL, or made by ns_list and not freed before, says the header.
+    unsafe { free(listing) }
 }
 
 /// How many namespaces there are in it, ordered by inode; 0 for NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ns_listing_len(listing: *const ns_listing) -> usize {
     // SAFETY: NULL or valid, says the header.
-    unsafe { listing.as_ref() }.map_or(0, |listing| listing.0.len())
+    quiet_boundary(0, || unsafe { listing.as_ref() }.map_or(0, |listing| listing.0.len()))
 }
 
 /// Stores namespace number `index`, from 0, in `*out`, which has `size` bytes: pass sizeof(ns_namespace). -ERANGE past
@@ -195,7 +193,7 @@ pub unsafe extern "C" fn ns_listing_get(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ns_listing_command(listing: *const ns_listing, index: usize) -> *const c_char {
     // SAFETY: NULL or valid, says the header.
-    words(unsafe { get(listing, index) }.ok().and_then(|namespace| namespace.command()))
+    words(|| unsafe { get(listing, index) }.ok().and_then(|namespace| namespace.command()))
 }
 
 /// The name of the user of `uid` of namespace number `index`; NULL if it has none. Looked up at the first call, getpwuid(3). The text
@@ -203,7 +201,7 @@ pub unsafe extern "C" fn ns_listing_command(listing: *const ns_listing, index: u
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ns_listing_user(listing: *const ns_listing, index: usize) -> *const c_char {
     // SAFETY: NULL or valid, says the header.
-    words(unsafe { get(listing, index) }.ok().and_then(|namespace| namespace.user()))
+    words(|| unsafe { get(listing, index) }.ok().and_then(|namespace| namespace.user()))
 }
 
 /// Stores in `*pids` the processes in namespace number `index`, in ascending order, and returns how many they are. They live as long
@@ -250,10 +248,10 @@ pub unsafe extern "C" fn ns_listing_holder_path(
     nth: usize,
 ) -> *const c_char {
     // SAFETY: NULL or valid, says the header.
-    match unsafe { holder(listing, index, nth) } {
-        Ok(Holder::Mount { path, .. }) => path.as_ptr(),
-        _ => ptr::null(),
-    }
+    words(|| match unsafe { holder(listing, index, nth) } {
+        Ok(Holder::Mount { path, .. }) => Some(path),
+        _ => None,
+    })
 }
 
 /// The index of the namespace that the descriptor is. -EINVAL if it is none, -ESRCH if it is not in the snapshot.
@@ -358,8 +356,8 @@ fn found(namespace: Option<Namespace>, what: impl FnOnce() -> String) -> Result<
     })
 }
 
-fn words(text: Option<&CStr>) -> *const c_char {
-    text.map_or(ptr::null(), CStr::as_ptr)
+fn words<'a>(text: impl FnOnce() -> Option<&'a CStr>) -> *const c_char {
+    quiet_boundary(ptr::null(), || text().map_or(ptr::null(), CStr::as_ptr))
 }
 
 impl From<Namespace<'_>> for ns_namespace {

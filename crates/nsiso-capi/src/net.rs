@@ -8,7 +8,7 @@ use std::time::Duration;
 use nsiso::{End, Error, Result, Uplink};
 
 use crate::argument::{descriptor, is_null, items, reference, reference_mut, text};
-use crate::error::{boundary, ns_error};
+use crate::error::{boundary, free, ns_error, quiet_boundary};
 use crate::spec::{ns_spec, set};
 
 /// Room for the name of a network device, with its NUL.
@@ -63,16 +63,14 @@ pub unsafe extern "C" fn ns_socket(
 /// with ns_end_free.
 #[unsafe(no_mangle)]
 pub extern "C" fn ns_end_new() -> *mut ns_end {
-    Box::into_raw(Box::new(ns_end(End::new())))
+    quiet_boundary(std::ptr::null_mut(), || Box::into_raw(Box::new(ns_end(End::new()))))
 }
 
 /// Frees an end; NULL is allowed. What was made with it stays.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ns_end_free(end: *mut ns_end) {
-    if !end.is_null() {
-        // SAFETY: made by ns_end_new and not freed before, says the header.
-        drop(unsafe { Box::from_raw(end) });
-    }
+    // SAFETY: NULL, or made by ns_end_new and not freed before, says the header.
+    unsafe { free(end) }
 }
 
 /// # Safety

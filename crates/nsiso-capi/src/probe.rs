@@ -5,7 +5,7 @@ use std::ffi::{CString, c_char, c_int};
 use nsiso::{Error, Finding, Step, Verdict};
 
 use crate::argument::{kinds, reference, reference_mut, store};
-use crate::error::{boundary, ns_error};
+use crate::error::{boundary, free, ns_error, quiet_boundary};
 
 /// ns_finding: it can be had.
 pub const NS_YES: c_int = 1;
@@ -51,7 +51,7 @@ pub unsafe extern "C" fn ns_probe(out: *mut *mut ns_findings, err: *mut ns_error
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ns_findings_len(findings: *const ns_findings) -> usize {
     // SAFETY: NULL or valid, says the header.
-    unsafe { findings.as_ref() }.map_or(0, |findings| findings.0.len())
+    quiet_boundary(0, || unsafe { findings.as_ref() }.map_or(0, |findings| findings.0.len()))
 }
 
 /// Number `index`, counted from 0. `out` has `size` bytes: pass sizeof(ns_finding). -ERANGE past the end.
@@ -89,10 +89,8 @@ pub unsafe extern "C" fn ns_findings_get(
 /// Frees them; NULL is allowed.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ns_findings_free(findings: *mut ns_findings) {
-    if !findings.is_null() {
-        // SAFETY: made by ns_probe and not freed before, says the header.
-        drop(unsafe { Box::from_raw(findings) });
-    }
+    // SAFETY: NULL, or made by ns_probe and not freed before, says the header.
+    unsafe { free(findings) }
 }
 
 /// Moves the calling program itself into new namespaces, unshare(2); with `map_root` (not 0) it is root in a new user

@@ -7,7 +7,7 @@ use std::time::Duration;
 use nsiso::{Error, Exit, Process, Status, Step};
 
 use crate::argument::{is_null, reference, reference_mut, store};
-use crate::error::{boundary, ns_error};
+use crate::error::{boundary, free, ns_error, quiet_boundary};
 use crate::spec::ns_spec;
 
 /// A started program. Opaque. All functions but ns_process_take_pipe and ns_process_free may be called
@@ -15,6 +15,12 @@ use crate::spec::ns_spec;
 pub struct ns_process(pub(crate) Process);
 
 /// How a program ended and what it has used. Times are nanoseconds.
+///
+/// The kernel reports the status of a process, so it is certain. With ns_spec_init, the init
+/// process reports the status of the program. A program that is root inside can write a report in
+/// its place, and can end the init process with an exit code of its choice. Then all fields but
+/// `out_of_memory` are the program's word. A report that cannot be true is ignored: the status is
+/// that of the init process itself.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct ns_status {
@@ -57,30 +63,37 @@ pub unsafe extern "C" fn ns_spawn(
     })
 }
 
-/// Lets go of the process; NULL is allowed. It neither kills nor waits; a process that has ended is
-/// reaped. The pidfd is closed, and so is a pipe that was not taken.
+/// Frees the handle; NULL is allowed. It neither kills the process nor waits for it. A process that
+/// has ended is reaped. A process that still runs is detached: it runs on, in its cgroup. When it
+/// has ended, the next ns_spawn, the next ns_process_wait that returns a status or the next
+/// ns_process_free reaps it and removes its cgroup; processes left in that cgroup are killed. Until
+/// then it is a zombie, and the library keeps a descriptor of it. Init reaps it if the caller ends
+/// first. A copy of the caller that fork(2) made neither reaps nor removes. A pipe that was not
+/// taken is closed. The pidfd must not be used any more.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ns_process_free(process: *mut ns_process) {
-    if !process.is_null() {
-        // SAFETY: made by ns_spawn and not freed before, says the header.
-        drop(unsafe { Box::from_raw(process) });
-    }
+    // SAFETY: NULL, or made by ns_spawn and not freed before, says the header.
+    unsafe { free(process) }
 }
 
 /// The process id in the caller's pid namespace; -EINVAL for NULL. For signals use ns_process_signal,
 /// which cannot hit another process that got the same id later.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ns_process_pid(process: *const ns_process) -> c_int {
-    // SAFETY: NULL or valid, says the header.
-    unsafe { process.as_ref() }.map_or(-libc::EINVAL, |process| process.0.pid())
+    quiet_boundary(-libc::EINVAL, || {
+        // SAFETY: NULL or valid, says the header.
+        unsafe { process.as_ref() }.map_or(-libc::EINVAL, |process| process.0.pid())
+    })
 }
 
 /// The process's pidfd, which stays the process's: poll(2) finds it readable once the program has ended.
 /// -EINVAL for NULL. pidfd_open(2).
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ns_process_pidfd(process: *const ns_process) -> c_int {
-    // SAFETY: NULL or valid, says the header.
-    unsafe { process.as_ref() }.map_or(-libc::EINVAL, |process| process.0.pidfd().as_raw_fd())
+    quiet_boundary(-libc::EINVAL, || {
+        // SAFETY: NULL or valid, says the header.
+        unsafe { process.as_ref() }.map_or(-libc::EINVAL, |process| process.0.pidfd().as_raw_fd())
+    })
 }
 
 /// Hands out the caller's end of the pipe at the program's descriptor 0, 1 or 2: a descriptor that the
@@ -128,25 +141,36 @@ pub unsafe extern "C" fn ns_process_take_notify(process: *mut ns_process, err: *
     })
 }
 
-/// Waits until the program has ended, `timeout_ms` milliseconds at most (0: just look; negative: no
-/// limit), and stores how in `*out`, which has `size` bytes: pass sizeof(ns_status). -ETIMEDOUT if it
-/// still runs. May be called again, and by many threads: all are told the same. -ECHILD if the status
-/// is lost because the host reaps all children or ignores SIGCHLD and the kernel is older than 6.15.
+/// Waits until the program has ended, `timeout_ms` milliseconds at most (0: does not wait;
+/// negative: no limit), and stores its status in `*out`, which has `size` bytes: pass
+/// sizeof(ns_status). -ETIMEDOUT if it still runs. It may be called again, and by many threads: all
+/// get the same status. -ECHILD if the status is lost because the caller reaps all children or
+/// ignores SIGCHLD and the kernel is older than 6.15.
+///
+/// A cancellation point while it waits: a thread that pthread_cancel(3) ends there has collected
+/// nothing, and the process can still be waited for.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn ns_process_wait(
+pub unsafe extern "C-unwind" fn ns_process_wait(
     process: *const ns_process,
     timeout_ms: i64,
     out: *mut ns_status,
     size: usize,
     err: *mut ns_error,
 ) -> c_int {
+    // Nothing that has to be dropped may live here: the thread may end in this call.
+    let left = match out.is_null() || timeout_ms == 0 {
+        true => timeout_ms,
+        // SAFETY: NULL or valid, says the header.
+        false => unsafe { process.as_ref() }
+            .map_or(timeout_ms, |process| poll_cancellably(process.0.pidfd().as_raw_fd(), timeout_ms)),
+    };
     boundary(err, || {
         if out.is_null() {
             return Err(is_null("out"));
         }
         // SAFETY: NULL or valid, says the header.
         let process = &unsafe { reference(process, "process") }?.0;
-        let status = match u64::try_from(timeout_ms) {
+        let status = match u64::try_from(left) {
             Err(_) => process.wait()?,
             Ok(ms) => process.wait_timeout(Duration::from_millis(ms))?.ok_or_else(|| {
                 Error::new(Step::Wait, libc::ETIMEDOUT, format!("process {}", process.pid()))
@@ -156,6 +180,39 @@ pub unsafe extern "C" fn ns_process_wait(
         unsafe { store(out, size, &ns_status::from(status)) }?;
         Ok(0)
     })
+}
+
+/// Waits until the descriptor is readable or the time, in milliseconds, is up, and returns what is
+/// left of that. A negative time is no limit.
+///
+/// The thread may be cancelled in here. The C library then unwinds the stack, so that neither this
+/// function nor its callers may hold a value that has to be dropped.
+fn poll_cancellably(fd: c_int, timeout_ms: i64) -> i64 {
+    unsafe extern "C-unwind" {
+        fn poll(fds: *mut libc::pollfd, count: libc::nfds_t, timeout: c_int) -> c_int;
+    }
+    let now = || {
+        let mut now = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+        // SAFETY: `now` is valid for writing.
+        unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &raw mut now) };
+        now.tv_sec * 1000 + now.tv_nsec / 1_000_000
+    };
+    let start = now();
+    let mut left = timeout_ms;
+    loop {
+        let mut ended = libc::pollfd { fd, events: libc::POLLIN, revents: 0 };
+        let timeout = left.clamp(-1, c_int::MAX.into()) as c_int;
+        // SAFETY: one entry that is valid for writing.
+        let ready = unsafe { poll(&raw mut ended, 1, timeout) };
+        // SAFETY: the thread's own errno.
+        let again = ready == 0 || ready < 0 && unsafe { *libc::__errno_location() } == libc::EINTR;
+        if timeout_ms >= 0 {
+            left = (timeout_ms - (now() - start)).max(0);
+        }
+        if !again || left == 0 {
+            return left;
+        }
+    }
 }
 
 /// Sends a signal; 0 only asks whether it could be sent. -ESRCH once the process has been reaped.

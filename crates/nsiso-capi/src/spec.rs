@@ -5,7 +5,7 @@ use std::ffi::{c_char, c_int};
 use nsiso::{ClockOffset, Error, Propagation, Result, Spec};
 
 use crate::argument::{reference_mut, text};
-use crate::error::{boundary, ns_error};
+use crate::error::{boundary, free, ns_error, quiet_boundary};
 use crate::kinds::*;
 
 /// What to run and in which isolation. Opaque, reusable. Setters must not run while another thread
@@ -16,19 +16,17 @@ pub struct ns_spec(pub(crate) Spec<'static>);
 /// ns_spec_free.
 #[unsafe(no_mangle)]
 pub extern "C" fn ns_spec_new() -> *mut ns_spec {
-    match Spec::new("sh") {
+    quiet_boundary(std::ptr::null_mut(), || match Spec::new("sh") {
         Ok(spec) => Box::into_raw(Box::new(ns_spec(spec))),
         Err(_) => std::ptr::null_mut(),
-    }
+    })
 }
 
 /// Frees a spec; NULL is allowed. Processes spawned from it go on.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ns_spec_free(spec: *mut ns_spec) {
-    if !spec.is_null() {
-        // SAFETY: made by ns_spec_new and not freed before, says the header.
-        drop(unsafe { Box::from_raw(spec) });
-    }
+    // SAFETY: NULL, or made by ns_spec_new and not freed before, says the header.
+    unsafe { free(spec) }
 }
 
 /// # Safety

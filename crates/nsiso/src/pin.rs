@@ -7,11 +7,14 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use nix::errno::Errno;
+use nix::fcntl::{OFlag, open, openat};
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
+use nix::sys::stat::Mode;
+use nix::unistd::{UnlinkatFlags, unlinkat};
 
 use crate::handle::identify;
 use crate::kind::{MNT, NAMES};
-use crate::{Error, Handle, Result, Step, nsfs};
+use crate::{Error, Result, Step, nsfs};
 
 /// Keeps a namespace at `path`: an empty file, made if it is not there. `nsenter(1)`, `unshare(1)` and, below `/run/netns`,
 /// `ip-netns(8)` find it there. Takes CAP_SYS_ADMIN in the user namespace that owns the caller's mount namespace.
@@ -75,16 +78,35 @@ fn link(fd: BorrowedFd) -> String {
     format!("/proc/self/fd/{}", fd.as_raw_fd())
 }
 
-/// Undoes [`pin`]: unmounts what is at `path` and removes the file. The namespace ends if nothing else holds it.
+/// Undoes [`pin`]: unmounts the namespace at `path` and removes the file. The namespace ends if
+/// nothing else holds it.
+///
+/// Symbolic links in the directory part of `path` are followed, once; the last component must not
+/// be one. Only a namespace is unmounted, also if somebody else changes the path meanwhile. EINVAL
+/// if there is none. Takes CAP_SYS_ADMIN in the user namespace that owns the caller's mount
+/// namespace. `umount(2)`.
 pub fn unpin(path: impl AsRef<Path>) -> Result<()> {
     let path = path.as_ref();
-    // Only a namespace is taken away, never what somebody else has mounted there.
-    Handle::open(path)?;
-    let failed = |errno: i32| Error::new(Step::Pin, errno, format!("no longer {}", path.display()));
-    umount2(path, MntFlags::MNT_DETACH | MntFlags::UMOUNT_NOFOLLOW).map_err(|errno| {
-        failed(errno as i32).with_hint(
+    let unopened = |errno: Errno| Error::new(Step::Open, errno as i32, path.display());
+    let no_namespace = || Error::argument(format!("{} is no namespace", path.display()));
+    let name = path.file_name().ok_or_else(no_namespace)?;
+    let directory = match path.parent() {
+        Some(parent) if parent != Path::new("") => parent,
+        _ => Path::new("."),
+    };
+    let flags = OFlag::O_PATH | OFlag::O_CLOEXEC;
+    let directory = open(directory, flags | OFlag::O_DIRECTORY, Mode::empty()).map_err(unopened)?;
+    let pinned = openat(&directory, name, flags | OFlag::O_NOFOLLOW, Mode::empty()).map_err(unopened)?;
+    if !nsfs::is_namespace(pinned.as_fd()) {
+        return Err(no_namespace());
+    }
+    let failed = |errno: Errno| Error::new(Step::Pin, errno as i32, format!("no longer {}", path.display()));
+    // Through the descriptor: what was looked at, whatever is at the path now. The link must be
+    // followed.
+    umount2(link(pinned.as_fd()).as_str(), MntFlags::MNT_DETACH).map_err(|errno| {
+        failed(errno).with_hint(
             "it must be the mount point itself, and you need CAP_SYS_ADMIN over your mount namespace",
         )
     })?;
-    fs::remove_file(path).map_err(|error| failed(error.raw_os_error().unwrap_or(libc::EIO)))
+    unlinkat(&directory, name, UnlinkatFlags::NoRemoveDir).map_err(failed)
 }

@@ -1,8 +1,10 @@
-//! A started process: wait for it, signal it, let go of it.
+//! A started process: wait for it, signal it, detach it.
+
+mod detached;
 
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
@@ -15,18 +17,25 @@ use crate::pidfd::exit_of;
 use crate::plan::Ends;
 use crate::status::{Exit, Report, Status, Usage};
 use crate::{Error, Handle, Limits, Result};
+use detached::Detached;
 
 /// How long another thread's reaping of our process may take.
 const REAPING: Duration = Duration::from_millis(500);
 
 /// A process started by [`Spec::spawn`](crate::Spec::spawn).
 ///
-/// Its methods may be called from many threads at a time. Dropping it neither kills the process
-/// nor waits for it; a process that has ended by then is reaped.
+/// Its methods may be called from many threads at a time.
+///
+/// Dropping it neither kills the process nor waits for it: the process is detached and runs on, in
+/// its cgroup. When it has ended, the next spawn, finished wait or drop of any [`Process`] in the
+/// caller reaps it and removes its cgroup; processes left in that cgroup are killed. Until then the
+/// library keeps the pidfd. A copy of the caller that `fork(2)` made does neither.
 #[derive(Debug)]
 pub struct Process {
+    /// The caller's own pid.
+    host: u32,
     pid: i32,
-    pidfd: OwnedFd,
+    pidfd: Arc<OwnedFd>,
     ends: Ends,
     /// Until it has ended.
     group: Mutex<Option<Group>>,
@@ -38,7 +47,8 @@ pub struct Process {
 impl Process {
     pub(crate) fn new(pid: i32, pidfd: OwnedFd, mut ends: Ends) -> Self {
         let group = Mutex::new(ends.group.take());
-        Process { pid, pidfd, ends, group, outside: Mutex::default(), status: Mutex::new(None) }
+        let (host, pidfd) = (std::process::id(), Arc::new(pidfd));
+        Process { host, pid, pidfd, ends, group, outside: Mutex::default(), status: Mutex::new(None) }
     }
 
     /// With its ways to the outside.
@@ -79,7 +89,7 @@ impl Process {
         std::mem::take(&mut self.ends.held)
     }
 
-    /// Waits until the process has ended.
+    /// Waits until the process has ended. [`Status`] says whose word the status is.
     pub fn wait(&self) -> Result<Status> {
         loop {
             if let Some(status) = self.wait_until(None)? {
@@ -214,17 +224,18 @@ impl Process {
         }
     }
 
-    /// Collects the status of a process that has ended; where there was an init process, what that has told of the program.
+    /// Collects the status of a process that has ended. Where there was an init process, it is what
+    /// that wrote about the program.
     fn reap(&self) -> Result<Option<Status>> {
         let reaped = self.reap_child();
-        match (&reaped, &self.ends.report) {
-            (Ok(None), _) | (_, None) => reaped,
-            (_, Some(report)) => Report::read(report).map_or(reaped, |status| Ok(Some(status))),
-        }
+        let (Some(report), false) = (&self.ends.report, matches!(reaped, Ok(None))) else { return reaped };
+        let own = reaped.as_ref().ok().and_then(|status| status.as_ref()).map(Status::exit);
+        Report::read(report, own).map_or(reaped, |status| Ok(Some(status)))
     }
 
-    /// What was kept in case it could not be.
+    /// The program runs: what was kept in case it could not be started goes.
     pub(crate) fn started(&self) {
+        detached::reap_ended();
         self.outside.lock().unwrap_or_else(PoisonError::into_inner).devices.clear();
     }
 
@@ -239,6 +250,7 @@ impl Process {
         if let Some(group) = self.group().take() {
             status.resources = Some(group.resources());
         }
+        detached::reap_ended();
         status
     }
 
@@ -271,7 +283,7 @@ impl Process {
             };
             return Ok(Some(Status {
                 exit,
-                usage: Some(Usage::from(usage)),
+                usage: Usage::checked(&usage),
                 timed_out: false,
                 resources: None,
             }));
@@ -308,16 +320,10 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        if self.status.get_mut().unwrap_or_else(PoisonError::into_inner).is_some() {
-            return;
+        if self.status.get_mut().unwrap_or_else(PoisonError::into_inner).is_none() {
+            let (group, outside) = (self.group().take(), self.outside());
+            Detached::new(self.host, self.pidfd.clone(), group, outside).settle();
         }
-        match self.reap() {
-            Ok(Some(status)) => drop(self.let_go(status)),
-            _ => {
-                // It runs on, in its group and with its ways to the outside.
-                std::mem::forget(self.group().take());
-                self.outside().go_on();
-            }
-        }
+        detached::reap_ended();
     }
 }

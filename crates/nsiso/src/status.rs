@@ -31,6 +31,13 @@ pub struct Usage {
 }
 
 /// The end of a process.
+///
+/// The kernel reports the status of a process, so it is certain. With
+/// [`Spec::init`](crate::Spec::init) the init process reports the status of the program. A program
+/// that is root inside can write a report in its place, and can end the init process with an exit
+/// code of its choice. Then exit, usage and [`Status::timed_out`] are the program's word. The
+/// library ignores a report that cannot be true, and returns the status of the init process itself.
+/// [`Status::resources`] and [`Status::out_of_memory`] always come from the kernel.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Status {
     pub(crate) exit: Exit,
@@ -84,6 +91,8 @@ impl Status {
 }
 
 /// What the init process writes when the program has ended.
+///
+/// A program that is root inside can write to the same pipe, so nothing in here is certain.
 #[repr(C)]
 pub(crate) struct Report {
     timed_out: u32,
@@ -92,8 +101,11 @@ pub(crate) struct Report {
 }
 
 impl Report {
-    /// Nothing if the init process was killed itself. It has ended, so nobody is waited for.
-    pub fn read(pipe: &OwnedFd) -> Option<Status> {
+    /// The program's status, where `own` is the status of the init process itself, if it is known.
+    ///
+    /// None if the init process was killed before it wrote, or if what was written cannot be true.
+    /// The init process has ended, so this never waits.
+    pub fn read(pipe: &OwnedFd, own: Option<Exit>) -> Option<Status> {
         let mut report = std::mem::MaybeUninit::<Report>::uninit();
         let size = size_of::<Report>();
         // SAFETY: room for what is read; all bits are valid.
@@ -101,18 +113,121 @@ impl Report {
             let read = libc::read(pipe.as_raw_fd(), report.as_mut_ptr().cast(), size);
             (read == size as isize).then(|| report.assume_init())?
         };
-        let usage = Some(Usage::from(report.usage));
-        Some(Status { usage, timed_out: report.timed_out != 0, ..Status::from_wait_status(report.status) })
+        let (exit, usage) = (exit_of_word(report.status)?, Usage::checked(&report.usage)?);
+        // The init process exits with the program's code, or 128 and the signal's number.
+        let code = match exit {
+            Exit::Code(code) => code,
+            Exit::Signal { signal, .. } => 128 + signal,
+        };
+        let plausible = report.timed_out <= 1 && own.is_none_or(|own| own == Exit::Code(code));
+        let timed_out = report.timed_out == 1;
+        plausible.then_some(Status { exit, usage: Some(usage), timed_out, resources: None })
     }
 }
 
-impl From<libc::rusage> for Usage {
-    fn from(usage: libc::rusage) -> Self {
-        let time = |time: libc::timeval| Duration::new(time.tv_sec as u64, time.tv_usec as u32 * 1000);
-        Usage {
-            user_time: time(usage.ru_utime),
-            system_time: time(usage.ru_stime),
-            peak_memory: usage.ru_maxrss as u64 * 1024,
+/// None for a word that `wait(2)` never gives for a process that has ended.
+fn exit_of_word(word: i32) -> Option<Exit> {
+    const CORE: i32 = 0x80;
+    const LAST_SIGNAL: i32 = 64;
+    match word {
+        _ if word & !0xFF00 == 0 => Some(Exit::Code(word >> 8)),
+        _ if word & !0xFF == 0 && (1..=LAST_SIGNAL).contains(&(word & !CORE)) => {
+            Some(Exit::Signal { signal: word & !CORE, core_dumped: word & CORE != 0 })
         }
+        _ => None,
+    }
+}
+
+impl Usage {
+    /// None if a number is negative or too large: a time must fit into 64 bits as nanoseconds.
+    pub(crate) fn checked(usage: &libc::rusage) -> Option<Self> {
+        let time = |time: libc::timeval| {
+            let (seconds, micros) = (u64::try_from(time.tv_sec).ok()?, u32::try_from(time.tv_usec).ok()?);
+            let time = (micros < 1_000_000).then(|| Duration::new(seconds, micros * 1000))?;
+            u64::try_from(time.as_nanos()).is_ok().then_some(time)
+        };
+        Some(Usage {
+            user_time: time(usage.ru_utime)?,
+            system_time: time(usage.ru_stime)?,
+            peak_memory: u64::try_from(usage.ru_maxrss).ok()?.checked_mul(1024)?,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Write;
+
+    /// What is read of a record that is all zeros but for what `change` does to it.
+    fn read(own: Option<Exit>, change: impl FnOnce(&mut Report)) -> Option<Status> {
+        // SAFETY: all zeros is valid.
+        let mut report: Report = unsafe { std::mem::zeroed() };
+        change(&mut report);
+        // SAFETY: plain numbers without padding.
+        let bytes =
+            unsafe { std::slice::from_raw_parts((&raw const report).cast::<u8>(), size_of::<Report>()) };
+        read_bytes(own, bytes)
+    }
+
+    fn read_bytes(own: Option<Exit>, bytes: &[u8]) -> Option<Status> {
+        let (pipe, mut end) = std::io::pipe().unwrap();
+        end.write_all(bytes).unwrap();
+        drop(end);
+        Report::read(&pipe.into(), own)
+    }
+
+    #[test]
+    fn a_true_record_is_believed() {
+        let status = read(Some(Exit::Code(137)), |report| {
+            (report.timed_out, report.status) = (1, libc::SIGKILL);
+            (report.usage.ru_utime.tv_sec, report.usage.ru_utime.tv_usec) = (2, 999_999);
+            report.usage.ru_maxrss = 3;
+        });
+        let usage = Usage {
+            user_time: Duration::new(2, 999_999_000),
+            system_time: Duration::ZERO,
+            peak_memory: 3 << 10,
+        };
+        let exit = Exit::Signal { signal: libc::SIGKILL, core_dumped: false };
+        assert_eq!(status, Some(Status { exit, usage: Some(usage), timed_out: true, resources: None }));
+        assert_eq!(read(None, |report| report.status = 42 << 8).and_then(|status| status.code()), Some(42));
+        let dumped = Exit::Signal { signal: libc::SIGSEGV, core_dumped: true };
+        let told = read(Some(Exit::Code(139)), |report| report.status = libc::SIGSEGV | 0x80);
+        assert_eq!(told.map(|status| status.exit()), Some(dumped));
+    }
+
+    #[test]
+    fn a_record_that_cannot_be_true_is_ignored() {
+        let wrong: [fn(&mut Report); 14] = [
+            |report| report.usage.ru_utime.tv_usec = 1_000_000,
+            |report| report.usage.ru_utime.tv_usec = -1,
+            |report| report.usage.ru_stime.tv_usec = i64::MAX as _,
+            |report| report.usage.ru_stime.tv_sec = -1,
+            |report| report.usage.ru_utime.tv_sec = i64::MAX as _,
+            |report| report.usage.ru_utime.tv_sec = i64::MIN as _,
+            |report| report.usage.ru_maxrss = -1,
+            |report| report.usage.ru_maxrss = i64::MAX as _,
+            |report| report.timed_out = 2,
+            // Stopped, continued, and what is nothing at all.
+            |report| report.status = 0x137F,
+            |report| report.status = 0xFFFF,
+            |report| report.status = -1,
+            |report| report.status = 0x1_0000,
+            |report| report.status = 65,
+        ];
+        for (number, change) in wrong.into_iter().enumerate() {
+            assert_eq!(read(None, change), None, "number {number}");
+        }
+        assert!(read_bytes(None, &[]).is_none() && read_bytes(None, &[0; 151]).is_none());
+        assert!(read_bytes(None, &[0xFF; 4096]).is_none());
+    }
+
+    #[test]
+    fn a_record_must_agree_with_the_end_of_the_init_process() {
+        let exit_0 = |own| read(Some(own), |_| ());
+        assert!(exit_0(Exit::Code(0)).is_some());
+        assert_eq!(exit_0(Exit::Code(7)), None);
+        assert_eq!(exit_0(Exit::Signal { signal: libc::SIGKILL, core_dumped: false }), None);
     }
 }

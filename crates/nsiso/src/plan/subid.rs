@@ -39,12 +39,21 @@ fn find_block(text: &str, name: &str, uid: &str) -> Option<(u32, u32)> {
             return None;
         }
         let (first, count) = (fields.next()?.parse().ok()?, fields.next()?.parse().ok()?);
+        let count = possible(first, count);
         (count > 0).then_some((first, count))
     })
 }
 
+/// How many of `count` ids from `first` on can be mapped: the last one is 4,294,967,294. A line of
+/// the administrator's may say more.
+fn possible(first: u32, count: u64) -> u32 {
+    (u32::MAX - first).min(u32::try_from(count).unwrap_or(u32::MAX))
+}
+
 /// Lays the block out over the ids inside from 0 on, around those that are taken.
 pub(super) fn lay_around(taken: &[IdRange], (first, count): (u32, u32)) -> Vec<IdRange> {
+    // With that, no sum below exceeds u32::MAX: `outside` grows by `count` in all.
+    let count = possible(first, count.into());
     let mut ranges = taken.to_vec();
     let mut borders: Vec<_> = taken.iter().map(|r| (r.inside(), r.inside() + r.count())).collect();
     borders.push((count, count));
@@ -53,7 +62,6 @@ pub(super) fn lay_around(taken: &[IdRange], (first, count): (u32, u32)) -> Vec<I
     for (start, end) in borders {
         let start = start.min(count);
         if start > inside {
-            // The block was lent by the administrator: it is as long as it says.
             if let Ok(range) = IdRange::new(inside, outside, start - inside) {
                 ranges.push(range);
             }
@@ -82,6 +90,20 @@ mod tests {
             ["1000 1000 1", "0 100000 1000", "1001 101000 64535"]
         );
         assert_eq!(laid(&[(70_000, 5, 1)], (100_000, 10)), ["70000 5 1", "0 100000 10"]);
+    }
+
+    #[test]
+    fn a_block_ends_with_the_last_id_that_can_be_mapped() {
+        let last = u32::MAX - 1;
+        assert_eq!(laid(&[], (last, 65_536)), ["0 4294967294 1"]);
+        assert_eq!(laid(&[], (1, u32::MAX)), ["0 1 4294967294"]);
+        assert_eq!(laid(&[(0, 7, 1), (2, 9, 1)], (last - 1, 9)), ["0 7 1", "2 9 1", "1 4294967293 1"]);
+        assert_eq!(laid(&[(last, 5, 1)], (0, u32::MAX)), ["4294967294 5 1", "0 0 4294967294"]);
+        assert!(laid(&[], (u32::MAX, 1)).is_empty());
+        let text = "ada:4294967295:65536\nada:4294967290:65536\nada:4294967296:1\neve:9:99999999999\n";
+        assert_eq!(find_block(text, "ada", "1000"), Some((4_294_967_290, 5)));
+        assert_eq!(find_block(text, "eve", "1001"), Some((9, u32::MAX - 9)));
+        assert_eq!(find_block("ada:1:-1\nada:-1:1\nada:1\nada:1:\n", "ada", "1000"), None);
     }
 
     #[test]
