@@ -1124,6 +1124,13 @@ int ns_spec_fd(struct ns_spec *spec, int child_fd, int fd, struct ns_error *err)
 int ns_spec_new_session(struct ns_spec *spec, struct ns_error *err);
 
 /**
+ * Sets every signal to its default in the program, also those that the caller ignores. Without it the
+ * program ignores what the caller ignores, as after execve(2), but SIGPIPE and SIGXFSZ are at their
+ * default. ns_spec_sandbox brings it.
+ */
+int ns_spec_reset_signals(struct ns_spec *spec, struct ns_error *err);
+
+/**
  * Gives the program a pseudo-terminal of its own with this many rows and columns, as controlling terminal and as its descriptors 0, 1 and 2, unless these
  * are given. ns_process_take_pty hands out the other end. pty(7).
  */

@@ -150,6 +150,10 @@ impl Spec {
         self.0.new_session();
     }
 
+    fn reset_signals(&mut self) {
+        self.0.reset_signals();
+    }
+
     fn null(&mut self, py: Python<'_>, child_fd: i32) -> PyResult<()> {
         self.0.stdio(child_fd, Stdio::Null).map(drop).map_err(|error| raise(py, error))
     }

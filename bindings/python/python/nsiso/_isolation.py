@@ -22,7 +22,7 @@ KEYWORDS = KINDS + (
     "keep_credentials", "pin", "halt",
     "sandbox", "share", "root", "mounts", "caps", "securebits", "no_new_privs", "no_user_namespaces", "rlimits", "nice",
     "oom_score_adj", "cpus", "umask", "personality", "landlock", "seccomp", "init", "die_with_host", "deadline", "pty", "limits",
-    "links", "devices", "uplink",
+    "links", "devices", "uplink", "reset_signals",
 )
 
 # What is taken back by False, and how: parts of the sandbox.
@@ -36,7 +36,7 @@ Seconds = Union[int, float, Fraction, timedelta, Tuple[int, int]]
 
 FLAGS = KINDS + (
     "keep_credentials", "sandbox", "no_new_privs", "no_user_namespaces", "die_with_host", "map_root", "map_current", "map_auto",
-    "keep_caps", "setgroups", "loopback",
+    "keep_caps", "setgroups", "loopback", "reset_signals",
 )  # fmt: skip
 
 
@@ -76,7 +76,7 @@ def _put(spec: Spec, name: str, value: Any) -> None:
             spec.init(value == "wait")
         else:
             raise TypeError(f"init is True, False or 'wait', not {value!r}")
-    elif name in ("map_root", "map_current", "map_auto", "keep_caps", "keep_credentials", "sandbox"):
+    elif name in ("map_root", "map_current", "map_auto", "keep_caps", "keep_credentials", "sandbox", "reset_signals"):
         if value:
             getattr(spec, name)()
     elif name in ("uid_map", "gid_map"):

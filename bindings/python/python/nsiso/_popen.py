@@ -75,6 +75,8 @@ class Popen(subprocess.Popen):
         The capabilities that it keeps, often [], capabilities(7).
     no_new_privs, no_user_namespaces: bool
         Set-user-ID programs give nothing; no user namespaces inside.
+    reset_signals: bool
+        Every signal is at its default, also those that this process ignores.
     rlimits: {"nofile": 100, "core": (soft, hard)}
         getrlimit(2); None for no limit.
     nice, oom_score_adj, cpus, umask, personality, securebits

@@ -387,6 +387,14 @@ impl<'fd> Spec<'fd> {
         self
     }
 
+    /// Every signal is at its default in the program, also those that the caller ignores. Without it the
+    /// program ignores what the caller ignores, as after `execve(2)`, so that `nohup` works; but SIGPIPE
+    /// and SIGXFSZ are at their default. [`Spec::sandbox`] brings it.
+    pub fn reset_signals(&mut self) -> &mut Self {
+        self.reset_signals = true;
+        self
+    }
+
     /// Where the program's descriptor 0, 1 or 2 leads to: the caller's own, by default.
     pub fn stdio(&mut self, child_fd: i32, stdio: Stdio) -> Result<&mut Self> {
         if !(0..=2).contains(&child_fd) {

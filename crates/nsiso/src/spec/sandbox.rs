@@ -72,8 +72,7 @@ impl Spec<'_> {
         self.rlimit("core", 0, 0)?.rlimit("nproc", 512, 512)?.rlimit("memlock", 65_536, 65_536)?;
         self.landlock(Landlock::new().execute("/")?.write_as_mounted().scoped().best_effort());
         self.seccomp(Filter::untrusted());
-        self.init().die_with_host().new_session();
-        self.reset_signals = true;
+        self.init().die_with_host().new_session().reset_signals();
         Ok(self)
     }
 
