@@ -48,7 +48,7 @@ except OSError:
     os.listdir = lambda path: []  # it would need one, too
 """
     step, number, hint = met(full, user=True)
-    assert (step, number) == ("clone", errno.EMFILE) and "RLIMIT_NOFILE is 30" in hint
+    assert (step, number) == ("prepare", errno.EMFILE) and "RLIMIT_NOFILE is 30" in hint
 
 
 def test_a_descriptor_number_above_the_limit():

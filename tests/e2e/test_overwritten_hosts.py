@@ -14,7 +14,7 @@ HUNTER = """
 import os, sys, time
 prey, had = tuple(map(int, sys.argv[1:])), []
 print(flush=True)
-while os.path.exists("/proc/1/exe"):
+while os.path.exists("/proc/1"):
     for pid in filter(str.isdigit, os.listdir("/proc")):
         for name in "exe", "root/proc/self/exe":
             try:

@@ -242,6 +242,7 @@ pub const CLONE_PARENT: c_int = 0x8000;
 pub const CLONE_PIDFD: c_int = 0x1000;
 pub const CLONE_PARENT_SETTID: c_int = 0x10_0000;
 pub const CLONE_NEWTIME: c_int = 0x80;
+pub const CLONE_INTO_CGROUP: u64 = 1 << 33;
 
 pub const FUTEX_WAITERS: u32 = 0x8000_0000;
 pub const FUTEX_OWNER_DIED: u32 = 0x4000_0000;
@@ -354,4 +355,7 @@ pub struct clone_args {
     pub stack: u64,
     pub stack_size: u64,
     pub tls: u64,
+    pub set_tid: u64,
+    pub set_tid_size: u64,
+    pub cgroup: u64,
 }

@@ -119,8 +119,9 @@ pub(crate) enum Action {
     SetCapabilities(Capabilities),
     /// Open the host's `/proc`, below which files are written later.
     OpenProc,
-    /// Go into a cgroup: its `cgroup.procs` or `tasks`.
-    EnterGroup(c_int),
+    /// Go into a cgroup: its `cgroup.procs` or `tasks`. `born`: a process that was made in the cgroup of
+    /// version 2 is there already.
+    EnterGroup { fd: c_int, born: bool },
     /// Make new namespaces.
     Unshare(c_int),
     /// Enter the time namespace that was made for children.
@@ -137,8 +138,9 @@ pub(crate) enum Action {
     DropGroups,
     /// Uid and gid 0, where they are mapped.
     BecomeRoot,
-    /// Make a child of the host's, in new namespaces of these kinds. It carries out the rest.
-    Clone { kinds: c_int, socket: c_int },
+    /// Make a child of the host's, in new namespaces of these kinds and in a cgroup of version 2, if there
+    /// is one. It carries out the rest.
+    Clone { kinds: c_int, socket: c_int, cgroup: c_int },
     /// Ask the host for its part, and wait until that is done. `parent` is the host's pidfd.
     AwaitParent { socket: c_int, parent: c_int, dumpable: bool },
     SetHostname(Table<u8>),

@@ -1,39 +1,64 @@
 //! Processes that the helper makes. Each has a copy of its few pages, never its memory.
 
-use core::sync::atomic::Ordering;
+use core::sync::atomic::{AtomicBool, Ordering};
 
 use super::kernel::{self, c_int, clone_args};
 use super::plan::Page;
 use super::send_fd;
 use super::syscall::{Outcome, check, syscall};
 
+/// Whether this process was made in its cgroup of version 2.
+static BORN_IN_CGROUP: AtomicBool = AtomicBool::new(false);
+
+pub(super) fn is_born_in_cgroup() -> bool {
+    BORN_IN_CGROUP.load(Ordering::Relaxed)
+}
+
 /// Makes a child of the host's, like this process, in new namespaces of these `kinds`. Returns in the
 /// child, or where that fails; this process stays until the child has executed the program or has
 /// failed, sends its pidfd to the host and ends.
 ///
-/// `with_init`: the child stays as init process, and tells by a pipe that its own child runs.
-pub(super) fn clone(page: &Page, kinds: c_int, socket: c_int, with_init: bool) -> Outcome<()> {
+/// `cgroup` is a directory of version 2, or -1. `with_init`: the child stays as init process, and tells by
+/// a pipe that its own child runs.
+pub(super) fn clone(
+    page: &Page,
+    kinds: c_int,
+    socket: c_int,
+    cgroup: c_int,
+    with_init: bool,
+) -> Outcome<()> {
     let pipe = if with_init { Some(Pipe::new()?) } else { None };
     let mut pidfd: c_int = -1;
     let wait = if with_init { 0 } else { kernel::CLONE_VFORK };
     let flags = kinds | wait | kernel::CLONE_PARENT | kernel::CLONE_PARENT_SETTID;
-    let args = clone_args {
+    let mut args = clone_args {
         flags: (flags | kernel::CLONE_PIDFD) as u64,
         pidfd: &raw mut pidfd as u64,
         parent_tid: page.child.as_ptr() as u64,
         ..clone_args::default()
     };
-    // SAFETY: both processes go on here, each in memory of its own; the structs live until then.
-    let made = unsafe {
-        match check(kernel::SYS_clone3, [&raw const args as usize, size_of::<clone_args>()]) {
-            // A container's filter may refuse clone3, since it cannot look at its flags. clone takes
-            // all but the pidfd, which has the same place as the pid.
-            Err(kernel::ENOSYS | kernel::EPERM) => {
+    let mut made = Err(kernel::EBADF);
+    if cgroup >= 0 {
+        // To go there later waits for a lock over all processes of the machine.
+        BORN_IN_CGROUP.store(true, Ordering::Relaxed);
+        args.flags |= kernel::CLONE_INTO_CGROUP;
+        args.cgroup = cgroup as u64;
+        made = clone3(&args);
+        args.flags &= !kernel::CLONE_INTO_CGROUP;
+    }
+    // Where that is refused, the child goes there itself, and says what is in the way of that.
+    if made.is_err() {
+        BORN_IN_CGROUP.store(false, Ordering::Relaxed);
+        made = match clone3(&args) {
+            // A container's filter may refuse clone3, since it cannot look at its flags. clone takes all
+            // but the pidfd, which has the same place as the pid.
+            // SAFETY: both processes go on here, each in memory of its own.
+            Err(kernel::ENOSYS | kernel::EPERM) => unsafe {
                 check(kernel::SYS_clone, [flags as usize, 0, page.child.as_ptr() as usize])
-            }
+            },
             made => made,
-        }
-    };
+        };
+    }
     let pid = match made {
         Ok(0) => return Ok(()),
         Ok(pid) => pid,
@@ -56,6 +81,16 @@ pub(super) fn clone(page: &Page, kinds: c_int, socket: c_int, with_init: bool) -
     // Without a message the host opens the process by its pid.
     let _ = send_fd::send(b'p', pidfd, socket);
     exit(0)
+}
+
+fn clone3(args: &clone_args) -> Outcome<usize> {
+    // The first version of the struct has no cgroup.
+    let size = match args.flags & kernel::CLONE_INTO_CGROUP {
+        0 => core::mem::offset_of!(clone_args, set_tid),
+        _ => size_of::<clone_args>(),
+    };
+    // SAFETY: both processes go on here, each in memory of its own; what the struct leads to lives until then.
+    unsafe { check(kernel::SYS_clone3, [&raw const *args as usize, size]) }
 }
 
 /// A pipe whose other end the init process and its child have. Both are close-on-exec.

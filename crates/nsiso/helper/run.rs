@@ -24,9 +24,9 @@ pub(super) fn run(page: &Page, header: &Header) -> ! {
     for (number, action) in actions.iter().enumerate() {
         page.progress.store(number as u32, Ordering::Relaxed);
         let done = match action {
-            Action::Clone { kinds, socket } => {
+            Action::Clone { kinds, socket, cgroup } => {
                 let with_init = actions.iter().any(|action| matches!(action, Action::Init(_)));
-                processes::clone(page, *kinds, *socket, with_init)
+                processes::clone(page, *kinds, *socket, *cgroup, with_init)
             }
             // SAFETY: the references of an action lead into the plan.
             action => unsafe { carry_out(action) },
@@ -58,7 +58,8 @@ unsafe fn carry_out(action: &Action) -> Outcome<()> {
                 PROC.store(opened.map_or_else(|errno| -errno, |fd| fd as c_int), Ordering::Relaxed);
                 return Ok(());
             }
-            Action::EnterGroup(fd) => {
+            Action::EnterGroup { born: true, .. } if processes::is_born_in_cgroup() => return Ok(()),
+            Action::EnterGroup { fd, .. } => {
                 check(kernel::SYS_write, [fd as usize, c"0".as_ptr() as usize, 1])?;
                 check(kernel::SYS_close, [fd as usize])?
             }

@@ -27,7 +27,7 @@ impl Op {
         match self.action {
             Action::SetCapabilities(_) => "the capabilities of the caller".into(),
             Action::OpenProc => "/proc".into(),
-            Action::EnterGroup(_) => "the control group".into(),
+            Action::EnterGroup { .. } => "the control group".into(),
             Action::Unshare(flags) if self.step == Step::Clone => {
                 format!("a process with new namespaces ({})", kinds(flags))
             }
@@ -94,7 +94,7 @@ pub(super) fn needs_proc(action: &Action) -> bool {
 /// The host's descriptors that an action uses. -1 is none.
 pub(super) fn descriptors(action: &Action) -> [RawFd; 2] {
     match *action {
-        Action::EnterGroup(fd)
+        Action::EnterGroup { fd, .. }
         | Action::EnterDirectory(fd)
         | Action::ControllingTerminal(fd)
         | Action::Join { fd, .. }
@@ -102,8 +102,8 @@ pub(super) fn descriptors(action: &Action) -> [RawFd; 2] {
         | Action::View(MountOp::Open { fd, .. }) => [fd, -1],
         Action::SendNamespace { socket, .. }
         | Action::SendSocket { socket, .. }
-        | Action::Clone { socket, .. }
         | Action::NotifyFilter { socket, .. } => [socket, -1],
+        Action::Clone { socket, cgroup, .. } => [socket, cgroup],
         Action::AwaitParent { socket, parent, .. } => [socket, parent],
         Action::Init(init) => [init.report, init.parent],
         Action::View(MountOp::Bind { attributes, .. }) => [attributes.id_map, -1],

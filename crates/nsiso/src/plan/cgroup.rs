@@ -1,6 +1,6 @@
 //! The control group of the program's own.
 
-use std::os::fd::AsRawFd;
+use std::os::fd::RawFd;
 
 use super::Plan;
 use super::format::Action;
@@ -18,15 +18,28 @@ pub(super) fn in_group(spec: &Spec) -> Kinds {
 }
 
 impl Plan {
-    /// In the process that becomes the program: a limit of one process leaves no room for another.
-    pub(super) fn group(&mut self, spec: &Spec) -> Result<()> {
-        let Some(limits) = &spec.limits else { return Ok(()) };
-        let group = Group::new(spec, limits)?;
-        for entrance in group.entrances()? {
-            self.push(Step::Cgroup, Action::EnterGroup(entrance.as_raw_fd()));
-            self.pipes.child.push(entrance);
+    pub(super) fn make_group(&mut self, spec: &Spec) -> Result<()> {
+        if let Some(limits) = &spec.limits {
+            self.pipes.parent.group = Some(Group::new(spec, limits)?);
         }
-        self.pipes.parent.group = Some(group);
+        Ok(())
+    }
+
+    /// The directory of version 2 in which a process can be made.
+    pub(super) fn birthplace(&mut self) -> Result<Option<RawFd>> {
+        let Some(group) = &self.pipes.parent.group else { return Ok(None) };
+        Ok(group.birthplace()?.map(|directory| self.keep(directory)))
+    }
+
+    /// In the process that becomes the program: a limit of one process leaves no room for another.
+    pub(super) fn enter_group(&mut self) -> Result<()> {
+        let Some(group) = &self.pipes.parent.group else { return Ok(()) };
+        // That of version 2 is the first.
+        let mut born = group.v2().is_some();
+        for entrance in group.entrances()? {
+            let fd = self.keep(entrance);
+            self.push(Step::Cgroup, Action::EnterGroup { fd, born: std::mem::replace(&mut born, false) });
+        }
         Ok(())
     }
 }

@@ -50,7 +50,8 @@ impl Plan {
         for (index, (to, source)) in spec.descriptors.iter().enumerate() {
             let nth = |error: Error| error.with_index(Some(index));
             let Some(from) = self.open(*to, *source).map_err(nth)? else { continue };
-            let from = self.out_of_the_way(from, *to, spec).map_err(nth)?;
+            let targets = spec.descriptors.iter().map(|(number, _)| *number);
+            let from = self.out_of_the_way(from, *to, targets).map_err(nth)?;
             self.push_nth(Step::Descriptor, index, Action::Descriptor { from, to: *to });
         }
         if let Some((from, numbers)) = self.terminal_at(spec) {
@@ -75,7 +76,7 @@ impl Plan {
     /// Before the helper makes a child where others may trace it, it closes all that the child does not
     /// need.
     pub(super) fn close_before_child(&mut self) {
-        let of_child = |op: &Op| matches!(op.action, Action::Clone { kinds: 0, .. });
+        let of_child = |op: &Op| matches!(op.action, Action::Clone { kinds: 0, cgroup: -1, .. });
         if let Some(at) = self.ops.iter().position(of_child) {
             let closing = closing_all_but(&of_ops(&self.ops[at..]));
             self.ops.splice(at..at, closing);
@@ -115,14 +116,26 @@ impl Plan {
         Ok(Some(from))
     }
 
+    /// A descriptor of ours, above all numbers that the program's have.
+    pub(super) fn above_targets(&mut self, fd: OwnedFd, spec: &Spec) -> Result<RawFd> {
+        let targets = spec.descriptors.iter().map(|(number, _)| *number).chain(0..=2);
+        let number = self.out_of_the_way(fd.as_raw_fd(), -1, targets)?;
+        self.pipes.child.push(fd);
+        Ok(number)
+    }
+
     /// A source whose number is somebody else's target would be overwritten before its turn, so a
     /// duplicate above all targets takes its place. Thus any permutation works.
-    pub(super) fn out_of_the_way(&mut self, from: RawFd, to: RawFd, spec: &Spec) -> Result<RawFd> {
-        let mut targets = spec.descriptors.iter().map(|(number, _)| *number).chain(0..=2);
+    pub(super) fn out_of_the_way(
+        &mut self,
+        from: RawFd,
+        to: RawFd,
+        targets: impl Iterator<Item = RawFd> + Clone,
+    ) -> Result<RawFd> {
         if from == to || !targets.clone().any(|target| target == from) {
             return Ok(from);
         }
-        let above = targets.by_ref().max().unwrap_or(to) + 1;
+        let above = targets.max().unwrap_or(to) + 1;
         // SAFETY: fcntl takes any number; what it returns is a new descriptor of ours.
         let copy = unsafe { libc::fcntl(from, libc::F_DUPFD_CLOEXEC, above) };
         if copy < 0 {

@@ -87,8 +87,9 @@ impl Plan {
         };
         plan.oom_score(spec);
         plan.joins(spec);
+        plan.make_group(spec)?;
         plan.new_namespaces(spec)?;
-        plan.group(spec)?;
+        plan.enter_group()?;
         // Files under /proc/self come before the change of uid.
         plan.late_namespaces(spec);
         plan.id_maps(spec)?;
@@ -186,14 +187,20 @@ impl Plan {
         self.ops.splice(0..0, first);
     }
 
-    /// Where a pid namespace is new, a child is made in all of them at once; else the helper itself goes
-    /// into new ones.
+    /// Where a pid namespace is new, or a cgroup of version 2, a child is made in all of them at once; else
+    /// the helper itself goes into new ones.
     fn new_namespaces(&mut self, spec: &Spec) -> Result<()> {
         let kinds = spec.kinds - Kinds::TIME - in_group(spec);
         let flags = kinds.bits() as i32;
-        if kinds.contains(Kinds::PID) {
+        let cgroup = match self.joins.has(crate::kind::PID) {
+            false => self.birthplace()?,
+            // The child is made when it has no right to go there any more.
+            true => None,
+        };
+        if kinds.contains(Kinds::PID) || cgroup.is_some() {
             let socket = self.socket(spec, Step::Prepare)?;
-            self.push(Step::Clone, Action::Clone { kinds: flags, socket });
+            let cgroup = cgroup.unwrap_or(-1);
+            self.push(Step::Clone, Action::Clone { kinds: flags, socket, cgroup });
         } else if !kinds.is_empty() {
             self.push(Step::Clone, Action::Unshare(flags));
         }
@@ -205,7 +212,7 @@ impl Plan {
     fn joined_process(&mut self, spec: &Spec) -> Result<()> {
         if self.joins.has(crate::kind::PID) {
             let socket = self.socket(spec, Step::Prepare)?;
-            self.push(Step::Clone, Action::Clone { kinds: 0, socket });
+            self.push(Step::Clone, Action::Clone { kinds: 0, socket, cgroup: -1 });
         }
         Ok(())
     }

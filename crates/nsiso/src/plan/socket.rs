@@ -2,7 +2,7 @@
 //! parent's part.
 
 use std::io;
-use std::os::fd::{AsRawFd, RawFd};
+use std::os::fd::RawFd;
 
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
 
@@ -32,8 +32,7 @@ impl Plan {
                     Error::from_io(step, "a socket", &error).with_hint(hint)
                 },
             )?;
-        let socket = self.out_of_the_way(helper.as_raw_fd(), -1, spec)?;
-        self.pipes.child.push(helper);
+        let socket = self.above_targets(helper, spec)?;
         self.pipes.parent.socket = Some(own);
         self.socket = Some(socket);
         Ok(socket)

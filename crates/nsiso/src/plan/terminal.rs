@@ -41,9 +41,7 @@ impl Plan {
             (host, program)
         };
         self.pipes.parent.pty = Some(host);
-        let from = self.out_of_the_way(program.as_raw_fd(), -1, spec)?;
-        self.terminal = Some(from);
-        self.pipes.child.push(program);
+        self.terminal = Some(self.above_targets(program, spec)?);
         Ok(())
     }
 

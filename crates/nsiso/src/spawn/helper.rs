@@ -171,7 +171,7 @@ fn clone(start: &mut Start) -> std::result::Result<(i32, OwnedFd), i32> {
 }
 
 /// In the child. A test looks at its machine code, to see that it calls nothing.
-#[unsafe(export_name = "nsiso_become_helper")]
+#[inline(never)]
 extern "C" fn become_helper(start: *mut c_void) -> c_int {
     let start = start.cast::<Start>();
     // SAFETY: the caller's struct, which nobody else uses meanwhile.
