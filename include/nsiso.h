@@ -1451,6 +1451,8 @@ int ns_spec_no_new_privs(struct ns_spec *spec, struct ns_error *err);
 
 /**
  * No user namespace can be made inside the new one. Asks for a new user namespace.
+ * CAP_SYS_RESOURCE would let the program allow them again: ns_spawn refuses it in ns_spec_caps
+ * beside this with EINVAL.
  */
 int ns_spec_no_user_namespaces(struct ns_spec *spec, struct ns_error *err);
 
@@ -1505,15 +1507,25 @@ int ns_spec_deadline(struct ns_spec *spec,
                      struct ns_error *err);
 
 /**
- * Isolation for a program that is not trusted, as any user: all kinds of namespace new; a root that holds the host's /usr read-only, a /proc, /dev and /tmp of its own and
- * nothing else of the host; no network but loopback; no capabilities and no way to get any, no user namespaces; Landlock, as far as the kernel has it, and
- * ns_spec_seccomp_untrusted; ns_spec_init with NS_INIT_DIE_WITH_HOST; an empty environment; 512 processes, no core files, 64 MiB each for
- * the files in /tmp, in /dev/shm and in the rest. A caller who is root runs it
- * as nobody. Later wishes add to it; what is mounted for writing may be written. ns_spec_share, ns_spec_no_landlock, ns_spec_no_seccomp,
- * ns_spec_no_init, ns_spec_outlive_host, ns_spec_allow_new_privs and ns_spec_allow_user_namespaces loosen it.
+ * Isolation for a program that is not trusted, as any user.
+ *
+ * All kinds of namespace are new; no network but loopback; the host name is "sandbox". The root
+ * holds the host's /usr read-only, a /proc, /dev and /tmp of its own and nothing else of the host.
+ * No capabilities and no way to get any, no user namespaces; Landlock, as far as the kernel has
+ * it, and ns_spec_seccomp_untrusted; ns_spec_init with NS_INIT_DIE_WITH_HOST; an empty
+ * environment.
+ *
+ * 64 MiB each for the files in /tmp, in /dev/shm and in the rest; 512 processes, 64 KiB of locked
+ * memory, 1024 pending signals, 256 KiB of POSIX message queues, or the caller's own limits where
+ * they are lower. No core dumps, also where the host pipes them to a program: the limit is 1, see
+ * core(5); if the caller's hard limit is 0, it stays 0, and such a program is started.
+ *
+ * A caller who is root runs it as nobody. Later options add to it, and what is mounted for writing
+ * may be written; names and resource limits that are set before stay as they are. ns_spec_share,
+ * ns_spec_no_landlock, ns_spec_no_seccomp, ns_spec_no_init, ns_spec_outlive_host,
+ * ns_spec_allow_new_privs and ns_spec_allow_user_namespaces loosen it.
  */
-int ns_spec_sandbox(struct ns_spec *spec,
-                    struct ns_error *err);
+int ns_spec_sandbox(struct ns_spec *spec, struct ns_error *err);
 
 /**
  * Takes back a wish for new namespaces: the program shares these kinds with the caller.
@@ -1552,12 +1564,18 @@ int ns_spec_no_landlock(struct ns_spec *spec, struct ns_error *err);
 int ns_spec_no_seccomp(struct ns_spec *spec, struct ns_error *err);
 
 /**
- * Adds the filter of system calls for programs that are not trusted: administration of the machine, insides of other processes and the kernel's larger
- * and younger parts fail with EPERM, sockets but Unix, TCP, UDP, ping, and netlink about addresses and routes with EAFNOSUPPORT or EPROTONOSUPPORT, TCP Fast Open
- * with EOPNOTSUPP, clone3 with ENOSYS. Brings ns_spec_no_new_privs. seccomp(2).
+ * Adds the filter of system calls for programs that are not trusted. Brings ns_spec_no_new_privs.
+ * seccomp(2).
+ *
+ * With EPERM fail: administration of the machine, insides of other processes, the kernel's larger
+ * and younger parts; making a file with a set-user-ID or set-group-ID bit, or giving it one (files
+ * that have one already are not protected); prlimit, sched_set..., setpriority and ioprio_set for
+ * PID 1, the last two also for all processes of a user; changing the limit of core dumps. Sockets
+ * but Unix, TCP, UDP, ping, and netlink about addresses and routes fail with EAFNOSUPPORT or
+ * EPROTONOSUPPORT, TCP Fast Open with EOPNOTSUPP, clone3 and openat2, whose flags no filter sees,
+ * with ENOSYS.
  */
-int ns_spec_seccomp_untrusted(struct ns_spec *spec,
-                              struct ns_error *err);
+int ns_spec_seccomp_untrusted(struct ns_spec *spec, struct ns_error *err);
 
 /**
  * Adds a filter: the `calls`, a table of names that ends with NULL, get `reaction`, NS_SECCOMP_..., all others are allowed. `errnum` is what

@@ -4,7 +4,8 @@
  * - a --symlink that is there already is an error, even with the same target;
  * - directories on the way to a target have the permissions 0755, whatever --perms says;
  * - --lock-file locks when the program runs already, and --sync-fd is held by this program;
- * - without --unshare-pid there is no init process, whether --as-pid-1 is given or not. */
+ * - without --unshare-pid there is no init process, whether --as-pid-1 is given or not;
+ * - with --disable-userns the program never has CAP_SYS_RESOURCE, with which it could undo that. */
 #define _GNU_SOURCE
 #include "tool.h"
 
@@ -306,12 +307,13 @@ static void identity(void)
         if (!(want.kinds & NS_USER))
             fail("--disable-userns needs --unshare-user");
         must(ns_spec_no_user_namespaces(spec, &err));
+        want.caps &= ~capability("CAP_SYS_RESOURCE");
     }
     if (want.assert_disabled && !want.disable)
         fail("--assert-userns-disabled: user namespaces can be made inside; add --disable-userns");
     must(ns_spec_no_new_privs(spec, &err));
     /* Root keeps what it has unless it chooses; anybody else has nothing that was not given. */
-    if (ordinary || want.caps_chosen) {
+    if (ordinary || want.caps_chosen || want.disable) {
         const char *kept[CAPABILITIES + 1] = {NULL};
         for (int n = 0, count = 0; n < CAPABILITIES; n++)
             if (want.caps >> n & 1 && (want.kinds & NS_USER || prctl(PR_CAPBSET_READ, n) == 1))

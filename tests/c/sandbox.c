@@ -128,6 +128,13 @@ static void privileges_are_given_up(void)
     OK(ns_spec_securebits(spec, 0, &err));
     OK(ns_spec_seccomp_deny(spec, calls, NS_SECCOMP_FAIL, EROFS, &err));
     succeeds(spec);
+    static const char *const resource[] = {"CAP_SYS_RESOURCE", NULL};
+    ns_process *process;
+    spec = rooted("true");
+    OK(ns_spec_caps(spec, resource, &err));
+    OK(ns_spec_no_user_namespaces(spec, &err));
+    FAILS(ns_spawn(spec, &process, &err), EINVAL, "CAP_SYS_RESOURCE");
+    ns_spec_free(spec);
     spec = rooted("grep -q '^CapEff:.0000000000000000$' /proc/self/status");
     OK(ns_spec_caps(spec, none, &err));
     succeeds(spec);
@@ -272,6 +279,9 @@ static void the_sandbox_is_loosened_part_by_part(void)
     succeeds(spec);
     snprintf(made, sizeof made, "%s/x", place);
     CHECK(unlink(made) == 0 && rmdir(place) == 0);
+    spec = shell("test $(uname -n) = sandbox && test $(ulimit -c) = 0 && ! chmod 4755 /tmp 2>/dev/null && chmod 755 /tmp");
+    OK(ns_spec_sandbox(spec, &err));
+    succeeds(spec);
     spec = shell("test $$ = 1");
     OK(ns_spec_sandbox(spec, &err));
     OK(ns_spec_no_init(spec, &err));

@@ -3,6 +3,8 @@
 Each comes with where it works without the sandbox: so it is the sandbox that refuses it.
 """
 
+import os
+
 HELP = """
 import ctypes, errno, os, socket, struct, sys
 libc = ctypes.CDLL(None, use_errno=True)
@@ -114,7 +116,17 @@ ATTEMPTS = {
         "with open('/tmp/big', 'wb') as big:\n  for _ in range(100): big.write(bytes(1 << 20))\n  big.flush()\nescaped()", INSIDE),
     "fill the root": ("open('/big', 'wb').write(bytes(100 << 20)); escaped()", INSIDE),
     "less willing to die": ("put('/proc/self/oom_score_adj', b'-500'); escaped()", NOT_TRIED),
-    "a core file": ("import resource; resource.setrlimit(resource.RLIMIT_CORE, (1, 1)); escaped()", INSIDE),
+    "a core file": ("import resource; resource.setrlimit(resource.RLIMIT_CORE, (2, 2)); escaped()", INSIDE),
+    # A limit of 0 does not keep the core dump from a program that core_pattern names, 1 does.
+    "a core dump for a program of the host": (
+        "import resource\nescaped(1 not in resource.getrlimit(resource.RLIMIT_CORE)[:1])\n"
+        "escaped(call(160, 4, struct.pack('2Q', 0, 1)) == 0 or call(302, 0, 4, struct.pack('2Q', 0, 1), 0) == 0)", INSIDE),
+    "all of the user's pending signals": ("count = 0\nwhile count < 3000 and call(222, 1, 0, room(8)) == 0: count += 1\nescaped(count > 2000)", INSIDE),
+    # Landlock refuses to open a new queue, which is there nevertheless.
+    "all of the user's message queues": (
+        "count = 0\nwhile count < 8 and call(240, b'nsiso-%d' % count, os.O_CREAT | os.O_RDWR, 0o600, 0) != -errno.EMFILE: count += 1\nescaped(count > 5)", INSIDE),
+    "the host's name": ("escaped(os.uname().nodename != 'sandbox')", ALWAYS),
+    "have the kernel watch the host's load": ("open('/proc/pressure/cpu', 'r+b', 0); escaped()", INSIDE if os.path.exists("/proc/pressure/cpu") else NOT_TRIED),
     "up from the working directory, by openat2": (
         "escaped(call(437, -100, b'../../../../../../../home', struct.pack('3Q', 0o2000000, 0, 0), 24) >= 0)", ALWAYS),
     "up from a descriptor": ("fd = os.open('/', os.O_PATH); escaped(os.path.exists(f'/proc/self/fd/{fd}/../home'))", ALWAYS),
@@ -177,3 +189,58 @@ ATTEMPTS = {
     "fill the memory with empty files": (
         "os.mkdir('/tmp/many')\nfor n in range(100_000): os.mknod(f'/tmp/many/{n}')\nescaped()", INSIDE),
 }
+
+# Ways to change how the init process runs; a number's upper half is not the kernel's concern.
+INIT = {
+    "limits": "call(302, {}, 7, struct.pack('2Q', 64, 64), 0)",
+    "limits, by a pointer": "call(302, {}, 7, page(), 0)",
+    "policy": "call(144, {}, 5, struct.pack('i', 0))",
+    "parameters": "call(142, {}, struct.pack('i', 0))",
+    "attributes": "call(314, {}, struct.pack('IIQiIQQQ', 48, 5, 0, 0, 0, 0, 0, 0), 0)",
+    "processors": "call(203, {}, 8, struct.pack('Q', 1))",
+    "priority": "call(141, 0, {}, 19)",
+    "priority, with its group": "(os.getpid() == 1 and os.setpgid(0, 0)) or call(141, 1, {}, 19)",
+    "turn at the disk": "call(251, 1, {}, 3 << 13)",
+}
+# A pointer whose lower half is 0.
+PAGE = """
+import mmap
+def page():
+    libc.mmap.restype = ctypes.c_void_p
+    place = libc.mmap(ctypes.c_void_p(1 << 44), ctypes.c_size_t(4096), 3, 0x100022, -1, ctypes.c_long(0))
+    assert place == 1 << 44, place
+    ctypes.memmove(place, struct.pack('2Q', 64, 64), 16)
+    return place
+"""
+ATTEMPTS |= {
+    f"the init process's {name}": (f"{PAGE}escaped(any({code.format('pid')} == 0 for pid in (1, 7 << 32 | 1)))", INSIDE) for name, code in INIT.items()
+}
+ATTEMPTS |= {
+    "the priority of all of the user's processes": ("escaped(any(call(141, 2, who, 19) == 0 for who in (0, os.getuid(), 1 << 32)))", INSIDE),
+    "their turn at the disk": ("escaped(any(call(251, 3, who, 3 << 13) == 0 for who in (0, os.getuid(), 1 << 32)))", INSIDE),
+    "the init process, by its files": (
+        "for name, text in (('oom_score_adj', b'1000'), ('autogroup', b'19'), ('timerslack_ns', b'9999999999'), ('comm', b'x'), ('sched', b'0')):\n"
+        "    try: put('/proc/1/' + name, text)\n    except OSError: continue\n    escaped()", INSIDE),
+}
+
+# Files that would run as the user on the host, if they were made in a directory of the host's.
+# {} is the mode.
+SET_ID = {
+    "chmod": "call(90, b'x', {})",
+    "fchmod": "call(91, fd, {})",
+    "fchmodat": "call(268, -100, b'x', {})",
+    "fchmodat2": "call(452, -100, b'x', {}, 0)",
+    "mknod": "call(133, b'new', 0o100000 | {}, 0)",
+    "mknodat": "call(259, -100, b'new', 0o100000 | {}, 0)",
+    "open": "call(2, b'new', os.O_CREAT | os.O_RDWR, {})",
+    "creat": "call(85, b'new', {})",
+    "openat": "call(257, -100, b'new', os.O_CREAT | os.O_RDWR, {})",
+    "openat without a name": "call(257, -100, b'.', os.O_TMPFILE | os.O_RDWR, {})",
+    "openat2": "call(437, -100, b'new', struct.pack('3Q', os.O_CREAT | os.O_RDWR, {}, 0), 24)",
+}
+ATTEMPTS |= {
+    f"a {kind} file by {name}": (f"os.chdir('/tmp'); fd = os.open('x', os.O_CREAT | os.O_RDWR); escaped({code.format(mode)} >= 0)", INSIDE)
+    for name, code in SET_ID.items() for kind, mode in (("set-user-ID", 0o4755), ("set-group-ID", 0o2755))
+}  # fmt: skip
+ATTEMPTS["a set-user-ID file by an x32 call"] = ("open('/tmp/x', 'w').close(); escaped(call(0x40000000 | 90, b'/tmp/x', 0o4755) == 0)", NOT_TRIED)
+ATTEMPTS["a set-user-ID directory"] = ("os.mkdir('/tmp/x', 0o6755); escaped(os.stat('/tmp/x').st_mode & 0o6000)", NOT_TRIED)

@@ -77,6 +77,15 @@ def test_the_same_as_bubblewrap(words, script):
     both(*words, script=script)
 
 
+@pytest.mark.parametrize("caps", [[], ["--cap-add", "ALL"], ["--cap-add", "CAP_SYS_RESOURCE"]], ids=" ".join)
+def test_disabled_user_namespaces_stay_so(caps):
+    """With CAP_SYS_RESOURCE the program could allow them again. Root has it without asking."""
+    words = ["--unshare-user", *caps, "--proc", "/proc", "--dev", "/dev", "--unshare-pid"]
+    script = "echo 9 2>/dev/null > /proc/sys/user/max_user_namespaces; unshare -U true 2>/dev/null && echo made; echo done"
+    assert run(OURS, *SYSTEM, *words, "--disable-userns", "sh", "-c", script).stdout == "done\n"
+    assert run(OURS, *SYSTEM, *words, "sh", "-c", script).stdout == "made\ndone\n"
+
+
 def test_data_from_descriptors(tmp_path):
     (tmp_path / "data").write_text("given\n")
     for option, mode in (("--file", "666"), ("--bind-data", "600"), ("--ro-bind-data", "600")):

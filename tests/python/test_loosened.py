@@ -2,6 +2,7 @@
 
 import os
 import socket
+import sys
 import tempfile
 
 import nsiso
@@ -98,6 +99,37 @@ for name in ("null", "zero", "full", "random", "urandom", "tty"):
 def test_the_memory_of_files_is_limited():
     script = "dd if=/dev/zero of=/dev/shm/x bs=1M count=100; stat -c %s /dev/shm/x"
     assert int(box(script)) <= 64 << 20
+
+
+def test_the_ban_on_user_namespaces_does_not_go_with_the_capability_that_lifts_it():
+    for keywords in (dict(map_root=True, no_user_namespaces=True), dict(sandbox=True)):
+        with pytest.raises(nsiso.ArgumentError, match="CAP_SYS_RESOURCE.*without sys_resource"):
+            nsiso.run(["true"], caps=["sys_resource"], **keywords)
+    assert nsiso.run(["true"], sandbox=True, caps=["sys_resource"], no_user_namespaces=False).returncode == 0
+
+
+def test_the_host_has_names_that_do_not_show():
+    """The caller is in a UTS namespace whose names are known, so nothing is the kernel's default."""
+    words = [sys.executable, "-m", "nsiso", "run", "--sandbox", "--", "sh", "-c", "uname -n; cat /proc/sys/kernel/domainname"]
+    done = nsiso.run(words, map_current=True, hostname="leak", domainname="leak", capture_output=True, text=True)
+    assert done.stdout == "sandbox\n(none)\n", done
+
+
+@pytest.mark.parametrize("mode", ["4755", "2755", "6755", "u+s", "g+s"])
+def test_a_writable_directory_of_the_host_gets_no_set_id_files(mode, tmp_path):
+    tmp_path.chmod(0o777)
+    script = f"cp /usr/bin/id /d/plain && chmod 755 /d/plain && cp -p /d/plain /d/copy; chmod {mode} /d/plain 2>&1; install -m {mode} /usr/bin/id /d/installed"
+    said = box(script, mounts=[nsiso.Bind(tmp_path, "/d")])
+    assert "Operation not permitted" in said, said
+    modes = {path.name: path.stat().st_mode & 0o7777 for path in tmp_path.iterdir()}
+    assert modes["plain"] == modes["copy"] == 0o755 and not any(mode & 0o6000 for mode in modes.values()), modes
+
+
+def test_a_directory_with_a_group_of_its_own_keeps_it(tmp_path):
+    """What is made in a set-group-ID directory inherits the bit, which no call has to set."""
+    tmp_path.chmod(0o2777)
+    assert box("mkdir /d/sub && touch /d/sub/file && chmod 644 /d/sub/file && echo made", mounts=[nsiso.Bind(tmp_path, "/d")]) == "made\n"
+    assert (tmp_path / "sub").stat().st_mode & 0o2000
 
 
 def test_ids_and_the_loopback_address_have_names():

@@ -41,6 +41,8 @@ pub unsafe extern "C" fn ns_spec_no_new_privs(spec: *mut ns_spec, err: *mut ns_e
 }
 
 /// No user namespace can be made inside the new one. Asks for a new user namespace.
+/// CAP_SYS_RESOURCE would let the program allow them again: ns_spawn refuses it in ns_spec_caps
+/// beside this with EINVAL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ns_spec_no_user_namespaces(spec: *mut ns_spec, err: *mut ns_error) -> c_int {
     // SAFETY: the spec is the caller's; pointers are NULL or valid, says the header.

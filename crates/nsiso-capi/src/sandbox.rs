@@ -43,12 +43,23 @@ pub unsafe extern "C" fn ns_spec_deadline(spec: *mut ns_spec, nanoseconds: u64, 
     unsafe { set(spec, err, |spec| spec.deadline(Duration::from_nanos(nanoseconds))) }
 }
 
-/// Isolation for a program that is not trusted, as any user: all kinds of namespace new; a root that holds the host's /usr read-only, a /proc, /dev and /tmp of its own and
-/// nothing else of the host; no network but loopback; no capabilities and no way to get any, no user namespaces; Landlock, as far as the kernel has it, and
-/// ns_spec_seccomp_untrusted; ns_spec_init with NS_INIT_DIE_WITH_HOST; an empty environment; 512 processes, no core files, 64 MiB each for
-/// the files in /tmp, in /dev/shm and in the rest. A caller who is root runs it
-/// as nobody. Later wishes add to it; what is mounted for writing may be written. ns_spec_share, ns_spec_no_landlock, ns_spec_no_seccomp,
-/// ns_spec_no_init, ns_spec_outlive_host, ns_spec_allow_new_privs and ns_spec_allow_user_namespaces loosen it.
+/// Isolation for a program that is not trusted, as any user.
+///
+/// All kinds of namespace are new; no network but loopback; the host name is "sandbox". The root
+/// holds the host's /usr read-only, a /proc, /dev and /tmp of its own and nothing else of the host.
+/// No capabilities and no way to get any, no user namespaces; Landlock, as far as the kernel has
+/// it, and ns_spec_seccomp_untrusted; ns_spec_init with NS_INIT_DIE_WITH_HOST; an empty
+/// environment.
+///
+/// 64 MiB each for the files in /tmp, in /dev/shm and in the rest; 512 processes, 64 KiB of locked
+/// memory, 1024 pending signals, 256 KiB of POSIX message queues, or the caller's own limits where
+/// they are lower. No core dumps, also where the host pipes them to a program: the limit is 1, see
+/// core(5); if the caller's hard limit is 0, it stays 0, and such a program is started.
+///
+/// A caller who is root runs it as nobody. Later options add to it, and what is mounted for writing
+/// may be written; names and resource limits that are set before stay as they are. ns_spec_share,
+/// ns_spec_no_landlock, ns_spec_no_seccomp, ns_spec_no_init, ns_spec_outlive_host,
+/// ns_spec_allow_new_privs and ns_spec_allow_user_namespaces loosen it.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ns_spec_sandbox(spec: *mut ns_spec, err: *mut ns_error) -> c_int {
     // SAFETY: the spec is the caller's; pointers are NULL or valid, says the header.

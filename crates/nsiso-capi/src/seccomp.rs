@@ -36,9 +36,16 @@ fn reaction_of(reaction: c_int, errnum: c_int) -> Result<Reaction> {
     }
 }
 
-/// Adds the filter of system calls for programs that are not trusted: administration of the machine, insides of other processes and the kernel's larger
-/// and younger parts fail with EPERM, sockets but Unix, TCP, UDP, ping, and netlink about addresses and routes with EAFNOSUPPORT or EPROTONOSUPPORT, TCP Fast Open
-/// with EOPNOTSUPP, clone3 with ENOSYS. Brings ns_spec_no_new_privs. seccomp(2).
+/// Adds the filter of system calls for programs that are not trusted. Brings ns_spec_no_new_privs.
+/// seccomp(2).
+///
+/// With EPERM fail: administration of the machine, insides of other processes, the kernel's larger
+/// and younger parts; making a file with a set-user-ID or set-group-ID bit, or giving it one (files
+/// that have one already are not protected); prlimit, sched_set..., setpriority and ioprio_set for
+/// PID 1, the last two also for all processes of a user; changing the limit of core dumps. Sockets
+/// but Unix, TCP, UDP, ping, and netlink about addresses and routes fail with EAFNOSUPPORT or
+/// EPROTONOSUPPORT, TCP Fast Open with EOPNOTSUPP, clone3 and openat2, whose flags no filter sees,
+/// with ENOSYS.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ns_spec_seccomp_untrusted(spec: *mut ns_spec, err: *mut ns_error) -> c_int {
     // SAFETY: the spec is the caller's; pointers are NULL or valid, says the header.

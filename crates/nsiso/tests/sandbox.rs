@@ -112,6 +112,26 @@ fn no_further_user_namespaces() {
 }
 
 #[test]
+fn the_ban_on_user_namespaces_is_not_lifted_from_inside() {
+    let script = "echo 9 > /proc/sys/user/max_user_namespaces; unshare -U echo made";
+    // CAP_SYS_RESOURCE could write there. The order of the options makes no difference.
+    let mut first = inside(script);
+    first.no_user_namespaces().caps(["chown", "sys_resource"]).unwrap();
+    let mut last = inside(script);
+    last.caps(["CAP_SYS_RESOURCE"]).unwrap().no_user_namespaces();
+    let mut all = inside(script);
+    all.keep_caps().no_user_namespaces();
+    for spec in [first, last, all] {
+        let error = spec.spawn().unwrap_err();
+        assert_eq!((error.step(), error.errno()), (Step::Argument, libc::EINVAL), "{error}");
+        assert!(error.to_string().contains("CAP_SYS_RESOURCE"), "{error}");
+        assert!(error.hint().contains("sys_resource"), "{error}");
+    }
+    assert_eq!(output(inside(script).no_user_namespaces().caps(["chown", "sys_admin"]).unwrap()), "");
+    assert_eq!(output(inside(script).caps(["sys_resource"]).unwrap()), "made\n");
+}
+
+#[test]
 fn system_calls_are_filtered() {
     let status =
         |spec: &mut Spec| spec.stdio(2, Stdio::Null).unwrap().spawn().unwrap().wait().unwrap().exit();
@@ -350,6 +370,87 @@ fn the_sandbox_holds_where_mounts_take_mount() {
 }
 
 #[test]
+fn the_sandbox_has_names_of_its_own() {
+    let script = "uname -n; cat /proc/sys/kernel/domainname; grep -c sandbox /etc/hosts";
+    // The caller's own names must not show.
+    let own = nix::sys::utsname::uname().unwrap();
+    assert_ne!(own.nodename(), "sandbox");
+    assert_eq!(output(shell(script).sandbox().unwrap()), "sandbox\n(none)\n1\n");
+    // The caller's choice counts, before and after.
+    let mut before = shell(script);
+    before.hostname("box").unwrap().domainname("lan").unwrap().sandbox().unwrap();
+    let mut after = shell(script);
+    after.sandbox().unwrap().hostname("box").unwrap().domainname("lan").unwrap();
+    for mut spec in [before, after] {
+        assert_eq!(output(&mut spec), "box\nlan\n1\n");
+    }
+    // Names that only the sandbox has chosen go with the namespace.
+    let mut shared = shell("uname -n");
+    shared.sandbox().unwrap().share(Kinds::UTS);
+    assert_eq!(output(&mut shared).trim_end(), own.nodename().to_str().unwrap());
+}
+
+/// Soft and hard limits out of `/proc/self/limits`: core, processes, locked memory, pending
+/// signals, message queues.
+fn limits_in(text: &str) -> [(u64, u64); 5] {
+    let names = ["core file size", "processes", "locked memory", "pending signals", "msgqueue size"];
+    names.map(|name| {
+        let prefix = format!("Max {name}");
+        let line = text.lines().find_map(|line| line.strip_prefix(prefix.as_str())).unwrap();
+        let mut numbers = line.split_whitespace().map(|word| word.parse().unwrap_or(UNLIMITED));
+        (numbers.next().unwrap(), numbers.next().unwrap())
+    })
+}
+
+const LIMITS: &str = "cat /proc/self/limits";
+
+#[test]
+fn the_sandbox_takes_a_part_of_what_its_user_has() {
+    let own = limits_in(&fs::read_to_string("/proc/self/limits").unwrap());
+    let most = [1, 512, 64 << 10, 1024, 256 << 10];
+    let mut usual = std::array::from_fn(|n| (own[n].0.min(most[n]), own[n].1.min(most[n])));
+    // Here 0 would not be stricter than 1.
+    usual[0].0 = usual[0].1;
+    assert_eq!(limits_in(&output(shell(LIMITS).sandbox().unwrap())), usual);
+    // The caller's choice counts, before and after.
+    let (mut before, mut after) = (shell(LIMITS), shell(LIMITS));
+    before.rlimit("sigpending", 30, 40).unwrap().rlimit("core", 0, 0).unwrap().sandbox().unwrap();
+    after.sandbox().unwrap().rlimit("sigpending", 30, 40).unwrap().rlimit("core", 0, 0).unwrap();
+    for mut spec in [before, after] {
+        let seen = limits_in(&output(&mut spec));
+        assert_eq!((seen[0], seen[3]), ((0, 0), (30, 40)));
+    }
+}
+
+#[test]
+fn the_sandbox_raises_no_limit_of_the_caller() {
+    if std::env::var_os("NSISO_LIMITED").is_some() {
+        let seen = limits_in(&output(shell(LIMITS).sandbox().unwrap()));
+        return assert_eq!(seen, [(0, 0), (300, 400), (4096, 4096), (50, 50), (0, 0)]);
+    }
+    let mut again = Spec::new(std::env::current_exe().unwrap()).unwrap();
+    again.args(["--quiet", "raises_no_limit"]).unwrap().env("NSISO_LIMITED", "1").unwrap();
+    again.rlimit("core", 0, 0).unwrap().rlimit("nproc", 300, 400).unwrap();
+    again.rlimit("memlock", 4096, 4096).unwrap().rlimit("sigpending", 50, 50).unwrap();
+    again.rlimit("msgqueue", 0, 0).unwrap();
+    let text = output(&mut again);
+    assert!(text.contains("1 passed"), "{text}");
+}
+
+#[test]
+fn ordinary_modes_of_files_work_in_the_sandbox() {
+    let script = "set -e; cd /tmp; umask 022; mkdir -m 1777 d; mkdir -p d/e; touch d/f; chmod 755 d/f; \
+                  chmod -R u+rwX,go-w d; cp -p d/f d/g; cp -a d c; install -m 750 d/f i; mktemp -d t.XXXXXX >/dev/null; \
+                  tar cf x.tar d; mkdir x; tar xpf x.tar -C x; ln d/f l; echo x > new; mknod n p; chmod 600 new; \
+                  stat -c %a d/e d/f d/g c/f i x/d/f new";
+    let text = output(shell(script).sandbox().unwrap());
+    assert_eq!(
+        text.split_whitespace().collect::<Vec<_>>(),
+        ["755", "755", "755", "755", "750", "755", "600"]
+    );
+}
+
+#[test]
 fn a_time_namespace_is_joined_beside_an_init_process() {
     let mut target = inside("cat");
     target.boottime(ClockOffset::new(1_000_000, 0).unwrap()).unwrap().stdio(0, Stdio::Pipe).unwrap();
@@ -382,4 +483,21 @@ fn what_would_be_done_to_the_host_is_refused() {
     refused(shell("true").hostname("escaped").unwrap().share(Kinds::UTS), "uts");
     refused(shell("true").no_user_namespaces().share(Kinds::USER), "user");
     refused(shell("true").boottime(ClockOffset::new(1, 0).unwrap()).unwrap().share(Kinds::TIME), "time");
+}
+
+#[test]
+fn the_ban_holds_where_no_capabilities_are_chosen() {
+    let script = "echo 9 > /proc/sys/user/max_user_namespaces; unshare -U echo made; grep CapBnd /proc/self/status";
+    let seen = output(inside(script).no_user_namespaces());
+    let bounding = u64::from_str_radix(seen.strip_prefix("CapBnd:\t").unwrap().trim(), 16).unwrap();
+    assert_eq!(bounding & 1 << 24, 0, "{seen}");
+}
+
+#[test]
+fn the_sandbox_has_few_terminals_and_watches() {
+    let code = "import os, ctypes\nn = m = 0\ntry:\n  while n < 200: os.openpty(); n += 1\nexcept OSError: pass\n\
+                try:\n  while m < 100 and ctypes.CDLL(None).inotify_init1(0) >= 0: m += 1\nexcept OSError: pass\nprint(n, m)";
+    let mut spec = Spec::new("/usr/bin/python3").unwrap();
+    spec.args(["-c", code]).unwrap().sandbox().unwrap();
+    assert_eq!(output(&mut spec), "64 32\n");
 }

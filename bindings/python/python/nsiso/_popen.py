@@ -74,7 +74,7 @@ class Popen(subprocess.Popen):
     caps: list of names
         The capabilities that it keeps, often [], capabilities(7).
     no_new_privs, no_user_namespaces: bool
-        Set-user-ID programs give nothing; no user namespaces inside.
+        Set-user-ID programs give nothing; no user namespaces inside, which excludes "sys_resource" in caps.
     reset_signals: bool
         Every signal is at its default, also those that this process ignores.
     rlimits: {"nofile": 100, "core": (soft, hard)}

@@ -17,8 +17,13 @@ class Sandbox:
 
     All kinds of namespace are new; the root holds the host's /usr read-only, a /proc, /dev and /tmp of its own and nothing else of the
     host; there is no network but loopback, no capability, no way to get any; Landlock, seccomp, and an init process that
-    ends everything with the program or the host; an empty environment; 512 processes, no core files, 64 MiB each for
-    the files in /tmp, in /dev/shm and in the rest.
+    ends everything with the program or the host; an empty environment; the host name "sandbox". 64 MiB each for the files in
+    /tmp, in /dev/shm and in the rest; 512 processes, 64 KiB of locked memory, 1024 pending signals, 256 KiB of POSIX
+    message queues, or this process's own limits where they are lower; no core dumps, not even piped to a program of the
+    host's (unless the hard limit here is 0 and so cannot be 1, core(5)).
+
+    The filter of system calls refuses to give a file set-user-ID or set-group-ID bits, and to change how PID 1 runs.
+    Files that have such a bit already are not protected where ``mounts`` shows them for writing.
 
     Every keyword of Popen adds to it or replaces a part; what ``mounts`` shows for writing may be written. It is loosened by name:
     ``share=["net"]`` shares namespaces with the host (net, ipc, uts, time, cgroup), ``landlock=False`` and ``seccomp=False`` take these away,

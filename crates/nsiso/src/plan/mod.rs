@@ -163,9 +163,9 @@ impl Plan {
     }
 
     /// Writes a file below /proc.
-    fn write_proc(&mut self, step: Step, path: &CStr, text: &str) {
+    fn write_proc(&mut self, step: Step, path: &CStr, text: &str, optional: bool) {
         let (path, data) = (self.arena.text(path), self.arena.bytes(text.as_bytes()));
-        self.push(step, Action::WriteProc(WriteProc { path, data, optional: false, dumpable: false }));
+        self.push(step, Action::WriteProc(WriteProc { path, data, optional, dumpable: false }));
     }
 
     /// Writes a file of the process's own below /proc. While the process is not dumpable, it is root's.

@@ -12,7 +12,11 @@ impl Plan {
     /// Before the program's view takes the host's /proc away.
     pub(super) fn no_user_namespaces(&mut self, spec: &Spec) {
         if spec.treatment.no_user_namespaces {
-            self.write_proc(Step::UserNamespaces, c"sys/user/max_user_namespaces", "0");
+            self.write_proc(Step::UserNamespaces, c"sys/user/max_user_namespaces", "0", false);
+        }
+        if spec.treatment.few_user_resources && spec.kinds.contains(Kinds::USER) {
+            self.write_proc(Step::UserNamespaces, c"sys/user/max_inotify_instances", "32", true);
+            self.write_proc(Step::UserNamespaces, c"sys/user/max_inotify_watches", "4096", true);
         }
     }
 
@@ -67,6 +71,12 @@ impl Plan {
             // What cannot be taken from the bounding set is of no use without new privileges.
             let bounding = !treatment.no_new_privs || spec.kinds.contains(Kinds::USER);
             self.push(Step::Capabilities, Action::KeepOnly { keep, bounding });
+        }
+        if treatment.no_user_namespaces && treatment.capabilities.is_none() {
+            // It could lift the ban.
+            const CAP_SYS_RESOURCE: usize = 24;
+            let (option, argument) = (libc::PR_CAPBSET_DROP, CAP_SYS_RESOURCE);
+            self.push(Step::Capabilities, Action::Control { option, argument });
         }
         if treatment.no_new_privs {
             self.push(Step::NoNewPrivs, Action::Control { option: libc::PR_SET_NO_NEW_PRIVS, argument: 1 });

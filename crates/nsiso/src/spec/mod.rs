@@ -190,6 +190,7 @@ impl<'fd> Spec<'fd> {
     /// Many threads may do so with one `Spec` at a time. Signals sent to the calling thread
     /// meanwhile are delivered when it returns.
     pub fn spawn(&self) -> Result<Process> {
+        self.check_privileges()?;
         crate::spawn::spawn(self)
     }
 

@@ -50,6 +50,9 @@ const CAPABILITIES: [&str; 41] = [
     "checkpoint_restore",
 ];
 
+/// CAP_SYS_RESOURCE, as a bit of a set.
+const SYS_RESOURCE: u64 = 1 << 24;
+
 /// `getrlimit(2)`.
 const LIMITS: [(&str, u32); 16] = [
     ("as", libc::RLIMIT_AS),
@@ -83,6 +86,8 @@ pub(crate) struct Treatment {
     pub securebits: Option<u32>,
     pub no_new_privs: bool,
     pub no_user_namespaces: bool,
+    /// Bounds on terminals and inotify, which all processes of the user share on the whole host.
+    pub few_user_resources: bool,
     pub rlimits: Vec<(u32, libc::rlimit64)>,
     pub nice: Option<i32>,
     pub oom_score_adj: Option<i32>,
@@ -116,11 +121,28 @@ impl Spec<'_> {
         self
     }
 
-    /// No user namespace can be made inside the new one, and so none of the kernel's code reached that root alone may use.
-    /// Asks for a new user namespace.
+    /// No user namespace can be made inside the new one, which would give access to kernel code
+    /// that only root reaches. Asks for a new user namespace.
+    ///
+    /// CAP_SYS_RESOURCE would let the program allow them again
+    /// (`/proc/sys/user/max_user_namespaces`): [`Spec::spawn`] refuses it beside this with EINVAL
+    /// if [`Spec::caps`] names it.
     pub fn no_user_namespaces(&mut self) -> &mut Self {
         self.treatment.no_user_namespaces = true;
         self.unshare(Kinds::USER)
+    }
+
+    /// Options that cannot be enforced beside each other, whatever their order.
+    pub(super) fn check_privileges(&self) -> Result<()> {
+        let all_or_none = if self.keep_caps { u64::MAX } else { 0 };
+        let kept = self.treatment.capabilities.unwrap_or(all_or_none);
+        if self.treatment.no_user_namespaces && kept & SYS_RESOURCE != 0 {
+            return Err(Error::argument(
+                "the ban on user namespaces does not go with CAP_SYS_RESOURCE, which can lift it",
+            )
+            .with_hint("name the capabilities to keep without sys_resource, or allow user namespaces"));
+        }
+        Ok(())
     }
 
     /// A resource limit by its name (`"nofile"`, `"cpu"`, `"as"`...), in its unit, `getrlimit(2)`; [`UNLIMITED`] for none.

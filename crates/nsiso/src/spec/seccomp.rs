@@ -38,13 +38,16 @@ struct Rule {
     reaction: Reaction,
 }
 
-/// A condition on the lower half of an argument, given by its number.
+/// A condition on an argument, given by its number. An argument is a register of 64 bits; for an
+/// `int` the kernel looks at the lower half alone, and so do all conditions but [`When::NotNull`].
 #[derive(Clone, Copy)]
 enum When {
     /// It has one of these bits.
     Bits(u32, u32),
     OneOf(u32, &'static [u32]),
     NoneOf(u32, &'static [u32]),
+    /// It is a pointer that leads somewhere.
+    NotNull(u32),
 }
 
 /// All kinds of namespace that clone(2) and unshare(2) make.
@@ -168,10 +171,72 @@ const ADMINISTRATION: &[&str] = &[
     "statmount",
 ];
 
+/// `S_ISUID` and `S_ISGID`.
+const SET_ID: u32 = 0o6000;
+
+/// With one of these open(2) looks at its mode; without them the mode may be any number.
+const CREATES: u32 = (libc::O_CREAT | libc::O_TMPFILE & !libc::O_DIRECTORY) as u32;
+
+const CORE: &[u32] = &[libc::RLIMIT_CORE];
+const PID_1: &[u32] = &[1];
+const PROCESS_OR_GROUP: &[u32] = &[libc::PRIO_PROCESS, libc::PRIO_PGRP];
+const USER: &[u32] = &[libc::PRIO_USER];
+
+/// `IOPRIO_WHO_PROCESS` and `_PGRP`; `_USER`.
+const IO_PROCESS_OR_GROUP: &[u32] = &[1, 2];
+const IO_USER: &[u32] = &[3];
+
+/// Calls that fail with EPERM if all the conditions beside them hold. A call may be named more than
+/// once. Those that this machine does not have are left out.
+///
+/// The first ones are called most: the kernel runs a filter from its beginning for every call that
+/// the filter does not decide by its number alone.
+const BY_ARGUMENTS: &[(&str, &[When])] = &[
+    // A file with these bits in a writable bind would run as the user on the host. mkdir(2) has no
+    // rule: the kernel ignores the bits there.
+    ("openat", &[When::Bits(2, CREATES), When::Bits(3, SET_ID)]),
+    ("open", &[When::Bits(1, CREATES), When::Bits(2, SET_ID)]),
+    ("creat", &[When::Bits(1, SET_ID)]),
+    ("chmod", &[When::Bits(1, SET_ID)]),
+    ("fchmod", &[When::Bits(1, SET_ID)]),
+    ("fchmodat", &[When::Bits(2, SET_ID)]),
+    ("fchmodat2", &[When::Bits(2, SET_ID)]),
+    ("mknod", &[When::Bits(1, SET_ID)]),
+    ("mknodat", &[When::Bits(2, SET_ID)]),
+    // The init process has the program's user and no more rights. With few descriptors or no
+    // processor time it could not end the sandbox at its deadline.
+    ("prlimit64", &[When::OneOf(0, PID_1), When::NotNull(2)]),
+    ("sched_setaffinity", &[When::OneOf(0, PID_1)]),
+    ("sched_setattr", &[When::OneOf(0, PID_1)]),
+    ("sched_setparam", &[When::OneOf(0, PID_1)]),
+    ("sched_setscheduler", &[When::OneOf(0, PID_1)]),
+    ("setpriority", &[When::OneOf(0, PROCESS_OR_GROUP), When::OneOf(1, PID_1)]),
+    ("setpriority", &[When::OneOf(0, USER)]),
+    ("ioprio_set", &[When::OneOf(0, IO_PROCESS_OR_GROUP), When::OneOf(1, PID_1)]),
+    ("ioprio_set", &[When::OneOf(0, IO_USER)]),
+    // A limit of 1 keeps core dumps from a program of the host's (core_pattern with a pipe); a
+    // limit of 0 does not, so it must not be set.
+    ("prlimit64", &[When::OneOf(1, CORE), When::NotNull(2)]),
+    ("setrlimit", &[When::OneOf(0, CORE)]),
+];
+
 impl Filter {
-    /// For programs that are not trusted: all calls but those of administration are allowed, and sockets but Unix, TCP, UDP, ping, and netlink
-    /// about addresses and routes. What is refused fails with EPERM, sockets as where the kernel does not have them; clone3, whose flags no filter
-    /// sees, with ENOSYS, so that the C library takes clone.
+    /// A filter for programs that are not trusted. It allows every call but these:
+    ///
+    /// - Administration of the machine, the memory of other processes, new namespaces, io_uring and
+    ///   other large or young parts of the kernel fail with EPERM.
+    /// - clone3 and openat2 fail with ENOSYS, since no filter sees their flags. Callers fall back
+    ///   to clone and openat.
+    /// - Sockets other than Unix, TCP, UDP, ping and netlink routes fail as if the kernel lacked
+    ///   them.
+    /// - Giving a file a set-user-ID or set-group-ID bit fails with EPERM, also when it is made. A
+    ///   directory still inherits the set-group-ID bit, but then chmod and copies that keep modes
+    ///   fail for it. Files that have such a bit already are not protected: a program that may write
+    ///   them can change what they do.
+    /// - prlimit, sched_setaffinity, sched_setattr, sched_setparam, sched_setscheduler, setpriority
+    ///   and ioprio_set fail with EPERM for PID 1, the last two also for all processes of a user. A
+    ///   program that is PID 1 itself gives 0 as the pid.
+    /// - The limit of core dumps cannot be changed: EPERM.
     pub fn untrusted() -> Self {
         let rule = |number: Sysno, when: &[When], errno| Rule {
             number: number.id() as u32,
@@ -179,12 +244,16 @@ impl Filter {
             reaction: Reaction::Fail(errno),
         };
         let fail = |number, when: &[When]| rule(number, when, libc::EPERM);
-        let mut rules: Vec<Rule> = ADMINISTRATION
+        let everywhere = ADMINISTRATION.iter().map(|name| (*name, [].as_slice()));
+        let mut rules: Vec<Rule> = BY_ARGUMENTS
             .iter()
-            .filter_map(|name| Sysno::from_str(name).ok())
-            .map(|number| fail(number, &[]))
+            .copied()
+            .chain(everywhere)
+            .filter_map(|(name, when)| Some(fail(Sysno::from_str(name).ok()?, when)))
             .collect();
-        rules.push(rule(Sysno::clone3, &[], libc::ENOSYS));
+        for call in [Sysno::clone3, Sysno::openat2] {
+            rules.push(rule(call, &[], libc::ENOSYS));
+        }
         let new = NEW_NAMESPACES | NEW_TIME_NAMESPACE;
         rules.push(fail(Sysno::unshare, &[When::Bits(0, new)]));
         rules.push(fail(Sysno::clone, &[When::Bits(0, NEW_NAMESPACES)]));
@@ -303,6 +372,7 @@ impl Reaction {
 }
 
 /// Where `struct seccomp_data` has the number and the architecture, and the arguments, of 8 bytes each.
+/// All machines that we build for are little-endian: the lower half comes first.
 const NUMBER: u32 = 0;
 const ARCHITECTURE: u32 = 4;
 const ARGUMENTS: u32 = 16;
@@ -376,6 +446,10 @@ impl When {
                 let last = values.len() - 1;
                 let test = |(index, value)| jump(JUMP_EQUAL, value, last - index + past, 0);
                 (argument, values.iter().copied().enumerate().map(test).collect())
+            }
+            When::NotNull(argument) => {
+                let upper = load(ARGUMENTS + 8 * argument + 4);
+                (argument, vec![jump(JUMP_EQUAL, 0, 0, 2), upper, jump(JUMP_EQUAL, 0, past, 0)])
             }
         };
         [vec![load(ARGUMENTS + 8 * argument)], tests].concat()
