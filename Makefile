@@ -45,7 +45,7 @@ build/tests/%: tests/c/%.c include/nsiso.h | library
 	$(CC) $(WARNINGS) $(CFLAGS) -D_GNU_SOURCE -Iinclude -o $@ $< -pthread -Lbuild/lib -lnsiso -Wl,-rpath,'$$ORIGIN/../lib'
 
 PYTHON_SOURCES := $(wildcard bindings/python/*.toml bindings/python/src/*.rs bindings/python/python/nsiso/*) \
-                  $(shell find crates/nsiso/src crates/nsiso/init -name '*.rs')
+                  $(shell find crates/nsiso/src crates/nsiso/helper -name '*.rs')
 build/venv/.built: $(PYTHON_SOURCES) | setup
 	@test -x $(PYTHON) || /usr/bin/python3 -m venv build/venv
 	@$(PYTHON) -m pip install --quiet maturin pytest

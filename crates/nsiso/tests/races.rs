@@ -91,9 +91,7 @@ fn contents(top: &Path) -> BTreeMap<PathBuf, (u32, Vec<u8>)> {
     found
 }
 
-/// Once is enough for this: the portable build differs in how it clones.
 #[test]
-#[cfg_attr(nsiso_portable, ignore)]
 fn a_target_that_changes_under_our_hands_never_leads_out() {
     let scratch = Scratch::new();
     for directory in ["root/usr", "root/target/below", "root/work", "outside/below"] {

@@ -187,9 +187,7 @@ fn a_failing_call_fails_the_spawn_and_leaves_nothing() {
     }
 }
 
-/// Once is enough for this: the portable build differs in how it clones.
 #[test]
-#[cfg_attr(nsiso_portable, ignore)]
 fn nothing_survives_a_host_that_is_killed_at_any_call() {
     if !alone("nothing_survives_a_host_that_is_killed_at_any_call") {
         return;
