@@ -2,12 +2,12 @@
 
 use std::collections::HashMap;
 use std::ffi::{CStr, CString};
+use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
-use nix::dir::Dir;
 use nix::fcntl::AtFlags;
-use nix::sys::stat::{FileStat, fstat, fstatat};
+use nix::sys::stat::{FileStat, fstatat, stat};
 use nix::unistd::geteuid;
 
 use super::group::PATIENCE;
@@ -39,39 +39,40 @@ impl Sweep {
     /// All that are directly below `parent` are found. Where there are many other cgroups, some of
     /// those are left to a later call.
     pub fn below(&mut self, parent: &Path) {
-        let Ok(mut top) = tree::open_path(parent) else { return };
-        let Ok(mut about) = fstat(&top) else { return };
+        let mut top = parent.to_owned();
+        let Ok(mut about) = stat(&top) else { return };
         let mut looks = LOOKS;
-        let mut from = None;
+        let mut done = None;
         loop {
-            let Ok(above) = tree::open(&top, c"..") else { return };
-            // Half for each, so that none is in the way of the next.
-            let mut own_looks = looks / 2;
-            looks -= own_looks;
-            self.walk(top, &about, from, &mut own_looks);
-            looks += own_looks;
-            let Ok(about_above) = fstat(&above) else { return };
+            if has_children(&about)
+                && let Ok(directory) = tree::open_path(&top)
+            {
+                // Half for each, so that none is in the way of the next.
+                let mut own_looks = looks / 2;
+                looks -= own_looks;
+                self.walk(directory, about.st_dev, done, &mut own_looks);
+                looks += own_looks;
+            }
+            top.push("..");
+            let Ok(above) = stat(&top) else { return };
             // Past the root of the hierarchy, or of what is delegated to the user.
-            if !is_own(&about_above, about.st_dev) || about_above.st_ino == about.st_ino {
+            if !is_own(&above, about.st_dev) || above.st_ino == about.st_ino {
                 return;
             }
-            from = Some(about.st_ino);
-            (top, about) = (above, about_above);
+            done = Some(about.st_ino);
+            about = above;
         }
     }
 
     /// Removes what is below `top`, but for the cgroup with the inode `done`.
-    fn walk(&mut self, top: Dir, about: &FileStat, done: Option<u64>, looks: &mut usize) {
-        if !has_children(about) {
-            return;
-        }
-        let descend = |at: &Dir, name: &CStr| {
+    fn walk(&mut self, top: OwnedFd, hierarchy: u64, done: Option<u64>, looks: &mut usize) {
+        let descend = |at: &OwnedFd, name: &CStr| {
             if *looks < 1 + READ {
                 return false;
             }
             *looks -= 1;
             let to_read = fstatat(at, name, AtFlags::AT_SYMLINK_NOFOLLOW).is_ok_and(|child| {
-                has_children(&child) && is_own(&child, about.st_dev) && Some(child.st_ino) != done
+                has_children(&child) && is_own(&child, hierarchy) && Some(child.st_ino) != done
             });
             if to_read {
                 *looks -= READ;
@@ -82,7 +83,7 @@ impl Sweep {
     }
 
     /// Removes what is directly below, and gives the names of what is left.
-    fn enter(&mut self, directory: &mut Dir) -> Vec<CString> {
+    fn enter(&mut self, directory: &OwnedFd) -> Vec<CString> {
         let mut left = tree::children(directory);
         left.retain(|name| !self.is_dead(name) || !self.remove(directory, name));
         // Another one is first each time, so that each gets its turn.
@@ -101,7 +102,7 @@ impl Sweep {
 
     /// Removes a cgroup whose owner is dead. A process in it keeps it, and goes on if it is frozen,
     /// as nobody is left to thaw it.
-    fn remove(&self, at: &Dir, name: &CStr) -> bool {
+    fn remove(&self, at: &OwnedFd, name: &CStr) -> bool {
         let gone = tree::remove(at, name, self.until);
         if !gone {
             tree::write(at, name, "cgroup.freeze", "0");

@@ -7,7 +7,7 @@
 use std::ffi::{CStr, CString};
 use std::fs::File;
 use std::io::{Read, Write};
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 use std::time::Instant;
 
@@ -18,19 +18,21 @@ use nix::fcntl::{AT_FDCWD, OFlag, openat};
 use nix::sys::stat::Mode;
 use nix::unistd::{UnlinkatFlags, unlinkat};
 
+const DIRECTORY: OFlag = OFlag::O_DIRECTORY.union(OFlag::O_CLOEXEC);
+
 /// Opens a directory below `at`, or `..`.
-pub(super) fn open<P: ?Sized + NixPath>(at: impl AsFd, name: &P) -> nix::Result<Dir> {
-    let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
-    Dir::openat(at, name, flags, Mode::empty())
+pub(super) fn open<P: ?Sized + NixPath>(at: impl AsFd, name: &P) -> nix::Result<OwnedFd> {
+    openat(at, name, DIRECTORY | OFlag::O_NOFOLLOW, Mode::empty())
 }
 
 /// Opens a directory by a path that the caller trusts.
-pub(super) fn open_path(path: &Path) -> nix::Result<Dir> {
-    Dir::open(path, OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC, Mode::empty())
+pub(super) fn open_path(path: &Path) -> nix::Result<OwnedFd> {
+    openat(AT_FDCWD, path, DIRECTORY, Mode::empty())
 }
 
 /// The names of the cgroups directly below.
-pub(super) fn children(directory: &mut Dir) -> Vec<CString> {
+pub(super) fn children(directory: &OwnedFd) -> Vec<CString> {
+    let Ok(mut directory) = Dir::openat(directory, c".", DIRECTORY, Mode::empty()) else { return Vec::new() };
     let entries = directory.iter().map_while(Result::ok);
     entries
         .filter(|entry| entry.file_type() == Some(Type::Directory))
@@ -42,19 +44,19 @@ pub(super) fn children(directory: &mut Dir) -> Vec<CString> {
 /// Calls `enter` for a cgroup and then for those below it, of the names that it returned, that
 /// `descend` accepts.
 pub(super) fn walk(
-    top: Dir,
-    mut enter: impl FnMut(&mut Dir) -> Vec<CString>,
-    mut descend: impl FnMut(&Dir, &CStr) -> bool,
+    top: OwnedFd,
+    mut enter: impl FnMut(&OwnedFd) -> Vec<CString>,
+    mut descend: impl FnMut(&OwnedFd, &CStr) -> bool,
 ) {
     let mut here = top;
-    let mut rest = vec![enter(&mut here)];
+    let mut rest = vec![enter(&here)];
     while let Some(names) = rest.last_mut() {
         if let Some(name) = names.pop() {
             if descend(&here, &name)
                 && let Ok(below) = open(&here, &*name)
             {
                 here = below;
-                rest.push(enter(&mut here));
+                rest.push(enter(&here));
             }
             continue;
         }
@@ -70,10 +72,10 @@ pub(super) fn walk(
 pub(super) fn processes(directory: &Path) -> Vec<i32> {
     let mut pids = Vec::new();
     let Ok(top) = open_path(directory) else { return pids };
-    let enter = |directory: &mut Dir| {
+    let enter = |directory: &OwnedFd| {
         let flags = OFlag::O_RDONLY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
         let mut text = String::new();
-        if let Ok(file) = openat(&*directory, c"cgroup.procs", flags, Mode::empty()) {
+        if let Ok(file) = openat(directory, c"cgroup.procs", flags, Mode::empty()) {
             let _ = File::from(file).read_to_string(&mut text);
         }
         pids.extend(text.lines().filter_map(|line| line.parse().ok()).filter(|pid: &i32| *pid > 0));
@@ -95,16 +97,16 @@ pub(super) fn remove<P: ?Sized + NixPath>(at: impl AsFd, name: &P, until: Instan
     let Ok(mut here) = open(&at, name) else { return false };
     // The way from the top to here, and what is still to be removed at each place of it.
     let mut way: Vec<CString> = Vec::new();
-    let mut rest = vec![children(&mut here)];
+    let mut rest = vec![children(&here)];
     while let Some(names) = rest.last_mut() {
         if Instant::now() > until {
             return false;
         }
         if let Some(child) = names.pop() {
             if !rmdir(&here, &*child)
-                && let Ok(mut below) = open(&here, &*child)
+                && let Ok(below) = open(&here, &*child)
             {
-                rest.push(children(&mut below));
+                rest.push(children(&below));
                 way.push(child);
                 here = below;
             }
