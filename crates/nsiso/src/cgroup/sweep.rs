@@ -16,9 +16,7 @@ use super::tree;
 
 /// How many cgroups are looked at beyond those directly below the parent, so that a machine with
 /// thousands of them does not slow every start of a program down.
-const LOOKS: usize = 512;
-/// Reading a directory takes as long as looking at so many cgroups.
-const READ: usize = 8;
+const LOOKS: usize = 256;
 
 /// One search for cgroups of dead owners, in any number of hierarchies.
 pub(super) struct Sweep {
@@ -45,6 +43,7 @@ impl Sweep {
         let mut done = None;
         loop {
             if has_children(&about)
+                && (done.is_none() || may_read(&about, &mut looks))
                 && let Ok(directory) = tree::open_path(&top)
             {
                 // Half for each, so that none is in the way of the next.
@@ -67,17 +66,15 @@ impl Sweep {
     /// Removes what is below `top`, but for the cgroup with the inode `done`.
     fn walk(&mut self, top: OwnedFd, hierarchy: u64, done: Option<u64>, looks: &mut usize) {
         let descend = |at: &OwnedFd, name: &CStr| {
-            if *looks < 1 + READ {
+            if *looks == 0 {
                 return false;
             }
             *looks -= 1;
-            let to_read = fstatat(at, name, AtFlags::AT_SYMLINK_NOFOLLOW).is_ok_and(|child| {
-                has_children(&child) && is_own(&child, hierarchy) && Some(child.st_ino) != done
-            });
-            if to_read {
-                *looks -= READ;
-            }
-            to_read
+            let Ok(child) = fstatat(at, name, AtFlags::AT_SYMLINK_NOFOLLOW) else { return false };
+            has_children(&child)
+                && is_own(&child, hierarchy)
+                && Some(child.st_ino) != done
+                && may_read(&child, looks)
         };
         tree::walk(top, |directory| self.enter(directory), descend);
     }
@@ -88,8 +85,7 @@ impl Sweep {
         left.retain(|name| !self.is_dead(name) || !self.remove(directory, name));
         // Another one is first each time, so that each gets its turn.
         if !left.is_empty() {
-            let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().subsec_nanos();
-            let first = now as usize % left.len();
+            let first = any_below(left.len());
             left.rotate_left(first);
         }
         left
@@ -110,6 +106,22 @@ impl Sweep {
         }
         gone
     }
+}
+
+/// Whether a directory is read, which takes as long as so many looks. One that takes more than are
+/// left is read now and then.
+fn may_read(about: &FileStat, looks: &mut usize) -> bool {
+    let price = 8 + about.st_nlink as usize / 4;
+    let may = any_below(price) < *looks;
+    if may {
+        *looks = looks.saturating_sub(price);
+    }
+    may
+}
+
+/// A number below `end` that differs from call to call.
+fn any_below(end: usize) -> usize {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().subsec_nanos() as usize % end
 }
 
 /// A directory of cgroups has a link for itself, one for its name, and one for each below it.
