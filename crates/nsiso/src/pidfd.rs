@@ -1,12 +1,13 @@
 //! A process held by a descriptor, `pidfd_open(2)`.
 
 use std::fs;
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use nix::sys::stat::fstat;
+use nix::sys::statfs::{FsType, fstatfs};
 
 use crate::{Error, Result, Step};
 
@@ -16,10 +17,8 @@ use crate::{Error, Result, Step};
 /// (`fstat(2)`, Linux 6.9): with `inode`, any other process is refused with ESRCH.
 pub fn open_process(pid: i32, inode: Option<u64>) -> Result<OwnedFd> {
     let failed = |errno, hint| Error::new(Step::Open, errno as i32, format!("process {pid}")).with_hint(hint);
-    // SAFETY: numbers; what it returns is new and ours.
-    let pidfd = match Errno::result(unsafe { libc::syscall(libc::SYS_pidfd_open, pid, 0) }) {
-        // SAFETY: as above.
-        Ok(fd) => unsafe { OwnedFd::from_raw_fd(fd as RawFd) },
+    let pidfd = match open(pid) {
+        Ok(pidfd) => pidfd,
         Err(errno @ Errno::ESRCH) => return Err(failed(errno, "there is no such process")),
         Err(errno @ Errno::EINVAL) => {
             return Err(failed(errno, "a process id is positive, and not that of a thread"));
@@ -39,14 +38,30 @@ pub fn open_process(pid: i32, inode: Option<u64>) -> Result<OwnedFd> {
     }
 }
 
+/// `pidfd_open(2)`.
+pub(crate) fn open(pid: i32) -> nix::Result<OwnedFd> {
+    // SAFETY: numbers; what it returns is new and ours.
+    let fd = Errno::result(unsafe { libc::syscall(libc::SYS_pidfd_open, pid, 0) })?;
+    // SAFETY: as above.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd as RawFd) })
+}
+
+const PIDFS_MAGIC: FsType = FsType(0x5049_4446);
+
+/// The inode of a pidfd, which no other process ever gets. None before pidfs, about Linux 6.9, where
+/// all pidfds have the same inode; and if it cannot be read.
+pub(crate) fn inode(pidfd: BorrowedFd) -> Option<u64> {
+    let is_pidfs = fstatfs(pidfd).ok()?.filesystem_type() == PIDFS_MAGIC;
+    is_pidfs.then(|| fstat(pidfd).ok()).flatten().map(|about| about.st_ino)
+}
+
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// The pid that a pidfd is of, as the caller sees it; none if it is no pidfd.
 pub(crate) fn pid_of(pidfd: BorrowedFd) -> Option<i32> {
-    let path = format!("/proc/thread-self/fdinfo/{}", pidfd.as_raw_fd());
     let begun = Instant::now();
     let text = loop {
-        match fs::read_to_string(&path) {
+        match fdinfo(pidfd) {
             // While another thread's child is in a joined user namespace, this process's own files in /proc are root's.
             Err(error) if error.kind() == ErrorKind::PermissionDenied && begun.elapsed() < PATIENCE => {
                 std::thread::sleep(Duration::from_micros(100));
@@ -54,7 +69,20 @@ pub(crate) fn pid_of(pidfd: BorrowedFd) -> Option<i32> {
             read => break read.ok()?,
         }
     };
-    text.lines().find_map(|line| line.strip_prefix("Pid:"))?.trim().parse().ok().filter(|pid| *pid > 0)
+    pid_in(&text)
+}
+
+/// [`pid_of`] without waiting: none if it cannot be read now.
+pub(crate) fn pid_of_now(pidfd: BorrowedFd) -> Option<i32> {
+    pid_in(&fdinfo(pidfd).ok()?)
+}
+
+fn fdinfo(pidfd: BorrowedFd) -> io::Result<String> {
+    fs::read_to_string(format!("/proc/thread-self/fdinfo/{}", pidfd.as_raw_fd()))
+}
+
+fn pid_in(fdinfo: &str) -> Option<i32> {
+    fdinfo.lines().find_map(|line| line.strip_prefix("Pid:"))?.trim().parse().ok().filter(|pid| *pid > 0)
 }
 
 /// `_IOWR(0xFF, 11, struct pidfd_info)` in the struct's first version.

@@ -9,13 +9,18 @@ use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
 use super::files::{v1_name, write};
-use super::name::{name, sweep};
+use super::owner::Owner;
 use super::places::{Places, enable, of_version_2, usable};
+use super::sweep::Sweep;
+use super::tree;
 use crate::spec::{Limits, Setting};
 use crate::{Error, Result, Spec, Step};
 
 /// What is used where it is there, without a limit: to count, to freeze.
 const WELCOME: [&str; 6] = ["memory", "cpu", "cpuacct", "pids", "freezer", "io"];
+
+/// The controllers of version 1 that a group may be made for.
+const USED: [&str; 8] = ["memory", "cpu", "cpuacct", "pids", "freezer", "blkio", "cpuset", "hugetlb"];
 
 /// Version 2 counts processor time in every group, and freezes without a controller.
 fn is_v2_name(controller: &str) -> bool {
@@ -23,7 +28,10 @@ fn is_v2_name(controller: &str) -> bool {
 }
 
 /// How long the kernel may take to let go of a group whose processes have ended.
-const PATIENCE: Duration = Duration::from_secs(2);
+pub(super) const PATIENCE: Duration = Duration::from_secs(2);
+
+/// How long the removal of one group with all below it may take: 10,000 levels take a second.
+const LONGEST: Duration = Duration::from_secs(10);
 
 /// One directory for each hierarchy that is used. Removed when dropped; what is left in it is killed.
 #[derive(Debug)]
@@ -40,7 +48,9 @@ impl Group {
     /// Makes the group that a spec asks for, with its limits.
     pub fn new(spec: &Spec, limits: &Limits) -> Result<Self> {
         let places = Places::read();
-        let name = name();
+        let owner = Owner::this_process();
+        let name = owner.group_name();
+        let mut sweep = Sweep::new(owner);
         let mut group =
             Group { v2: None, v2_controllers: Vec::new(), v1: Vec::new(), overrun: AtomicBool::new(false) };
         let needed: Vec<&str> = limits.settings.iter().map(Setting::controller).collect();
@@ -59,6 +69,7 @@ impl Group {
             }),
         };
         if let Some(parent) = &v2 {
+            sweep.below(parent);
             enable(parent, &needed_in_v2);
             enable(parent, &WELCOME.map(|name| if is_v2_name(name) && in_v2(&name) { name } else { "" }));
             match make(parent, &name) {
@@ -75,6 +86,10 @@ impl Group {
         }
         for (controllers, place) in &places.v1 {
             let wanted = |name: &String| needed.iter().any(|needed| v1_name(needed) == name);
+            // A dead owner may have needed what is not needed now.
+            if controllers.iter().any(|name| USED.contains(&name.as_str())) {
+                sweep.below(&place.group);
+            }
             let required =
                 controllers.iter().any(wanted) && !controllers.iter().all(|name| group.has_v2(name));
             let freezes = group.v2.is_some();
@@ -205,21 +220,23 @@ impl Group {
         Ok(())
     }
 
-    /// Every process in one of the directories.
+    /// Every process in one of the directories and below it.
     pub(super) fn pids(&self) -> Vec<i32> {
-        let Some(directory) = self.directories().next() else { return Vec::new() };
-        let text = fs::read_to_string(directory.join("cgroup.procs")).unwrap_or_default();
-        text.lines().filter_map(|line| line.parse().ok()).filter(|pid| *pid > 0).collect()
+        self.directories().next().map(tree::processes).unwrap_or_default()
     }
 
     fn remove(&self) {
         let start = Instant::now();
-        loop {
-            let busy = self.directories().filter(|directory| !gone(directory)).count();
-            if busy == 0 || start.elapsed() > PATIENCE {
+        while self.directories().any(|directory| !tree::remove_leaf(directory)) {
+            if start.elapsed() > PATIENCE {
                 return;
             }
+            // First, so that no process makes groups faster than they are removed.
             let _ = self.kill();
+            let until = Instant::now() + LONGEST;
+            if self.directories().filter(|directory| !tree::remove_path(directory, until)).count() == 0 {
+                return;
+            }
             std::thread::sleep(Duration::from_millis(1));
         }
     }
@@ -228,22 +245,6 @@ impl Group {
 impl Drop for Group {
     fn drop(&mut self) {
         self.remove();
-    }
-}
-
-/// Removes a directory with the groups that the program made in it.
-pub(super) fn gone(directory: &Path) -> bool {
-    match fs::remove_dir(directory) {
-        Ok(()) => true,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => true,
-        Err(_) => {
-            for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
-                if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
-                    gone(&entry.path());
-                }
-            }
-            fs::remove_dir(directory).is_ok()
-        }
     }
 }
 
@@ -261,9 +262,7 @@ fn no_group(parent: &Path, error: &io::Error) -> Error {
     )
 }
 
-/// Makes the directory, and takes away those of hosts that have died.
 fn make(parent: &Path, name: &str) -> io::Result<PathBuf> {
-    sweep(parent);
     let directory = parent.join(name);
     fs::create_dir(&directory)?;
     Ok(directory)

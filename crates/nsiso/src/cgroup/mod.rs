@@ -3,9 +3,11 @@
 mod files;
 mod group;
 mod limiting;
-mod name;
+mod owner;
 mod places;
 mod pressure;
+mod sweep;
+mod tree;
 mod usage;
 
 pub(crate) use group::Group;
