@@ -1873,6 +1873,19 @@ int ns_spec_uplink(struct ns_spec *spec,
 int ns_spawn(const struct ns_spec *spec, struct ns_process **out, struct ns_error *err);
 
 /**
+ * The calling process becomes the program of `spec`, as by execve(2): it keeps its pid, its parent and
+ * its terminal, and its other threads end. Returns only where that fails before anything has changed:
+ * a negative errno. What fails later, when the process is not the caller's program any more, is written
+ * to descriptor 2, and the process exits with 127 if the program is not found, with 126 otherwise.
+ *
+ * A new or joined pid namespace is that of the program's children; the program itself stays where the
+ * caller was. Id maps of others than the caller's own ids, and pins, take a caller with one thread.
+ * EINVAL for options that take a parent: ns_spec_init and what brings it, pipes, ns_spec_pty,
+ * ns_spec_link, ns_spec_device, ns_spec_uplink, ns_spec_seccomp_notify, ns_spec_halt.
+ */
+int ns_exec(const struct ns_spec *spec, struct ns_error *err);
+
+/**
  * Frees the handle; NULL is allowed. It neither kills the process nor waits for it. A process that
  * has ended is reaped. A process that still runs is detached: it runs on, in its cgroup. When it
  * has ended, the next ns_spawn, the next ns_process_wait that returns a status or the next

@@ -1,5 +1,6 @@
-/* nsenter(1) on top of libnsiso: the options of util-linux 2.42, as its manual page describes them. The program always runs
- * as a child, all signals are passed on to it, and a program killed by signal N makes 128 + N. A target is held by its pidfd, so that a
+/* nsenter(1) on top of libnsiso: the options of util-linux 2.42, as its manual page describes them. The tool
+ * becomes the program, unless a pid namespace is entered, which takes a child: one killed by signal N makes 128 + N. A set-up
+ * that fails makes 126, not 1. A target is held by its pidfd, so that a
  * pid that is used again cannot be meant. --join-cgroup is for cgroup v2; --follow-context is not supported. */
 #define _GNU_SOURCE
 #include "tool.h"
@@ -58,7 +59,7 @@ static const char help[] =
     "  -W, --wdns DIR            working directory, as seen inside\n"
     "  -e, --env                 the target's environment\n"
     "  -c, --join-cgroup         in the target's cgroup\n"
-    "  -F, --no-fork             accepted: the program always runs as a child\n"
+    "  -F, --no-fork             become the program: its children are in the pid namespace\n"
     "  -h, --help  -V, --version\n";
 
 static uint64_t kind_of(int key)
@@ -197,7 +198,7 @@ int main(int argc, char *argv[])
     struct target of = {0};
     uint64_t kinds = 0;
     int files[32], count = 0, user_file = -1;
-    bool all = false, user_parent = false, env = false, keep = false;
+    bool all = false, user_parent = false, no_fork = false, enters_pid = false, env = false, keep = false;
     const char *uid = NULL, *gid = NULL, *net_socket = NULL, *root = NULL, *wd = NULL;
     bool with_root = false, with_wd = false, with_cgroup = false;
     ns_spec *spec = ns_spec_new();
@@ -206,6 +207,7 @@ int main(int argc, char *argv[])
 
     for (int key; (key = getopt_long(argc, argv, "+at:m::u::i::n::N:p::U::C::T::S:G:r::w::W:eFcZhV", options, NULL)) != -1;) {
         uint64_t kind = kind_of(key);
+        enters_pid |= kind == NS_PID;
         if (kind && optarg) {
             int fd;
             const char *path = *optarg == '=' ? optarg + 1 : optarg; /* -n=FILE too */
@@ -219,7 +221,8 @@ int main(int argc, char *argv[])
         }
         kinds |= kind;
         switch (key) {
-        case 'a': all = true; break;
+        case 'a': all = enters_pid = true; break;
+        case 'F': no_fork = true; break;
         case 't': of = target(optarg); break;
         case 'N': net_socket = optarg; break;
         case USER_PARENT: user_parent = true; break;
@@ -276,5 +279,7 @@ int main(int argc, char *argv[])
         join_cgroup(of);
     inherit_descriptors(spec);
     set_program(spec, argv + optind);
-    return run(spec, false, true);
+    if (!enters_pid || no_fork)
+        become(spec);
+    return run(spec, false);
 }

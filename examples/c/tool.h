@@ -1,5 +1,5 @@
-/* What the tools unshare and nsenter have in common: messages, numbers and names, and a program run as if the tool
- * had become it. */
+/* What the tools unshare and nsenter have in common: messages, numbers and names, and a program that the tool becomes
+ * or runs as its child. */
 #ifndef TOOL_H
 #define TOOL_H
 
@@ -126,20 +126,33 @@ static inline void set_program(ns_spec *spec, char *argv[])
     must(ns_spec_argv(spec, *argv ? (const char *const *)argv : shell, &err));
 }
 
-/* Runs the program to its end and frees the spec; returns what the tool is to exit with. Unless `forked`, every signal is for
- * the program, as if the tool had become it. */
-static inline int run(ns_spec *spec, bool forked, bool forward)
+/* What a shell exits with when a program cannot be started. */
+static int code_of_failure(void)
 {
-    static const int signals[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGALRM, SIGCONT, SIGWINCH};
+    return err.step != NS_STEP_EXEC ? FAILED : err.errnum == ENOENT ? NOT_FOUND : CANNOT_EXECUTE;
+}
+
+/* Becomes the program. */
+static inline _Noreturn void become(ns_spec *spec)
+{
+    ns_exec(spec, &err);
+    check(-1, code_of_failure());
+    abort();
+}
+
+/* Runs the program as a child to its end and frees the spec; returns what the tool is to exit with. SIGINT and SIGTERM
+ * to the tool are passed on or ignored. */
+static inline int run(ns_spec *spec, bool forward)
+{
     sigset_t held;
     sigemptyset(&held);
-    for (size_t i = 0; i < (forked ? 2 : sizeof signals / sizeof *signals); i++)
-        sigaddset(&held, signals[i]);
+    sigaddset(&held, SIGINT);
+    sigaddset(&held, SIGTERM);
     sigprocmask(SIG_BLOCK, &held, NULL);
 
     ns_process *process;
     if (ns_spawn(spec, &process, &err) < 0)
-        check(-1, err.step != NS_STEP_EXEC ? FAILED : err.errnum == ENOENT ? NOT_FOUND : CANNOT_EXECUTE);
+        check(-1, code_of_failure());
     int code = wait_for(process, &held, forward);
     ns_process_free(process);
     ns_spec_free(spec);

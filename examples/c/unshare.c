@@ -1,6 +1,5 @@
 /* unshare(1) on top of libnsiso: the options of util-linux 2.42, as its manual page describes them, that a
- * spec can carry. The program always runs as a child (without --fork all signals are passed on to it, and it starts
- * with none ignored), and a program killed by signal N makes 128 + N.
+ * spec can carry. Without --fork the tool becomes the program, and a set-up that fails makes 126, not 1. A child killed by signal N makes 128 + N.
  * With --kill-child the program is PID 2: PID 1 is the library's init process. Unlike unshare(1), a caller whose own id is not among the mapped ones becomes the lowest one that is. */
 #define _GNU_SOURCE
 #include "tool.h"
@@ -183,5 +182,7 @@ int main(int argc, char *argv[])
     must(ns_spec_loopback(spec, false, &err)); /* as unshare(1) leaves it */
     inherit_descriptors(spec);
     set_program(spec, argv + optind);
-    return run(spec, forked, forward || !forked);
+    if (!forked && !forward)
+        become(spec);
+    return run(spec, forward);
 }

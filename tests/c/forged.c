@@ -3,7 +3,6 @@
 
 static void a_program_that_is_root_inside_cannot_forge_its_status(void)
 {
-    ns_error err;
     ns_process *process = NULL;
     ns_status status;
     /* Every descriptor of PID 1 that it can name, and then the process itself. */

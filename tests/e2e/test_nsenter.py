@@ -66,6 +66,8 @@ def test_ids(target):
     assert lines(NSENTER, "-t", target.pid, "-U", "--preserve-credentials", "id", "-u") == ["0"]
     assert lines(NSENTER, "-t", target.pid, "-U", "-S", "follow", "-G", "follow", "id", "-u") == ["0"]
     done = run(NSENTER, "-t", target.pid, "-U", "-S", "77", "true")
+    assert done.returncode == 126 and "become uid 77: Invalid argument" in done.stderr
+    done = run(NSENTER, "-t", target.pid, "-U", "-p", "-S", "77", "true")
     assert done.returncode == 1 and "no mapping" in done.stderr
 
 
@@ -79,7 +81,12 @@ def test_root_directory_working_directory_and_environment(target):
 def test_exit_codes_and_words(target):
     assert run(NSENTER, "-t", target.pid, "-U", "-p", "sh", "-c", "exit 9").returncode == 9
     assert run(NSENTER, "-t", target.pid, "-U", "-p", "sh", "-c", "kill -TERM $$").returncode == 128 + 15
+    assert run(NSENTER, "-t", target.pid, "-U", "sh", "-c", "kill -TERM $$").returncode == -15
+    assert lines(NSENTER, "-t", target.pid, "-U", "-p", "-F", "sh", "-c", "readlink /proc/self/ns/pid") == [
+        os.readlink(f"/proc/{target.pid}/ns/pid")
+    ]
     assert run(NSENTER, "-t", target.pid, "-U", "/does/not/exist").returncode == 127
+    assert run(NSENTER, "-t", target.pid, "-U", "-p", "/does/not/exist").returncode == 127
     for words, said in [
         (["-n", "true"], "no target process"),
         (["-t", "x", "-n", "true"], "is no process id"),

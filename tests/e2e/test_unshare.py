@@ -62,7 +62,7 @@ def test_each_kind_is_new_and_alone(option, form):
 
 def test_all_kinds_at_once():
     read = "for kind in " + " ".join(KINDS.values()) + "; do readlink /proc/self/ns/$kind; done"
-    inside = output("-rmuinpCT", "sh", "-c", read).splitlines()
+    inside = output("-rmuinpCTf", "sh", "-c", read).splitlines()
     assert not set(inside) & set(run("sh", "-c", read).stdout.splitlines())
 
 
@@ -111,6 +111,16 @@ def test_it_answers_as_the_installed_one(options):
     assert answers[0].returncode == answers[1].returncode == 0
 
 
+# What fails when the tool is the program's process already.
+CANNOT_EXECUTE = 126
+SET_UP = [
+    ["-w", "/nonexistent", "true"],
+    ["-r", "-G", "0", "true"],
+    ["-r", "-S", "1", "true"],
+    ["-rm", "--mount-proc=/nonexistent", "true"],
+]
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
@@ -147,7 +157,7 @@ def test_it_answers_as_the_installed_one(options):
 )
 def test_it_exits_as_the_installed_one(arguments):
     done, known = run(OURS, *arguments), run(THEIRS, *arguments)
-    assert done.returncode == known.returncode, (done, known)
+    assert done.returncode == (CANNOT_EXECUTE if arguments in SET_UP else known.returncode), (done, known)
     assert bool(done.stderr) == bool(known.stderr)
 
 
@@ -165,8 +175,29 @@ def test_a_script_without_its_interpreter_is_not_found(tmp_path):
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGSEGV])
-def test_a_killed_program_gives_128_and_the_signal(number):
-    assert ours("sh", "-c", f"ulimit -c 0; kill -{int(number)} $$").returncode == 128 + number
+def test_a_killed_program_is_seen_as_that(number):
+    words = ["sh", "-c", f"ulimit -c 0; kill -{int(number)} $$"]
+    assert ours(*words).returncode == -number
+    assert ours("--fork", *words).returncode == 128 + number
+
+
+@pytest.mark.parametrize("options", [["-r"], ["-rp"], ["-rm"]], ids=" ".join)
+def test_without_fork_the_tool_becomes_the_program(options):
+    """Its pid is the program's, it is killed at once, and only the children are in a new pid namespace."""
+    script = "echo ready; sh -c 'echo $$'; exec sleep 1000"
+    with subprocess.Popen([str(OURS), *options, "sh", "-c", script], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout.readline() == "ready\n"
+        child = int(process.stdout.readline())
+        assert (child == 1) == ("p" in options[0])
+        while os.readlink(f"/proc/{process.pid}/exe").rsplit("/", 1)[1] == "sh" or "sleep" not in open(f"/proc/{process.pid}/cmdline").read():
+            time.sleep(0.01)
+        process.kill()
+        assert process.wait(10) == -signal.SIGKILL
+
+
+def test_what_is_ignored_stays_ignored():
+    done = run("sh", "-c", f"trap '' HUP; exec {OURS} -r sh -c 'kill -HUP $$; echo alive'")
+    assert done.stdout == "alive\n", done
 
 
 @pytest.mark.parametrize(

@@ -184,6 +184,12 @@ impl Spec {
         self.0.keep_credentials();
     }
 
+    /// Returns only to raise.
+    fn exec(&self, py: Python<'_>) -> PyResult<()> {
+        let error = py.detach(|| self.0.exec());
+        Err(raise(py, error))
+    }
+
     fn spawn(&self, py: Python<'_>) -> PyResult<Process> {
         py.detach(|| self.0.spawn()).map(Process::new).map_err(|error| raise(py, error))
     }

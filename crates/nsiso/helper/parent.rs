@@ -12,9 +12,11 @@ pub(super) fn wait(socket: c_int, parent: c_int, dumpable: bool) -> Outcome<()> 
     unsafe {
         // If the host dies now, nobody will answer; nor if it has died before this, which getppid(2)
         // in a new pid namespace does not tell.
-        check(kernel::SYS_prctl, [set, kernel::SIGKILL as usize])?;
-        if has_ended(parent)? {
-            return Err(kernel::ESRCH);
+        if parent >= 0 {
+            check(kernel::SYS_prctl, [set, kernel::SIGKILL as usize])?;
+            if has_ended(parent)? {
+                return Err(kernel::ESRCH);
+            }
         }
         if dumpable {
             check(kernel::SYS_prctl, [kernel::PR_SET_DUMPABLE as usize, 1])?;
@@ -28,7 +30,9 @@ pub(super) fn wait(socket: c_int, parent: c_int, dumpable: bool) -> Outcome<()> 
         if read == 0 {
             return Err(kernel::ESRCH);
         }
-        check(kernel::SYS_prctl, [set, 0])?;
+        if parent >= 0 {
+            check(kernel::SYS_prctl, [set, 0])?;
+        }
     }
     Ok(())
 }

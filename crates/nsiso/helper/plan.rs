@@ -76,6 +76,10 @@ pub(crate) struct Table<T> {
     pub len: u32,
 }
 
+impl<T> Table<T> {
+    pub const NONE: Self = Table { first: Ref::NONE, len: 0 };
+}
+
 impl<T> Clone for Table<T> {
     fn clone(&self) -> Self {
         *self
@@ -96,6 +100,10 @@ pub(crate) struct Header {
     pub inherited: Table<c_int>,
     /// Mounts are made by `mount(2)` alone; see [`Classic`].
     pub classic: Classic,
+    /// Where nobody waits for the outcome, a failure is written to descriptor 2: the words for each
+    /// action, and for each errno.
+    pub words: Table<Text>,
+    pub causes: Table<Text>,
 }
 
 /// Whether the newer calls for mounts are missing, so that mounts are made ready in a small file
@@ -141,7 +149,8 @@ pub(crate) enum Action {
     /// Make a child of the host's, in new namespaces of these kinds and in a cgroup of version 2, if there
     /// is one. It carries out the rest.
     Clone { kinds: c_int, socket: c_int, cgroup: c_int },
-    /// Ask the host for its part, and wait until that is done. `parent` is the host's pidfd.
+    /// Ask the host for its part, and wait until that is done. `parent` is the host's pidfd, -1 where
+    /// the process that answers is not the parent.
     AwaitParent { socket: c_int, parent: c_int, dumpable: bool },
     SetHostname(Table<u8>),
     SetDomainname(Table<u8>),
@@ -187,8 +196,8 @@ pub(crate) enum Action {
     /// No signal is blocked; `all`: each one is at its default, else only those that the kernel sends
     /// for a pipe without reader or a file that is too large.
     ResetSignals { all: bool },
-    /// Execute the first candidate that can be.
-    Execute { candidates: Table<Text>, argv: Strings, envp: Strings },
+    /// Execute the first candidate that can be. `program` is for messages.
+    Execute { program: Text, candidates: Table<Text>, argv: Strings, envp: Strings },
 }
 
 /// The sets of a thread, `capabilities(7)`.

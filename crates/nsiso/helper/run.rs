@@ -17,7 +17,7 @@ pub(super) fn run(page: &Page, header: &Header) -> ! {
     mount::set_classic(header.classic);
     for fd in header.inherited.slice() {
         if let Err(errno) = descriptors::set_close_on_exec(*fd) {
-            fail(page, errno);
+            fail(page, header, errno);
         }
     }
     let actions = header.actions.slice();
@@ -32,15 +32,38 @@ pub(super) fn run(page: &Page, header: &Header) -> ! {
             action => unsafe { carry_out(action) },
         };
         if let Err(errno) = done {
-            fail(page, errno);
+            fail(page, header, errno);
         }
     }
     processes::exit(0)
 }
 
-fn fail(page: &Page, errno: i32) -> ! {
+fn fail(page: &Page, header: &Header, errno: i32) -> ! {
     page.errno.store(errno, Ordering::Relaxed);
-    processes::exit(127)
+    let number = page.progress.load(Ordering::Relaxed) as usize;
+    let executed = matches!(header.actions.slice().get(number), Some(Action::Execute { .. }));
+    if let (Some(words), Some(cause)) =
+        (header.words.slice().get(number), header.causes.slice().get(errno as usize))
+    {
+        for text in [*words, *cause] {
+            write_error(text);
+        }
+    }
+    // As a shell has it: not found, or not executable.
+    processes::exit(if executed && errno == kernel::ENOENT { 127 } else { 126 })
+}
+
+fn write_error(text: Text) {
+    const STDERR: usize = 2;
+    let mut end = text.pointer();
+    // SAFETY: a string of the plan.
+    unsafe {
+        while *end != 0 {
+            end = end.add(1);
+        }
+        let len = end as usize - text.pointer() as usize;
+        let _ = check(kernel::SYS_write, [STDERR, text.pointer() as usize, len]);
+    }
 }
 
 /// # Safety
@@ -142,7 +165,7 @@ unsafe fn carry_out(action: &Action) -> Outcome<()> {
             Action::Descriptor { from, to } => return descriptors::place(from, to),
             Action::Close { first, last } => return descriptors::close(first, last),
             Action::ResetSignals { all } => return signals::reset(all),
-            Action::Execute { candidates, argv, envp } => return execute(candidates.slice(), argv, envp),
+            Action::Execute { candidates, argv, envp, .. } => return execute(candidates.slice(), argv, envp),
         };
     }
     Ok(())

@@ -12,6 +12,7 @@ from subprocess import DEVNULL, PIPE, STDOUT, CalledProcessError, CompletedProce
 
 from ._bridge import Bridge
 from ._end import End, Uplink
+from ._exec import execvp
 from ._error import ArgumentError, DeniedError, Error, NoProcessError, NotDirectoryError, NotFoundError
 from ._hold import hold
 from ._host import Host
@@ -32,6 +33,6 @@ __all__ = [
     "Bridge", "End", "Host", "Lab", "Link", "Uplink", "forward", "hold", "link", "move_device", "remove_device", "socket_in",
     "ArgumentError", "CalledProcessError", "Completed", "CompletedProcess", "DEVNULL", "DeniedError", "Error", "Finding", "Gaps",
     "Holder", "Listed", "Listing", "Namespace", "NoProcessError", "Node", "NotDirectoryError", "NotFoundError", "PIPE", "Pidfd", "Popen", "STDOUT",
-    "TimeoutExpired", "Usage", "call_in", "enter", "list", "pin", "probe", "run", "tree", "unpin",
+    "TimeoutExpired", "Usage", "call_in", "enter", "execvp", "list", "pin", "probe", "run", "tree", "unpin",
     "unshare",
 ]  # fmt: skip

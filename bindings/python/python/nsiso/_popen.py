@@ -218,25 +218,9 @@ class Popen(subprocess.Popen):
             args = [args]
         if shell:
             args = [executable or "/bin/sh", "-c", *args]
-        spec = Spec([os.fsdecode(arg) for arg in args])
-        # Before anything that replaces a part of it.
-        _isolation.apply(spec, {"sandbox": self._wishes.pop("sandbox", None)})
-        if executable is not None:
-            spec.program(os.fsdecode(executable))
-        if cwd is not None:
-            spec.cwd(os.fsdecode(cwd))
-        if env is not None:
-            spec.env_clear()
-            for name, value in env.items():
-                spec.env(os.fsdecode(name), os.fsdecode(value))
-        if self._session:
-            spec.new_session()
-        for child_fd, fd in self._passed.items():
-            spec.fd(child_fd, fd)
-        for child_fd, fd in enumerate((p2cread, c2pwrite, errwrite)):
-            if fd != -1:
-                spec.fd(child_fd, fd)
-        _isolation.apply(spec, self._wishes)
+        passed = dict(self._passed)
+        passed.update((to, fd) for to, fd in enumerate((p2cread, c2pwrite, errwrite)) if fd != -1)
+        spec = spec_of(args, executable, cwd, env, self._session, passed, self._wishes)
         sys.audit("subprocess.Popen", executable or args[0], args, cwd, env)
         try:
             with contextlib.closing(Joins(spec, self._join)):
@@ -296,6 +280,29 @@ class Popen(subprocess.Popen):
             self.returncode, _, (self.timed_out, self.out_of_memory), usage = ending
             self.usage = usage and Usage(*usage)
         return ending is not None
+
+
+def spec_of(
+    args: Iterable[Any], executable: Any, cwd: Any, env: Any, new_session: bool, passed: Mapping[int, int], options: Mapping[str, Any]
+) -> Spec:
+    """The spec of a program, with all that Popen and execvp have in common."""
+    spec = Spec([os.fsdecode(arg) for arg in args])
+    # Before anything that replaces a part of it.
+    _isolation.apply(spec, {"sandbox": options.get("sandbox")})
+    if executable is not None:
+        spec.program(os.fsdecode(executable))
+    if cwd is not None:
+        spec.cwd(os.fsdecode(cwd))
+    if env is not None:
+        spec.env_clear()
+        for name, value in env.items():
+            spec.env(os.fsdecode(name), os.fsdecode(value))
+    if new_session:
+        spec.new_session()
+    for child_fd, fd in passed.items():
+        spec.fd(child_fd, fd)
+    _isolation.apply(spec, {name: value for name, value in options.items() if name != "sandbox"})
+    return spec
 
 
 class Completed(subprocess.CompletedProcess):

@@ -5,7 +5,6 @@ use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
 use super::files::{v1_name, write};
@@ -40,8 +39,6 @@ pub(crate) struct Group {
     /// The controllers that the directory of version 2 has.
     v2_controllers: Vec<String>,
     v1: Vec<(Vec<String>, PathBuf)>,
-    /// It was killed here because it used more memory than it may, and not by the kernel.
-    pub(super) overrun: AtomicBool,
 }
 
 impl Group {
@@ -52,7 +49,7 @@ impl Group {
         let name = owner.group_name();
         let mut sweep = Sweep::new(owner);
         let mut group =
-            Group { v2: None, v2_controllers: Vec::new(), v1: Vec::new(), overrun: AtomicBool::new(false) };
+            Group { v2: None, v2_controllers: Vec::new(), v1: Vec::new() };
         let needed: Vec<&str> = limits.settings.iter().map(Setting::controller).collect();
         let in_v2 = |controller: &&str| places.v1(v1_name(controller)).is_none();
         let needed_in_v2: Vec<&str> = needed.iter().copied().filter(in_v2).collect();

@@ -1,19 +1,12 @@
 //! Limits written to a group, before and while a program is in it.
 
 use std::fs;
-use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::Ordering;
-use std::time::{Duration, Instant};
 
 use super::files::write;
 use super::group::Group;
 use crate::spec::{Limits, Setting};
 use crate::{Error, Result, Step};
-
-/// What the kernel may need for a program that has not begun, and how long that may take.
-const ENOUGH: u64 = 2 << 20;
-const MOMENT: Duration = Duration::from_millis(50);
 
 impl Group {
     /// Writes limits; also of a group that is in use. All or none.
@@ -63,49 +56,6 @@ impl Group {
                     )
                 })?;
                 changed.extend(before.map(|text| (path, text)));
-            }
-        }
-        Ok(())
-    }
-
-    /// Writes limits of memory to a group whose program runs already, and is killed if it uses more.
-    ///
-    /// The kernel tells of exec a moment before the program has a memory of its own. All that is used by then is what the kernel itself needs, so a limit
-    /// that is not much larger comes somewhat later still.
-    pub fn set_late(&self, limits: &Limits) -> Result<()> {
-        let memory = limits.memory_limit();
-        let short = || self.resources().memory.is_some_and(|used| used + ENOUGH > memory.unwrap_or(u64::MAX));
-        let begun = Instant::now();
-        while short() && begun.elapsed() < MOMENT && !self.pids().is_empty() {
-            std::thread::sleep(Duration::from_millis(1));
-        }
-        match self.set(limits) {
-            // Version 2 kills by itself.
-            Err(error) if error.errno() == libc::EBUSY => {
-                self.overrun.store(true, Ordering::Relaxed);
-                self.kill()
-            }
-            set => set,
-        }
-    }
-
-    pub fn has_overrun(&self) -> bool {
-        self.overrun.load(Ordering::Relaxed)
-    }
-
-    /// Takes the limit of memory away, for the time being.
-    pub fn lift_memory(&self) -> Result<()> {
-        let Some((directory, is_v2)) = self.directory("memory") else { return Ok(()) };
-        let files: &[(&str, &str)] = match is_v2 {
-            true => &[("memory.max", "max")],
-            false => &[("memory.memsw.limit_in_bytes", "-1"), ("memory.limit_in_bytes", "-1")],
-        };
-        for (file, text) in files {
-            let path = directory.join(file);
-            if let Err(error) = write(&path, text)
-                && error.kind() != io::ErrorKind::NotFound
-            {
-                return Err(Error::from_io(Step::Limit, path.display(), &error));
             }
         }
         Ok(())

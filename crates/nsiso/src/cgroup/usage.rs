@@ -67,7 +67,7 @@ impl Group {
             memory: number("memory", "memory.current", "memory.usage_in_bytes"),
             peak_memory: number("memory", "memory.peak", "memory.max_usage_in_bytes"),
             oom_kills: keyed("memory", ("memory.events", "oom_kill"), ("memory.oom_control", "oom_kill"))
-                .map(|kills| kills + u64::from(self.has_overrun())),
+                ,
             cpu_time: cpu,
             throttled_time: throttled,
             pids: number("pids", "pids.current", "pids.current"),

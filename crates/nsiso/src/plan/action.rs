@@ -80,8 +80,7 @@ impl Op {
             Action::Descriptor { from, to } => format!("descriptor {from} as {to}"),
             Action::Close { first, .. } => format!("no descriptor from {first} on"),
             Action::ResetSignals { .. } => "signal handling".into(),
-            // It is told by the spec's name of the program.
-            Action::Execute { .. } => "the program".into(),
+            Action::Execute { program, .. } => text(program).into(),
         }
     }
 }

@@ -158,9 +158,12 @@ impl Plan {
         }
         self.send_namespaces(spec)?;
         if self.awaits_parent {
-            let parent = self.keep(open_process(std::process::id() as i32, None)?);
+            let parent = match self.exec {
+                true => -1,
+                false => self.keep(open_process(std::process::id() as i32, None)?),
+            };
             let socket = self.socket(spec, Step::UidMap)?;
-            let dumpable = !privileged() && !self.maps.for_parent().is_empty();
+            let dumpable = !privileged() && (spec.halt.is_some() || !self.maps.for_parent().is_empty());
             self.push(Step::UidMap, Action::AwaitParent { socket, parent, dumpable });
         }
         Ok(())

@@ -24,8 +24,9 @@ mod terminal;
 mod time;
 mod view;
 
-use std::ffi::CStr;
+use std::ffi::{CStr, OsStr};
 use std::os::fd::RawFd;
+use std::path::Path;
 
 use crate::error::Step;
 pub(crate) use crate::helper::plan as format;
@@ -36,7 +37,7 @@ use arena::Arena;
 pub(crate) use capabilities::ambient_needed;
 use cgroup::in_group;
 pub(crate) use descriptors::{Ends, Pipes};
-use format::{Action, Classic, Header, Text, WriteProc};
+use format::{Action, Classic, Header, Table, Text, WriteProc};
 pub(crate) use identity::{Map, Maps};
 use joins::Joins;
 pub(crate) use program::places;
@@ -61,12 +62,23 @@ pub(crate) struct Plan {
     pub awaits_parent: bool,
     /// The parent's and the helper's ends of the pipes, and what else was opened for the helper.
     pub pipes: Pipes,
+    /// The caller itself becomes the program.
+    exec: bool,
     arena: Arena,
 }
 
 impl Plan {
     /// Works out `spec`. Opens what the helper gets; makes nothing else.
     pub fn new(spec: &Spec) -> Result<Plan> {
+        Self::with(spec, false)
+    }
+
+    /// Works out `spec` for a caller that becomes the program itself.
+    pub fn for_exec(spec: &Spec) -> Result<Plan> {
+        Self::with(spec, true)
+    }
+
+    fn with(spec: &Spec, exec: bool) -> Result<Plan> {
         consistent(spec)?;
         let joins = Joins::new(spec)?;
         let maps = Maps::new(spec, &joins)?;
@@ -82,6 +94,7 @@ impl Plan {
             attended,
             awaits_parent,
             pipes: Pipes::default(),
+            exec,
             arena: Arena::default(),
             maps,
         };
@@ -130,7 +143,28 @@ impl Plan {
         let actions = self.arena.table(&actions);
         let inherited = self.inherited();
         let inherited = self.arena.table(&inherited);
-        self.arena.finish(Header { actions, inherited, classic: self.classic })
+        let (words, causes) = if self.exec { self.words() } else { (Table::NONE, Table::NONE) };
+        self.arena.finish(Header { actions, inherited, classic: self.classic, words, causes })
+    }
+
+    /// What a failure of each action is called, and each errno.
+    fn words(&mut self) -> (Table<Text>, Table<Text>) {
+        const ERRNO_MAX: i32 = 133;
+        let caller = std::env::args_os().next().unwrap_or_default();
+        let caller = Path::new(&caller).file_name().unwrap_or(OsStr::new("nsiso")).to_string_lossy();
+        let words: Vec<String> = self
+            .ops
+            .iter()
+            .map(|op| format!("{caller}: {} {}: ", op.step.doing(), op.object(&self.arena)))
+            .collect();
+        let words: Vec<Text> = words.iter().map(|text| self.arena.string(text.as_bytes())).collect();
+        let cause = |errno: i32| {
+            let errno = nix::errno::Errno::from_raw(errno);
+            format!("{} ({errno:?})\n", errno.desc())
+        };
+        let causes: Vec<Text> =
+            (0..=ERRNO_MAX).map(|errno| self.arena.string(cause(errno).as_bytes())).collect();
+        (self.arena.table(&words), self.arena.table(&causes))
     }
 
     /// The object of an action, for an error message.
@@ -197,7 +231,8 @@ impl Plan {
             // The child is made when it has no right to go there any more.
             true => None,
         };
-        if kinds.contains(Kinds::PID) || cgroup.is_some() {
+        // A caller that becomes the program stays what it is: its children are in the new pid namespace.
+        if !self.exec && (kinds.contains(Kinds::PID) || cgroup.is_some()) {
             let socket = self.socket(spec, Step::Prepare)?;
             let cgroup = cgroup.unwrap_or(-1);
             self.push(Step::Clone, Action::Clone { kinds: flags, socket, cgroup });
@@ -210,7 +245,7 @@ impl Plan {
     /// A pid namespace that was joined is that of children alone. Those who are privileged in there may
     /// trace the child, so it is made when it has the program's own privileges and nothing else is open.
     fn joined_process(&mut self, spec: &Spec) -> Result<()> {
-        if self.joins.has(crate::kind::PID) {
+        if !self.exec && self.joins.has(crate::kind::PID) {
             let socket = self.socket(spec, Step::Prepare)?;
             self.push(Step::Clone, Action::Clone { kinds: 0, socket, cgroup: -1 });
         }

@@ -18,6 +18,7 @@ impl Plan {
         let argv: Vec<Text> = spec.argv.iter().map(|arg| self.arena.text(arg)).collect();
         let envp: Vec<Text> = environment.iter().map(|entry| self.arena.text(entry)).collect();
         let action = Action::Execute {
+            program: self.arena.text(&spec.program),
             candidates: self.arena.table(&candidates),
             argv: self.arena.strings(&argv),
             envp: self.arena.strings(&envp),

@@ -3,12 +3,11 @@
 //! The child of `clone(2)` shares the caller's memory until it executes the helper, but its credentials and
 //! its namespaces, too: nobody may trace it who may not trace the caller.
 
-use std::ffi::{CString, c_int, c_void};
+use std::ffi::{CStr, CString, c_int, c_void};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::ptr;
 use std::sync::atomic::Ordering;
-
-use libc::c_char;
 
 use super::image;
 use super::plan_file::PlanFile;
@@ -32,22 +31,9 @@ impl Helper {
         let program = image::open()?;
         let (memfd, file) = PlanFile::new(plan.image())?;
         let inherited = plan.inherited();
-        let environment = CString::new(format!("{} {}", memfd.as_raw_fd(), file.plan_size()))
-            .unwrap_or_default();
         // This much of the helper is seen by anybody who lists processes.
         let name = if spec.init.is_some() { c"nsiso-init" } else { c"nsiso-helper" };
-        let path = CString::new(format!("/proc/self/fd/{}", program.as_raw_fd())).unwrap_or_default();
-        let mut start = Start {
-            program: program.as_raw_fd(),
-            path: path.as_ptr(),
-            plan: memfd.as_raw_fd(),
-            inherited: inherited.as_ptr(),
-            inherited_count: inherited.len(),
-            argv: [name.as_ptr(), std::ptr::null()],
-            envp: [environment.as_ptr(), std::ptr::null()],
-            capabilities: Ambient::of_caller(),
-            errno: 0,
-        };
+        let mut start = Start::new(&program, &memfd, file.plan_size(), &inherited, name);
         let (pid, pidfd) = clone(&mut start).map_err(|errno| super::hints::of_clone(errno, spec.kinds))?;
         drop(blocked);
         let helper = Helper { pid, pidfd, file };
@@ -115,18 +101,46 @@ fn futex_wait(word: *mut u32, value: u32, milliseconds: u32) -> bool {
 
 /// What the child needs between clone and exec. It calls nothing and allocates nothing: it shares the
 /// memory of all threads of the host.
-struct Start {
+pub(super) struct Start<'fd> {
     program: RawFd,
     /// For kernels and emulators that do not execute a descriptor.
-    path: *const c_char,
+    path: CString,
     plan: RawFd,
-    inherited: *const RawFd,
-    inherited_count: usize,
-    argv: [*const c_char; 2],
-    envp: [*const c_char; 2],
+    inherited: &'fd [RawFd],
+    name: &'static CStr,
+    environment: CString,
     capabilities: Option<Ambient>,
     /// Why the helper was not executed.
     errno: i32,
+}
+
+impl<'fd> Start<'fd> {
+    pub fn new(
+        program: &'fd OwnedFd,
+        plan: &'fd OwnedFd,
+        plan_size: usize,
+        inherited: &'fd [RawFd],
+        name: &'static CStr,
+    ) -> Self {
+        let (program, plan) = (program.as_raw_fd(), plan.as_raw_fd());
+        let text = |text: String| CString::new(text).unwrap_or_default();
+        Start {
+            program,
+            path: text(format!("/proc/self/fd/{program}")),
+            plan,
+            inherited,
+            name,
+            environment: text(format!("{plan} {plan_size}")),
+            capabilities: Ambient::of_caller(),
+            errno: 0,
+        }
+    }
+
+    /// The caller itself becomes the helper. Returns why it could not.
+    pub fn execute(&self) -> i32 {
+        // SAFETY: all of it lives until the call returns, if it does.
+        unsafe { execute(self) }.err().unwrap_or(0)
+    }
 }
 
 /// Capabilities of a caller that is not uid 0 are made ambient, or exec takes them.
@@ -173,7 +187,7 @@ fn clone(start: &mut Start) -> std::result::Result<(i32, OwnedFd), i32> {
 /// In the child. A test looks at its machine code, to see that it calls nothing.
 #[inline(never)]
 extern "C" fn become_helper(start: *mut c_void) -> c_int {
-    let start = start.cast::<Start>();
+    let start = start.cast::<Start<'_>>();
     // SAFETY: the caller's struct, which nobody else uses meanwhile.
     unsafe {
         if let Err(errno) = execute(&*start) {
@@ -192,12 +206,10 @@ unsafe fn execute(start: &Start) -> Outcome<()> {
     // SAFETY: system calls with what the caller has promised.
     unsafe {
         check(kernel::SYS_fcntl, [start.plan as usize, kernel::F_SETFD as usize, 0])?;
-        let mut fd = start.inherited;
-        let end = fd.wrapping_add(start.inherited_count);
-        while fd != end {
+        for fd in start.inherited {
             match check(kernel::SYS_fcntl, [*fd as usize, kernel::F_SETFD as usize, 0]) {
                 // What is not open is an error of the action that uses it.
-                Ok(_) | Err(kernel::EBADF) => fd = fd.wrapping_add(1),
+                Ok(_) | Err(kernel::EBADF) => {}
                 Err(errno) => return Err(errno),
             }
         }
@@ -212,12 +224,13 @@ unsafe fn execute(start: &Start) -> Outcome<()> {
                 rest &= rest - 1;
             }
         }
-        let (argv, envp) = (&raw const start.argv as usize, &raw const start.envp as usize);
+        let (argv, envp) = ([start.name.as_ptr(), ptr::null()], [start.environment.as_ptr(), ptr::null()]);
+        let (argv, envp) = (argv.as_ptr() as usize, envp.as_ptr() as usize);
         let (here, empty) = (kernel::AT_EMPTY_PATH as usize, c"".as_ptr() as usize);
         match check(kernel::SYS_execveat, [start.program as usize, empty, argv, envp, here]) {
             // Emulators may not know it.
             Err(kernel::ENOSYS | kernel::EINVAL | kernel::ENOENT) => {
-                check(kernel::SYS_execve, [start.path as usize, argv, envp]).map(drop)
+                check(kernel::SYS_execve, [start.path.as_ptr() as usize, argv, envp]).map(drop)
             }
             done => done.map(drop),
         }

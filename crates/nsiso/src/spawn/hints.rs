@@ -181,7 +181,7 @@ const NOT_EXECUTABLE: &str = "possible causes: no execute permission for the pro
                               directory of the path, a file system mounted noexec, not a regular file";
 
 /// exec failed: the file, or what it needs, is missing or may not be executed.
-fn of_exec(errno: i32, spec: &Spec) -> Error {
+pub(super) fn of_exec(errno: i32, spec: &Spec) -> Error {
     let program = spec.program.to_string_lossy();
     let error = |object: String| Error::new(Step::Exec, errno, object);
     match errno {

@@ -1,5 +1,6 @@
 //! The parent's half of a spawn: start the helper, do what only the parent may, and learn how it went.
 
+mod exec;
 mod helper;
 mod hints;
 mod hold;
@@ -25,6 +26,7 @@ use crate::helper::plan::Page;
 use crate::pidfd::{open_process, pid_of};
 use crate::plan::Plan;
 use crate::{Error, Process, Result, Spec, Step};
+pub(crate) use exec::exec;
 use helper::Helper;
 use messages::Messages;
 use parent_setup::ParentSetup;

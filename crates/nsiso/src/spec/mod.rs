@@ -194,6 +194,24 @@ impl<'fd> Spec<'fd> {
         crate::spawn::spawn(self)
     }
 
+    /// The calling process becomes the program, as by `execve(2)`: it keeps its pid, its parent and its
+    /// terminal, and its other threads end. Returns only if that fails before anything has changed.
+    ///
+    /// What fails later, when the process is no longer the caller's program, is written to descriptor 2,
+    /// and the process exits with 127 if the program is not found, with 126 otherwise. A new or joined pid
+    /// namespace is that of the program's children; the program itself stays where the caller was. A
+    /// caller with several threads cannot have others write its id maps or pin its namespaces: it maps its
+    /// own ids alone.
+    ///
+    /// Options that take a parent are refused: an init process and what brings it, pipes, a terminal,
+    /// links, devices, an uplink, a filter that asks the caller, and [`Spec::halt`].
+    pub fn exec(&self) -> Error {
+        match self.check_privileges().and_then(|()| crate::spawn::exec(self)) {
+            Err(error) => error,
+            Ok(never) => match never {},
+        }
+    }
+
     /// The file to execute in place of the program's name, which stays `argv[0]`.
     pub fn program(&mut self, program: impl AsRef<OsStr>) -> Result<&mut Self> {
         self.program = program_text(program.as_ref())?;
