@@ -112,17 +112,12 @@ impl Outcome {
 }
 
 /// The process that is the program: the helper itself, or the one it has made.
-fn program(
-    helper: Helper,
-    messages: &mut Messages,
-    plan: &Plan,
-    child: Option<i32>,
-) -> Result<Child> {
+fn program(helper: Helper, messages: &mut Messages, plan: &Plan, child: Option<i32>) -> Result<Child> {
     let Some(pid) = child.filter(|_| plan.makes_child()) else {
         return Ok(Child { pid: helper.pid, pidfd: helper.pidfd });
     };
     let pidfd = match messages.pidfd.take() {
-        Some(pidfd) if is_child(pidfd.as_fd(), pid) => Ok(pidfd),
+        Some(pidfd) if !plan.joins_pid() || is_of(pidfd.as_fd(), pid) => Ok(pidfd),
         // The helper was killed before it could send it.
         _ => open_process(pid, None),
     };
@@ -130,9 +125,9 @@ fn program(
     pidfd.map(|pidfd| Child { pid, pidfd })
 }
 
-/// Whether a pidfd is that of a child of the host's with this pid. Another process may have sent it, if
-/// it was as privileged as the helper where that was.
-fn is_child(pidfd: BorrowedFd, pid: i32) -> bool {
+/// Whether a pidfd is that of the process with this pid. In a joined pid namespace another process may
+/// have sent it, if it is privileged enough there to trace the one that the helper has made.
+fn is_of(pidfd: BorrowedFd, pid: i32) -> bool {
     // One that was collected already has no pid any more.
     pid_of(pidfd).is_none_or(|its| its == pid)
 }
@@ -191,7 +186,8 @@ fn failure(plan: &Plan, spec: &Spec, outcome: &Outcome, process: &Process) -> Op
     if outcome.progress + 1 >= plan.ops.len() {
         return None;
     }
-    // It was killed, or could not begin.
+    // It was killed, or could not begin, or only the helper was killed.
+    let _ = process.kill();
     let code = process.wait_timeout(ENDING).ok().flatten().and_then(|status| status.code());
     if let (false, Some(errno)) = (outcome.begun, code) {
         return Some(image::not_executed(errno));
