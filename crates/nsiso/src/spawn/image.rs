@@ -14,8 +14,7 @@ use crate::{Error, Result, Step};
 static PROGRAM: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/nsiso-helper"));
 
 /// Where `make install` puts it, for hosts where programs in memory may not be executed.
-const INSTALLED: [&str; 2] =
-    ["/usr/local/libexec/nsiso/nsiso-helper", "/usr/libexec/nsiso/nsiso-helper"];
+const INSTALLED: [&str; 2] = ["/usr/local/libexec/nsiso/nsiso-helper", "/usr/libexec/nsiso/nsiso-helper"];
 
 const OBJECT: &str = "the helper program";
 
@@ -78,6 +77,10 @@ pub(super) fn not_executed(errno: i32) -> Error {
              program in memory"
         }
         libc::ENOMEM => "the kernel has no memory for another process",
+        libc::ENOEXEC => {
+            "an emulator runs the caller: register it with binfmt_misc, so that it runs the helper and \
+             programs, too"
+        }
         libc::ENOSYS => "a seccomp filter refuses execveat(2)",
         _ => "",
     };

@@ -86,6 +86,5 @@ fn receive(socket: &OwnedFd) -> Option<(u8, Option<OwnedFd>)> {
     if message.bytes == 0 {
         return None;
     }
-    drop(data);
     Some((byte[0], fds.into_iter().next()))
 }
