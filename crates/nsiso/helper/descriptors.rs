@@ -32,8 +32,8 @@ pub(super) fn set_close_on_exec(fd: c_int) -> Outcome<()> {
 /// The descriptor of [`lock_until_exec`], or -1.
 static LOCKED: AtomicI32 = AtomicI32::new(-1);
 
-/// Locks the file for this process, until it executes the program or ends: then the last descriptor of
-/// its own is closed. A fork has no lock. The number becomes one that no program is likely to want.
+/// Locks the file for this process until it executes the program or ends: then its last descriptor
+/// of the file is closed. A fork has no lock. The new number is one that no program is likely to want.
 pub(super) fn lock_until_exec(fd: usize) -> Outcome<()> {
     const LIKELY: usize = 200;
     let lock = flock { l_type: kernel::F_WRLCK, ..flock::default() };

@@ -130,8 +130,8 @@ unsafe fn number(mut text: *const u8) -> (usize, *const u8) {
     }
 }
 
-/// Has the kernel tell the library when this process executes the program or ends. Uses `fd` up, that
-/// of the plan.
+/// Has the kernel tell the library when this process executes the program or ends. Uses up `fd`,
+/// that of the plan.
 ///
 /// # Safety
 /// `list` lives as long as the process.
