@@ -59,10 +59,8 @@ fn supported(spec: &Spec) -> Result<()> {
     ];
     match options.into_iter().find(|(wanted, _)| *wanted) {
         None => Ok(()),
-        Some((_, what)) => {
-            Err(Error::argument(format!("{what} takes a parent, and exec leaves none"))
-                .with_hint("spawn the program instead"))
-        }
+        Some((_, what)) => Err(Error::argument(format!("{what} takes a parent, and exec leaves none"))
+            .with_hint("spawn the program instead")),
     }
 }
 
