@@ -19,6 +19,8 @@ need bubblewrap bwrap
 need hostname hostname
 need passt pasta
 need pkg-config pkg-config
+need valgrind valgrind
+need qemu-user-static "qemu-$(uname -m)-static"
 /usr/bin/python3 -c 'import ensurepip' 2>/dev/null || missing="$missing python3-venv"
 
 [ -z "$missing" ] && exit 0

@@ -18,6 +18,10 @@ fn main() {
         .arg(env::var_os("TARGET").expect("cargo sets it"))
         .arg("-o")
         .arg(output);
+    if env::var_os("CARGO_CFG_TARGET_ARCH").is_some_and(|arch| arch == "aarch64") {
+        // Calls for atomics would ask the C library, which is not there, what the processor can do.
+        rustc.arg("-Ctarget-feature=-outline-atomics");
+    }
     if let Some(linker) = env::var_os("RUSTC_LINKER") {
         let mut option = OsString::from("-Clinker=");
         option.push(linker);

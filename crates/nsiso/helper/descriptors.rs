@@ -1,8 +1,9 @@
 //! Descriptors put in their place, and all others closed.
 
 use core::mem::MaybeUninit;
+use core::sync::atomic::{AtomicI32, Ordering};
 
-use super::kernel::{self, c_int, c_uint};
+use super::kernel::{self, c_int, c_uint, flock};
 use super::syscall::{Outcome, check};
 
 /// Puts `from` at the number `to`, open over exec.
@@ -28,8 +29,39 @@ pub(super) fn set_close_on_exec(fd: c_int) -> Outcome<()> {
     }
 }
 
-/// Closes the numbers from `first` to `last`.
+/// The descriptor of [`lock_until_exec`], or -1.
+static LOCKED: AtomicI32 = AtomicI32::new(-1);
+
+/// Locks the file for this process until it executes the program or ends: then its last descriptor
+/// of the file is closed. A fork has no lock. The new number is one that no program is likely to want.
+pub(super) fn lock_until_exec(fd: usize) -> Outcome<()> {
+    const LIKELY: usize = 200;
+    let lock = flock { l_type: kernel::F_WRLCK, ..flock::default() };
+    // SAFETY: numbers, and a struct that lives until the call returns.
+    unsafe {
+        let kept = check(kernel::SYS_fcntl, [fd, kernel::F_DUPFD_CLOEXEC as usize, LIKELY])?;
+        // To close any of them takes the lock away.
+        check(kernel::SYS_close, [fd])?;
+        check(kernel::SYS_fcntl, [kept, kernel::F_SETLK as usize, &raw const lock as usize])?;
+        LOCKED.store(kept as c_int, Ordering::Relaxed);
+    }
+    Ok(())
+}
+
+/// Closes the numbers from `first` to `last`, but for what is locked.
 pub(super) fn close(first: c_uint, last: c_uint) -> Outcome<()> {
+    match LOCKED.load(Ordering::Relaxed) as c_uint {
+        locked if (first..=last).contains(&locked) && locked != c_uint::MAX => {
+            if first < locked {
+                close_all(first, locked - 1)?;
+            }
+            close_all(locked + 1, last)
+        }
+        _ => close_all(first, last),
+    }
+}
+
+fn close_all(first: c_uint, last: c_uint) -> Outcome<()> {
     // SAFETY: numbers only.
     match unsafe { check(kernel::SYS_close_range, [first as usize, last as usize, 0]) } {
         // A container's filter may not know the call.

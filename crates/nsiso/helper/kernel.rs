@@ -275,6 +275,9 @@ pub const WALL: c_int = 0x4000_0000;
 pub const CLOCK_MONOTONIC: c_int = 1;
 
 pub const F_SETFD: c_int = 2;
+pub const F_SETLK: c_int = 6;
+pub const F_DUPFD_CLOEXEC: c_int = 1030;
+pub const F_WRLCK: i16 = 1;
 pub const FD_CLOEXEC: c_int = 1;
 pub const POLLIN: i16 = 1;
 pub const TIOCSCTTY: c_uint = 0x540E;
@@ -307,6 +310,17 @@ pub struct pollfd {
     pub fd: c_int,
     pub events: i16,
     pub revents: i16,
+}
+
+/// `fcntl(2)`; all zero but for the type means the whole file.
+#[repr(C)]
+#[derive(Default)]
+pub struct flock {
+    pub l_type: i16,
+    pub l_whence: i16,
+    pub l_start: i64,
+    pub l_len: i64,
+    pub l_pid: c_int,
 }
 
 #[repr(C)]

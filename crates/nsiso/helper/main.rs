@@ -6,7 +6,7 @@
 //! page of results, so whoever may trace it later reaches nothing of the caller.
 //!
 //! It takes no arguments. Its environment is one string: the number of the plan's descriptor, and the
-//! size of the plan in bytes.
+//! size of the plan in bytes, and an equals sign.
 
 #![no_std]
 #![no_main]
@@ -84,17 +84,17 @@ unsafe fn prepare(
     // SAFETY: numbers; the caller's promise.
     unsafe {
         check(kernel::SYS_prctl, [kernel::PR_SET_DUMPABLE as usize, 0])?;
-        let (page, header) = map(environment)?;
-        watch(page, list)?;
+        let (page, header, fd) = map(environment)?;
+        watch(page, list, fd)?;
         Ok((page, header))
     }
 }
 
-/// Maps the plan, and closes it.
+/// Maps the plan. Returns its descriptor, too.
 ///
 /// # Safety
 /// `environment` is a string or NULL.
-unsafe fn map(environment: *const u8) -> Outcome<(&'static Page, &'static Header)> {
+unsafe fn map(environment: *const u8) -> Outcome<(&'static Page, &'static Header, usize)> {
     if environment.is_null() {
         return Err(kernel::EINVAL);
     }
@@ -106,13 +106,12 @@ unsafe fn map(environment: *const u8) -> Outcome<(&'static Page, &'static Header
         let (shared, private) = (kernel::MAP_SHARED as usize, kernel::MAP_PRIVATE as usize);
         let page = check(kernel::SYS_mmap, [0, PAGE, access, shared, fd, 0])?;
         let plan = check(kernel::SYS_mmap, [0, size, access, private, fd, PAGE])?;
-        check(kernel::SYS_close, [fd])?;
         memory::set_base(plan);
-        Ok((&*(page as *const Page), &*(plan as *const Header)))
+        Ok((&*(page as *const Page), &*(plan as *const Header), fd))
     }
 }
 
-/// A number, and what comes after it and a blank.
+/// A number, and what comes after the character behind it.
 ///
 /// # Safety
 /// `text` is a string.
@@ -131,11 +130,12 @@ unsafe fn number(mut text: *const u8) -> (usize, *const u8) {
     }
 }
 
-/// Has the kernel tell the library when this process executes the program or ends.
+/// Has the kernel tell the library when this process executes the program or ends. Uses up `fd`,
+/// that of the plan.
 ///
 /// # Safety
 /// `list` lives as long as the process.
-unsafe fn watch(page: &Page, list: *mut RobustList) -> Outcome<()> {
+unsafe fn watch(page: &Page, list: *mut RobustList, fd: usize) -> Outcome<()> {
     let head = list as usize;
     // SAFETY: the caller's promise; the word is in the page.
     unsafe {
@@ -144,8 +144,19 @@ unsafe fn watch(page: &Page, list: *mut RobustList) -> Outcome<()> {
         (*list).first = head;
         (*list).offset = page.owner.as_ptr() as isize - head as isize;
         (*list).pending = head;
-        check(kernel::SYS_set_robust_list, [head, size_of::<RobustList>()])?;
-        page.owner.store(thread as u32 | kernel::FUTEX_WAITERS, Ordering::Release);
+        let waiters = match check(kernel::SYS_set_robust_list, [head, size_of::<RobustList>()]) {
+            // Emulators have none: there the library looks at a lock again and again.
+            Err(kernel::ENOSYS) => {
+                descriptors::lock_until_exec(fd)?;
+                0
+            }
+            done => {
+                done?;
+                check(kernel::SYS_close, [fd])?;
+                kernel::FUTEX_WAITERS
+            }
+        };
+        page.owner.store(thread as u32 | waiters, Ordering::Release);
     }
     Ok(())
 }

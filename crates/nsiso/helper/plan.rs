@@ -19,7 +19,8 @@ pub(crate) const PAGE: usize = 4096;
 #[derive(Default)]
 pub(crate) struct Page {
     /// The helper's thread id with `FUTEX_WAITERS`. When the helper executes the program or ends, the
-    /// kernel sets `FUTEX_OWNER_DIED` and wakes the library, `set_robust_list(2)`.
+    /// kernel sets `FUTEX_OWNER_DIED` and wakes the library, `set_robust_list(2)`. Without
+    /// `FUTEX_WAITERS` the helper has locked the plan's file until then, `fcntl(2)`.
     pub owner: AtomicU32,
     /// Which action is being carried out: its index.
     pub progress: AtomicU32,

@@ -31,7 +31,7 @@ pub(super) fn clone(page: &Page, kinds: c_int, socket: c_int, cgroup: c_int, wit
         parent_tid: page.child.as_ptr() as u64,
         ..clone_args::default()
     };
-    let mut made = Err(kernel::EBADF);
+    let mut made = Err(kernel::EACCES);
     if cgroup >= 0 {
         // To go there later waits for a lock over all processes of the machine.
         BORN_IN_CGROUP.store(true, Ordering::Relaxed);
@@ -41,7 +41,17 @@ pub(super) fn clone(page: &Page, kinds: c_int, socket: c_int, cgroup: c_int, wit
         args.flags &= !kernel::CLONE_INTO_CGROUP;
     }
     // Where that is refused, the child goes there itself, and says what is in the way of that.
-    if made.is_err() {
+    if let Err(
+        kernel::EACCES
+        | kernel::EAGAIN
+        | kernel::EBADF
+        | kernel::EBUSY
+        | kernel::EINVAL
+        | kernel::ENOSYS
+        | kernel::ENOTSUP
+        | kernel::EPERM,
+    ) = made
+    {
         BORN_IN_CGROUP.store(false, Ordering::Relaxed);
         made = match clone3(&args) {
             // A container's filter may refuse clone3, since it cannot look at its flags. clone takes all

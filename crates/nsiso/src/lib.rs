@@ -18,6 +18,21 @@ mod helper {
     #[allow(dead_code, reason = "the helper uses the rest")]
     pub(crate) mod plan;
     pub(crate) mod syscall;
+
+    // For their own tests.
+    #[cfg(test)]
+    #[allow(dead_code, reason = "the helper uses them")]
+    mod files;
+    #[cfg(test)]
+    #[allow(dead_code, reason = "the helper uses them")]
+    mod memory;
+    #[cfg(test)]
+    #[allow(dead_code, unused_imports, reason = "the helper uses them")]
+    mod mount;
+
+    #[cfg(test)]
+    #[path = "../src/helper_tests.rs"]
+    mod tests;
 }
 mod kind;
 mod list;

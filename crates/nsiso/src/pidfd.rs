@@ -4,6 +4,7 @@ use std::fs;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 
 use nix::errno::Errno;
+use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
 use nix::sys::stat::fstat;
 use nix::sys::statfs::{FsType, fstatfs};
 
@@ -24,6 +25,9 @@ pub fn open_process(pid: i32, inode: Option<u64>) -> Result<OwnedFd> {
         Err(errno @ (Errno::EMFILE | Errno::ENFILE)) => {
             return Err(failed(errno, &crate::rlimit::of_descriptors()));
         }
+        Err(errno @ Errno::ENOSYS) => {
+            return Err(failed(errno, "pidfd_open(2) is refused, or valgrind or another emulator lacks it"));
+        }
         Err(errno) => return Err(failed(errno, "")),
     };
     let own = fstat(pidfd.as_fd()).map_err(|errno| failed(errno, ""))?.st_ino;
@@ -36,12 +40,44 @@ pub fn open_process(pid: i32, inode: Option<u64>) -> Result<OwnedFd> {
     }
 }
 
+/// That of the calling process.
+pub(crate) fn own() -> Result<OwnedFd> {
+    let opened = open_process(std::process::id() as i32, None);
+    // valgrind does not know pidfd_open(2).
+    opened.or_else(|error| if error.errno() == libc::ENOSYS { of_peer().or(Err(error)) } else { Err(error) })
+}
+
+/// That of the calling process, as the other end of a socket, Linux 6.5.
+fn of_peer() -> nix::Result<OwnedFd> {
+    const SO_PEERPIDFD: libc::c_int = 77;
+    let (socket, _peer) = socketpair(AddressFamily::Unix, SockType::Stream, None, SockFlag::SOCK_CLOEXEC)?;
+    let (mut fd, mut size) = (-1, size_of::<RawFd>() as libc::socklen_t);
+    let (level, socket, place) = (libc::SOL_SOCKET, socket.as_raw_fd(), (&raw mut fd).cast());
+    // SAFETY: room for a number; what it returns is new and ours.
+    unsafe {
+        Errno::result(libc::getsockopt(socket, level, SO_PEERPIDFD, place, &raw mut size))?;
+        Ok(OwnedFd::from_raw_fd(fd))
+    }
+}
+
 /// `pidfd_open(2)`.
 pub(crate) fn open(pid: i32) -> nix::Result<OwnedFd> {
     // SAFETY: numbers; what it returns is new and ours.
     let fd = Errno::result(unsafe { libc::syscall(libc::SYS_pidfd_open, pid, 0) })?;
     // SAFETY: as above.
     Ok(unsafe { OwnedFd::from_raw_fd(fd as RawFd) })
+}
+
+/// `pidfd_send_signal(2)` to a process whose status nobody can have collected.
+pub(crate) fn send_signal(pidfd: BorrowedFd, pid: i32, signal: i32) -> nix::Result<()> {
+    let fd = pidfd.as_raw_fd();
+    // SAFETY: a descriptor and numbers.
+    match Errno::result(unsafe { libc::syscall(libc::SYS_pidfd_send_signal, fd, signal, 0, 0) }) {
+        // valgrind does not know it. Until it is collected, the pid is the process's own.
+        // SAFETY: numbers.
+        Err(Errno::ENOSYS) => Errno::result(unsafe { libc::kill(pid, signal) }).map(drop),
+        sent => sent.map(drop),
+    }
 }
 
 const PIDFS_MAGIC: FsType = FsType(0x5049_4446);

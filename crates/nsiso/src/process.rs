@@ -13,7 +13,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use crate::cgroup::{Group, Resources};
 use crate::error::Step;
 use crate::outside::Outside;
-use crate::pidfd::exit_of;
+use crate::pidfd::{exit_of, send_signal};
 use crate::plan::Ends;
 use crate::status::{Exit, Report, Status, Usage};
 use crate::{Error, Handle, Limits, Result};
@@ -111,13 +111,16 @@ impl Process {
 
     /// Sends a signal; 0 only asks whether it could be sent. ESRCH once the process has been reaped.
     pub fn signal(&self, signal: i32) -> Result<()> {
-        // SAFETY: a descriptor of ours and numbers.
-        let sent =
-            unsafe { libc::syscall(libc::SYS_pidfd_send_signal, self.pidfd.as_raw_fd(), signal, 0, 0) };
-        if sent == 0 {
-            return Ok(());
-        }
-        let error = Error::last_os(Step::Signal, format!("process {} with signal {signal}", self.pid));
+        // While it is locked, the status is not collected here.
+        let status = self.status.lock().unwrap_or_else(PoisonError::into_inner);
+        let sent = match *status {
+            None => send_signal(self.pidfd.as_fd(), self.pid, signal),
+            Some(_) => Err(Errno::ESRCH),
+        };
+        drop(status);
+        let Err(errno) = sent else { return Ok(()) };
+        let object = format!("process {} with signal {signal}", self.pid);
+        let error = Error::new(Step::Signal, errno as i32, object);
         Err(match error.errno() {
             libc::ESRCH => error.with_hint("the process has ended and its status was collected"),
             libc::EINVAL => error.with_hint("signals have numbers from 1 to 64"),

@@ -7,7 +7,6 @@ use super::id_kind::IdKind;
 use super::{Joins, Plan, subid};
 use crate::error::Step;
 use crate::kind::USER;
-use crate::pidfd::open_process;
 use crate::spec::{IdMap, IdRange};
 use crate::{Error, Kinds, Result, Spec};
 
@@ -160,7 +159,7 @@ impl Plan {
         if self.awaits_parent {
             let parent = match self.exec {
                 true => -1,
-                false => self.keep(open_process(std::process::id() as i32, None)?),
+                false => self.keep(crate::pidfd::own()?),
             };
             let socket = self.socket(spec, Step::UidMap)?;
             let dumpable = !privileged() && (spec.halt.is_some() || !self.maps.for_parent().is_empty());

@@ -6,7 +6,6 @@ use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use super::Plan;
 use super::format::{Action, Init};
 use crate::error::Step;
-use crate::pidfd::open_process;
 use crate::{Error, Result, Spec};
 
 impl Plan {
@@ -26,7 +25,7 @@ impl Plan {
         let report = self.keep(write.into());
         let parent = match spec.watched {
             Some(pidfd) => Some(pidfd.try_clone_to_owned().map_err(failed("a pidfd"))?),
-            None if options.die_with_host => Some(open_process(std::process::id() as i32, None)?),
+            None if options.die_with_host => Some(crate::pidfd::own()?),
             None => None,
         };
         let parent = parent.map_or(-1, |pidfd| self.keep(pidfd));

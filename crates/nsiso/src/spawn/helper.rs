@@ -9,6 +9,8 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::ptr;
 use std::sync::atomic::Ordering;
 
+use nix::errno::Errno;
+
 use super::image;
 use super::plan_file::PlanFile;
 use super::signals::SignalsBlocked;
@@ -22,6 +24,8 @@ pub(super) struct Helper {
     pub pid: i32,
     pub pidfd: OwnedFd,
     pub file: PlanFile,
+    /// What is mapped as `file`.
+    memfd: OwnedFd,
 }
 
 impl Helper {
@@ -33,17 +37,10 @@ impl Helper {
         let inherited = plan.inherited();
         // This much of the helper is seen by anybody who lists processes.
         let name = if spec.init.is_some() { c"nsiso-init" } else { c"nsiso-helper" };
-        let mut start = Start::new(&program, &memfd, file.plan_size(), &inherited, name);
-        let (pid, pidfd) = clone(&mut start).map_err(|errno| super::hints::of_clone(errno, spec.kinds))?;
+        let start = Start::new(&program, &memfd, file.plan_size(), &inherited, name);
+        let (pid, pidfd) = clone(&start).map_err(|errno| super::hints::of_clone(errno, spec.kinds))?;
         drop(blocked);
-        let helper = Helper { pid, pidfd, file };
-        match start.errno {
-            0 => Ok(helper),
-            errno => {
-                helper.reap();
-                Err(image::not_executed(errno))
-            }
-        }
+        Ok(Helper { pid, pidfd, file, memfd })
     }
 
     /// Returns when the helper has executed the program or has ended.
@@ -55,7 +52,8 @@ impl Helper {
         loop {
             let word = owner.load(Ordering::Acquire);
             if word & kernel::FUTEX_OWNER_DIED != 0
-                || !futex_wait(owner.as_ptr(), word, LOOK_AFTER) && self.has_ended()
+                || !futex_wait(owner.as_ptr(), word, LOOK_AFTER)
+                    && (self.has_ended() || self.has_unlocked(word))
             {
                 return;
             }
@@ -66,6 +64,18 @@ impl Helper {
         let mut poll = libc::pollfd { fd: self.pidfd.as_raw_fd(), events: libc::POLLIN, revents: 0 };
         // SAFETY: one struct.
         unsafe { libc::poll(&raw mut poll, 1, 0) > 0 }
+    }
+
+    /// Whether the helper's lock is gone, where an emulator has no robust futexes.
+    fn has_unlocked(&self, word: u32) -> bool {
+        // SAFETY: all zero is a lock of the whole file.
+        let mut lock: libc::flock = unsafe { std::mem::zeroed() };
+        lock.l_type = libc::F_WRLCK as libc::c_short;
+        // SAFETY: one struct.
+        word != 0
+            && word & kernel::FUTEX_WAITERS == 0
+            && unsafe { libc::fcntl(self.memfd.as_raw_fd(), libc::F_GETLK, &raw mut lock) } == 0
+            && lock.l_type == libc::F_UNLCK as libc::c_short
     }
 
     /// Collects the helper, which has ended or is about to. Its status is nothing to anybody.
@@ -111,8 +121,6 @@ pub(super) struct Start<'fd> {
     name: &'static CStr,
     environment: CString,
     capabilities: Option<Ambient>,
-    /// Why the helper was not executed.
-    errno: i32,
 }
 
 impl<'fd> Start<'fd> {
@@ -131,9 +139,9 @@ impl<'fd> Start<'fd> {
             plan,
             inherited,
             name,
-            environment: text(format!("{plan} {plan_size}")),
+            // qemu-user takes away what has no equals sign.
+            environment: text(format!("{plan} {plan_size}=")),
             capabilities: Ambient::of_caller(),
-            errno: 0,
         }
     }
 
@@ -162,41 +170,45 @@ impl Ambient {
 }
 
 /// Makes the child and returns once it has executed the helper or has failed. Fails with an errno.
-fn clone(start: &mut Start) -> std::result::Result<(i32, OwnedFd), i32> {
+fn clone(start: &Start) -> std::result::Result<(i32, OwnedFd), i32> {
     #[repr(C, align(16))]
     struct Stack([MaybeUninit<u8>; 4096]);
     let mut stack = Stack([MaybeUninit::uninit(); 4096]);
     let mut pidfd: c_int = -1;
-    // No exit signal: a failure is nothing that a handler of the host's should see.
-    let flags = libc::CLONE_VM | libc::CLONE_VFORK | libc::CLONE_PIDFD;
-    // SAFETY: CLONE_VFORK holds this thread until the child uses stack and `start` no more.
-    let pid = unsafe {
-        libc::clone(
-            become_helper,
-            (&raw mut stack).add(1).cast(),
-            flags,
-            (&raw mut *start).cast(),
-            &raw mut pidfd,
-        )
+    let mut make = |flags| {
+        let (top, start) = ((&raw mut stack).wrapping_add(1).cast(), (&raw const *start).cast_mut().cast());
+        let flags = libc::CLONE_VM | libc::CLONE_VFORK | flags;
+        // SAFETY: CLONE_VFORK holds this thread until the child uses stack and `start` no more.
+        let pid = unsafe { libc::clone(become_helper, top, flags, start, &raw mut pidfd) };
+        Errno::result(pid)
     };
-    match pid {
-        // SAFETY: clone has made the descriptor, and it is ours.
-        1.. => Ok((pid, unsafe { OwnedFd::from_raw_fd(pidfd) })),
-        _ => Err(std::io::Error::last_os_error().raw_os_error().unwrap_or(libc::EIO)),
+    // No exit signal: a failure is nothing that a handler of the host's should see.
+    let pid = match make(libc::CLONE_PIDFD) {
+        // qemu-user makes a fork of it, and has neither another signal there nor a pidfd.
+        Err(Errno::EINVAL) => make(libc::SIGCHLD),
+        made => made,
     }
+    .map_err(|errno| errno as i32)?;
+    if pidfd >= 0 {
+        // SAFETY: clone has made the descriptor, and it is ours.
+        return Ok((pid, unsafe { OwnedFd::from_raw_fd(pidfd) }));
+    }
+    crate::pidfd::open(pid).map(|pidfd| (pid, pidfd)).map_err(|errno| {
+        // SAFETY: a child of ours that nobody has collected; a null status is allowed.
+        unsafe {
+            libc::kill(pid, libc::SIGKILL);
+            libc::waitpid(pid, ptr::null_mut(), libc::__WALL);
+        }
+        errno as i32
+    })
 }
 
-/// In the child. A test looks at its machine code, to see that it calls nothing.
+/// In the child, whose exit code tells why it did not become the helper: an emulator may make a copy of
+/// the memory. A test looks at its machine code, to see that it calls nothing.
 #[inline(never)]
 extern "C" fn become_helper(start: *mut c_void) -> c_int {
-    let start = start.cast::<Start<'_>>();
-    // SAFETY: the caller's struct, which nobody else uses meanwhile.
-    unsafe {
-        if let Err(errno) = execute(&*start) {
-            (*start).errno = errno;
-        }
-    }
-    127
+    // SAFETY: the caller's struct, which lives until this returns.
+    unsafe { execute(&*start.cast::<Start<'_>>()) }.err().unwrap_or(0)
 }
 
 /// Returns only where it fails.
@@ -232,6 +244,8 @@ unsafe fn execute(start: &Start) -> Outcome<()> {
         match check(kernel::SYS_execveat, [start.program as usize, empty, argv, envp, here]) {
             // Emulators may not know it.
             Err(kernel::ENOSYS | kernel::EINVAL | kernel::ENOENT) => {
+                // They may open the path when they have executed themselves.
+                check(kernel::SYS_fcntl, [start.program as usize, kernel::F_SETFD as usize, 0])?;
                 check(kernel::SYS_execve, [start.path.as_ptr() as usize, argv, envp]).map(drop)
             }
             done => done.map(drop),

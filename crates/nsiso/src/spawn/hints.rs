@@ -68,7 +68,8 @@ fn clone_hint(errno: i32, kinds: Kinds, read: Read) -> String {
             format!("this host does not let you make user namespaces; possible causes: {}", join(causes))
         }
         libc::ENOSYS => "the kernel is too old (Linux 5.10 is needed) or a container's seccomp filter refuses clone3 and clone".into(),
-        libc::EINVAL => format!("this kernel was built without one of the namespaces {kinds}: look for CONFIG_*_NS in its configuration"),
+        libc::EINVAL => format!("this kernel was built without one of the namespaces {kinds}: look for CONFIG_*_NS in its configuration; \
+                                  or qemu-user runs the caller, under which there are no new user and pid namespaces"),
         libc::EAGAIN => format!(
             "too many processes: the limit RLIMIT_NPROC ({}), pids.max of the cgroup, or kernel.pid_max is reached",
             rlimit::in_words(libc::RLIMIT_NPROC)

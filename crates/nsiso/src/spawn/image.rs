@@ -77,6 +77,10 @@ pub(super) fn not_executed(errno: i32) -> Error {
              program in memory"
         }
         libc::ENOMEM => "the kernel has no memory for another process",
+        libc::ENOEXEC => {
+            "an emulator runs the caller: register it with binfmt_misc, so that it runs the helper and \
+             programs, too"
+        }
         libc::ENOSYS => "a seccomp filter refuses execveat(2)",
         _ => "",
     };

@@ -16,14 +16,14 @@ mod sync;
 mod uplink;
 mod view;
 
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::atomic::{AtomicI32, Ordering};
 use std::time::Duration;
 
 use nix::errno::Errno;
 
 use crate::helper::plan::Page;
-use crate::pidfd::{open_process, pid_of};
+use crate::pidfd::{open_process, pid_of, send_signal};
 use crate::plan::Plan;
 use crate::{Error, Process, Result, Spec, Step};
 pub(crate) use exec::exec;
@@ -148,30 +148,31 @@ fn answer(helper: &Helper, messages: &mut Messages, plan: &Plan, spec: &Spec) ->
         .and_then(|()| parent_setup::set_up(&child, spec, plan, received));
     match done {
         Ok(_) => messages.answer(),
-        Err(_) => kill(child.pidfd.as_fd()),
+        Err(_) => drop(send_signal(child.pidfd.as_fd(), child.pid, libc::SIGKILL)),
     }
     done
 }
 
-/// The process that waits for the parent's part.
+/// The process that waits for the parent's part. Failing that, nobody waits any more.
 fn being_set_up(helper: &Helper) -> Result<Child> {
-    match helper.file.page().child.load(Ordering::Acquire) {
+    let helpers = || {
+        helper.pidfd.try_clone().map_err(|error| {
+            Error::from_io(Step::Prepare, "a pidfd", &error).with_hint(crate::rlimit::descriptor_hint(&error))
+        })
+    };
+    let (pid, pidfd) = match helper.file.page().child.load(Ordering::Acquire) {
         // It waits, so the pid is still its own.
-        pid @ 1.. => Ok(Child { pid, pidfd: open_process(pid, None)? }),
-        _ => match helper.pidfd.try_clone() {
-            Ok(pidfd) => Ok(Child { pid: helper.pid, pidfd }),
-            Err(error) => {
-                kill(helper.as_fd());
-                Err(Error::from_io(Step::Prepare, "a pidfd", &error)
-                    .with_hint(crate::rlimit::descriptor_hint(&error)))
-            }
+        pid @ 1.. => match open_process(pid, None) {
+            // valgrind. The helper ends with the child.
+            Err(error) if error.errno() == libc::ENOSYS => (pid, helpers()),
+            opened => (pid, opened),
         },
+        _ => (helper.pid, helpers()),
+    };
+    if pidfd.is_err() {
+        let _ = send_signal(helper.as_fd(), helper.pid, libc::SIGKILL);
     }
-}
-
-fn kill(pidfd: BorrowedFd) {
-    // SAFETY: a descriptor of ours and numbers.
-    unsafe { libc::syscall(libc::SYS_pidfd_send_signal, pidfd.as_raw_fd(), libc::SIGKILL, 0, 0) };
+    Ok(Child { pid, pidfd: pidfd? })
 }
 
 /// Why the program does not run; nothing if it does.

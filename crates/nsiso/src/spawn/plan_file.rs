@@ -10,7 +10,7 @@ use super::signals::take_signal;
 use crate::helper::plan::{PAGE, Page};
 use crate::{Error, Result, Step, rlimit};
 
-/// The page, mapped shared.
+/// The file, mapped shared.
 pub(super) struct PlanFile {
     page: NonNull<Page>,
     plan_size: usize,
@@ -20,15 +20,19 @@ impl PlanFile {
     /// A file with this plan. All signals must be blocked.
     pub fn new(plan: &[u8]) -> Result<(OwnedFd, Self)> {
         let memfd = memfd(libc::MFD_CLOEXEC).map_err(|errno| failed("the plan in memory", errno))?;
-        write_at(&memfd, plan, PAGE).map_err(|errno| failed("the plan in memory", errno))?;
+        let size = PAGE + plan.len();
+        allocate(&memfd, size).map_err(|errno| failed("the plan in memory", errno))?;
         let access = libc::PROT_READ | libc::PROT_WRITE;
-        // SAFETY: a new mapping at a place of the kernel's choice.
+        // SAFETY: a new mapping at a place of the kernel's choice, as long as the file.
         let map =
-            unsafe { libc::mmap(ptr::null_mut(), PAGE, access, libc::MAP_SHARED, memfd.as_raw_fd(), 0) };
-        match NonNull::new(map.cast::<Page>()).filter(|_| map != libc::MAP_FAILED) {
-            Some(page) => Ok((memfd, PlanFile { page, plan_size: plan.len() })),
-            None => Err(Error::last_os(Step::Prepare, "memory to share with the helper")),
-        }
+            unsafe { libc::mmap(ptr::null_mut(), size, access, libc::MAP_SHARED, memfd.as_raw_fd(), 0) };
+        let Some(page) = NonNull::new(map.cast::<Page>()).filter(|_| map != libc::MAP_FAILED) else {
+            return Err(Error::last_os(Step::Prepare, "memory to share with the helper"));
+        };
+        // Not by write(2): valgrind would complain of bytes between fields, which nobody has set.
+        // SAFETY: the mapping has this much room after the page.
+        unsafe { map.cast::<u8>().add(PAGE).copy_from_nonoverlapping(plan.as_ptr(), plan.len()) };
+        Ok((memfd, PlanFile { page, plan_size: plan.len() }))
     }
 
     pub fn plan_size(&self) -> usize {
@@ -44,7 +48,7 @@ impl PlanFile {
 impl Drop for PlanFile {
     fn drop(&mut self) {
         // SAFETY: our own mapping, which nobody uses any more.
-        unsafe { libc::munmap(self.page.as_ptr().cast(), PAGE) };
+        unsafe { libc::munmap(self.page.as_ptr().cast(), PAGE + self.plan_size) };
     }
 }
 
@@ -54,17 +58,28 @@ pub(super) fn memfd(flags: libc::c_uint) -> nix::Result<OwnedFd> {
     unsafe { Errno::result(libc::memfd_create(c"nsiso".as_ptr(), flags)).map(|fd| OwnedFd::from_raw_fd(fd)) }
 }
 
-/// Writes all of it. A limit of the size of files holds in memory, too, and makes a signal.
+/// Makes room. Memory that is missing is an error here, and a signal where it is written to.
+fn allocate(file: &OwnedFd, size: usize) -> nix::Result<()> {
+    // SAFETY: numbers only.
+    let done = unsafe { libc::fallocate(file.as_raw_fd(), 0, 0, size as libc::off_t) };
+    without_signal(Errno::result(done)).map(drop)
+}
+
+/// A limit of the size of files holds in memory, too, and makes a signal.
+fn without_signal<T>(done: nix::Result<T>) -> nix::Result<T> {
+    if matches!(done, Err(Errno::EFBIG)) {
+        take_signal(libc::SIGXFSZ);
+    }
+    done
+}
+
+/// Writes all of it.
 pub(super) fn write_at(file: &OwnedFd, mut bytes: &[u8], mut at: usize) -> nix::Result<()> {
     while !bytes.is_empty() {
         // SAFETY: as many bytes as is said.
         let written =
             unsafe { libc::pwrite(file.as_raw_fd(), bytes.as_ptr().cast(), bytes.len(), at as libc::off_t) };
-        let written = Errno::result(written);
-        if written == Err(Errno::EFBIG) {
-            take_signal(libc::SIGXFSZ);
-        }
-        let written = written? as usize;
+        let written = without_signal(Errno::result(written))? as usize;
         (bytes, at) = (&bytes[written..], at + written);
     }
     Ok(())
