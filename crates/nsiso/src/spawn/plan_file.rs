@@ -21,14 +21,21 @@ impl PlanFile {
     pub fn new(plan: &[u8]) -> Result<(OwnedFd, Self)> {
         let memfd = memfd(libc::MFD_CLOEXEC).map_err(|errno| failed("the plan in memory", errno))?;
         write_at(&memfd, plan, PAGE).map_err(|errno| failed("the plan in memory", errno))?;
-        let access = libc::PROT_READ | libc::PROT_WRITE;
+        let (access, fd) = (libc::PROT_READ | libc::PROT_WRITE, memfd.as_raw_fd());
+        // A copy of the host that another thread makes by fork(2) must not write the page, also if it is
+        // made between these calls.
         // SAFETY: a new mapping at a place of the kernel's choice.
-        let map =
-            unsafe { libc::mmap(ptr::null_mut(), PAGE, access, libc::MAP_SHARED, memfd.as_raw_fd(), 0) };
-        match NonNull::new(map.cast::<Page>()).filter(|_| map != libc::MAP_FAILED) {
-            Some(page) => Ok((memfd, PlanFile { page, plan_size: plan.len() })),
-            None => Err(Error::last_os(Step::Prepare, "memory to share with the helper")),
-        }
+        let map = unsafe {
+            let map = libc::mmap(ptr::null_mut(), PAGE, libc::PROT_NONE, libc::MAP_SHARED, fd, 0);
+            let usable = map != libc::MAP_FAILED
+                && libc::madvise(map, PAGE, libc::MADV_DONTFORK) == 0
+                && libc::mprotect(map, PAGE, access) == 0;
+            if usable { map } else { ptr::null_mut() }
+        };
+        let Some(page) = NonNull::new(map.cast::<Page>()) else {
+            return Err(Error::last_os(Step::Prepare, "memory to share with the helper"));
+        };
+        Ok((memfd, PlanFile { page, plan_size: plan.len() }))
     }
 
     pub fn plan_size(&self) -> usize {
@@ -58,9 +65,8 @@ pub(super) fn memfd(flags: libc::c_uint) -> nix::Result<OwnedFd> {
 pub(super) fn write_at(file: &OwnedFd, mut bytes: &[u8], mut at: usize) -> nix::Result<()> {
     while !bytes.is_empty() {
         // SAFETY: as many bytes as is said.
-        let written = unsafe {
-            libc::pwrite(file.as_raw_fd(), bytes.as_ptr().cast(), bytes.len(), at as libc::off_t)
-        };
+        let written =
+            unsafe { libc::pwrite(file.as_raw_fd(), bytes.as_ptr().cast(), bytes.len(), at as libc::off_t) };
         let written = Errno::result(written);
         if written == Err(Errno::EFBIG) {
             take_signal(libc::SIGXFSZ);
