@@ -54,7 +54,8 @@ impl Helper {
         let owner = &self.file.page().owner;
         loop {
             let word = owner.load(Ordering::Acquire);
-            if word & kernel::FUTEX_OWNER_DIED != 0 || !futex_wait(owner.as_ptr(), word, LOOK_AFTER) && self.has_ended()
+            if word & kernel::FUTEX_OWNER_DIED != 0
+                || !futex_wait(owner.as_ptr(), word, LOOK_AFTER) && self.has_ended()
             {
                 return;
             }
@@ -143,7 +144,7 @@ impl<'fd> Start<'fd> {
     }
 }
 
-/// Capabilities of a caller that is not uid 0 are made ambient, or exec takes them.
+/// Capabilities that exec would take are made ambient before.
 struct Ambient {
     version: [u32; 2],
     halves: [[u32; 3]; 2],
@@ -154,8 +155,9 @@ impl Ambient {
     fn of_caller() -> Option<Self> {
         const VERSION_3: u32 = 0x2008_0522;
         let sets = ambient_needed()?;
-        let half = |shift: u32| [sets.effective, sets.permitted, sets.permitted].map(|set| (set >> shift) as u32);
-        Some(Ambient { version: [VERSION_3, 0], halves: [half(0), half(32)], set: sets.permitted })
+        let half =
+            |shift: u32| [sets.effective, sets.permitted, sets.inheritable].map(|set| (set >> shift) as u32);
+        Some(Ambient { version: [VERSION_3, 0], halves: [half(0), half(32)], set: sets.ambient })
     }
 }
 
