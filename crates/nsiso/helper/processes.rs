@@ -78,6 +78,7 @@ pub(super) fn clone(
     {
         pidfd = opened as c_int;
     }
+    page.settled.store(1, Ordering::Release);
     // Without a message the host opens the process by its pid.
     let _ = send_fd::send(b'p', pidfd, socket);
     exit(0)
