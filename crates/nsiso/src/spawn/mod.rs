@@ -120,17 +120,15 @@ fn program(helper: Helper, messages: &mut Messages, plan: &Plan, child: Option<i
     let Some(pid) = child.filter(|_| plan.makes_child()) else {
         return Ok(Child { pid: helper.pid, pidfd: helper.pidfd });
     };
-    let sent = messages.pidfd.take().filter(|pidfd| {
-        // One that was collected already has no pid any more.
-        is_own_child(pidfd.as_fd()) && pid_of(pidfd.as_fd()).is_none_or(|its| its == pid)
-    });
-    let pidfd = match sent {
-        Some(pidfd) => Ok(pidfd),
-        // The helper was killed before it could send it, or the caller had no descriptor left.
-        None => open_child(pid),
-    };
+    let sent = messages.pidfd.take().filter(|pidfd| is_own_child(pidfd.as_fd()));
     helper.reap();
-    match pidfd {
+    if let Some(pidfd) = sent {
+        // One that was collected already has no pid any more.
+        let pid = pid_of(pidfd.as_fd()).unwrap_or(pid);
+        return Ok(Child { pid, pidfd });
+    }
+    // The helper was killed before it could send it, or the caller had no descriptor left.
+    match open_child(pid) {
         Ok(pidfd) => Ok(Child { pid, pidfd }),
         Err(error) => {
             end_child(pid);
