@@ -65,6 +65,7 @@ matrix: setup
 
 lint:
 	cargo fmt --all --check
+	rustfmt --check --edition 2024 crates/nsiso/helper/main.rs
 	cargo clippy --quiet --workspace --all-targets -- -D warnings
 
 bench: build

@@ -1020,12 +1020,10 @@ void ns_spec_free(struct ns_spec *spec);
 
 /**
  * Adds kinds of namespace, NS_USER | NS_PID | ..., that are made new for the program. An ordinary user
- * needs NS_USER for all others. Before Linux 6.3 NS_TIME costs a copy of the caller's memory, as fork(2) does. -EINVAL for a
+ * needs NS_USER for all others. -EINVAL for a
  * bit that is none of NS_ALL.
  */
-int ns_spec_unshare(struct ns_spec *spec,
-                    uint64_t kinds,
-                    struct ns_error *err);
+int ns_spec_unshare(struct ns_spec *spec, uint64_t kinds, struct ns_error *err);
 
 /**
  * Holds the child once it is in its namespaces, before anything is set up in there: its pid is written to the descriptor `tell`, in decimal and
@@ -1209,9 +1207,8 @@ int ns_spec_keep_caps(struct ns_spec *spec, struct ns_error *err);
 /**
  * Runs the program in the existing namespace `fd`, ns_open(); the descriptor must stay open until the program has been
  * spawned. New namespaces are made inside joined ones. In a joined user namespace the program is root where root is mapped,
- * unless it is given an id or ns_spec_keep_credentials; in a joined mount namespace it begins at the root directory. The
- * kernel lets nobody enter another time namespace who shares memory, so this one alone gives the child a copy of the caller's, as
- * fork(2) does, until it runs the program. setns(2).
+ * unless it is given an id or ns_spec_keep_credentials; in a joined mount namespace it begins at the root directory.
+ * setns(2).
  */
 int ns_spec_join(struct ns_spec *spec,
                  int fd,
@@ -1867,8 +1864,12 @@ int ns_spec_uplink(struct ns_spec *spec,
 /**
  * Starts the program of `spec` and stores it in `*out`. Returns 0 when the program runs. On failure
  * the step tells what went wrong, nothing is left behind and `*out` is not touched. Blocks until the
- * program has been executed; signals to the calling thread wait until then. Many threads may spawn
- * from one spec at a time.
+ * program has been executed. Many threads may spawn from one spec at a time.
+ *
+ * A helper program does the set-up in memory of its own, so a process that may trace the program
+ * reaches nothing of the caller. Where a pid namespace is new or joined, or a cgroup of version 2 is
+ * used, the helper makes the program's process and ends: the caller, whose child both are, gets SIGCHLD
+ * for each.
  */
 int ns_spawn(const struct ns_spec *spec, struct ns_process **out, struct ns_error *err);
 

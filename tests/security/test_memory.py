@@ -7,7 +7,7 @@ differ.
 
 The control tests make the same attackers succeed against children that share memory on purpose.
 
-NSISO_MEMGRAB_SECONDS is the time of each attack, 3 by default. NSISO_INCLUDE and NSISO_LIB are the
+NSISO_MEMGRAB_SECONDS is the time of each attack, 1 by default. NSISO_INCLUDE and NSISO_LIB are the
 directories of nsiso.h and libnsiso.so, to test another build than this tree's.
 """
 
@@ -27,7 +27,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 INCLUDE = os.environ.get("NSISO_INCLUDE", ROOT / "include")
 LIB = os.environ.get("NSISO_LIB", ROOT / "build/lib")
-SECONDS = float(os.environ.get("NSISO_MEMGRAB_SECONDS", "3"))
+SECONDS = float(os.environ.get("NSISO_MEMGRAB_SECONDS", "1"))
 IS_ROOT = os.geteuid() == 0
 
 NOBODY = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]

@@ -8,9 +8,8 @@ use crate::spec::{ns_spec, set};
 
 /// Runs the program in the existing namespace `fd`, ns_open(); the descriptor must stay open until the program has been
 /// spawned. New namespaces are made inside joined ones. In a joined user namespace the program is root where root is mapped,
-/// unless it is given an id or ns_spec_keep_credentials; in a joined mount namespace it begins at the root directory. The
-/// kernel lets nobody enter another time namespace who shares memory, so this one alone gives the child a copy of the caller's, as
-/// fork(2) does, until it runs the program. setns(2).
+/// unless it is given an id or ns_spec_keep_credentials; in a joined mount namespace it begins at the root directory.
+/// setns(2).
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ns_spec_join(spec: *mut ns_spec, fd: c_int, err: *mut ns_error) -> c_int {
     // SAFETY: the spec is the caller's.

@@ -46,8 +46,12 @@ pub struct ns_status {
 
 /// Starts the program of `spec` and stores it in `*out`. Returns 0 when the program runs. On failure
 /// the step tells what went wrong, nothing is left behind and `*out` is not touched. Blocks until the
-/// program has been executed; signals to the calling thread wait until then. Many threads may spawn
-/// from one spec at a time.
+/// program has been executed. Many threads may spawn from one spec at a time.
+///
+/// A helper program does the set-up in memory of its own, so a process that may trace the program
+/// reaches nothing of the caller. Where a pid namespace is new or joined, or a cgroup of version 2 is
+/// used, the helper makes the program's process and ends: the caller, whose child both are, gets SIGCHLD
+/// for each.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ns_spawn(
     spec: *const ns_spec,

@@ -44,7 +44,7 @@ pub(crate) unsafe fn set(
 }
 
 /// Adds kinds of namespace, NS_USER | NS_PID | ..., that are made new for the program. An ordinary user
-/// needs NS_USER for all others. Before Linux 6.3 NS_TIME costs a copy of the caller's memory, as fork(2) does. -EINVAL for a
+/// needs NS_USER for all others. -EINVAL for a
 /// bit that is none of NS_ALL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ns_spec_unshare(spec: *mut ns_spec, kinds: u64, err: *mut ns_error) -> c_int {

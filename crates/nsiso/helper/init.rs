@@ -38,7 +38,8 @@ pub(super) fn start(init: &Init) -> Outcome<()> {
     let flags = (kernel::O_NONBLOCK | kernel::O_CLOEXEC) as usize;
     let set = &raw const ALL_SIGNALS as usize;
     // SAFETY: a set of 64 signals.
-    let signals = unsafe { check(kernel::SYS_signalfd4, [usize::MAX, set, size_of::<u64>(), flags])? as c_int };
+    let signals =
+        unsafe { check(kernel::SYS_signalfd4, [usize::MAX, set, size_of::<u64>(), flags])? as c_int };
     // Where SIGCHLD is ignored, the kernel collects children, and the program's status would be lost.
     let ignored = signals::listen_to_children()?;
     let Some(program) = processes::fork()? else {

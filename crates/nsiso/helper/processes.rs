@@ -20,13 +20,7 @@ pub(super) fn is_born_in_cgroup() -> bool {
 ///
 /// `cgroup` is a directory of version 2, or -1. `with_init`: the child stays as init process, and tells by
 /// a pipe that its own child runs.
-pub(super) fn clone(
-    page: &Page,
-    kinds: c_int,
-    socket: c_int,
-    cgroup: c_int,
-    with_init: bool,
-) -> Outcome<()> {
+pub(super) fn clone(page: &Page, kinds: c_int, socket: c_int, cgroup: c_int, with_init: bool) -> Outcome<()> {
     let pipe = if with_init { Some(Pipe::new()?) } else { None };
     let mut pidfd: c_int = -1;
     let wait = if with_init { 0 } else { kernel::CLONE_VFORK };
@@ -138,4 +132,3 @@ pub(super) fn exit(code: usize) -> ! {
         unsafe { syscall(kernel::SYS_exit_group, [code, 0, 0, 0, 0, 0]) };
     }
 }
-

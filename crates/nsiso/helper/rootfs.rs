@@ -71,14 +71,16 @@ pub(super) unsafe fn change(op: &MountOp) -> Outcome<()> {
                 close(target)
             }
             MountOp::Pivot => pivot(),
-            MountOp::Enter { path, optional } => match find_within(HERE, path.string(), kernel::O_DIRECTORY, 0) {
-                Ok(directory) => {
-                    check(kernel::SYS_fchdir, [directory])?;
-                    close(directory)
+            MountOp::Enter { path, optional } => {
+                match find_within(HERE, path.string(), kernel::O_DIRECTORY, 0) {
+                    Ok(directory) => {
+                        check(kernel::SYS_fchdir, [directory])?;
+                        close(directory)
+                    }
+                    Err(_) if optional => Ok(()),
+                    Err(errno) => Err(errno),
                 }
-                Err(_) if optional => Ok(()),
-                Err(errno) => Err(errno),
-            },
+            }
         }
     }
 }
@@ -87,13 +89,7 @@ const OVERLAY: *const c_char = c"overlay".as_ptr();
 
 /// # Safety
 /// `source` is a string.
-unsafe fn open(
-    source: *const c_char,
-    fd: c_int,
-    recursive: bool,
-    optional: bool,
-    slot: Slot,
-) -> Outcome<()> {
+unsafe fn open(source: *const c_char, fd: c_int, recursive: bool, optional: bool, slot: Slot) -> Outcome<()> {
     // SAFETY: the caller's promise.
     let opened = match unsafe { mount::open(source, recursive) } {
         Err(kernel::ENOENT) if optional => return Ok(()),
@@ -127,12 +123,7 @@ unsafe fn attach(mount: usize, is_directory: bool, at: Place) -> Outcome<()> {
 ///
 /// # Safety
 /// `lower` is a string, `at` is valid.
-unsafe fn throw_away(
-    lower: *const c_char,
-    options: Options,
-    attributes: u64,
-    at: Place,
-) -> Outcome<()> {
+unsafe fn throw_away(lower: *const c_char, options: Options, attributes: u64, at: Place) -> Outcome<()> {
     // SAFETY: the caller's promise; paths without a slash at the start are found in the tmpfs.
     unsafe {
         let found = find(HERE, lower)?;

@@ -3,8 +3,8 @@
 //!
 //! [`Spec`] says what is wanted, [`Spec::spawn`] starts it, [`Process`] is what runs. [`Query`] lists every
 //! namespace of the machine and who holds it. [`Handle`] is an existing namespace: a [`Spec`] may join it, [`enter`]
-//! takes a thread and [`call`] a function into it, [`pin`] keeps it. The library is made for multi-threaded hosts with big heaps: it never forks them, keeps no state of its
-//! own, prints nothing and handles no signals.
+//! takes a thread and [`call`] a function into it, [`pin`] keeps it. The library is made for multi-threaded hosts with big heaps: it never forks them,
+//! prints nothing, handles no signals, and keeps nothing but a list of processes that were dropped while they ran, to collect them.
 
 mod cgroup;
 mod enter;

@@ -1,9 +1,7 @@
 //! A process held by a descriptor, `pidfd_open(2)`.
 
 use std::fs;
-use std::io::{self, ErrorKind};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
-use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use nix::sys::stat::fstat;
@@ -55,34 +53,11 @@ pub(crate) fn inode(pidfd: BorrowedFd) -> Option<u64> {
     is_pidfs.then(|| fstat(pidfd).ok()).flatten().map(|about| about.st_ino)
 }
 
-const PATIENCE: Duration = Duration::from_secs(2);
-
-/// The pid that a pidfd is of, as the caller sees it; none if it is no pidfd.
+/// The pid that a pidfd is of, as the caller sees it; none if it is no pidfd, or cannot be read now.
 pub(crate) fn pid_of(pidfd: BorrowedFd) -> Option<i32> {
-    let begun = Instant::now();
-    let text = loop {
-        match fdinfo(pidfd) {
-            // While another thread's child is in a joined user namespace, this process's own files in /proc are root's.
-            Err(error) if error.kind() == ErrorKind::PermissionDenied && begun.elapsed() < PATIENCE => {
-                std::thread::sleep(Duration::from_micros(100));
-            }
-            read => break read.ok()?,
-        }
-    };
-    pid_in(&text)
-}
-
-/// [`pid_of`] without waiting: none if it cannot be read now.
-pub(crate) fn pid_of_now(pidfd: BorrowedFd) -> Option<i32> {
-    pid_in(&fdinfo(pidfd).ok()?)
-}
-
-fn fdinfo(pidfd: BorrowedFd) -> io::Result<String> {
-    fs::read_to_string(format!("/proc/thread-self/fdinfo/{}", pidfd.as_raw_fd()))
-}
-
-fn pid_in(fdinfo: &str) -> Option<i32> {
-    fdinfo.lines().find_map(|line| line.strip_prefix("Pid:"))?.trim().parse().ok().filter(|pid| *pid > 0)
+    let path = format!("/proc/thread-self/fdinfo/{}", pidfd.as_raw_fd());
+    let text = fs::read_to_string(path).ok()?;
+    text.lines().find_map(|line| line.strip_prefix("Pid:"))?.trim().parse().ok().filter(|pid| *pid > 0)
 }
 
 /// `_IOWR(0xFF, 11, struct pidfd_info)` in the struct's first version.

@@ -257,7 +257,7 @@ impl Place {
     }
 
     /// What is there now.
-    fn mounted(self, ) -> Outcome<usize> {
+    fn mounted(self) -> Outcome<usize> {
         close(self.fd)?;
         // SAFETY: a string.
         unsafe { find(root(), self.name.as_ptr().cast()) }

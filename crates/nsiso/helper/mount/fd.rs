@@ -12,7 +12,8 @@ fn empty() -> usize {
 /// # Safety
 /// `source` is a string.
 pub(super) unsafe fn copy(directory: usize, source: *const c_char, recursive: bool) -> Outcome<usize> {
-    let flags = (kernel::OPEN_TREE_CLONE | kernel::OPEN_TREE_CLOEXEC) as usize | kernel::AT_EMPTY_PATH as usize;
+    let flags =
+        (kernel::OPEN_TREE_CLONE | kernel::OPEN_TREE_CLOEXEC) as usize | kernel::AT_EMPTY_PATH as usize;
     // SAFETY: the caller's promise.
     unsafe { check(kernel::SYS_open_tree, [directory, source as usize, flags | below(recursive)]) }
 }
@@ -33,7 +34,8 @@ pub(super) unsafe fn filesystem(
         let context = check(kernel::SYS_fsopen, [kind as usize, kernel::FSOPEN_CLOEXEC as usize])?;
         while !(*options)[0].is_none() {
             let [name, value] = (*options).map(Text::pointer);
-            let command = if value.is_null() { kernel::FSCONFIG_SET_FLAG } else { kernel::FSCONFIG_SET_STRING };
+            let command =
+                if value.is_null() { kernel::FSCONFIG_SET_FLAG } else { kernel::FSCONFIG_SET_STRING };
             check(kernel::SYS_fsconfig, [context, command as usize, name as usize, value as usize])?;
             options = options.add(1);
         }

@@ -76,7 +76,7 @@ impl Owner {
             Identity::Inode(inode) => pidfd::inode(pidfd.as_fd()).map(|found| found != inode),
             Identity::Start { time_namespace, .. } if own_time_namespace() != Some(time_namespace) => None,
             // The pid as /proc counts it, which may have been mounted in another pid namespace.
-            Identity::Start { ticks, .. } => pidfd::pid_of_now(pidfd.as_fd())
+            Identity::Start { ticks, .. } => pidfd::pid_of(pidfd.as_fd())
                 .and_then(|pid| started(&format!("/proc/{pid}/stat")))
                 .map(|found| found != ticks),
             Identity::Unknown => None,

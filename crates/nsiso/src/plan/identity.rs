@@ -2,8 +2,8 @@
 
 use std::fmt::Write;
 
-use super::id_kind::IdKind;
 use super::format::Action;
+use super::id_kind::IdKind;
 use super::{Joins, Plan, subid};
 use crate::error::Step;
 use crate::kind::USER;

@@ -192,6 +192,10 @@ impl Plan {
         self.clone_op().is_some()
     }
 
+    pub fn joins_pid(&self) -> bool {
+        self.joins.has(crate::kind::PID)
+    }
+
     /// What makes that process.
     pub fn clone_op(&self) -> Option<&Op> {
         self.ops.iter().find(|op| matches!(op.action, Action::Clone { .. }))

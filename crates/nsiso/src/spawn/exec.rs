@@ -59,10 +59,8 @@ fn supported(spec: &Spec) -> Result<()> {
     ];
     match options.into_iter().find(|(wanted, _)| *wanted) {
         None => Ok(()),
-        Some((_, what)) => {
-            Err(Error::argument(format!("{what} takes a parent, and exec leaves none"))
-                .with_hint("spawn the program instead"))
-        }
+        Some((_, what)) => Err(Error::argument(format!("{what} takes a parent, and exec leaves none"))
+            .with_hint("spawn the program instead")),
     }
 }
 
@@ -113,7 +111,8 @@ fn answer(spec: &Spec, plan: &Plan, mut messages: Messages, child: &Child) -> Re
 
 /// Nobody else could say what was in the way.
 fn write_error(error: &Error) {
-    let text = format!("nsiso: {}\n", error.message());
+    let hint = if error.hint().is_empty() { String::new() } else { format!("hint: {}\n", error.hint()) };
+    let text = format!("nsiso: {}\n{hint}", error.message());
     // SAFETY: as many bytes as is said.
     unsafe { libc::write(2, text.as_ptr().cast(), text.len()) };
 }

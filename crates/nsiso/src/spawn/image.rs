@@ -14,8 +14,7 @@ use crate::{Error, Result, Step};
 static PROGRAM: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/nsiso-helper"));
 
 /// Where `make install` puts it, for hosts where programs in memory may not be executed.
-const INSTALLED: [&str; 2] =
-    ["/usr/local/libexec/nsiso/nsiso-helper", "/usr/libexec/nsiso/nsiso-helper"];
+const INSTALLED: [&str; 2] = ["/usr/local/libexec/nsiso/nsiso-helper", "/usr/libexec/nsiso/nsiso-helper"];
 
 const OBJECT: &str = "the helper program";
 

@@ -124,7 +124,8 @@ fn program(helper: Helper, messages: &mut Messages, plan: &Plan, child: Option<i
     helper.reap();
     if let Some(pidfd) = sent {
         // One that was collected already has no pid any more.
-        let pid = pid_of(pidfd.as_fd()).unwrap_or(pid);
+        let its = if plan.joins_pid() { pid_of(pidfd.as_fd()) } else { None };
+        let pid = its.unwrap_or(pid);
         return Ok(Child { pid, pidfd });
     }
     // The helper was killed before it could send it, or the caller had no descriptor left.

@@ -187,8 +187,12 @@ impl<'fd> Spec<'fd> {
 
     /// Starts the program. Returns when it runs or is known not to.
     ///
-    /// Many threads may do so with one `Spec` at a time. Signals sent to the calling thread
-    /// meanwhile are delivered when it returns.
+    /// A helper program does the set-up in memory of its own, so a process that may trace the program
+    /// reaches nothing of the caller. Where a pid namespace is new or joined, or a cgroup of version 2 is
+    /// used, the helper makes the program's process and ends: the caller, whose child both are, gets
+    /// SIGCHLD for each.
+    ///
+    /// Many threads may spawn from one `Spec` at a time.
     pub fn spawn(&self) -> Result<Process> {
         self.check_privileges()?;
         crate::spawn::spawn(self)
@@ -274,8 +278,7 @@ impl<'fd> Spec<'fd> {
         Ok(self)
     }
 
-    /// Adds kinds of namespace that are made new for the program. Before Linux 6.3 a new time namespace costs a copy of the caller's memory, as
-    /// fork(2) does.
+    /// Adds kinds of namespace that are made new for the program.
     pub fn unshare(&mut self, kinds: Kinds) -> &mut Self {
         self.kinds |= kinds;
         self
