@@ -29,14 +29,17 @@ pub(super) fn keep_over_uid_change() -> Outcome<()> {
 }
 
 /// The sets of the calling thread of the host. It may have more here, as uid 0 has after exec, and those
-/// of another uid came over exec as ambient ones.
+/// of another uid came over exec as ambient ones. What exec has taken all the same is gone.
 pub(super) fn set(sets: &Capabilities) -> Outcome<()> {
-    let wanted = halves(sets.effective, sets.permitted, sets.inheritable);
-    if get()? != wanted {
+    let before = get()?;
+    let [low, high] = before;
+    let left = u64::from(low.permitted) | u64::from(high.permitted) << 32;
+    let wanted = halves(sets.effective & left, sets.permitted & left, sets.inheritable);
+    if before != wanted {
         put(&wanted)?;
     }
     ambient(kernel::PR_CAP_AMBIENT_CLEAR_ALL, 0)?;
-    raise(sets.ambient)
+    raise(sets.ambient & left)
 }
 
 /// Makes every permitted capability effective, inheritable and ambient.

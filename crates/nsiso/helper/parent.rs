@@ -27,7 +27,8 @@ pub(super) fn wait(socket: c_int, parent: c_int, dumpable: bool) -> Outcome<()> 
         if dumpable {
             check(kernel::SYS_prctl, [kernel::PR_SET_DUMPABLE as usize, 0])?;
         }
-        if read == 0 {
+        // The host has ended, or refuses.
+        if read == 0 || answer != b'g' {
             return Err(kernel::ESRCH);
         }
         if parent >= 0 {

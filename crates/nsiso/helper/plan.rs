@@ -28,6 +28,9 @@ pub(crate) struct Page {
     pub errno: AtomicI32,
     /// The pid of the process that the helper made, 0 if there is none. The kernel writes it.
     pub child: AtomicI32,
+    /// Not 0 once that process has executed the program, has ended or stays as init: the helper says
+    /// so. A helper that was killed does not.
+    pub settled: AtomicU32,
     /// Why the helper could not wait for that process, which is ended then.
     pub wait_errno: AtomicI32,
 }

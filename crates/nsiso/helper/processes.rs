@@ -82,6 +82,7 @@ pub(super) fn clone(page: &Page, kinds: c_int, socket: c_int, cgroup: c_int, wit
     {
         pidfd = opened as c_int;
     }
+    page.settled.store(1, Ordering::Release);
     // Without a message the host opens the process by its pid.
     let _ = send_fd::send(b'p', pidfd, socket);
     exit(0)

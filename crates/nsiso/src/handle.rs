@@ -246,6 +246,7 @@ fn open_of(pidfd: BorrowedFd, link: &str, asked: Option<OwnedFd>) -> Result<Owne
         }
         (errno, pid) => (errno, pid),
     };
+    let used_up = if errno == Errno::EMFILE { crate::rlimit::of_descriptors() } else { String::new() };
     let (object, hint) = match (errno, pid) {
         (Errno::ENOTTY | Errno::EINVAL | Errno::EBADF, None) => {
             (format!("descriptor {}", pidfd.as_raw_fd()), "it is no pidfd, pidfd_open(2)")
@@ -255,6 +256,7 @@ fn open_of(pidfd: BorrowedFd, link: &str, asked: Option<OwnedFd>) -> Result<Owne
             format!("the {link} namespace of process {pid}"),
             "it takes the right to ptrace the process: be its user, or root",
         ),
+        (Errno::EMFILE, _) => (format!("the {link} namespace of a process"), used_up.as_str()),
         (_, _) => (format!("the {link} namespace of a process"), ""),
     };
     Err(Error::new(Step::Open, errno as i32, object).with_hint(hint))

@@ -16,12 +16,25 @@ pub(super) fn of_caller() -> Option<Op> {
     any.then_some(Op { action, step: Step::Capabilities, index: None })
 }
 
-/// The permitted capabilities of a caller whose uid is not 0, which exec would take.
+/// The sets with which a caller's permitted capabilities, the ambient ones here, stay over exec. None
+/// where exec itself leaves them, as for uid 0, or where that cannot be had.
 pub(crate) fn ambient_needed() -> Option<Capabilities> {
-    if nix::unistd::geteuid().is_root() {
+    const SECBIT_NOROOT: i32 = 1 << 0;
+    const SECBIT_NO_CAP_AMBIENT_RAISE: i32 = 1 << 6;
+    const CAP_SETPCAP: u64 = 1 << 8;
+    // SAFETY: numbers only.
+    let securebits = unsafe { libc::prctl(libc::PR_GET_SECUREBITS, 0, 0, 0, 0) }.max(0);
+    let by_exec = nix::unistd::geteuid().is_root() && securebits & SECBIT_NOROOT == 0;
+    if by_exec || securebits & SECBIT_NO_CAP_AMBIENT_RAISE != 0 {
         return None;
     }
-    of_thread().filter(|sets| sets.permitted != 0)
+    let sets = of_thread().filter(|sets| sets.permitted != 0)?;
+    // What is not in the bounding set becomes inheritable by CAP_SETPCAP alone.
+    let inheritable = match sets.effective & CAP_SETPCAP {
+        0 => sets.inheritable | bounding(sets.permitted),
+        _ => sets.inheritable | sets.permitted,
+    };
+    Some(Capabilities { inheritable, ambient: sets.permitted & inheritable, ..sets })
 }
 
 fn of_thread() -> Option<Capabilities> {
@@ -37,9 +50,17 @@ fn of_thread() -> Option<Capabilities> {
 
 /// Those of `possible` that are ambient.
 fn ambient(possible: u64) -> u64 {
-    let is_set = |capability: &u32| {
-        // SAFETY: numbers only.
-        unsafe { libc::prctl(libc::PR_CAP_AMBIENT, libc::PR_CAP_AMBIENT_IS_SET, *capability, 0, 0) == 1 }
-    };
-    (0..64).filter(|n| possible & (1 << n) != 0).filter(is_set).fold(0, |set, n| set | 1 << n)
+    // SAFETY: numbers only.
+    select(possible, |n| unsafe { libc::prctl(libc::PR_CAP_AMBIENT, libc::PR_CAP_AMBIENT_IS_SET, n, 0, 0) })
+}
+
+/// Those of `possible` that are in the bounding set.
+fn bounding(possible: u64) -> u64 {
+    // SAFETY: numbers only.
+    select(possible, |n| unsafe { libc::prctl(libc::PR_CAPBSET_READ, n, 0, 0, 0) })
+}
+
+/// Those of `possible` for which `ask` says 1.
+fn select(possible: u64, ask: impl Fn(u32) -> i32) -> u64 {
+    (0..64).filter(|n| possible & (1 << n) != 0 && ask(*n) == 1).fold(0, |set, n| set | 1 << n)
 }

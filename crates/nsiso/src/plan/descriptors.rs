@@ -78,7 +78,13 @@ impl Plan {
     pub(super) fn close_before_child(&mut self) {
         let of_child = |op: &Op| matches!(op.action, Action::Clone { kinds: 0, cgroup: -1, .. });
         if let Some(at) = self.ops.iter().position(of_child) {
-            let closing = closing_all_but(&of_ops(&self.ops[at..]));
+            let placed = self.ops[..at].iter().filter_map(|op| match op.action {
+                Action::Descriptor { to, .. } => Some(to),
+                _ => None,
+            });
+            let mut kept = of_ops(&self.ops[at..]);
+            kept.extend(placed);
+            let closing = closing_all_but(&kept);
             self.ops.splice(at..at, closing);
         }
     }

@@ -118,7 +118,14 @@ impl Plan {
         plan.init(spec)?;
         plan.privileges(spec);
         plan.landlock(spec)?;
-        plan.joined_process(spec)?;
+        let runs_program = spec.errand.is_none();
+        let joined = plan.joins_processes();
+        if runs_program && joined {
+            plan.descriptors(spec)?;
+        }
+        if joined {
+            plan.joined_process(spec)?;
+        }
         plan.session(spec);
         match &spec.errand {
             Some(errand) => plan.errand(errand, spec)?,
@@ -126,7 +133,9 @@ impl Plan {
                 if spec.notify.is_some() {
                     plan.socket(spec, Step::Seccomp)?;
                 }
-                plan.descriptors(spec)?;
+                if !joined {
+                    plan.descriptors(spec)?;
+                }
                 plan.lowered_limits(spec);
                 plan.push(Step::Signals, Action::ResetSignals { all: spec.reset_signals });
                 plan.filters(spec);
@@ -246,13 +255,18 @@ impl Plan {
         Ok(())
     }
 
+    /// Whether the program's process is made in a pid namespace that was joined.
+    fn joins_processes(&self) -> bool {
+        !self.exec && self.joins.has(crate::kind::PID)
+    }
+
     /// A pid namespace that was joined is that of children alone. Those who are privileged in there may
-    /// trace the child, so it is made when it has the program's own privileges and nothing else is open.
+    /// trace the child, so it is made when it has the program's own privileges and descriptors. Of the
+    /// others only the socket is open, over which the helper sends the child's pidfd: the host believes
+    /// no message that it cannot check.
     fn joined_process(&mut self, spec: &Spec) -> Result<()> {
-        if !self.exec && self.joins.has(crate::kind::PID) {
-            let socket = self.socket(spec, Step::Prepare)?;
-            self.push(Step::Clone, Action::Clone { kinds: 0, socket, cgroup: -1 });
-        }
+        let socket = self.socket(spec, Step::Prepare)?;
+        self.push(Step::Clone, Action::Clone { kinds: 0, socket, cgroup: -1 });
         Ok(())
     }
 

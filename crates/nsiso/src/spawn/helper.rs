@@ -152,7 +152,7 @@ impl<'fd> Start<'fd> {
     }
 }
 
-/// Capabilities of a caller that is not uid 0 are made ambient, or exec takes them.
+/// Capabilities that exec would take are made ambient before.
 struct Ambient {
     version: [u32; 2],
     halves: [[u32; 3]; 2],
@@ -164,8 +164,8 @@ impl Ambient {
         const VERSION_3: u32 = 0x2008_0522;
         let sets = ambient_needed()?;
         let half =
-            |shift: u32| [sets.effective, sets.permitted, sets.permitted].map(|set| (set >> shift) as u32);
-        Some(Ambient { version: [VERSION_3, 0], halves: [half(0), half(32)], set: sets.permitted })
+            |shift: u32| [sets.effective, sets.permitted, sets.inheritable].map(|set| (set >> shift) as u32);
+        Some(Ambient { version: [VERSION_3, 0], halves: [half(0), half(32)], set: sets.ambient })
     }
 }
 

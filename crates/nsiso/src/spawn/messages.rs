@@ -50,9 +50,18 @@ impl Messages {
 
     /// The parent's part is done: the child goes on.
     pub fn answer(&self) {
+        self.send(b'g');
+    }
+
+    /// The parent's part cannot be done: the child ends.
+    pub fn refuse(&self) {
+        self.send(b'r');
+    }
+
+    fn send(&self, letter: u8) {
         if let Some(socket) = &self.socket {
             // SAFETY: one byte. A child that is gone needs no answer.
-            unsafe { libc::send(socket.as_raw_fd(), c"g".as_ptr().cast(), 1, libc::MSG_NOSIGNAL) };
+            unsafe { libc::send(socket.as_raw_fd(), (&raw const letter).cast(), 1, libc::MSG_NOSIGNAL) };
         }
     }
 

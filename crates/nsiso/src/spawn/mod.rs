@@ -16,9 +16,10 @@ mod sync;
 mod uplink;
 mod view;
 
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::mem::MaybeUninit;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::sync::atomic::{AtomicI32, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 
@@ -85,6 +86,8 @@ struct Outcome {
     errno: Option<i32>,
     /// The pid of the process that the helper has made.
     child: Option<i32>,
+    /// It has executed the program or has ended, and the helper has lived to see that.
+    settled: bool,
     /// Why the helper could not wait for it.
     wait_errno: Option<i32>,
     /// The helper has come as far as the plan.
@@ -105,6 +108,7 @@ impl Outcome {
             progress,
             errno: errno(&page.errno),
             child: (child > 0).then_some(child),
+            settled: page.settled.load(Ordering::Acquire) != 0,
             wait_errno: errno(&page.wait_errno),
             begun: page.owner.load(Ordering::Acquire) != 0,
         }
@@ -116,20 +120,77 @@ fn program(helper: Helper, messages: &mut Messages, plan: &Plan, child: Option<i
     let Some(pid) = child.filter(|_| plan.makes_child()) else {
         return Ok(Child { pid: helper.pid, pidfd: helper.pidfd });
     };
-    let pidfd = match messages.pidfd.take() {
-        Some(pidfd) if !plan.joins_pid() || is_of(pidfd.as_fd(), pid) => Ok(pidfd),
-        // The helper was killed before it could send it.
-        _ => open_process(pid, None),
-    };
+    let sent = messages.pidfd.take().filter(|pidfd| is_own_child(pidfd.as_fd()));
     helper.reap();
-    pidfd.map(|pidfd| Child { pid, pidfd })
+    if let Some(pidfd) = sent {
+        // One that was collected already has no pid any more.
+        let its = if plan.joins_pid() { pid_of(pidfd.as_fd()) } else { None };
+        let pid = its.unwrap_or(pid);
+        return Ok(Child { pid, pidfd });
+    }
+    // The helper was killed before it could send it, or the caller had no descriptor left.
+    match open_child(pid) {
+        Ok(pidfd) => Ok(Child { pid, pidfd }),
+        Err(error) => {
+            end_child(pid);
+            Err(error)
+        }
+    }
 }
 
-/// Whether a pidfd is that of the process with this pid. In a joined pid namespace another process may
-/// have sent it, if it is privileged enough there to trace the one that the helper has made.
-fn is_of(pidfd: BorrowedFd, pid: i32) -> bool {
-    // One that was collected already has no pid any more.
-    pid_of(pidfd).is_none_or(|its| its == pid)
+/// Opens a child of the caller's. Its pid is from the page, where a process that traces the child may
+/// have written another one's.
+fn open_child(pid: i32) -> Result<OwnedFd> {
+    let pidfd = open_process(pid, None)?;
+    match is_own_child(pidfd.as_fd()) {
+        true => Ok(pidfd),
+        false => Err(Error::new(Step::Clone, libc::EIO, format!("process {pid}"))
+            .with_hint("it is no child of the caller: another process has changed what the helper said")),
+    }
+}
+
+/// Whether a pidfd is that of a child of the caller's, or of a process that was collected already.
+fn is_own_child(pidfd: BorrowedFd) -> bool {
+    // One that another thread is collecting is nobody's child any more, but is still there.
+    let deadline = Instant::now() + COLLECTING;
+    loop {
+        match look_for_child(libc::P_PIDFD, pidfd.as_raw_fd() as libc::id_t) {
+            Ok(()) => return true,
+            Err(Errno::ECHILD) if is_gone(pidfd) => return true,
+            Err(Errno::ECHILD) if Instant::now() < deadline => std::thread::sleep(Duration::from_micros(100)),
+            Err(_) => return false,
+        }
+    }
+}
+
+/// How long the kernel may take to collect a process.
+const COLLECTING: Duration = Duration::from_millis(100);
+
+fn is_gone(pidfd: BorrowedFd) -> bool {
+    // SAFETY: a descriptor and numbers; signal 0 only asks.
+    let asked = unsafe { libc::syscall(libc::SYS_pidfd_send_signal, pidfd.as_raw_fd(), 0, 0, 0) };
+    Errno::result(asked) == Err(Errno::ESRCH)
+}
+
+/// Fails with ECHILD if the caller has no such child. Collects nothing.
+fn look_for_child(kind: libc::idtype_t, id: libc::id_t) -> nix::Result<()> {
+    let options = libc::WEXITED | libc::WNOHANG | libc::WNOWAIT | libc::__WALL;
+    let mut info = MaybeUninit::<libc::siginfo_t>::zeroed();
+    // SAFETY: room for the struct.
+    Errno::result(unsafe { libc::waitid(kind, id, info.as_mut_ptr(), options) }).map(drop)
+}
+
+/// Ends a child for which there is no descriptor to be had.
+fn end_child(pid: i32) {
+    if look_for_child(libc::P_PID, pid as libc::id_t).is_ok() {
+        // SAFETY: numbers; no status is wanted. It is a child that was not collected, so the pid is its own.
+        unsafe {
+            libc::kill(pid, libc::SIGKILL);
+            while libc::waitpid(pid, std::ptr::null_mut(), libc::__WALL) < 0 && Errno::last() == Errno::EINTR
+            {
+            }
+        }
+    }
 }
 
 /// Does the parent's part once the child asks for it. Failing that, the child is ended here.
@@ -141,7 +202,8 @@ fn answer(helper: &Helper, messages: &mut Messages, plan: &Plan, spec: &Spec) ->
     if !messages.asked {
         return Ok(ParentSetup::default());
     }
-    let child = being_set_up(helper)?;
+    // A child that is not answered would wait for ever.
+    let child = being_set_up(helper).inspect_err(|_| messages.refuse())?;
     let received = std::mem::take(&mut messages.namespaces);
     let done = sync::wait(&child, spec)
         .and_then(|()| id_maps::write(&child, &plan.maps))
@@ -157,22 +219,18 @@ fn answer(helper: &Helper, messages: &mut Messages, plan: &Plan, spec: &Spec) ->
 fn being_set_up(helper: &Helper) -> Result<Child> {
     let helpers = || {
         helper.pidfd.try_clone().map_err(|error| {
-            Error::from_io(Step::Prepare, "a pidfd", &error).with_hint(crate::rlimit::descriptor_hint(&error))
+            let hint = crate::rlimit::descriptor_hint(&error);
+            Error::from_io(Step::Prepare, "a pidfd", &error).with_hint(hint)
         })
     };
-    let (pid, pidfd) = match helper.file.page().child.load(Ordering::Acquire) {
-        // It waits, so the pid is still its own.
-        pid @ 1.. => match open_process(pid, None) {
-            // valgrind. The helper ends with the child.
-            Err(error) if error.errno() == libc::ENOSYS => (pid, helpers()),
-            opened => (pid, opened),
+    match helper.file.page().child.load(Ordering::Acquire) {
+        pid @ 1.. => match open_child(pid) {
+            // valgrind knows no pidfd_open(2). The helper ends with the child.
+            Err(error) if error.errno() == libc::ENOSYS => Ok(Child { pid, pidfd: helpers()? }),
+            opened => Ok(Child { pid, pidfd: opened? }),
         },
-        _ => (helper.pid, helpers()),
-    };
-    if pidfd.is_err() {
-        let _ = send_signal(helper.as_fd(), helper.pid, libc::SIGKILL);
+        _ => Ok(Child { pid: helper.pid, pidfd: helpers()? }),
     }
-    Ok(Child { pid, pidfd: pidfd? })
 }
 
 /// Why the program does not run; nothing if it does.
@@ -184,10 +242,10 @@ fn failure(plan: &Plan, spec: &Spec, outcome: &Outcome, process: &Process) -> Op
     if let Some(errno) = outcome.errno {
         return Some(hints::of_step(plan, op, errno, spec));
     }
-    if outcome.progress + 1 >= plan.ops.len() {
+    if outcome.progress + 1 >= plan.ops.len() && (outcome.settled || !plan.makes_child()) {
         return None;
     }
-    // It was killed, or could not begin, or only the helper was killed.
+    // It was killed, or could not begin. Where the helper alone was killed, its child goes on.
     let _ = process.kill();
     let code = process.wait_timeout(ENDING).ok().flatten().and_then(|status| status.code());
     if let (false, Some(errno)) = (outcome.begun, code) {

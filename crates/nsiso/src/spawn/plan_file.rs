@@ -22,11 +22,18 @@ impl PlanFile {
         let memfd = memfd(libc::MFD_CLOEXEC).map_err(|errno| failed("the plan in memory", errno))?;
         let size = PAGE + plan.len();
         allocate(&memfd, size).map_err(|errno| failed("the plan in memory", errno))?;
-        let access = libc::PROT_READ | libc::PROT_WRITE;
+        let (access, fd) = (libc::PROT_READ | libc::PROT_WRITE, memfd.as_raw_fd());
+        // A copy of the host that another thread makes by fork(2) must not write the page, also if it is
+        // made between these calls.
         // SAFETY: a new mapping at a place of the kernel's choice, as long as the file.
-        let map =
-            unsafe { libc::mmap(ptr::null_mut(), size, access, libc::MAP_SHARED, memfd.as_raw_fd(), 0) };
-        let Some(page) = NonNull::new(map.cast::<Page>()).filter(|_| map != libc::MAP_FAILED) else {
+        let map = unsafe {
+            let map = libc::mmap(ptr::null_mut(), size, libc::PROT_NONE, libc::MAP_SHARED, fd, 0);
+            let usable = map != libc::MAP_FAILED
+                && libc::madvise(map, size, libc::MADV_DONTFORK) == 0
+                && libc::mprotect(map, size, access) == 0;
+            if usable { map } else { ptr::null_mut() }
+        };
+        let Some(page) = NonNull::new(map.cast::<Page>()) else {
             return Err(Error::last_os(Step::Prepare, "memory to share with the helper"));
         };
         // Not by write(2): valgrind would complain of bytes between fields, which nobody has set.
