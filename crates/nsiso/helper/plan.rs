@@ -129,7 +129,10 @@ pub(crate) enum Action {
     OpenProc,
     /// Go into a cgroup: its `cgroup.procs` or `tasks`. `born`: a process that was made in the cgroup of
     /// version 2 is there already.
-    EnterGroup { fd: c_int, born: bool },
+    EnterGroup {
+        fd: c_int,
+        born: bool,
+    },
     /// Make new namespaces.
     Unshare(c_int),
     /// Enter the time namespace that was made for children.
@@ -137,24 +140,51 @@ pub(crate) enum Action {
     /// Write a file below `/proc` in one go.
     WriteProc(WriteProc),
     /// Open a link below `/proc`, and send what it leads to over a socket.
-    SendNamespace { link: Text, socket: c_int },
+    SendNamespace {
+        link: Text,
+        socket: c_int,
+    },
     /// Make a socket, and send it over another one.
-    SendSocket { domain: c_int, kind: c_int, protocol: c_int, socket: c_int },
+    SendSocket {
+        domain: c_int,
+        kind: c_int,
+        protocol: c_int,
+        socket: c_int,
+    },
     /// Enter an existing namespace.
-    Join { fd: c_int, kind: c_int, inode: u64 },
+    Join {
+        fd: c_int,
+        kind: c_int,
+        inode: u64,
+    },
     /// No supplementary groups, unless the user namespace forbids any change.
     DropGroups,
     /// Uid and gid 0, where they are mapped.
     BecomeRoot,
     /// Make a child of the host's, in new namespaces of these kinds and in a cgroup of version 2, if there
     /// is one. It carries out the rest.
-    Clone { kinds: c_int, socket: c_int, cgroup: c_int },
-    /// Ask the host for its part, and wait until that is done. `parent` is the host's pidfd, -1 where
-    /// the process that answers is not the parent.
-    AwaitParent { socket: c_int, parent: c_int, dumpable: bool },
+    Clone {
+        kinds: c_int,
+        socket: c_int,
+        cgroup: c_int,
+    },
+    /// Ask the host for its part, and wait until that is done. `parent` is the host's pidfd, -1 where a
+    /// child answers: `child` is its pid, and it is collected.
+    AwaitParent {
+        socket: c_int,
+        parent: c_int,
+        child: c_int,
+        dumpable: bool,
+    },
     SetHostname(Table<u8>),
     SetDomainname(Table<u8>),
-    Mount { source: Text, target: Text, fstype: Text, flags: c_ulong, data: Text },
+    Mount {
+        source: Text,
+        target: Text,
+        fstype: Text,
+        flags: c_ulong,
+        data: Text,
+    },
     /// Build the file system view.
     View(MountOp),
     ChangeDirectory(Text),
@@ -176,9 +206,15 @@ pub(crate) enum Action {
     /// Make every permitted capability inheritable and ambient.
     RaiseAmbient,
     /// Give up all capabilities but these; `bounding`: it must be for good.
-    KeepOnly { keep: u64, bounding: bool },
+    KeepOnly {
+        keep: u64,
+        bounding: bool,
+    },
     /// `prctl(2)`.
-    Control { option: c_int, argument: usize },
+    Control {
+        option: c_int,
+        argument: usize,
+    },
     SetLimit(Limit),
     SetPriority(c_int),
     SetAffinity(Table<u64>),
@@ -188,16 +224,32 @@ pub(crate) enum Action {
     /// Install a filter of system calls.
     Filter(Table<u64>),
     /// Install one that asks the host, and send the host its descriptor over a socket.
-    NotifyFilter { program: Table<u64>, socket: c_int },
+    NotifyFilter {
+        program: Table<u64>,
+        socket: c_int,
+    },
     /// Put `from` at the number `to`, open over exec.
-    Descriptor { from: c_int, to: c_int },
+    Descriptor {
+        from: c_int,
+        to: c_int,
+    },
     /// Close a range of descriptors, both ends included.
-    Close { first: c_uint, last: c_uint },
+    Close {
+        first: c_uint,
+        last: c_uint,
+    },
     /// No signal is blocked; `all`: each one is at its default, else only those that the kernel sends
     /// for a pipe without reader or a file that is too large.
-    ResetSignals { all: bool },
+    ResetSignals {
+        all: bool,
+    },
     /// Execute the first candidate that can be. `program` is for messages.
-    Execute { program: Text, candidates: Table<Text>, argv: Strings, envp: Strings },
+    Execute {
+        program: Text,
+        candidates: Table<Text>,
+        argv: Strings,
+        envp: Strings,
+    },
 }
 
 /// The sets of a thread, `capabilities(7)`.
@@ -288,27 +340,76 @@ pub(crate) struct PortRule {
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum MountOp {
     /// Open the tree at `source`; where `fd` is not -1, this alone. The slot is for its descriptor.
-    Open { source: Text, fd: c_int, recursive: bool, optional: bool, slot: Slot },
+    Open {
+        source: Text,
+        fd: c_int,
+        recursive: bool,
+        optional: bool,
+        slot: Slot,
+    },
     /// Make the place where mounts are made ready by mount(2).
     Stage,
     /// Mount what was opened.
-    Bind { source: Text, slot: Slot, recursive: bool, attributes: Attributes, at: Place },
+    Bind {
+        source: Text,
+        slot: Slot,
+        recursive: bool,
+        attributes: Attributes,
+        at: Place,
+    },
     /// Mount a new file system.
-    Filesystem { kind: Text, options: Options, attributes: u64, at: Place },
+    Filesystem {
+        kind: Text,
+        options: Options,
+        attributes: u64,
+        at: Place,
+    },
     /// Mount an overlay. If it is thrown away, its layer is [`UPPER`] and [`WORK`] in a new tmpfs.
-    Overlay { lower: Text, options: Options, thrown_away: bool, attributes: u64, at: Place },
-    Directory { mode: u32, at: Place },
-    Symlink { to: Text, at: Place },
-    File { data: Table<u8>, mode: u32, at: Place },
+    Overlay {
+        lower: Text,
+        options: Options,
+        thrown_away: bool,
+        attributes: u64,
+        at: Place,
+    },
+    Directory {
+        mode: u32,
+        at: Place,
+    },
+    Symlink {
+        to: Text,
+        at: Place,
+    },
+    File {
+        data: Table<u8>,
+        mode: u32,
+        at: Place,
+    },
     /// Hide a directory by an empty tmpfs with these options, a file by `/dev/null`.
-    Mask { options: Options, at: Place },
-    Permissions { mode: u32, at: Place },
-    ReadOnly { recursive: bool, optional: bool, at: Place },
-    Propagation { flag: u64, at: Place },
+    Mask {
+        options: Options,
+        at: Place,
+    },
+    Permissions {
+        mode: u32,
+        at: Place,
+    },
+    ReadOnly {
+        recursive: bool,
+        optional: bool,
+        at: Place,
+    },
+    Propagation {
+        flag: u64,
+        at: Place,
+    },
     /// Make the working directory the root, and detach the old one.
     Pivot,
     /// Go to a directory of the view.
-    Enter { path: Text, optional: bool },
+    Enter {
+        path: Text,
+        optional: bool,
+    },
 }
 
 /// Directories of the layer of an overlay that is thrown away.

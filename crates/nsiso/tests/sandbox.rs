@@ -487,7 +487,8 @@ fn what_would_be_done_to_the_host_is_refused() {
 
 #[test]
 fn the_ban_holds_where_no_capabilities_are_chosen() {
-    let script = "echo 9 > /proc/sys/user/max_user_namespaces; unshare -U echo made; grep CapBnd /proc/self/status";
+    let script =
+        "echo 9 > /proc/sys/user/max_user_namespaces; unshare -U echo made; grep CapBnd /proc/self/status";
     let seen = output(inside(script).no_user_namespaces());
     let bounding = u64::from_str_radix(seen.strip_prefix("CapBnd:\t").unwrap().trim(), 16).unwrap();
     assert_eq!(bounding & 1 << 24, 0, "{seen}");

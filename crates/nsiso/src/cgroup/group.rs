@@ -48,8 +48,7 @@ impl Group {
         let owner = Owner::this_process();
         let name = owner.group_name();
         let mut sweep = Sweep::new(owner);
-        let mut group =
-            Group { v2: None, v2_controllers: Vec::new(), v1: Vec::new() };
+        let mut group = Group { v2: None, v2_controllers: Vec::new(), v1: Vec::new() };
         let needed: Vec<&str> = limits.settings.iter().map(Setting::controller).collect();
         let in_v2 = |controller: &&str| places.v1(v1_name(controller)).is_none();
         let needed_in_v2: Vec<&str> = needed.iter().copied().filter(in_v2).collect();

@@ -66,8 +66,7 @@ impl Group {
         Resources {
             memory: number("memory", "memory.current", "memory.usage_in_bytes"),
             peak_memory: number("memory", "memory.peak", "memory.max_usage_in_bytes"),
-            oom_kills: keyed("memory", ("memory.events", "oom_kill"), ("memory.oom_control", "oom_kill"))
-                ,
+            oom_kills: keyed("memory", ("memory.events", "oom_kill"), ("memory.oom_control", "oom_kill")),
             cpu_time: cpu,
             throttled_time: throttled,
             pids: number("pids", "pids.current", "pids.current"),

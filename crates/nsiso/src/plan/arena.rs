@@ -56,8 +56,7 @@ impl Arena {
 
     /// Strings as `execve(2)` takes them, once the helper has made pointers of their offsets.
     pub fn strings(&mut self, texts: &[Text]) -> Strings {
-        let offsets: Vec<u64> =
-            texts.iter().map(|text| text.offset() as u64).chain([0]).collect();
+        let offsets: Vec<u64> = texts.iter().map(|text| text.offset() as u64).chain([0]).collect();
         self.table(&offsets).first
     }
 
@@ -76,7 +75,10 @@ impl Arena {
     /// The numbers of a table that was made here.
     pub fn read_ids(&self, table: Table<u32>) -> Vec<u32> {
         let bytes = Table { first: Ref::at(table.first.offset() as u32), len: table.len * 4 };
-        self.read_bytes(bytes).chunks_exact(4).map(|id| u32::from_ne_bytes([id[0], id[1], id[2], id[3]])).collect()
+        self.read_bytes(bytes)
+            .chunks_exact(4)
+            .map(|id| u32::from_ne_bytes([id[0], id[1], id[2], id[3]]))
+            .collect()
     }
 
     /// The whole plan, with its header.

@@ -39,9 +39,7 @@ fn of_thread() -> Option<Capabilities> {
 fn ambient(possible: u64) -> u64 {
     let is_set = |capability: &u32| {
         // SAFETY: numbers only.
-        unsafe {
-            libc::prctl(libc::PR_CAP_AMBIENT, libc::PR_CAP_AMBIENT_IS_SET, *capability, 0, 0) == 1
-        }
+        unsafe { libc::prctl(libc::PR_CAP_AMBIENT, libc::PR_CAP_AMBIENT_IS_SET, *capability, 0, 0) == 1 }
     };
     (0..64).filter(|n| possible & (1 << n) != 0).filter(is_set).fold(0, |set, n| set | 1 << n)
 }

@@ -162,7 +162,8 @@ fn closing_all_but(numbers: &[RawFd]) -> Vec<Op> {
     let mut kept: Vec<c_uint> = numbers.iter().map(|number| *number as c_uint).chain(0..=2).collect();
     kept.sort_unstable();
     kept.dedup();
-    let close = |(first, last)| Op { action: Action::Close { first, last }, step: Step::Descriptor, index: None };
+    let close =
+        |(first, last)| Op { action: Action::Close { first, last }, step: Step::Descriptor, index: None };
     gaps(&kept).into_iter().map(close).collect()
 }
 

@@ -41,7 +41,13 @@ impl Joins {
         // for the others. An ordinary caller joins it first, to gain that privilege.
         let privileged = privileged();
         joins.targets.sort_by_key(|target| match target.kind {
-            USER => if privileged { 3 } else { 0 },
+            USER => {
+                if privileged {
+                    3
+                } else {
+                    0
+                }
+            }
             // The children of the helper go there, the last of all.
             PID => 2,
             _ => 1,

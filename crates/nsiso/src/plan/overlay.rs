@@ -76,7 +76,8 @@ impl Plan {
             return Err(failed(lower, &io::Error::from_raw_os_error(libc::ENOTDIR))
                 .with_hint("an overlay is of a directory: a file is shown by a bind, or brought along"));
         }
-        let mut tree = Tree { plan: self, mounts: HostMounts::read(), spec, attributes, index, room: COPIES_MAX };
+        let mut tree =
+            Tree { plan: self, mounts: HostMounts::read(), spec, attributes, index, room: COPIES_MAX };
         tree.layer(lower, at, true)
     }
 }

@@ -132,7 +132,8 @@ impl Plan {
 
     fn filter_program(&mut self, filter: &Filter) -> Table<u64> {
         // SAFETY: an instruction has eight bytes without padding, and any are valid as a number.
-        let words = filter.program().iter().map(|instruction| unsafe { std::mem::transmute_copy(instruction) });
+        let words =
+            filter.program().iter().map(|instruction| unsafe { std::mem::transmute_copy(instruction) });
         self.arena.table(&words.collect::<Vec<u64>>())
     }
 }

@@ -230,7 +230,8 @@ impl Plan {
             self.filesystem("tmpfs", &[("mode", Some(b"1777"))], quiet | libc::MOUNT_ATTR_NODEV, shm);
         self.push_mount(Step::Mount, index, change);
         let pts = self.place(&at.join("pts"));
-        let mut options = vec![("newinstance", None), ("ptmxmode", Some(b"0666".as_slice())), ("mode", Some(b"620"))];
+        let mut options =
+            vec![("newinstance", None), ("ptmxmode", Some(b"0666".as_slice())), ("mode", Some(b"620"))];
         if spec.treatment.few_user_resources {
             options.push(("max", Some(b"64")));
         }

@@ -9,7 +9,7 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::ptr;
 use std::sync::atomic::Ordering;
 
-use super::image;
+use super::image::Image;
 use super::plan_file::PlanFile;
 use super::signals::SignalsBlocked;
 use crate::helper::kernel;
@@ -28,22 +28,25 @@ impl Helper {
     pub fn start(plan: &mut Plan, spec: &Spec) -> Result<Self> {
         // A limit of the size of files makes a signal of a write to memory.
         let blocked = SignalsBlocked::new();
-        let program = image::open()?;
+        let mut image = Image::open(spec)?;
         let (memfd, file) = PlanFile::new(plan.image())?;
         let inherited = plan.inherited();
         // This much of the helper is seen by anybody who lists processes.
         let name = if spec.init.is_some() { c"nsiso-init" } else { c"nsiso-helper" };
-        let mut start = Start::new(&program, &memfd, file.plan_size(), &inherited, name);
-        let (pid, pidfd) = clone(&mut start).map_err(|errno| super::hints::of_clone(errno, spec.kinds))?;
-        drop(blocked);
-        let helper = Helper { pid, pidfd, file };
-        match start.errno {
-            0 => Ok(helper),
-            errno => {
-                helper.reap();
-                Err(image::not_executed(errno))
+        let (pid, pidfd) = loop {
+            let mut start = Start::new(image.file(), &memfd, file.plan_size(), &inherited, name);
+            let (pid, pidfd) =
+                clone(&mut start).map_err(|errno| super::hints::of_clone(errno, spec.kinds))?;
+            match start.errno {
+                0 => break (pid, pidfd),
+                errno => {
+                    reap(&pidfd);
+                    image = image.after_refusal(errno, spec)?;
+                }
             }
-        }
+        };
+        drop(blocked);
+        Ok(Helper { pid, pidfd, file })
     }
 
     /// Returns when the helper has executed the program or has ended.
@@ -54,7 +57,8 @@ impl Helper {
         let owner = &self.file.page().owner;
         loop {
             let word = owner.load(Ordering::Acquire);
-            if word & kernel::FUTEX_OWNER_DIED != 0 || !futex_wait(owner.as_ptr(), word, LOOK_AFTER) && self.has_ended()
+            if word & kernel::FUTEX_OWNER_DIED != 0
+                || !futex_wait(owner.as_ptr(), word, LOOK_AFTER) && self.has_ended()
             {
                 return;
             }
@@ -69,19 +73,18 @@ impl Helper {
 
     /// Collects the helper, which has ended or is about to. Its status is nothing to anybody.
     pub fn reap(&self) {
-        let options = libc::WEXITED | libc::__WALL;
-        let mut info = MaybeUninit::<libc::siginfo_t>::zeroed();
-        // SAFETY: room for the struct. A failure means that another part of the host has collected it.
-        unsafe {
-            while libc::waitid(
-                libc::P_PIDFD,
-                self.pidfd.as_raw_fd() as libc::id_t,
-                info.as_mut_ptr(),
-                options,
-            ) < 0
-                && *libc::__errno_location() == libc::EINTR
-            {}
-        }
+        reap(&self.pidfd);
+    }
+}
+
+fn reap(pidfd: &OwnedFd) {
+    let options = libc::WEXITED | libc::__WALL;
+    let mut info = MaybeUninit::<libc::siginfo_t>::zeroed();
+    // SAFETY: room for the struct. A failure means that another part of the host has collected it.
+    unsafe {
+        while libc::waitid(libc::P_PIDFD, pidfd.as_raw_fd() as libc::id_t, info.as_mut_ptr(), options) < 0
+            && *libc::__errno_location() == libc::EINTR
+        {}
     }
 }
 
@@ -136,10 +139,25 @@ impl<'fd> Start<'fd> {
         }
     }
 
-    /// The caller itself becomes the helper. Returns why it could not.
+    /// The caller itself becomes the helper. Returns why it could not, and is as before then.
     pub fn execute(&self) -> i32 {
+        let flags = |fd: RawFd| {
+            // SAFETY: numbers only.
+            unsafe { libc::fcntl(fd, libc::F_GETFD) }
+        };
+        let before: Vec<_> = self.inherited.iter().map(|fd| (*fd, flags(*fd))).collect();
         // SAFETY: all of it lives until the call returns, if it does.
-        unsafe { execute(self) }.err().unwrap_or(0)
+        let errno = unsafe { execute(self) }.err().unwrap_or(0);
+        for (fd, flags) in before.into_iter().filter(|(_, flags)| *flags >= 0) {
+            // SAFETY: numbers only.
+            unsafe { libc::fcntl(fd, libc::F_SETFD, flags) };
+        }
+        if let Some(capabilities) = &self.capabilities {
+            let (version, halves) = (&raw const capabilities.version, &raw const capabilities.before);
+            // SAFETY: structs as the version has them. What is not inheritable is not ambient either.
+            unsafe { libc::syscall(libc::SYS_capset, version, halves) };
+        }
+        errno
     }
 }
 
@@ -147,6 +165,8 @@ impl<'fd> Start<'fd> {
 struct Ambient {
     version: [u32; 2],
     halves: [[u32; 3]; 2],
+    /// As they were.
+    before: [[u32; 3]; 2],
     set: u64,
 }
 
@@ -154,8 +174,16 @@ impl Ambient {
     fn of_caller() -> Option<Self> {
         const VERSION_3: u32 = 0x2008_0522;
         let sets = ambient_needed()?;
-        let half = |shift: u32| [sets.effective, sets.permitted, sets.permitted].map(|set| (set >> shift) as u32);
-        Some(Ambient { version: [VERSION_3, 0], halves: [half(0), half(32)], set: sets.permitted })
+        let halves = |inheritable: u64| {
+            [0, 32]
+                .map(|shift| [sets.effective, sets.permitted, inheritable].map(|set| (set >> shift) as u32))
+        };
+        Some(Ambient {
+            version: [VERSION_3, 0],
+            halves: halves(sets.permitted),
+            before: halves(sets.inheritable),
+            set: sets.permitted,
+        })
     }
 }
 
@@ -228,10 +256,14 @@ unsafe fn execute(start: &Start) -> Outcome<()> {
         let (argv, envp) = (argv.as_ptr() as usize, envp.as_ptr() as usize);
         let (here, empty) = (kernel::AT_EMPTY_PATH as usize, c"".as_ptr() as usize);
         match check(kernel::SYS_execveat, [start.program as usize, empty, argv, envp, here]) {
-            // Emulators may not know it.
-            Err(kernel::ENOSYS | kernel::EINVAL | kernel::ENOENT) => {
-                check(kernel::SYS_execve, [start.path.as_ptr() as usize, argv, envp]).map(drop)
-            }
+            // Emulators may not know it, and a filter may refuse it alone.
+            Err(
+                refused @ (kernel::ENOSYS | kernel::EINVAL | kernel::ENOENT | kernel::EACCES | kernel::EPERM),
+            ) => match check(kernel::SYS_execve, [start.path.as_ptr() as usize, argv, envp]) {
+                // There is no /proc.
+                Err(kernel::ENOENT) => Err(refused),
+                done => done.map(drop),
+            },
             done => done.map(drop),
         }
     }

@@ -31,8 +31,7 @@ pub(super) fn of_step(plan: &Plan, op: &Op, errno: i32, spec: &Spec) -> Error {
     let error = match op.step {
         Step::Exec => return of_exec(errno, spec),
         Step::Clone => {
-            return Error::new(op.step, errno, object)
-                .with_hint(clone_hint(errno, spec.kinds, &read_host));
+            return Error::new(op.step, errno, object).with_hint(clone_hint(errno, spec.kinds, &read_host));
         }
         Step::Landlock => Error::new(op.step, errno, landlock_object(spec, &object)),
         step => Error::new(step, errno, object).with_index(op.index),

@@ -112,12 +112,7 @@ impl Outcome {
 }
 
 /// The process that is the program: the helper itself, or the one it has made.
-fn program(
-    helper: Helper,
-    messages: &mut Messages,
-    plan: &Plan,
-    child: Option<i32>,
-) -> Result<Child> {
+fn program(helper: Helper, messages: &mut Messages, plan: &Plan, child: Option<i32>) -> Result<Child> {
     let Some(pid) = child.filter(|_| plan.makes_child()) else {
         return Ok(Child { pid: helper.pid, pidfd: helper.pidfd });
     };

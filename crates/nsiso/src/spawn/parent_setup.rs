@@ -16,12 +16,7 @@ pub(super) struct ParentSetup {
 }
 
 /// All of it or nothing.
-pub(super) fn set_up(
-    child: &Child,
-    spec: &Spec,
-    plan: &Plan,
-    received: Vec<OwnedFd>,
-) -> Result<ParentSetup> {
+pub(super) fn set_up(child: &Child, spec: &Spec, plan: &Plan, received: Vec<OwnedFd>) -> Result<ParentSetup> {
     let mut namespaces = handles(plan, received)?;
     let pinned = !spec.pins.is_empty();
     let mut outside = Outside::default();

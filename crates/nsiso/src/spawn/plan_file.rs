@@ -19,7 +19,14 @@ pub(super) struct PlanFile {
 impl PlanFile {
     /// A file with this plan. All signals must be blocked.
     pub fn new(plan: &[u8]) -> Result<(OwnedFd, Self)> {
-        let memfd = memfd(libc::MFD_CLOEXEC).map_err(|errno| failed("the plan in memory", errno))?;
+        const MFD_NOEXEC_SEAL: libc::c_uint = 8;
+        let made = match memfd(libc::MFD_CLOEXEC | MFD_NOEXEC_SEAL) {
+            // Before Linux 6.3.
+            Err(Errno::EINVAL) => memfd(libc::MFD_CLOEXEC),
+            // Some kernels with vm.memfd_noexec=2 refuse what does not say so.
+            made => made,
+        };
+        let memfd = made.map_err(|errno| failed("the plan in memory", errno))?;
         write_at(&memfd, plan, PAGE).map_err(|errno| failed("the plan in memory", errno))?;
         let access = libc::PROT_READ | libc::PROT_WRITE;
         // SAFETY: a new mapping at a place of the kernel's choice.
@@ -58,9 +65,8 @@ pub(super) fn memfd(flags: libc::c_uint) -> nix::Result<OwnedFd> {
 pub(super) fn write_at(file: &OwnedFd, mut bytes: &[u8], mut at: usize) -> nix::Result<()> {
     while !bytes.is_empty() {
         // SAFETY: as many bytes as is said.
-        let written = unsafe {
-            libc::pwrite(file.as_raw_fd(), bytes.as_ptr().cast(), bytes.len(), at as libc::off_t)
-        };
+        let written =
+            unsafe { libc::pwrite(file.as_raw_fd(), bytes.as_ptr().cast(), bytes.len(), at as libc::off_t) };
         let written = Errno::result(written);
         if written == Err(Errno::EFBIG) {
             take_signal(libc::SIGXFSZ);
