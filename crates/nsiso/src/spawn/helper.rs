@@ -180,7 +180,8 @@ impl Ambient {
         };
         Some(Ambient {
             version: [VERSION_3, 0],
-            halves: halves(sets.permitted),
+            // What is taken out of it could not be put back.
+            halves: halves(sets.permitted | sets.inheritable),
             before: halves(sets.inheritable),
             set: sets.permitted,
         })
