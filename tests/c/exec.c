@@ -527,7 +527,7 @@ static void with_descriptors(void)
 {
     int left = file_with("left "), right = file_with("right "), input = file_with("input ");
     CHECK(dup2(input, 0) == 0);
-    ns_spec *spec = shell("cat; cat <&3; cat <&4; ls /proc/$$/fd | tr '\\n' ' '");
+    ns_spec *spec = shell("cat; cat <&3; cat <&4; ls /proc/$$/fd; :");
     /* Each goes where the other is. */
     CHECK(dup3(right, 40, O_CLOEXEC) == 40 && dup3(left, 41, O_CLOEXEC) == 41);
     close(left), close(right), close(input);
@@ -540,7 +540,7 @@ static void with_descriptors(void)
 
 static void descriptors_are_inherited_passed_and_closed(void)
 {
-    prints(with_descriptors, "input right left 0 1 2 3 4 ");
+    prints(with_descriptors, "input right left 0\n1\n2\n3\n4\n");
 }
 
 /* The other half of look_at(): what the program finds. */

@@ -107,6 +107,5 @@ fn receive(socket: &OwnedFd) -> Received {
     if message.bytes == 0 {
         return Received::End;
     }
-    drop(data);
     Received::Message(byte[0], fds.into_iter().next())
 }
