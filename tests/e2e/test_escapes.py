@@ -84,7 +84,7 @@ def test_with_all_rights_inside_it_is_not(name, host):
         ("see the host's sockets", dict(share=["net"])),
         ("the host's shared memory", dict(share=["ipc"])),
         ("a core file", dict(rlimits={"core": (2, 2)}, seccomp=False)),
-        ("the init process's priority", dict(seccomp=False)),
+        ("the init process's limits", dict(seccomp=False)),
         ("a set-user-ID file by chmod", dict(seccomp=False)),
         ("all of the user's pending signals", dict(rlimits={"sigpending": 3000})),
         ("all of the user's message queues", dict(rlimits={"msgqueue": 819200})),

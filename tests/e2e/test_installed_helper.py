@@ -6,6 +6,7 @@ the machine, so an ordinary user cannot set it there; root's run shows hosts of 
 
 import os
 import shutil
+import tempfile
 import zipfile
 from pathlib import Path
 
@@ -27,13 +28,18 @@ def forbidding(*command, user=(), **options):
 
 
 @pytest.fixture
-def prefix(tmp_path):
+def place():
+    """A directory that an ordinary user can search; pytest's own are closed to others."""
+    directory = Path(tempfile.mkdtemp(prefix="nsiso-helper-"))
+    directory.chmod(0o755)
+    yield directory
+    shutil.rmtree(directory)
+
+
+@pytest.fixture
+def prefix(place):
     """What `make install PREFIX=...` makes, and the tools, linked with that library."""
-    for parent in [tmp_path, *tmp_path.parents]:
-        if parent.stat().st_uid == os.geteuid() and parent.name.startswith("pytest-"):
-            parent.chmod(0o755)
-    tmp_path.chmod(0o755)
-    top = tmp_path / "prefix"
+    top = place / "prefix"
     if os.access(ROOT / "target", os.W_OK):
         installed = run("make", "-C", ROOT, "install", f"PREFIX={top}", "DESTDIR=", timeout=600)
         assert installed.returncode == 0, installed.stderr
@@ -153,15 +159,15 @@ def test_a_filter_that_refuses_the_memory_takes_the_installed_one(prefix):
     """As a security policy would: strace refuses execveat(2), and the execve(2) of the same file after it."""
     strace = ["strace", "-f", "-qq", "-o", "/dev/null", "-e", "trace=execve,execveat"]
     refuse = ["-e", "inject=execveat:error=EACCES", "-e", "inject=execve:error=EACCES:when=1"]
-    place = {**os.environ, "LD_LIBRARY_PATH": str(prefix / "lib")}
-    done = run(*strace, *refuse, prefix / "unshare", "-r", "id", "-u", env=place)
+    found = {**os.environ, "LD_LIBRARY_PATH": str(prefix / "lib")}
+    done = run(*strace, *refuse, prefix / "unshare", "-r", "id", "-u", env=found)
     assert done.stdout == "0\n", done
     # Each child of a spawn is a process of its own, whose first execve(2) is refused.
-    done = run(*strace, *refuse, prefix / "hello", env=place)
+    done = run(*strace, *refuse, prefix / "hello", env=found)
     assert done.returncode == 1 and "libexec/nsiso/nsiso-helper may not be executed" in done.stderr, done
     helper(prefix).unlink()
     for words in (["unshare", "-r", "id", "-u"], ["hello"]):
-        done = run(*strace, *refuse, prefix / words[0], *words[1:], env=place)
+        done = run(*strace, *refuse, prefix / words[0], *words[1:], env=found)
         assert done.returncode == 1 and "security policy" in done.stderr and "make install" in done.stderr, done
 
 
@@ -173,14 +179,10 @@ nsiso.execvp(["sh", "-c", "id -u"], map_root=True)
 
 
 @pytest.fixture
-def package(tmp_path):
+def package(place):
     """A copy of the installed Python package, that may be spoiled."""
-    for parent in [tmp_path, *tmp_path.parents]:
-        if parent.stat().st_uid == os.geteuid() and parent.name.startswith("pytest-"):
-            parent.chmod(0o755)
-    tmp_path.chmod(0o755)
-    shutil.copytree(Path(nsiso.__file__).parent, tmp_path / "nsiso")
-    return tmp_path / "nsiso"
+    shutil.copytree(Path(nsiso.__file__).parent, place / "nsiso")
+    return place / "nsiso"
 
 
 def python(package, user):

@@ -68,4 +68,4 @@ def test_the_fallback_waits_for_the_helper_too(as_ordinary_user, errno):
 
 def test_the_missing_line_is_named(as_ordinary_user):
     done = as_ordinary_user(f"{UNSHARE} --map-users=0:300000:10 true")
-    assert done.returncode == 1 and "/etc/subuid" in done.stderr and ":300000:10" in done.stderr
+    assert done.returncode == 126 and "/etc/subuid" in done.stderr and ":300000:10" in done.stderr

@@ -134,11 +134,19 @@ fn answer(spec: &Spec, plan: &Plan, mut messages: Messages, child: &Child) -> Re
 
 /// Nobody else could say what was in the way.
 fn write_error(error: &Error) {
-    let caller = caller_name();
-    let mut text = format!("{caller}: {}\n", error.message());
-    if !error.hint().is_empty() {
-        text.push_str(&format!("{caller}: hint: {}\n", error.hint()));
-    }
+    let hint = match error.hint() {
+        "" => String::new(),
+        hint => format!(
+            "hint: {hint}
+"
+        ),
+    };
+    let text = format!(
+        "{}: {}
+{hint}",
+        caller_name(),
+        error.message()
+    );
     // SAFETY: as many bytes as is said.
     unsafe { libc::write(2, text.as_ptr().cast(), text.len()) };
 }
