@@ -227,7 +227,7 @@ fn a_program_ignores_what_its_caller_ignores() {
     // SAFETY: numbers only.
     // SAFETY: numbers only.
     let ignore = |signal| unsafe { libc::signal(signal, libc::SIG_IGN) };
-    [libc::SIGHUP, libc::SIGPIPE, libc::SIGXFSZ].map(ignore);
+    let _ = [libc::SIGHUP, libc::SIGPIPE, libc::SIGXFSZ].map(ignore);
     let mut spec = Spec::new("grep").unwrap();
     spec.args(["-E", "SigIgn|SigBlk", "/proc/self/status"]).unwrap();
     // Of the four; whoever started the test may ignore others.

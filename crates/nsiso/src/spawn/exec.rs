@@ -11,7 +11,7 @@ use super::messages::Messages;
 use super::plan_file::PlanFile;
 use super::signals::SignalsBlocked;
 use super::{Child, id_maps, parent_setup};
-use crate::plan::{Plan, caller_name};
+use crate::plan::{Plan, ambient_needed, caller_name};
 use crate::spec::{Source, Stdio};
 use crate::{Error, Kinds, Result, Spec, Step};
 
@@ -20,6 +20,14 @@ pub(crate) fn exec(spec: &Spec) -> Result<Infallible> {
     // What fails in the helper can only be told in fewer words.
     if super::interpreter::missing(spec).is_some() {
         return Err(super::hints::of_exec(libc::ENOENT, spec));
+    }
+    // The kernel is certain to refuse this, and here the remedy can be told.
+    if !(spec.kinds - Kinds::USER).is_empty()
+        && !spec.kinds.contains(Kinds::USER)
+        && spec.joins.is_empty()
+        && !may_make_namespaces()
+    {
+        return Err(super::hints::of_clone(libc::EPERM, spec.kinds));
     }
     let mut plan = Plan::for_exec(spec)?;
     let _blocked = SignalsBlocked::new();
@@ -46,6 +54,13 @@ fn become_helper(spec: &Spec, plan: &mut Plan, mut image: Image) -> Result<Infal
         let errno = start.execute();
         image = image.after_refusal(errno, spec)?;
     }
+}
+
+/// Whether the caller can make namespaces without a new user namespace.
+fn may_make_namespaces() -> bool {
+    const CAP_SYS_ADMIN: u64 = 1 << 21;
+    let is_root = nix::unistd::geteuid().is_root();
+    is_root || ambient_needed().is_some_and(|sets| sets.permitted & CAP_SYS_ADMIN != 0)
 }
 
 /// Nobody is left to do what a parent does.
