@@ -3,6 +3,8 @@
 PREFIX  ?= /usr/local
 DESTDIR ?=
 LIBDIR  ?= $(PREFIX)/lib
+# The library looks for it at ../libexec and ../../libexec, seen from where it is itself.
+LIBEXECDIR ?= $(PREFIX)/libexec
 VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1)
 
 CFLAGS   ?= -O2
@@ -18,7 +20,7 @@ help:
 	@echo "make test                      every test, as root and as an ordinary user"
 	@echo "make matrix                    the tests under other kernels, in virtual machines"
 	@echo "make bench                     compare with the least C and with other tools"
-	@echo "make install PREFIX= DESTDIR=  the library, its header and its pkg-config file"
+	@echo "make install PREFIX= DESTDIR=  the library, its helper, its header and its pkg-config file"
 	@echo "make build                     leave everything in build/"
 	@echo "make header                    write include/nsiso.h anew"
 
@@ -26,8 +28,10 @@ setup:
 	@sh tests/setup.sh
 
 library:
-	cargo build --release --quiet -p nsiso-capi
-	@mkdir -p build/lib
+	@mkdir -p build/lib build/libexec/nsiso
+	cargo build --release --quiet -p nsiso-capi --message-format=json-render-diagnostics >build/messages.json
+	@directory=$$(sed -n '/"build-script-executed".*\/nsiso#/s/.*"out_dir":"\([^"]*\)".*/\1/p' build/messages.json) && \
+	    install -m 755 "$$directory/nsiso-helper" build/libexec/nsiso/nsiso-helper
 	@install -m 755 target/release/libnsiso_capi.so build/lib/libnsiso.so.0
 	@install -m 644 target/release/libnsiso_capi.a build/lib/libnsiso.a
 	@ln -sf libnsiso.so.0 build/lib/libnsiso.so
@@ -86,6 +90,8 @@ install: library
 	install -m 755 build/lib/libnsiso.so.0 $(DESTDIR)$(LIBDIR)/libnsiso.so.$(VERSION)
 	ln -sf libnsiso.so.$(VERSION) $(DESTDIR)$(LIBDIR)/libnsiso.so.0
 	ln -sf libnsiso.so.0 $(DESTDIR)$(LIBDIR)/libnsiso.so
+	install -d $(DESTDIR)$(LIBEXECDIR)/nsiso
+	install -m 755 build/libexec/nsiso/nsiso-helper $(DESTDIR)$(LIBEXECDIR)/nsiso/nsiso-helper
 	install -m 644 build/lib/libnsiso.a $(DESTDIR)$(LIBDIR)/libnsiso.a
 	install -m 644 include/nsiso.h $(DESTDIR)$(PREFIX)/include/nsiso.h
 	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@LIBDIR@|$(LIBDIR)|' -e 's|@VERSION@|$(VERSION)|' \

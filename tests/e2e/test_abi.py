@@ -106,7 +106,9 @@ def test_an_installed_library_is_found_by_pkg_config(tmp_path):
         "lib/libnsiso.so.0",
         f"lib/libnsiso.so.{VERSION}",
         "lib/pkgconfig/nsiso.pc",
+        "libexec/nsiso/nsiso-helper",
     ]
+    assert (top / "libexec/nsiso/nsiso-helper").stat().st_mode & 0o7777 == 0o755
     place = {**os.environ, "PKG_CONFIG_PATH": str(top / "lib/pkgconfig"), "PKG_CONFIG_SYSROOT_DIR": str(tmp_path)}
     assert run("pkg-config", "--modversion", "nsiso", env=place).stdout.strip() == VERSION
     for linking in [], ["--static"]:

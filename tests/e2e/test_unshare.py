@@ -355,7 +355,7 @@ def test_root_runs_as_another_user_without_groups():
 def test_ids_that_were_not_lent_are_refused():
     # Many times: the child's death and the answer to it must not get in each other's way.
     for _ in range(50):
-        complaint = refused("--map-users=0:100000:10", "--map-groups=0:100000:10", "true", timeout=10)
+        complaint = refused("--map-users=0:100000:10", "--map-groups=0:100000:10", "true", code=CANNOT_EXECUTE, timeout=10)
     assert "/etc/sub" in complaint and f"{pwd.getpwuid(os.geteuid()).pw_name}:100000:10" in complaint
 
 

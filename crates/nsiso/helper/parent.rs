@@ -1,12 +1,14 @@
 //! The part of a spawn that only the host can do, as writing id maps: the child asks for it and waits.
 
 use super::kernel::{self, c_int, pollfd, timespec};
+use super::processes;
 use super::syscall::{Outcome, check};
 
-/// Asks over the socket and returns when the host has answered. `parent` is the host's pidfd.
+/// Asks over the socket and returns when the host has answered. `parent` is the host's pidfd, -1 where a
+/// child of this process answers: `child` is its pid.
 ///
 /// `dumpable`: newuidmap(1) takes a process whose files in /proc are its user's.
-pub(super) fn wait(socket: c_int, parent: c_int, dumpable: bool) -> Outcome<()> {
+pub(super) fn wait(socket: c_int, parent: c_int, child: c_int, dumpable: bool) -> Outcome<()> {
     let set = kernel::PR_SET_PDEATHSIG as usize;
     // SAFETY: numbers, and values that live until the calls return.
     unsafe {
@@ -27,8 +29,13 @@ pub(super) fn wait(socket: c_int, parent: c_int, dumpable: bool) -> Outcome<()> 
         if dumpable {
             check(kernel::SYS_prctl, [kernel::PR_SET_DUMPABLE as usize, 0])?;
         }
+        let status = collect(child);
         // The host has ended, or refuses.
         if read == 0 || answer != b'g' {
+            // The child has written what was in the way.
+            if status == Some(REPORTED) {
+                processes::exit(REPORTED);
+            }
             return Err(kernel::ESRCH);
         }
         if parent >= 0 {
@@ -36,6 +43,22 @@ pub(super) fn wait(socket: c_int, parent: c_int, dumpable: bool) -> Outcome<()> 
         }
     }
     Ok(())
+}
+
+/// What a child exits with that has written why it failed.
+const REPORTED: usize = 126;
+
+/// Waits for the end of a child; returns what it exited with. The program must not find a child that it
+/// did not make.
+fn collect(child: c_int) -> Option<usize> {
+    if child <= 0 {
+        return None;
+    }
+    let mut status = 0i32;
+    let args = [child as usize, &raw mut status as usize, kernel::WALL as usize, 0];
+    // SAFETY: room for the status. All signals are blocked, so the wait is not interrupted.
+    let waited = unsafe { check(kernel::SYS_wait4, args) };
+    (waited.is_ok() && status & 0x7f == 0).then_some((status >> 8 & 0xff) as usize)
 }
 
 fn has_ended(process: c_int) -> Outcome<bool> {

@@ -172,11 +172,12 @@ pub(crate) enum Action {
         socket: c_int,
         cgroup: c_int,
     },
-    /// Ask the host for its part, and wait until that is done. `parent` is the host's pidfd, -1 where
-    /// the process that answers is not the parent.
+    /// Ask the host for its part, and wait until that is done. `parent` is the host's pidfd, -1 where a
+    /// child answers: `child` is its pid, and it is collected.
     AwaitParent {
         socket: c_int,
         parent: c_int,
+        child: c_int,
         dumpable: bool,
     },
     SetHostname(Table<u8>),

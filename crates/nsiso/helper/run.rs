@@ -114,8 +114,8 @@ unsafe fn carry_out(action: &Action) -> Outcome<()> {
             }
             // Done where it is known whether an init process follows.
             Action::Clone { .. } => return Ok(()),
-            Action::AwaitParent { socket, parent, dumpable } => {
-                return parent::wait(socket, parent, dumpable);
+            Action::AwaitParent { socket, parent, child, dumpable } => {
+                return parent::wait(socket, parent, child, dumpable);
             }
             Action::SetHostname(name) => {
                 check(kernel::SYS_sethostname, [name.first.pointer() as usize, name.len as usize])?

@@ -19,12 +19,17 @@ def execvp(
 
         nsiso.execvp(["bash"], user=True, mnt=True, map_root=True)
 
-    The process keeps its pid, its parent and its terminal; its other threads end. The options are those of nsiso.Popen but for
-    what takes a parent: an init process and what brings it, ``pty``, ``links``, ``devices``, ``uplink``, ``halt`` and filters that
-    ask this process: they raise nsiso.ArgumentError. A new or joined pid namespace is that of the program's children.
+    The process keeps its pid, its parent and its terminal; its other threads end. The options are
+    those of nsiso.Popen but for what takes a parent: an init process and what brings it, ``pty``,
+    ``links``, ``devices``, ``uplink``, ``halt``, filters that ask this process, and a fresh proc
+    beside a new pid namespace: they raise nsiso.ArgumentError. So do id maps of others than one's own
+    ids, and ``pin``, where the process has several threads. A new or joined pid namespace is that of
+    the program's children. With ``limits`` the cgroup is removed by the next use of limits after the
+    program's end.
 
-    Raises nsiso.Error where nothing has changed yet. What fails later is written to descriptor 2, and the process exits with 127 if
-    the program is not found, with 126 otherwise. As with os.execvp, buffers are not flushed: flush files before.
+    Raises nsiso.Error where nothing has changed yet. What fails later is written to descriptor 2, and
+    the process exits with 127 if the program is not found, with 126 otherwise. As with os.execvp,
+    buffers are not flushed: flush files before.
     """
     unknown = sorted(set(options) - set(_isolation.KEYWORDS))
     if unknown:

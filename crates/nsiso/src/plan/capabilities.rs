@@ -16,9 +16,9 @@ pub(super) fn of_caller() -> Option<Op> {
     any.then_some(Op { action, step: Step::Capabilities, index: None })
 }
 
-/// The sets with which a caller's permitted capabilities, the ambient ones here, stay over exec. None
-/// where exec itself leaves them, as for uid 0, or where that cannot be had.
-pub(crate) fn ambient_needed() -> Option<Capabilities> {
+/// The caller's sets, and those with which its permitted capabilities, the ambient ones here, stay over
+/// exec. None where exec itself leaves them, as for uid 0, or where that cannot be had.
+pub(crate) fn ambient_needed() -> Option<(Capabilities, Capabilities)> {
     const SECBIT_NOROOT: i32 = 1 << 0;
     const SECBIT_NO_CAP_AMBIENT_RAISE: i32 = 1 << 6;
     const CAP_SETPCAP: u64 = 1 << 8;
@@ -34,7 +34,7 @@ pub(crate) fn ambient_needed() -> Option<Capabilities> {
         0 => sets.inheritable | bounding(sets.permitted),
         _ => sets.inheritable | sets.permitted,
     };
-    Some(Capabilities { inheritable, ambient: sets.permitted & inheritable, ..sets })
+    Some((sets, Capabilities { inheritable, ambient: sets.permitted & inheritable, ..sets }))
 }
 
 fn of_thread() -> Option<Capabilities> {

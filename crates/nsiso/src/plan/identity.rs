@@ -163,9 +163,18 @@ impl Plan {
             };
             let socket = self.socket(spec, Step::UidMap)?;
             let dumpable = !privileged() && (spec.halt.is_some() || !self.maps.for_parent().is_empty());
-            self.push(Step::UidMap, Action::AwaitParent { socket, parent, dumpable });
+            self.push(Step::UidMap, Action::AwaitParent { socket, parent, child: 0, dumpable });
         }
         Ok(())
+    }
+
+    /// The pid of the caller's child that does the parent's part, where the caller becomes the program.
+    pub fn set_answering_child(&mut self, pid: i32) {
+        for op in &mut self.ops {
+            if let Action::AwaitParent { child, .. } = &mut op.action {
+                *child = pid;
+            }
+        }
     }
 
     /// A process that makes files must have an id in there.

@@ -159,8 +159,7 @@ impl Plan {
     /// What a failure of each action is called, and each errno.
     fn words(&mut self) -> (Table<Text>, Table<Text>) {
         const ERRNO_MAX: i32 = 133;
-        let caller = std::env::args_os().next().unwrap_or_default();
-        let caller = Path::new(&caller).file_name().unwrap_or(OsStr::new("nsiso")).to_string_lossy();
+        let caller = caller_name();
         let words: Vec<String> = self
             .ops
             .iter()
@@ -340,6 +339,12 @@ impl Plan {
             self.push(Step::Loopback, Action::LoopbackUp);
         }
     }
+}
+
+/// What messages of a caller begin with that has become the helper.
+pub(crate) fn caller_name() -> String {
+    let caller = std::env::args_os().next().unwrap_or_default();
+    Path::new(&caller).file_name().unwrap_or(OsStr::new("nsiso")).to_string_lossy().into_owned()
 }
 
 /// An option for a namespace that is shared would change the caller's own, so it is refused.

@@ -2,16 +2,18 @@
 
 use std::convert::Infallible;
 use std::fs;
-use std::os::fd::{AsFd, RawFd};
+use std::os::fd::AsFd;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::helper::Start;
+use super::image::Image;
 use super::messages::Messages;
 use super::plan_file::PlanFile;
 use super::signals::SignalsBlocked;
-use super::{Child, id_maps, image, parent_setup};
-use crate::plan::Plan;
+use super::{Child, id_maps, parent_setup};
+use crate::plan::{Plan, ambient_needed, caller_name};
 use crate::spec::{Source, Stdio};
-use crate::{Error, Result, Spec, Step};
+use crate::{Error, Kinds, Result, Spec, Step};
 
 pub(crate) fn exec(spec: &Spec) -> Result<Infallible> {
     supported(spec)?;
@@ -19,28 +21,46 @@ pub(crate) fn exec(spec: &Spec) -> Result<Infallible> {
     if super::interpreter::missing(spec).is_some() {
         return Err(super::hints::of_exec(libc::ENOENT, spec));
     }
+    // The kernel is certain to refuse this, and here the remedy can be told.
+    if !(spec.kinds - Kinds::USER).is_empty()
+        && !spec.kinds.contains(Kinds::USER)
+        && spec.joins.is_empty()
+        && !may_make_namespaces()
+    {
+        return Err(super::hints::of_clone(libc::EPERM, spec.kinds));
+    }
     let mut plan = Plan::for_exec(spec)?;
-    let blocked = SignalsBlocked::new();
-    let program = image::open()?;
-    let (memfd, file) = PlanFile::new(plan.image())?;
-    if plan.awaits_parent {
-        answer_from_another_process(spec, &mut plan)?;
+    let _blocked = SignalsBlocked::new();
+    let image = Image::open(spec)?;
+    let child = match plan.awaits_parent {
+        true => Some(answering_child(spec, &mut plan)?),
+        false => None,
+    };
+    let failed = become_helper(spec, &mut plan, image);
+    if let Some(pid) = child {
+        // It ends when nobody can ask it any more.
+        plan.pipes.close_helpers();
+        // SAFETY: a child of ours; a null status is allowed.
+        unsafe { libc::waitpid(pid, std::ptr::null_mut(), libc::__WALL) };
     }
-    let inherited = plan.inherited();
-    let start = Start::new(&program, &memfd, file.plan_size(), &inherited, c"nsiso-helper");
-    let before = inherited.iter().map(|fd| (*fd, descriptor_flags(*fd))).collect::<Vec<_>>();
-    let errno = start.execute();
-    drop(blocked);
-    for (fd, flags) in before {
-        // SAFETY: numbers only.
-        unsafe { libc::fcntl(fd, libc::F_SETFD, flags) };
-    }
-    Err(image::not_executed(errno))
+    failed
 }
 
-fn descriptor_flags(fd: RawFd) -> libc::c_int {
-    // SAFETY: numbers only.
-    unsafe { libc::fcntl(fd, libc::F_GETFD) }
+fn become_helper(spec: &Spec, plan: &mut Plan, mut image: Image) -> Result<Infallible> {
+    let (memfd, file) = PlanFile::new(plan.image())?;
+    let inherited = plan.inherited();
+    loop {
+        let start = Start::new(image.file(), &memfd, file.plan_size(), &inherited, c"nsiso-helper");
+        let errno = start.execute();
+        image = image.after_refusal(errno, spec)?;
+    }
+}
+
+/// Whether the caller can make namespaces without a new user namespace.
+fn may_make_namespaces() -> bool {
+    const CAP_SYS_ADMIN: u64 = 1 << 21;
+    let is_root = nix::unistd::geteuid().is_root();
+    is_root || ambient_needed().is_some_and(|(sets, _)| sets.permitted & CAP_SYS_ADMIN != 0)
 }
 
 /// Nobody is left to do what a parent does.
@@ -57,16 +77,22 @@ fn supported(spec: &Spec) -> Result<()> {
         (!spec.devices.is_empty(), "a device"),
         (spec.uplink.is_some(), "an uplink"),
     ];
-    match options.into_iter().find(|(wanted, _)| *wanted) {
-        None => Ok(()),
-        Some((_, what)) => Err(Error::argument(format!("{what} takes a parent, and exec leaves none"))
-            .with_hint("spawn the program instead")),
+    if let Some((_, what)) = options.into_iter().find(|(wanted, _)| *wanted) {
+        return Err(Error::argument(format!("{what} takes a parent, and exec leaves none"))
+            .with_hint("spawn the program instead"));
     }
+    if spec.kinds.contains(Kinds::PID) && spec.mounts_proc() {
+        return Err(Error::argument(
+            "a fresh proc of a new pid namespace takes a process in there, and exec stays outside",
+        )
+        .with_hint("spawn the program instead, or have it mount the proc in its first child"));
+    }
+    Ok(())
 }
 
-/// Makes a process that does the parent's part and ends: it writes id maps and pins namespaces. It is
-/// nobody's child then, so that the program has none that it does not know.
-fn answer_from_another_process(spec: &Spec, plan: &mut Plan) -> Result<()> {
+/// Makes a child that does the parent's part and ends: it writes id maps and pins namespaces. The helper
+/// collects it, so that the program has no child that it does not know. Returns its pid.
+fn answering_child(spec: &Spec, plan: &mut Plan) -> Result<i32> {
     if fs::read_dir("/proc/self/task").map_or(0, Iterator::count) != 1 {
         return Err(Error::argument(
             "id maps of others than the caller's own ids, and pins, take a caller with one thread",
@@ -76,29 +102,41 @@ fn answer_from_another_process(spec: &Spec, plan: &mut Plan) -> Result<()> {
     let pid = std::process::id() as i32;
     let pidfd = crate::pidfd::open_process(pid, None)?;
     let socket = plan.pipes.parent.socket.take();
+    // No signal tells of its end, and no handler of the C library's runs in it.
     // SAFETY: this process has one thread, so the copy may do whatever it could do itself.
-    match unsafe { libc::fork() } {
+    match unsafe { libc::syscall(libc::SYS_clone, 0, 0, 0, 0, 0) } {
         0 => {
-            // SAFETY: as above.
-            if unsafe { libc::fork() } == 0 {
-                plan.pipes.close_helpers();
-                let _ = answer(spec, plan, Messages::over(socket), &Child { pid, pidfd });
-            }
+            plan.pipes.close_helpers();
+            let messages = Messages::over(socket);
+            // A panic must not go on into the caller's code.
+            let done = catch_unwind(AssertUnwindSafe(|| answer(spec, plan, messages, &Child { pid, pidfd })));
+            let code = match done {
+                Ok(Ok(())) => 0,
+                Ok(Err(_)) => FAILED,
+                Err(_) => 1,
+            };
             // SAFETY: nothing of the caller's is to run at the end.
-            unsafe { libc::_exit(0) }
+            unsafe { libc::_exit(code) }
         }
-        first if first > 0 => {
-            // SAFETY: a child of ours; a null status is allowed.
-            unsafe { libc::waitpid(first, std::ptr::null_mut(), libc::__WALL) };
-            Ok(())
+        child if child > 0 => {
+            plan.set_answering_child(child as i32);
+            Ok(child as i32)
         }
-        _ => Err(Error::last_os(Step::Clone, "a process to write the id maps")),
+        _ => Err(Error::last_os(Step::Clone, "a process to write the id maps")
+            .with_hint("RLIMIT_NPROC or pids.max of the cgroup may be reached")),
     }
 }
 
-/// If this fails, the helper finds the socket closed, and says so.
+/// What the child exits with that has written why it failed: then the helper writes nothing.
+const FAILED: i32 = 126;
+
+/// If this fails, the helper finds the socket closed.
 fn answer(spec: &Spec, plan: &Plan, mut messages: Messages, child: &Child) -> Result<()> {
     messages.until_asked(child.pidfd.as_fd());
+    if !messages.asked {
+        // The helper has failed, or has not been executed.
+        return Ok(());
+    }
     let received = std::mem::take(&mut messages.namespaces);
     let done = id_maps::write(child, &plan.maps)
         .and_then(|()| parent_setup::set_up(child, spec, plan, received).map(drop));
@@ -111,8 +149,19 @@ fn answer(spec: &Spec, plan: &Plan, mut messages: Messages, child: &Child) -> Re
 
 /// Nobody else could say what was in the way.
 fn write_error(error: &Error) {
-    let hint = if error.hint().is_empty() { String::new() } else { format!("hint: {}\n", error.hint()) };
-    let text = format!("nsiso: {}\n{hint}", error.message());
+    let hint = match error.hint() {
+        "" => String::new(),
+        hint => format!(
+            "hint: {hint}
+"
+        ),
+    };
+    let text = format!(
+        "{}: {}
+{hint}",
+        caller_name(),
+        error.message()
+    );
     // SAFETY: as many bytes as is said.
     unsafe { libc::write(2, text.as_ptr().cast(), text.len()) };
 }

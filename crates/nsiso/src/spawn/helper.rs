@@ -7,14 +7,15 @@ use std::ffi::{CStr, CString, c_int, c_void};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::ptr;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicI32, Ordering};
 
 use nix::errno::Errno;
 
-use super::image;
+use super::image::Image;
 use super::plan_file::PlanFile;
 use super::signals::SignalsBlocked;
 use crate::helper::kernel;
+use crate::helper::plan::Capabilities;
 use crate::helper::syscall::{Outcome, check};
 use crate::plan::{Plan, ambient_needed};
 use crate::{Result, Spec};
@@ -32,13 +33,22 @@ impl Helper {
     pub fn start(plan: &mut Plan, spec: &Spec) -> Result<Self> {
         // A limit of the size of files makes a signal of a write to memory.
         let blocked = SignalsBlocked::new();
-        let program = image::open()?;
+        let mut image = Image::open(spec)?;
         let (memfd, file) = PlanFile::new(plan.image())?;
         let inherited = plan.inherited();
         // This much of the helper is seen by anybody who lists processes.
         let name = if spec.init.is_some() { c"nsiso-init" } else { c"nsiso-helper" };
-        let start = Start::new(&program, &memfd, file.plan_size(), &inherited, name);
-        let (pid, pidfd) = clone(&start).map_err(|errno| super::hints::of_clone(errno, spec.kinds))?;
+        let (pid, pidfd) = loop {
+            let start = Start::new(image.file(), &memfd, file.plan_size(), &inherited, name);
+            let (pid, pidfd) = clone(&start).map_err(|errno| super::hints::of_clone(errno, spec.kinds))?;
+            match start.errno.load(Ordering::Relaxed) {
+                0 => break (pid, pidfd),
+                errno => {
+                    reap(&pidfd);
+                    image = image.after_refusal(errno, spec)?;
+                }
+            }
+        };
         drop(blocked);
         Ok(Helper { pid, pidfd, file, memfd })
     }
@@ -80,19 +90,18 @@ impl Helper {
 
     /// Collects the helper, which has ended or is about to. Its status is nothing to anybody.
     pub fn reap(&self) {
-        let options = libc::WEXITED | libc::__WALL;
-        let mut info = MaybeUninit::<libc::siginfo_t>::zeroed();
-        // SAFETY: room for the struct. A failure means that another part of the host has collected it.
-        unsafe {
-            while libc::waitid(
-                libc::P_PIDFD,
-                self.pidfd.as_raw_fd() as libc::id_t,
-                info.as_mut_ptr(),
-                options,
-            ) < 0
-                && *libc::__errno_location() == libc::EINTR
-            {}
-        }
+        reap(&self.pidfd);
+    }
+}
+
+fn reap(pidfd: &OwnedFd) {
+    let options = libc::WEXITED | libc::__WALL;
+    let mut info = MaybeUninit::<libc::siginfo_t>::zeroed();
+    // SAFETY: room for the struct. A failure means that another part of the host has collected it.
+    unsafe {
+        while libc::waitid(libc::P_PIDFD, pidfd.as_raw_fd() as libc::id_t, info.as_mut_ptr(), options) < 0
+            && *libc::__errno_location() == libc::EINTR
+        {}
     }
 }
 
@@ -121,6 +130,8 @@ pub(super) struct Start<'fd> {
     name: &'static CStr,
     environment: CString,
     capabilities: Option<Ambient>,
+    /// Why the child did not become the helper.
+    errno: AtomicI32,
 }
 
 impl<'fd> Start<'fd> {
@@ -142,13 +153,29 @@ impl<'fd> Start<'fd> {
             // qemu-user takes away what has no equals sign.
             environment: text(format!("{plan} {plan_size}=")),
             capabilities: Ambient::of_caller(),
+            errno: AtomicI32::new(0),
         }
     }
 
-    /// The caller itself becomes the helper. Returns why it could not.
+    /// The caller itself becomes the helper. Returns why it could not, and is as before then.
     pub fn execute(&self) -> i32 {
+        let flags = |fd: RawFd| {
+            // SAFETY: numbers only.
+            unsafe { libc::fcntl(fd, libc::F_GETFD) }
+        };
+        let before: Vec<_> = self.inherited.iter().map(|fd| (*fd, flags(*fd))).collect();
         // SAFETY: all of it lives until the call returns, if it does.
-        unsafe { execute(self) }.err().unwrap_or(0)
+        let errno = unsafe { execute(self) }.err().unwrap_or(0);
+        for (fd, flags) in before.into_iter().filter(|(_, flags)| *flags >= 0) {
+            // SAFETY: numbers only.
+            unsafe { libc::fcntl(fd, libc::F_SETFD, flags) };
+        }
+        if let Some(capabilities) = &self.capabilities {
+            let (version, halves) = (&raw const capabilities.version, &raw const capabilities.before);
+            // SAFETY: structs as the version has them. What is not inheritable is not ambient either.
+            unsafe { libc::syscall(libc::SYS_capset, version, halves) };
+        }
+        errno
     }
 }
 
@@ -156,16 +183,27 @@ impl<'fd> Start<'fd> {
 struct Ambient {
     version: [u32; 2],
     halves: [[u32; 3]; 2],
+    /// As they were.
+    before: [[u32; 3]; 2],
     set: u64,
 }
 
 impl Ambient {
     fn of_caller() -> Option<Self> {
         const VERSION_3: u32 = 0x2008_0522;
-        let sets = ambient_needed()?;
-        let half =
-            |shift: u32| [sets.effective, sets.permitted, sets.inheritable].map(|set| (set >> shift) as u32);
-        Some(Ambient { version: [VERSION_3, 0], halves: [half(0), half(32)], set: sets.ambient })
+        let (before, needed) = ambient_needed()?;
+        let halves = |sets: &Capabilities| {
+            let half = |shift: u32| {
+                [sets.effective, sets.permitted, sets.inheritable].map(|set| (set >> shift) as u32)
+            };
+            [half(0), half(32)]
+        };
+        Some(Ambient {
+            version: [VERSION_3, 0],
+            halves: halves(&needed),
+            before: halves(&before),
+            set: needed.ambient,
+        })
     }
 }
 
@@ -203,12 +241,17 @@ fn clone(start: &Start) -> std::result::Result<(i32, OwnedFd), i32> {
     })
 }
 
-/// In the child, whose exit code tells why it did not become the helper: an emulator may make a copy of
-/// the memory. A test looks at its machine code, to see that it calls nothing.
+/// In the child. Why it does not become the helper is told in the shared memory, and by the exit code,
+/// since an emulator may make a copy of the memory. A test looks at its machine code, to see that it calls
+/// nothing.
 #[inline(never)]
 extern "C" fn become_helper(start: *mut c_void) -> c_int {
     // SAFETY: the caller's struct, which lives until this returns.
-    unsafe { execute(&*start.cast::<Start<'_>>()) }.err().unwrap_or(0)
+    let start = unsafe { &*start.cast::<Start<'_>>() };
+    // SAFETY: what it leads to lives as long.
+    let errno = unsafe { execute(start) }.err().unwrap_or(0);
+    start.errno.store(errno, Ordering::Relaxed);
+    errno
 }
 
 /// Returns only where it fails.
@@ -242,11 +285,17 @@ unsafe fn execute(start: &Start) -> Outcome<()> {
         let (argv, envp) = (argv.as_ptr() as usize, envp.as_ptr() as usize);
         let (here, empty) = (kernel::AT_EMPTY_PATH as usize, c"".as_ptr() as usize);
         match check(kernel::SYS_execveat, [start.program as usize, empty, argv, envp, here]) {
-            // Emulators may not know it.
-            Err(kernel::ENOSYS | kernel::EINVAL | kernel::ENOENT) => {
-                // They may open the path when they have executed themselves.
+            // Emulators may not know it, and a filter may refuse it alone.
+            Err(
+                refused @ (kernel::ENOSYS | kernel::EINVAL | kernel::ENOENT | kernel::EACCES | kernel::EPERM),
+            ) => {
+                // Emulators may open the path when they have executed themselves.
                 check(kernel::SYS_fcntl, [start.program as usize, kernel::F_SETFD as usize, 0])?;
-                check(kernel::SYS_execve, [start.path.as_ptr() as usize, argv, envp]).map(drop)
+                match check(kernel::SYS_execve, [start.path.as_ptr() as usize, argv, envp]) {
+                    // There is no /proc.
+                    Err(kernel::ENOENT) => Err(refused),
+                    done => done.map(drop),
+                }
             }
             done => done.map(drop),
         }

@@ -66,7 +66,15 @@ impl Messages {
     }
 
     fn take(&mut self) -> bool {
-        let Some((letter, fd)) = self.socket.as_ref().and_then(receive) else { return false };
+        let Some(socket) = &self.socket else { return false };
+        let (letter, fd) = match receive(socket) {
+            Received::Message(letter, fd) => (letter, fd),
+            Received::Nothing => return false,
+            Received::End => {
+                self.socket = None;
+                return false;
+            }
+        };
         match letter {
             b'n' => self.namespaces.extend(fd),
             b'p' => self.pidfd = fd,
@@ -78,13 +86,26 @@ impl Messages {
     }
 }
 
-/// One message, if there is one: a letter, and a descriptor perhaps.
-fn receive(socket: &OwnedFd) -> Option<(u8, Option<OwnedFd>)> {
+enum Received {
+    /// A letter, and a descriptor perhaps.
+    Message(u8, Option<OwnedFd>),
+    Nothing,
+    /// Nobody has the other end any more.
+    End,
+}
+
+/// One message, if there is one.
+fn receive(socket: &OwnedFd) -> Received {
     let mut byte = [0];
     let mut data = [IoSliceMut::new(&mut byte)];
     let mut room = nix::cmsg_space!(i32);
     let flags = MsgFlags::MSG_CMSG_CLOEXEC | MsgFlags::MSG_DONTWAIT;
-    let message = recvmsg::<()>(socket.as_raw_fd(), &mut data, Some(&mut room), flags).ok()?;
+    let received = recvmsg::<()>(socket.as_raw_fd(), &mut data, Some(&mut room), flags);
+    let message = match received {
+        Ok(message) => message,
+        Err(Errno::EAGAIN | Errno::EINTR) => return Received::Nothing,
+        Err(_) => return Received::End,
+    };
     let mut fds = Vec::new();
     for part in message.cmsgs().into_iter().flatten() {
         if let ControlMessageOwned::ScmRights(received) = part {
@@ -93,7 +114,7 @@ fn receive(socket: &OwnedFd) -> Option<(u8, Option<OwnedFd>)> {
         }
     }
     if message.bytes == 0 {
-        return None;
+        return Received::End;
     }
-    Some((byte[0], fds.into_iter().next()))
+    Received::Message(byte[0], fds.into_iter().next())
 }

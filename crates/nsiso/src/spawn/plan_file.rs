@@ -19,7 +19,14 @@ pub(super) struct PlanFile {
 impl PlanFile {
     /// A file with this plan. All signals must be blocked.
     pub fn new(plan: &[u8]) -> Result<(OwnedFd, Self)> {
-        let memfd = memfd(libc::MFD_CLOEXEC).map_err(|errno| failed("the plan in memory", errno))?;
+        const MFD_NOEXEC_SEAL: libc::c_uint = 8;
+        let made = match memfd(libc::MFD_CLOEXEC | MFD_NOEXEC_SEAL) {
+            // Before Linux 6.3.
+            Err(Errno::EINVAL) => memfd(libc::MFD_CLOEXEC),
+            // Some kernels with vm.memfd_noexec=2 refuse what does not say so.
+            made => made,
+        };
+        let memfd = made.map_err(|errno| failed("the plan in memory", errno))?;
         let size = PAGE + plan.len();
         allocate(&memfd, size).map_err(|errno| failed("the plan in memory", errno))?;
         let (access, fd) = (libc::PROT_READ | libc::PROT_WRITE, memfd.as_raw_fd());

@@ -204,11 +204,13 @@ impl<'fd> Spec<'fd> {
     /// What fails later, when the process is no longer the caller's program, is written to descriptor 2,
     /// and the process exits with 127 if the program is not found, with 126 otherwise. A new or joined pid
     /// namespace is that of the program's children; the program itself stays where the caller was. A
-    /// caller with several threads cannot have others write its id maps or pin its namespaces: it maps its
-    /// own ids alone.
+    /// caller with several threads maps its own ids alone: other id maps, and pins, are refused. A pin
+    /// stays if a later step fails. With [`Spec::limits`] the cgroup stays when the program has ended,
+    /// until the next call that uses limits removes it.
     ///
     /// Options that take a parent are refused: an init process and what brings it, pipes, a terminal,
-    /// links, devices, an uplink, a filter that asks the caller, and [`Spec::halt`].
+    /// links, devices, an uplink, a filter that asks the caller, and [`Spec::halt`]; and a fresh proc
+    /// beside a new pid namespace, since the program is not in that.
     pub fn exec(&self) -> Error {
         match self.check_privileges().and_then(|()| crate::spawn::exec(self)) {
             Err(error) => error,
@@ -438,6 +440,12 @@ impl<'fd> Spec<'fd> {
         }
         self.set_descriptor(child_fd, Source::Borrowed(fd));
         Ok(self)
+    }
+
+    /// Whether it mounts a fresh proc.
+    pub(crate) fn mounts_proc(&self) -> bool {
+        let is_proc = |mount: &Mount| matches!(mount.what, What::Filesystem { kind: "proc", .. });
+        self.proc_mount.is_some() || self.mounts.iter().any(is_proc)
     }
 
     fn set_descriptor(&mut self, child_fd: i32, source: Source<'fd>) {
