@@ -2,6 +2,7 @@
 
 use std::env;
 use std::ffi::OsString;
+use std::fs;
 use std::path::Path;
 use std::process::Command;
 
@@ -11,13 +12,13 @@ fn main() {
     let mut rustc = Command::new(env::var_os("RUSTC").expect("cargo sets it"));
     rustc
         .args(["--edition=2024", "--crate-name=nsiso_helper", "--crate-type=bin", "helper/main.rs"])
-        .args(["-Copt-level=s", "-Cpanic=abort", "-Coverflow-checks=off", "-Cdebug-assertions=off"])
+        .args(["-Copt-level=z", "-Cpanic=abort", "-Coverflow-checks=off", "-Cdebug-assertions=off"])
         .args(["-Cstrip=symbols", "-Crelocation-model=static", "-Ccodegen-units=1", "-Clto=fat"])
-        .arg("-Clink-args=-nostartfiles -nostdlib -static -Wl,--build-id=none -Wl,-z,noseparate-code")
+        .arg("-Clink-args=-nostartfiles -nostdlib -static -Wl,--build-id=none -Wl,-T,helper/link.ld")
         .arg("--target")
         .arg(env::var_os("TARGET").expect("cargo sets it"))
         .arg("-o")
-        .arg(output);
+        .arg(&output);
     if let Some(linker) = env::var_os("RUSTC_LINKER") {
         let mut option = OsString::from("-Clinker=");
         option.push(linker);
@@ -25,4 +26,25 @@ fn main() {
     }
     let status = rustc.status().expect("rustc can be run");
     assert!(status.success(), "the helper could not be built");
+    let mut image = fs::read(&output).expect("the linker has written it");
+    cut_sections(&mut image);
+    fs::write(&output, image).expect("it is ours");
+}
+
+/// Takes away what comes after the last segment: the table of sections, which nobody needs to execute it.
+fn cut_sections(image: &mut Vec<u8>) {
+    const HEADER: usize = 56;
+    let number = |at: usize, len: usize| -> usize {
+        let bytes = image[at..at + len].iter().rev();
+        bytes.fold(0, |value, byte| value << 8 | usize::from(*byte))
+    };
+    let (headers, count) = (number(32, 8), number(56, 2));
+    // Where each segment's bytes end in the file, `elf(5)`.
+    let segments = (0..count).map(|n| headers + n * HEADER).map(|at| (number(at + 8, 8), number(at + 32, 8)));
+    let ends = segments.filter(|(_, size)| *size > 0).map(|(start, size)| start + size);
+    let end = ends.max().expect("it has segments");
+    image.truncate(end);
+    // Offset, number and names of sections.
+    image[40..48].fill(0);
+    image[58..64].fill(0);
 }

@@ -11,8 +11,8 @@ use super::mount::{self, Options, QUIET};
 use super::plan::{Attributes, MountOp, Place, Slot, Table, Text, UPPER, WORK};
 use super::syscall::{Outcome, check};
 
-/// The host's umask while files are made with the very modes that the plan says; -1 before.
-static UMASK: AtomicI32 = AtomicI32::new(-1);
+/// The host's umask plus 1, while files are made with the very modes that the plan says; 0 before.
+static UMASK: AtomicI32 = AtomicI32::new(0);
 
 /// # Safety
 /// The references in `op` lead into the plan.
@@ -387,19 +387,19 @@ const SET_IDS: u32 = 0o6000;
 /// So that files are made with their modes at once: a mode that is changed by name could be that of
 /// another file.
 fn clear_umask() -> Outcome<()> {
-    if UMASK.load(Ordering::Relaxed) < 0 {
+    if UMASK.load(Ordering::Relaxed) == 0 {
         // SAFETY: a number.
         let umask = unsafe { check(kernel::SYS_umask, [0])? };
-        UMASK.store(umask as i32, Ordering::Relaxed);
+        UMASK.store(umask as i32 + 1, Ordering::Relaxed);
     }
     Ok(())
 }
 
 fn restore_umask() -> Outcome<()> {
-    let umask = UMASK.swap(-1, Ordering::Relaxed);
-    if umask >= 0 {
+    let after = UMASK.swap(0, Ordering::Relaxed);
+    if after > 0 {
         // SAFETY: a number.
-        unsafe { check(kernel::SYS_umask, [umask as usize])? };
+        unsafe { check(kernel::SYS_umask, [after as usize - 1])? };
     }
     Ok(())
 }

@@ -22,12 +22,12 @@ pub(crate) fn exec(spec: &Spec) -> Result<Infallible> {
     let mut plan = Plan::for_exec(spec)?;
     let blocked = SignalsBlocked::new();
     let program = image::open()?;
-    let (memfd, file) = PlanFile::new(plan.image())?;
+    let file = PlanFile::new(plan.image(), false)?;
     if plan.awaits_parent {
         answer_from_another_process(spec, &mut plan)?;
     }
     let inherited = plan.inherited();
-    let start = Start::new(&program, &memfd, file.plan_size(), &inherited, c"nsiso-helper");
+    let start = Start::new(&program, &file, &inherited, c"nsiso-helper");
     let before = inherited.iter().map(|fd| (*fd, descriptor_flags(*fd))).collect::<Vec<_>>();
     let errno = start.execute();
     drop(blocked);

@@ -13,6 +13,7 @@ use super::image;
 use super::plan_file::PlanFile;
 use super::signals::SignalsBlocked;
 use crate::helper::kernel;
+use crate::helper::plan::Page;
 use crate::helper::syscall::{Outcome, check};
 use crate::plan::{Plan, ambient_needed};
 use crate::{Result, Spec};
@@ -29,15 +30,19 @@ impl Helper {
         // A limit of the size of files makes a signal of a write to memory.
         let blocked = SignalsBlocked::new();
         let program = image::open()?;
-        let (memfd, file) = PlanFile::new(plan.image())?;
+        // One that makes a child ends, and that can be waited for; one that executes the program tells
+        // of it by a word of the page.
+        let executes = !plan.makes_child();
+        let file = PlanFile::new(plan.image(), executes)?;
         let inherited = plan.inherited();
         // This much of the helper is seen by anybody who lists processes.
         let name = if spec.init.is_some() { c"nsiso-init" } else { c"nsiso-helper" };
-        let mut start = Start::new(&program, &memfd, file.plan_size(), &inherited, name);
+        let mut start = Start::new(&program, &file, &inherited, name);
         let (pid, pidfd) = clone(&mut start).map_err(|errno| super::hints::of_clone(errno, spec.kinds))?;
         drop(blocked);
+        let errno = start.errno;
         let helper = Helper { pid, pidfd, file };
-        match start.errno {
+        match errno {
             0 => Ok(helper),
             errno => {
                 helper.reap();
@@ -51,7 +56,7 @@ impl Helper {
         // Milliseconds after which the process itself is looked at: the kernel does not tell of one that
         // was killed in its very first moments.
         const LOOK_AFTER: u32 = 20;
-        let owner = &self.file.page().owner;
+        let Some(Page { owner, .. }) = self.file.mapped_page() else { return self.reap() };
         loop {
             let word = owner.load(Ordering::Acquire);
             if word & kernel::FUTEX_OWNER_DIED != 0 || !futex_wait(owner.as_ptr(), word, LOOK_AFTER) && self.has_ended()
@@ -117,12 +122,11 @@ pub(super) struct Start<'fd> {
 impl<'fd> Start<'fd> {
     pub fn new(
         program: &'fd OwnedFd,
-        plan: &'fd OwnedFd,
-        plan_size: usize,
+        plan: &'fd PlanFile,
         inherited: &'fd [RawFd],
         name: &'static CStr,
     ) -> Self {
-        let (program, plan) = (program.as_raw_fd(), plan.as_raw_fd());
+        let (program, plan, plan_size) = (program.as_raw_fd(), plan.as_raw_fd(), plan.plan_size());
         let text = |text: String| CString::new(text).unwrap_or_default();
         Start {
             program,

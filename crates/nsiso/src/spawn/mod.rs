@@ -55,7 +55,7 @@ fn attempt(spec: &Spec) -> Result<Process> {
     let answered = answer(&helper, &mut messages, &plan, spec);
     helper.wait();
     messages.take_all();
-    let outcome = Outcome::read(helper.file.page());
+    let outcome = Outcome::read(&helper.file.page());
     let child = program(helper, &mut messages, &plan, outcome.child)?;
     ends.received = messages.other.take();
     let (set_up, trouble) = match answered {

@@ -1,8 +1,11 @@
 //! The memfd through which the plan goes to the helper, and in whose first page the helper answers.
+//!
+//! A host that waits for a word of the page maps it; one that waits for the helper's end reads it then.
 
 use std::io;
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::ptr::{self, NonNull};
+use std::sync::atomic::Ordering;
 
 use nix::errno::Errno;
 
@@ -10,41 +13,79 @@ use super::signals::take_signal;
 use crate::helper::plan::{PAGE, Page};
 use crate::{Error, Result, Step, rlimit};
 
-/// The page, mapped shared.
 pub(super) struct PlanFile {
-    page: NonNull<Page>,
+    memfd: OwnedFd,
+    /// The page, mapped shared.
+    page: Option<NonNull<Page>>,
     plan_size: usize,
 }
 
 impl PlanFile {
-    /// A file with this plan. All signals must be blocked.
-    pub fn new(plan: &[u8]) -> Result<(OwnedFd, Self)> {
+    /// A file with this plan, its page `mapped` or not. All signals must be blocked.
+    pub fn new(plan: &[u8], mapped: bool) -> Result<Self> {
         let memfd = memfd(libc::MFD_CLOEXEC).map_err(|errno| failed("the plan in memory", errno))?;
         write_at(&memfd, plan, PAGE).map_err(|errno| failed("the plan in memory", errno))?;
-        let access = libc::PROT_READ | libc::PROT_WRITE;
-        // SAFETY: a new mapping at a place of the kernel's choice.
-        let map =
-            unsafe { libc::mmap(ptr::null_mut(), PAGE, access, libc::MAP_SHARED, memfd.as_raw_fd(), 0) };
-        match NonNull::new(map.cast::<Page>()).filter(|_| map != libc::MAP_FAILED) {
-            Some(page) => Ok((memfd, PlanFile { page, plan_size: plan.len() })),
-            None => Err(Error::last_os(Step::Prepare, "memory to share with the helper")),
+        let mut file = PlanFile { memfd, page: None, plan_size: plan.len() };
+        if mapped {
+            file.page = Some(file.map()?);
         }
+        Ok(file)
+    }
+
+    fn map(&self) -> Result<NonNull<Page>> {
+        let access = libc::PROT_READ | libc::PROT_WRITE;
+        let (flags, fd) = (libc::MAP_SHARED | libc::MAP_POPULATE, self.memfd.as_raw_fd());
+        // SAFETY: a new mapping at a place of the kernel's choice.
+        let map = unsafe { libc::mmap(ptr::null_mut(), PAGE, access, flags, fd, 0) };
+        NonNull::new(map.cast::<Page>())
+            .filter(|_| map != libc::MAP_FAILED)
+            .ok_or_else(|| Error::last_os(Step::Prepare, "memory to share with the helper"))
     }
 
     pub fn plan_size(&self) -> usize {
         self.plan_size
     }
 
-    pub fn page(&self) -> &Page {
+    /// The page as it is now, copied once.
+    pub fn page(&self) -> Page {
+        let now = Page::default();
+        match self.mapped_page() {
+            Some(page) => {
+                now.owner.store(page.owner.load(Ordering::Acquire), Ordering::Relaxed);
+                now.progress.store(page.progress.load(Ordering::Acquire), Ordering::Relaxed);
+                now.errno.store(page.errno.load(Ordering::Acquire), Ordering::Relaxed);
+                now.child.store(page.child.load(Ordering::Acquire), Ordering::Relaxed);
+                now.wait_errno.store(page.wait_errno.load(Ordering::Acquire), Ordering::Relaxed);
+            }
+            None => {
+                // SAFETY: room for as many bytes; any are valid. What is not there stays 0.
+                unsafe {
+                    libc::pread(self.memfd.as_raw_fd(), (&raw const now).cast_mut().cast(), size_of::<Page>(), 0)
+                };
+            }
+        }
+        now
+    }
+
+    /// None where the page is not mapped.
+    pub fn mapped_page(&self) -> Option<&Page> {
         // SAFETY: mapped until this is dropped; its fields are atomics.
-        unsafe { self.page.as_ref() }
+        self.page.as_ref().map(|page| unsafe { page.as_ref() })
+    }
+}
+
+impl AsRawFd for PlanFile {
+    fn as_raw_fd(&self) -> RawFd {
+        self.memfd.as_raw_fd()
     }
 }
 
 impl Drop for PlanFile {
     fn drop(&mut self) {
-        // SAFETY: our own mapping, which nobody uses any more.
-        unsafe { libc::munmap(self.page.as_ptr().cast(), PAGE) };
+        if let Some(page) = self.page {
+            // SAFETY: our own mapping, which nobody uses any more.
+            unsafe { libc::munmap(page.as_ptr().cast(), PAGE) };
+        }
     }
 }
 
