@@ -8,10 +8,12 @@ use std::process::Command;
 
 fn main() {
     println!("cargo::rerun-if-changed=helper");
+    println!("cargo::rustc-check-cfg=cfg(nsiso_helper)");
     let output = Path::new(&env::var_os("OUT_DIR").expect("cargo sets it")).join("nsiso-helper");
     let mut rustc = Command::new(env::var_os("RUSTC").expect("cargo sets it"));
     rustc
         .args(["--edition=2024", "--crate-name=nsiso_helper", "--crate-type=bin", "helper/main.rs"])
+        .args(["--cfg=nsiso_helper"])
         .args(["-Copt-level=z", "-Cpanic=abort", "-Coverflow-checks=off", "-Cdebug-assertions=off"])
         .args(["-Cstrip=symbols", "-Crelocation-model=static", "-Ccodegen-units=1", "-Clto=fat"])
         .arg("-Clink-args=-nostartfiles -nostdlib -static -Wl,--build-id=none -Wl,-T,helper/link.ld")
