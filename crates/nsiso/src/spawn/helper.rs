@@ -59,7 +59,8 @@ impl Helper {
         let Some(Page { owner, .. }) = self.file.mapped_page() else { return self.reap() };
         loop {
             let word = owner.load(Ordering::Acquire);
-            if word & kernel::FUTEX_OWNER_DIED != 0 || !futex_wait(owner.as_ptr(), word, LOOK_AFTER) && self.has_ended()
+            if word & kernel::FUTEX_OWNER_DIED != 0
+                || !futex_wait(owner.as_ptr(), word, LOOK_AFTER) && self.has_ended()
             {
                 return;
             }
@@ -158,7 +159,8 @@ impl Ambient {
     fn of_caller() -> Option<Self> {
         const VERSION_3: u32 = 0x2008_0522;
         let sets = ambient_needed()?;
-        let half = |shift: u32| [sets.effective, sets.permitted, sets.permitted].map(|set| (set >> shift) as u32);
+        let half =
+            |shift: u32| [sets.effective, sets.permitted, sets.permitted].map(|set| (set >> shift) as u32);
         Some(Ambient { version: [VERSION_3, 0], halves: [half(0), half(32)], set: sets.permitted })
     }
 }

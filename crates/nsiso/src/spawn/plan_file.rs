@@ -60,7 +60,12 @@ impl PlanFile {
             None => {
                 // SAFETY: room for as many bytes; any are valid. What is not there stays 0.
                 unsafe {
-                    libc::pread(self.memfd.as_raw_fd(), (&raw const now).cast_mut().cast(), size_of::<Page>(), 0)
+                    libc::pread(
+                        self.memfd.as_raw_fd(),
+                        (&raw const now).cast_mut().cast(),
+                        size_of::<Page>(),
+                        0,
+                    )
                 };
             }
         }
@@ -99,9 +104,8 @@ pub(super) fn memfd(flags: libc::c_uint) -> nix::Result<OwnedFd> {
 pub(super) fn write_at(file: &OwnedFd, mut bytes: &[u8], mut at: usize) -> nix::Result<()> {
     while !bytes.is_empty() {
         // SAFETY: as many bytes as is said.
-        let written = unsafe {
-            libc::pwrite(file.as_raw_fd(), bytes.as_ptr().cast(), bytes.len(), at as libc::off_t)
-        };
+        let written =
+            unsafe { libc::pwrite(file.as_raw_fd(), bytes.as_ptr().cast(), bytes.len(), at as libc::off_t) };
         let written = Errno::result(written);
         if written == Err(Errno::EFBIG) {
             take_signal(libc::SIGXFSZ);
