@@ -2,22 +2,25 @@
 
 use std::env;
 use std::ffi::OsString;
+use std::fs;
 use std::path::Path;
 use std::process::Command;
 
 fn main() {
     println!("cargo::rerun-if-changed=helper");
+    println!("cargo::rustc-check-cfg=cfg(nsiso_helper)");
     let output = Path::new(&env::var_os("OUT_DIR").expect("cargo sets it")).join("nsiso-helper");
     let mut rustc = Command::new(env::var_os("RUSTC").expect("cargo sets it"));
     rustc
         .args(["--edition=2024", "--crate-name=nsiso_helper", "--crate-type=bin", "helper/main.rs"])
-        .args(["-Copt-level=s", "-Cpanic=abort", "-Coverflow-checks=off", "-Cdebug-assertions=off"])
+        .args(["--cfg=nsiso_helper"])
+        .args(["-Copt-level=z", "-Cpanic=abort", "-Coverflow-checks=off", "-Cdebug-assertions=off"])
         .args(["-Cstrip=symbols", "-Crelocation-model=static", "-Ccodegen-units=1", "-Clto=fat"])
-        .arg("-Clink-args=-nostartfiles -nostdlib -static -Wl,--build-id=none -Wl,-z,noseparate-code")
+        .arg("-Clink-args=-nostartfiles -nostdlib -static -Wl,--build-id=none -Wl,-T,helper/link.ld")
         .arg("--target")
         .arg(env::var_os("TARGET").expect("cargo sets it"))
         .arg("-o")
-        .arg(output);
+        .arg(&output);
     if env::var_os("CARGO_CFG_TARGET_ARCH").is_some_and(|arch| arch == "aarch64") {
         // Calls for atomics would ask the C library, which is not there, what the processor can do.
         rustc.arg("-Ctarget-feature=-outline-atomics");
@@ -29,4 +32,25 @@ fn main() {
     }
     let status = rustc.status().expect("rustc can be run");
     assert!(status.success(), "the helper could not be built");
+    let mut image = fs::read(&output).expect("the linker has written it");
+    cut_sections(&mut image);
+    fs::write(&output, image).expect("it is ours");
+}
+
+/// Takes away what comes after the last segment: the table of sections, which nobody needs to execute it.
+fn cut_sections(image: &mut Vec<u8>) {
+    const HEADER: usize = 56;
+    let number = |at: usize, len: usize| -> usize {
+        let bytes = image[at..at + len].iter().rev();
+        bytes.fold(0, |value, byte| value << 8 | usize::from(*byte))
+    };
+    let (headers, count) = (number(32, 8), number(56, 2));
+    // Where each segment's bytes end in the file, `elf(5)`.
+    let segments = (0..count).map(|n| headers + n * HEADER).map(|at| (number(at + 8, 8), number(at + 32, 8)));
+    let ends = segments.filter(|(_, size)| *size > 0).map(|(start, size)| start + size);
+    let end = ends.max().expect("it has segments");
+    image.truncate(end);
+    // Offset, number and names of sections.
+    image[40..48].fill(0);
+    image[58..64].fill(0);
 }

@@ -5,7 +5,11 @@ cd "$(dirname "$0")/../.."
 mkdir -p build/bench
 flags="-std=gnu11 -O2 -Wall -Wextra -pthread"
 ${CC:-gcc} -O2 -static -nostdlib -o build/bench/nothing tests/bench/nothing.c
-for name in limit fork tool scan crowd; do
+# shellcheck disable=SC2086
+${CC:-gcc} -std=gnu11 -Wall -Wextra -O2 -static -nostdlib -ffreestanding -fno-stack-protector \
+    -fno-asynchronous-unwind-tables -fno-tree-loop-distribute-patterns \
+    -Wl,-z,noseparate-code -Wl,--build-id=none -s -o build/bench/safe_helper tests/bench/safe_helper.c
+for name in limit safe fork tool scan crowd; do
     # shellcheck disable=SC2086
     ${CC:-gcc} $flags -o build/bench/$name tests/bench/$name.c
 done

@@ -1,8 +1,10 @@
 /* Enter and run: /bin/true (or, in case "enter-static", the program named by BENCH_STATIC) in the user, pid and mount
  * namespaces of process BENCH_TARGET; and in case "thread" a thread that enters the network namespace of that process and leaves it.
- * The way is named first: enter WAY [--parent SIZE]. Limit: the least C, two clones that share memory. */
+ * The way is named first: enter WAY [--parent SIZE]. safe: the least C of two processes that do not share the host's
+ * memory; shared: the least C of two that do. */
 #define _GNU_SOURCE
 #include "bench.h"
+#include "safe.h"
 #include <fcntl.h>
 #include <nsiso.h>
 #include <spawn.h>
@@ -10,8 +12,6 @@
 #include <sys/wait.h>
 
 #define KINDS (CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNS)
-
-extern char **environ;
 
 static char first_stack[65536] __attribute__((aligned(16))), second_stack[65536] __attribute__((aligned(16)));
 static int pid, pidfd;
@@ -41,11 +41,17 @@ static int first(void *unused)
     _exit(grandchild < 0);
 }
 
-static void limit(void)
+static void shared(void)
 {
     pid_t child = clone(first, first_stack + sizeof first_stack, CLONE_VM | CLONE_VFORK | CLONE_FILES | SIGCHLD, NULL);
     reap(child);
     reap(grandchild);
+}
+
+static void safe(void)
+{
+    struct safe_job job = {.join = pidfd, .program = program[0]};
+    safe_spawn_and_reap(&job);
 }
 
 static void with_fork(void)
@@ -117,8 +123,11 @@ static void our_thread(void)
 }
 
 static const struct { const char *name; void (*run)(void), (*thread)(void); } ways[] = {
-    {"limit", limit, limit_of_thread}, {"ours", ours, our_thread}, {"fork", with_fork, NULL}, {"tool", tool, NULL},
+    {"safe", safe, limit_of_thread}, {"shared", shared, NULL}, {"ours", ours, our_thread},
+    {"fork", with_fork, NULL}, {"tool", tool, NULL},
 };
+
+#define WAYS (int)(sizeof ways / sizeof *ways)
 
 static void (*now_run)(void);
 
@@ -133,9 +142,9 @@ int main(int argc, char **argv)
     char name[32], path[64];
     int count, way = 0;
     (void)bench_main, (void)spawn_and_reap;
-    while (way < 4 && strcmp(ways[way].name, argc > 1 ? argv[1] : ""))
+    while (way < WAYS && strcmp(ways[way].name, argc > 1 ? argv[1] : ""))
         way++;
-    if (way == 4 || !getenv("BENCH_TARGET"))
+    if (way == WAYS || !getenv("BENCH_TARGET"))
         return 2;
     if (argc > 3)
         bench_grow(argv[3]);

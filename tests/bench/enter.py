@@ -6,14 +6,14 @@ import random
 import shutil
 import subprocess
 
-from run import BATCH, BUILD, ROOT, WARM_UP, Contender, quantile
+from run import BATCH, BUILD, ROOT, WARM_UP, Contender, judge, print_missed, quantile
 
 BAR = 1.10
 
 
 def field(target, user, *extra):
     env = {"BENCH_TARGET": str(target)}
-    ways = {"limit": ("limit", None), "nsiso from C": ("ours", None), "C fork + setns + fork": ("fork", None)}
+    ways = {"safe": ("safe", None), "shared": ("shared", None), "nsiso from C": ("ours", None), "C fork + setns + fork": ("fork", None)}
     for name, path in {"nsenter": shutil.which("nsenter"), "our examples/c/nsenter": ROOT / "build/bin/nsenter"}.items():
         if path:
             ways[f"posix_spawn of {name}"] = ("tool", path)
@@ -21,7 +21,7 @@ def field(target, user, *extra):
     for name, (way, path) in ways.items():
         cases = ["enter", "enter-static"]
         # A thread needs the rights of its own user namespace.
-        if way in ("limit", "ours") and user is None and os.geteuid() == 0:
+        if way in ("safe", "ours") and user is None and os.geteuid() == 0:
             cases.append("thread")
         bar = BAR if way == "ours" else None
         contenders.append(
@@ -30,7 +30,7 @@ def field(target, user, *extra):
     return contenders
 
 
-def compete(contenders, rounds):
+def compete(contenders, rounds, where):
     for turn in range(WARM_UP + rounds):
         for case in ["enter", "enter-static", "thread"]:
             for contender in random.sample(contenders, len(contenders)):
@@ -45,10 +45,11 @@ def compete(contenders, rounds):
             if not times or not limit:
                 continue
             (median, p10), (base, base10) = ([quantile(of, part) for part in (0.5, 0.1)] for of in (times, limit))
-            bar = contender.bar if case == "enter" else None
-            met = "" if bar is None else "yes" if median / base <= bar else "**no**"
+            bar = ""
+            if contender.bars and case == "enter":
+                bar = judge(f"{contender.name}, {case}, {where}", median / base, contender.bars)
             numbers = f"{median:.1f} | {p10:.1f} | {median / base:.2f} | {p10 / base10:.2f}"
-            print(f"| {case} | {contender.name} | {numbers} | {bar or ''} | {met} |", flush=True)
+            print(f"| {case} | {contender.name} | {numbers} | {bar} |", flush=True)
     print()
 
 
@@ -65,11 +66,13 @@ def main():
                 target.stdout.readline()
                 pid = open(f"/proc/{target.pid}/task/{target.pid}/children").read().split()[0]
                 whose = f"uid {os.geteuid() if user is None else user}"
-                print(f"### Enter and run, as {whose}, from a {'big' if extra else 'small'} parent\n")
-                print("| case | contender | median, us | p10, us | median / limit | p10 / limit | bar | met |")
-                print("|---|---|--:|--:|--:|--:|--:|---|")
-                compete(field(pid, user, *extra), options.rounds)
+                where = f"as {whose}, from a {'big' if extra else 'small'} parent"
+                print(f"### Enter and run, {where}\n")
+                print("| case | contender | median, us | p10, us | median / safe | p10 / safe | bar |")
+                print("|---|---|--:|--:|--:|--:|---|")
+                compete(field(pid, user, *extra), options.rounds, where)
                 target.stdin.close()
+    print_missed()
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ if "/build/venv/" not in sys.executable:
 
 import nsiso
 from in_turns import measured, table
-from run import ROOT
+from run import ROOT, judge, print_missed, quantile
 
 SYSTEM = [
     nsiso.Symlink(os.readlink(f"/{name}"), f"/{name}") if os.path.islink(f"/{name}") else nsiso.Bind(f"/{name}", ro=True, if_exists=True)
@@ -53,6 +53,9 @@ PARTS = {
     "+ a mask and a read-only path": view(nsiso.Mask("/usr/share"), nsiso.ReadOnly("/usr/lib")),
     "+ a throw-away overlay of /usr": view(nsiso.Overlay("/usr/lib", "/over")),
     "a throw-away overlay of /": dict(map_root=True, pid=True, mounts=[nsiso.Overlay("/"), nsiso.Proc()]),
+    "all eight namespaces, proc": dict.fromkeys(
+        "user pid mnt net ipc uts time cgroup map_root mount_proc".split(), True
+    ),
     "the sandbox": dict(sandbox=True),
     "the sandbox without Landlock": dict(sandbox=True, landlock=False),
     "the sandbox without seccomp": dict(sandbox=True, seccomp=False),
@@ -70,6 +73,9 @@ def privileged(tree):
         "limits by a control group": dict(limits=nsiso.Limits(pids=100, memory="256M")),
         "the sandbox with limits": dict(sandbox=True, limits=nsiso.Limits(pids=100, memory="256M")),
     }
+
+
+BWRAP = "bwrap, the same view and namespaces"
 
 
 def bwrap(tool):
@@ -96,7 +102,7 @@ def main():
         holder = nsiso.Popen(["sleep", "infinity"], user=True, **RANGE)
         parts.update(privileged(nsiso.Namespace.of(holder, "user")))
     ways = {name: (lambda keywords=keywords: run(keywords)) for name, keywords in parts.items()}
-    tools = {"bwrap, the same view and namespaces": shutil.which("bwrap"), "our examples/c/bwrap": ROOT / "build/bin/bwrap"}
+    tools = {BWRAP: shutil.which("bwrap"), "our examples/c/bwrap": ROOT / "build/bin/bwrap"}
     for name, tool in tools.items():
         if tool:
             words = [*bwrap(str(tool)), "/usr/bin/true"]
@@ -108,6 +114,13 @@ def main():
     times = measured(ways, options.rounds)
     print(f"### What isolation costs, as uid {os.geteuid()}, from Python\n")
     table(times, "the sandbox", "to the sandbox")
+    print()
+    for other, bar in ((BWRAP, 0.60), ("all eight namespaces, proc", 1.6)):
+        if other in times:
+            ratio = quantile(times["the sandbox"], 0.5) / quantile(times[other], 0.5)
+            print(f"The sandbox to {other}: {ratio:.2f}, bar {judge(f'The sandbox to {other}', ratio, bar)}")
+    print()
+    print_missed()
     for tool in filter(lambda tool: not shutil.which(tool), ("bwrap", "nsjail")):
         print(f"\n{tool} is not on this machine.")
     if os.geteuid() == 0:

@@ -29,8 +29,8 @@ pub(super) fn set_close_on_exec(fd: c_int) -> Outcome<()> {
     }
 }
 
-/// The descriptor of [`lock_until_exec`], or -1.
-static LOCKED: AtomicI32 = AtomicI32::new(-1);
+/// The descriptor of [`lock_until_exec`], or 0.
+static LOCKED: AtomicI32 = AtomicI32::new(0);
 
 /// Locks the file for this process until it executes the program or ends: then its last descriptor
 /// of the file is closed. A fork has no lock. The new number is one that no program is likely to want.
@@ -51,7 +51,7 @@ pub(super) fn lock_until_exec(fd: usize) -> Outcome<()> {
 /// Closes the numbers from `first` to `last`, but for what is locked.
 pub(super) fn close(first: c_uint, last: c_uint) -> Outcome<()> {
     match LOCKED.load(Ordering::Relaxed) as c_uint {
-        locked if (first..=last).contains(&locked) && locked != c_uint::MAX => {
+        locked if locked != 0 && (first..=last).contains(&locked) => {
             if first < locked {
                 close_all(first, locked - 1)?;
             }

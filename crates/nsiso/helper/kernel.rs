@@ -53,6 +53,7 @@ mod number {
     pub const SYS_pivot_root: usize = 155;
     pub const SYS_ppoll: usize = 271;
     pub const SYS_prctl: usize = 157;
+    pub const SYS_pread64: usize = 17;
     pub const SYS_prlimit64: usize = 302;
     pub const SYS_read: usize = 0;
     pub const SYS_rt_sigaction: usize = 13;
@@ -125,6 +126,7 @@ mod number {
     pub const SYS_pivot_root: usize = 41;
     pub const SYS_ppoll: usize = 73;
     pub const SYS_prctl: usize = 167;
+    pub const SYS_pread64: usize = 67;
     pub const SYS_prlimit64: usize = 261;
     pub const SYS_read: usize = 63;
     pub const SYS_rt_sigaction: usize = 134;
@@ -236,6 +238,7 @@ pub const PROT_READ: c_int = 1;
 pub const PROT_WRITE: c_int = 2;
 pub const MAP_SHARED: c_int = 1;
 pub const MAP_PRIVATE: c_int = 2;
+pub const MAP_POPULATE: c_int = 0x8000;
 
 pub const CLONE_VFORK: c_int = 0x4000;
 pub const CLONE_PARENT: c_int = 0x8000;

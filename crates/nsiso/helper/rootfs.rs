@@ -3,16 +3,16 @@
 //! A program in another sandbox may change what is in there at any time, so every target is found by
 //! openat2(2) as if the view were the root already, and what is made is changed through a descriptor.
 
-use core::sync::atomic::{AtomicI32, Ordering};
+use core::sync::atomic::{AtomicI32, AtomicU64, AtomicUsize, Ordering};
 
-use super::files::{HERE, close, find, find_within, is_directory, is_same, mode, open_within};
+use super::files::{HERE, about, close, find, find_within, is_directory, is_same, mode, open_within};
 use super::kernel::{self, c_char, c_int};
 use super::mount::{self, Options, QUIET};
 use super::plan::{Attributes, MountOp, Place, Slot, Table, Text, UPPER, WORK};
 use super::syscall::{Outcome, check};
 
-/// The host's umask while files are made with the very modes that the plan says; -1 before.
-static UMASK: AtomicI32 = AtomicI32::new(-1);
+/// The host's umask plus 1, while files are made with the very modes that the plan says; 0 before.
+static UMASK: AtomicI32 = AtomicI32::new(0);
 
 /// # Safety
 /// The references in `op` lead into the plan.
@@ -37,6 +37,9 @@ pub(super) unsafe fn change(op: &MountOp) -> Outcome<()> {
             },
             MountOp::Filesystem { kind, options, attributes, at } => {
                 let mount = mount::filesystem(kind.string(), options.into(), attributes)?;
+                if is_equal(kind.string(), c"tmpfs".as_ptr()) {
+                    note_own(mount)?;
+                }
                 attach(mount, true, at)
             }
             MountOp::Overlay { lower, options, thrown_away: true, attributes, at } => {
@@ -53,8 +56,8 @@ pub(super) unsafe fn change(op: &MountOp) -> Outcome<()> {
             },
             MountOp::Symlink { to, at } => {
                 let (parent, name) = parent(at)?;
-                let done = check(kernel::SYS_symlinkat, [to.pointer() as usize, parent, name as usize]);
-                close(parent)?;
+                let done = check(kernel::SYS_symlinkat, [to.pointer() as usize, parent.fd, name as usize]);
+                parent.close()?;
                 done.map(drop)
             }
             MountOp::File { data, mode, at } => match new_file(at, mode) {
@@ -110,11 +113,15 @@ unsafe fn attach(mount: usize, is_directory: bool, at: Place) -> Outcome<()> {
     // SAFETY: the caller's promise.
     unsafe {
         if is_root(at) {
+            forget()?;
             mount::attach(mount, None)?;
             check(kernel::SYS_fchdir, [mount])?;
             return close(mount);
         }
-        let target = target(at, is_directory)?;
+        let (target, is_new) = target(at, is_directory)?;
+        if is_directory && !is_new {
+            forget()?;
+        }
         onto(mount, target)
     }
 }
@@ -166,8 +173,8 @@ unsafe fn cover(data: Table<u8>, mode: u32, at: Place) -> Outcome<()> {
         let view = find(HERE, c".".as_ptr())?;
         let layer = mount::filesystem(c"tmpfs".as_ptr(), Options::none(), QUIET)?;
         fill(create(layer, name, mode)?, data)?;
-        mount::attach(layer, Some(directory))?;
-        close(directory)?;
+        mount::attach(layer, Some(directory.fd))?;
+        directory.close()?;
         let file = find(layer, name)?;
         let mount = mount::copy(file, false)?;
         close(file)?;
@@ -190,6 +197,7 @@ unsafe fn mask(options: Options, at: Place) -> Outcome<()> {
             Err(kernel::ENOENT) => return Ok(()),
             target => target?,
         };
+        forget()?;
         let mount = if is_directory(target)? {
             mount::filesystem(c"tmpfs".as_ptr(), options, QUIET | READ_ONLY)?
         } else {
@@ -217,6 +225,7 @@ unsafe fn read_only(recursive: bool, optional: bool, at: Place) -> Outcome<()> {
         mount::set(target, recursive, read_only)?;
         return close(target);
     }
+    forget()?;
     let copy = mount::copy(target, true)?;
     mount::set(copy, true, read_only)?;
     onto(copy, target)
@@ -270,22 +279,115 @@ unsafe fn is_root(at: Place) -> bool {
     unsafe { (*at.parts.pointer())[0].is_none() }
 }
 
-/// Opens the target, made if it is not there.
+/// Opens the target, made if it is not there; and whether it was made.
 ///
 /// # Safety
 /// `at` is valid.
-unsafe fn target(at: Place, directory: bool) -> Outcome<usize> {
+unsafe fn target(at: Place, directory: bool) -> Outcome<(usize, bool)> {
     // SAFETY: the caller's promise.
     unsafe {
-        match resolve(at.path, 0) {
-            Err(kernel::ENOENT) => {}
-            found => return found,
+        // Where nobody else makes anything, it is probably not there.
+        let alone = kept(at).is_some();
+        if !alone {
+            match resolve(at.path, 0) {
+                Err(kernel::ENOENT) => {}
+                found => return Ok((found?, false)),
+            }
         }
-        match directory {
-            true => new_directory(at, 0o755)?,
-            false => close(new_file(at, 0o644)?)?,
+        let made = match directory {
+            true => new_directory(at, 0o755),
+            false => new_file(at, 0o644).and_then(close),
+        };
+        match made {
+            Err(kernel::EEXIST) if alone => Ok((resolve(at.path, 0)?, false)),
+            made => {
+                made?;
+                let found = match kept(at) {
+                    Some((parent, name)) => {
+                        let flags = kernel::O_PATH | kernel::O_NOFOLLOW | kernel::O_CLOEXEC;
+                        check(kernel::SYS_openat, [parent, name as usize, flags as usize])
+                    }
+                    None => resolve(at.path, 0),
+                };
+                Ok((found?, true))
+            }
         }
-        resolve(at.path, 0)
+    }
+}
+
+/// Device numbers of the tmpfs made here, each of them another: until the program runs nobody else
+/// reaches what is in there, so no name can be swapped. 0 for none.
+static OWN: [AtomicU64; 8] = [const { AtomicU64::new(0) }; 8];
+/// A directory in one of these, open for what is made next: its descriptor plus 1, or 0; and its path. No
+/// mount may come upon it or a directory above it, or it is not the one at this path any more.
+static KEPT: AtomicI32 = AtomicI32::new(0);
+static KEPT_PATH: AtomicUsize = AtomicUsize::new(0);
+
+fn device(fd: usize) -> Outcome<u64> {
+    let about = about(fd, kernel::STATX_BASIC_STATS)?;
+    Ok(u64::from(about.stx_dev_major) << 32 | u64::from(about.stx_dev_minor))
+}
+
+fn note_own(mount: usize) -> Outcome<()> {
+    if let Some(free) = OWN.iter().find(|device| device.load(Ordering::Relaxed) == 0) {
+        free.store(device(mount)?, Ordering::Relaxed);
+    }
+    Ok(())
+}
+
+/// The directory that the target is in, if it is the one that is open; and the target's name.
+///
+/// # Safety
+/// `at` is valid.
+unsafe fn kept(at: Place) -> Option<(usize, *const c_char)> {
+    let fd = (KEPT.load(Ordering::Relaxed) as usize).checked_sub(1)?;
+    // SAFETY: the table ends with two of none; strings of the plan.
+    unsafe {
+        if is_root(at) {
+            return None;
+        }
+        let (mut parts, mut path) = (at.parts.pointer(), c"/".as_ptr());
+        while !(*parts.add(1))[0].is_none() {
+            path = (*parts)[0].string();
+            parts = parts.add(1);
+        }
+        let same = is_equal(path, KEPT_PATH.load(Ordering::Relaxed) as *const c_char);
+        same.then(|| (fd, (*parts)[1].string()))
+    }
+}
+
+/// Closes the directory that is open, if there is one.
+fn forget() -> Outcome<()> {
+    match KEPT.swap(0, Ordering::Relaxed) {
+        0 => Ok(()),
+        after => close(after as usize - 1),
+    }
+}
+
+/// # Safety
+/// Both are strings.
+unsafe fn is_equal(mut one: *const c_char, mut other: *const c_char) -> bool {
+    // SAFETY: the caller's promise: neither goes past its NUL.
+    unsafe {
+        while *one == *other {
+            if *one == 0 {
+                return true;
+            }
+            (one, other) = (one.add(1), other.add(1));
+        }
+    }
+    false
+}
+
+/// An open directory, for one or more things that are made in it.
+struct Directory {
+    fd: usize,
+    kept: bool,
+}
+
+impl Directory {
+    fn close(self) -> Outcome<()> {
+        if self.kept { Ok(()) } else { close(self.fd) }
     }
 }
 
@@ -294,13 +396,17 @@ unsafe fn target(at: Place, directory: bool) -> Outcome<usize> {
 ///
 /// # Safety
 /// `at` is valid.
-unsafe fn parent(at: Place) -> Outcome<(usize, *const c_char)> {
+unsafe fn parent(at: Place) -> Outcome<(Directory, *const c_char)> {
     // SAFETY: the table ends with two of none, and there is one part at least.
     unsafe {
         if is_root(at) {
             return Err(kernel::EEXIST);
         }
+        if let Some((fd, name)) = kept(at) {
+            return Ok((Directory { fd, kept: true }, name));
+        }
         let mut parts = at.parts.pointer();
+        let mut so_far = c"/".as_ptr();
         let mut directory = find_within(HERE, c"/".as_ptr(), kernel::O_DIRECTORY, 0)?;
         while !(*parts.add(1))[0].is_none() {
             let [path, name] = *parts;
@@ -316,9 +422,17 @@ unsafe fn parent(at: Place) -> Outcome<(usize, *const c_char)> {
             };
             close(directory)?;
             directory = next;
+            so_far = path.string();
             parts = parts.add(1);
         }
-        Ok((directory, (*parts)[1].string()))
+        let device = device(directory)?;
+        let kept = OWN.iter().any(|own| own.load(Ordering::Relaxed) == device);
+        if kept {
+            forget()?;
+            KEPT.store(directory as c_int + 1, Ordering::Relaxed);
+            KEPT_PATH.store(so_far as usize, Ordering::Relaxed);
+        }
+        Ok((Directory { fd: directory, kept }, (*parts)[1].string()))
     }
 }
 
@@ -328,8 +442,8 @@ unsafe fn new_directory(at: Place, mode: u32) -> Outcome<()> {
     // SAFETY: the caller's promise.
     unsafe {
         let (parent, name) = parent(at)?;
-        make_directory(parent, name, mode)?;
-        close(parent)
+        make_directory(parent.fd, name, mode)?;
+        parent.close()
     }
 }
 
@@ -339,8 +453,8 @@ unsafe fn new_file(at: Place, mode: u32) -> Outcome<usize> {
     // SAFETY: the caller's promise.
     unsafe {
         let (parent, name) = parent(at)?;
-        let file = create(parent, name, mode)?;
-        close(parent)?;
+        let file = create(parent.fd, name, mode)?;
+        parent.close()?;
         Ok(file)
     }
 }
@@ -378,19 +492,19 @@ const SET_IDS: u32 = 0o6000;
 /// So that files are made with their modes at once: a mode that is changed by name could be that of
 /// another file.
 fn clear_umask() -> Outcome<()> {
-    if UMASK.load(Ordering::Relaxed) < 0 {
+    if UMASK.load(Ordering::Relaxed) == 0 {
         // SAFETY: a number.
         let umask = unsafe { check(kernel::SYS_umask, [0])? };
-        UMASK.store(umask as i32, Ordering::Relaxed);
+        UMASK.store(umask as i32 + 1, Ordering::Relaxed);
     }
     Ok(())
 }
 
 fn restore_umask() -> Outcome<()> {
-    let umask = UMASK.swap(-1, Ordering::Relaxed);
-    if umask >= 0 {
+    let after = UMASK.swap(0, Ordering::Relaxed);
+    if after > 0 {
         // SAFETY: a number.
-        unsafe { check(kernel::SYS_umask, [umask as usize])? };
+        unsafe { check(kernel::SYS_umask, [after as usize - 1])? };
     }
     Ok(())
 }
@@ -409,6 +523,7 @@ fn fill(file: usize, data: Table<u8>) -> Outcome<()> {
 /// The new root comes upon the old one, which then lies at the same place, on top, with what it was
 /// covered by, and all of that goes.
 fn pivot() -> Outcome<()> {
+    forget()?;
     restore_umask()?;
     let here = c".".as_ptr() as usize;
     // SAFETY: constant strings and numbers.

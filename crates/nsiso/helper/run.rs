@@ -9,8 +9,9 @@ use super::syscall::{Outcome, check};
 use super::{capabilities, descriptors, init, landlock, loopback, mount, parent, processes, rootfs};
 use super::{seccomp, send_fd, signals};
 
-/// The host's `/proc`, whatever is mounted there in namespaces that are joined; or why it is not open.
-static PROC: AtomicI32 = AtomicI32::new(-kernel::ENOENT);
+/// The host's `/proc`, whatever is mounted there in namespaces that are joined: its descriptor plus 1; or
+/// the negative errno that says why it is not open.
+static PROC: AtomicI32 = AtomicI32::new(0);
 
 /// Becomes the program, or leaves word in the page and ends.
 pub(super) fn run(page: &Page, header: &Header) -> ! {
@@ -78,7 +79,7 @@ unsafe fn carry_out(action: &Action) -> Outcome<()> {
                 let here = kernel::AT_FDCWD as usize;
                 // Where there is none, what needs it fails.
                 let opened = check(kernel::SYS_openat, [here, c"/proc".as_ptr() as usize, flags]);
-                PROC.store(opened.map_or_else(|errno| -errno, |fd| fd as c_int), Ordering::Relaxed);
+                PROC.store(opened.map_or_else(|errno| -errno, |fd| fd as c_int + 1), Ordering::Relaxed);
                 return Ok(());
             }
             Action::EnterGroup { born: true, .. } if processes::is_born_in_cgroup() => return Ok(()),
@@ -185,8 +186,9 @@ unsafe fn open_proc(path: *const c_char, flags: c_int) -> Outcome<usize> {
     let flags = (flags | kernel::O_CLOEXEC) as usize;
     match PROC.load(Ordering::Relaxed) {
         errno @ ..0 => Err(-errno),
+        0 => Err(kernel::ENOENT),
         // SAFETY: the caller's promise.
-        proc => unsafe { check(kernel::SYS_openat, [proc as usize, path as usize, flags]) },
+        after => unsafe { check(kernel::SYS_openat, [after as usize - 1, path as usize, flags]) },
     }
 }
 

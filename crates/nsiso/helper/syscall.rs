@@ -14,10 +14,27 @@ pub(crate) unsafe fn check<const N: usize>(number: usize, args: [usize; N]) -> O
     const { assert!(N <= 6) };
     let arg = |n: usize| if n < N { args[n] } else { 0 };
     // SAFETY: the caller's promise.
-    match unsafe { syscall(number, [arg(0), arg(1), arg(2), arg(3), arg(4), arg(5)]) } {
+    let result = unsafe {
+        match N {
+            ..=3 if cfg!(nsiso_helper) => short(number, arg(0), arg(1), arg(2)),
+            _ => syscall(number, [arg(0), arg(1), arg(2), arg(3), arg(4), arg(5)]),
+        }
+    };
+    match result {
         failed @ -4095..0 => Err(-failed as i32),
         value => Ok(value as usize),
     }
+}
+
+/// Most calls take few arguments, and are made from many places: one function for them makes the helper a
+/// page smaller. Not for the library, whose child must call nothing.
+///
+/// # Safety
+/// The arguments are what the system call takes.
+#[inline(never)]
+unsafe fn short(number: usize, first: usize, second: usize, third: usize) -> isize {
+    // SAFETY: the caller's promise.
+    unsafe { syscall(number, [first, second, third, 0, 0, 0]) }
 }
 
 /// One system call; a failure is the negative errno.

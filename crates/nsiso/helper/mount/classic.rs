@@ -14,8 +14,8 @@ use super::super::syscall::{Outcome, check};
 use super::mountinfo::{Entry, Mounts, room};
 
 static MODE: AtomicU32 = AtomicU32::new(Classic::No as u32);
-/// The file system in which mounts are made ready.
-static ROOT: AtomicI32 = AtomicI32::new(-1);
+/// The file system in which mounts are made ready: its descriptor plus 1; 0 before [`prepare`].
+static ROOT: AtomicI32 = AtomicI32::new(0);
 static NEXT_PLACE: AtomicUsize = AtomicUsize::new(0);
 
 pub(in super::super) fn set_classic(mode: Classic) {
@@ -33,7 +33,7 @@ pub(super) fn mode() -> Classic {
 }
 
 fn root() -> usize {
-    ROOT.load(Ordering::Relaxed) as usize
+    (ROOT.load(Ordering::Relaxed) - 1) as usize
 }
 
 /// Attributes have the same numbers as flags of mount(2) and as those that statfs(2) tells.
@@ -57,7 +57,7 @@ pub(in super::super) fn prepare() -> Outcome<()> {
         let root = find(HERE, c"/..".as_ptr())?;
         // So that it is in no copy of the host's tree.
         mount(ptr::null(), Link::to(root).path(), ptr::null(), kernel::MS_UNBINDABLE, ptr::null())?;
-        ROOT.store(root as c_int, Ordering::Relaxed);
+        ROOT.store(root as c_int + 1, Ordering::Relaxed);
     }
     Ok(())
 }
