@@ -7,10 +7,9 @@ static void a_program_that_is_root_inside_cannot_forge_its_status(void)
     ns_status status;
     /* Every descriptor of PID 1 that it can name, and then the process itself. */
     ns_spec *spec = shell("for fd in 0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19; do\n"
-                          "    if : >/proc/1/fd/$fd; then exit 99; fi\n"
+                          "    if (: >/proc/1/fd/$fd); then exit 99; fi\n"
                           "done 2>/dev/null\n"
-                          "if : 2>/dev/null >/proc/1/mem; then exit 98; fi\n"
-                          "test -z \"$(ls /proc/1/fd 2>/dev/null)\" || exit 97\n"
+                          "if (: >/proc/1/mem) 2>/dev/null; then exit 98; fi\n"
                           "exit 7");
 
     OK(ns_spec_unshare(spec, NS_USER | NS_PID | NS_MNT, &err));

@@ -207,8 +207,13 @@ static void an_init_process_hears_of_the_end_though_the_host_ignores_it(void)
     OK(ns_spec_deadline(spec, 20000000000, &err));
     ns_status status = ended(spec);
     CHECK(status.exit_code == 7 && !status.timed_out);
+    /* The program, too, ignores what the host ignores, unless told otherwise. */
+    spec = rooted("kill -TERM $$; exit 8");
+    OK(ns_spec_init(spec, 0, &err));
+    CHECK(ended(spec).exit_code == 8);
     spec = rooted("kill -TERM $$");
     OK(ns_spec_init(spec, 0, &err));
+    OK(ns_spec_reset_signals(spec, &err));
     CHECK(ended(spec).signal == SIGTERM);
     for (int signal_number = 1; signal_number < NSIG; signal_number++)
         signal(signal_number, SIG_DFL);

@@ -156,6 +156,29 @@ impl Plan {
     }
 }
 
+/// The caller's descriptors, before anything is opened that could take the number of a closed one.
+pub(super) fn are_open(spec: &Spec) -> Result<()> {
+    // SAFETY: numbers only.
+    let is_open = |fd: RawFd| unsafe { libc::fcntl(fd, libc::F_GETFD) } >= 0;
+    for (index, (to, source)) in spec.descriptors.iter().enumerate() {
+        if let Source::Borrowed(fd) = source
+            && !is_open(fd.as_raw_fd())
+        {
+            let object = format!("descriptor {} as {to}", fd.as_raw_fd());
+            return Err(Error::new(Step::Descriptor, libc::EBADF, object).with_index(Some(index)).with_hint(CLOSED));
+        }
+    }
+    let directories = [(spec.root_at, Step::Root), (spec.cwd_at, Step::Cwd)];
+    for (fd, step) in directories.into_iter().filter_map(|(fd, step)| Some((fd?.as_raw_fd(), step))) {
+        if !is_open(fd) {
+            return Err(Error::new(step, libc::EBADF, format!("descriptor {fd}")).with_hint(CLOSED));
+        }
+    }
+    Ok(())
+}
+
+const CLOSED: &str = "the descriptor is not open: it must stay open until the program has been spawned";
+
 fn of_ops(ops: &[Op]) -> Vec<RawFd> {
     let mut numbers: Vec<RawFd> = ops.iter().flat_map(|op| descriptors(&op.action)).collect();
     numbers.retain(|number| *number >= 0);

@@ -80,6 +80,7 @@ impl Plan {
 
     fn with(spec: &Spec, exec: bool) -> Result<Plan> {
         consistent(spec)?;
+        descriptors::are_open(spec)?;
         let joins = Joins::new(spec)?;
         let maps = Maps::new(spec, &joins)?;
         let attended = socket::attended(spec);
