@@ -35,7 +35,7 @@ def both(*words, script, **options):
     "words, script",
     [
         ([], "ls /; id -u; pwd; exit 3"),
-        (["--unshare-all", "--proc", "/proc", "--dev", "/dev"], "ls / /dev | grep -v core | sort; ls -d /proc/[0-9]* | wc -l; grep -c : /proc/net/dev"),
+        (["--unshare-all", "--proc", "/proc", "--dev", "/dev"], "ls / /dev | grep -v core | sort; set -- /proc/[0-9]*; echo $#; grep -c : /proc/net/dev"),
         (["--unshare-pid", "--proc", "/proc"], "echo $$; kill -TERM $$"),
         (["--unshare-pid", "--as-pid-1", "--proc", "/proc"], "echo $$; ls -d /proc/[0-9]* | head -n 1"),
         (["--unshare-user", "--uid", "1234", "--gid", "77"], "id -u; id -g"),

@@ -56,11 +56,13 @@ def test_a_host_that_joins_is_not_overwritten(host, calls):
         hunter.stdout.read(1)
         environment = {**os.environ, "LD_LIBRARY_PATH": str(host.parent)}
         join = [host, "-t", str(hunter.pid), "-U", "-p", "true"]
-        for _ in range(20):
-            subprocess.run(join, env=environment, check=True)
-        # And slowly, so that it is there for a while.
-        slow = ["strace", "-f", "-qq", "-o", "/dev/null", "-e", f"trace={calls}", "-e", f"inject={calls}:delay_enter=30000"]
-        for _ in range(10):
-            subprocess.run([*slow, *join], env=environment, check=True)
-        hunter.kill()
+        try:
+            for _ in range(20):
+                subprocess.run(join, env=environment, check=True)
+            # And slowly, so that it is there for a while.
+            slow = ["strace", "-f", "-qq", "-o", "/dev/null", "-e", f"trace={calls}", "-e", f"inject={calls}:delay_enter=30000"]
+            for _ in range(10):
+                subprocess.run([*slow, *join], env=environment, check=True)
+        finally:
+            hunter.kill()
     assert digest(host) == before

@@ -77,6 +77,12 @@ pub(super) fn drop_to(keep: u64) -> Outcome<()> {
     put(&halves(keep, keep, 0)).or_else(|_| put(&halves(0, 0, 0)))
 }
 
+/// Gives up all but `keep`, which stays over exec.
+pub(super) fn keep_over_exec(keep: u64) -> Outcome<()> {
+    put(&halves(keep, keep, keep))?;
+    raise(keep)
+}
+
 fn halves(effective: u64, permitted: u64, inheritable: u64) -> [Half; 2] {
     [0, 32].map(|shift| Half {
         effective: (effective >> shift) as u32,

@@ -9,7 +9,7 @@ use core::mem::MaybeUninit;
 use super::kernel::{self, c_int, c_uint, pollfd, timespec};
 use super::plan::{Init, Report};
 use super::syscall::{Outcome, check};
-use super::{descriptors, processes, signals};
+use super::{descriptors, processes, run, signals};
 
 static ALL_SIGNALS: u64 = !0;
 const SECOND: u64 = 1_000_000_000;
@@ -40,23 +40,23 @@ pub(super) fn start(init: &Init) -> Outcome<()> {
     // SAFETY: a set of 64 signals.
     let signals =
         unsafe { check(kernel::SYS_signalfd4, [usize::MAX, set, size_of::<u64>(), flags])? as c_int };
+    let image = match init.anew {
+        // SAFETY: a constant string.
+        true => unsafe { run::open_proc(c"self/exe".as_ptr(), kernel::O_PATH)? as c_int },
+        false => -1,
+    };
     // Where SIGCHLD is ignored, the kernel collects children, and the program's status would be lost.
     let ignored = signals::listen_to_children()?;
     let Some(program) = processes::fork()? else {
         return signals::restore_child(ignored);
     };
     let (report, parent, wait_for_all) = (init.report, init.parent, init.wait_for_all);
-    let state = State { program, signals, parent, report, wait_for_all, deadline };
-    // From here on nothing can be reported: the namespace ends with this process.
-    match close_others(&state).and_then(|()| give_up_privileges()).and_then(|()| watch(&state)) {
-        Ok(code) => processes::exit(code),
-        Err(_) => processes::exit(128 + kernel::SIGKILL as usize),
-    }
+    stay(&State { program, signals, parent, report, wait_for_all, deadline }, image)
 }
 
 /// Whoever reads from the program must see the end when the program closes its end.
-fn close_others(state: &State) -> Outcome<()> {
-    let kept = [state.signals, state.report, state.parent];
+fn close_others(state: &State, image: c_int) -> Outcome<()> {
+    let kept = [state.signals, state.report, state.parent, image];
     let mut first: c_int = 0;
     while let Some(fd) = kept.iter().copied().filter(|fd| *fd >= first).min() {
         if fd > first {
@@ -67,9 +67,8 @@ fn close_others(state: &State) -> Outcome<()> {
     descriptors::close(first as c_uint, c_uint::MAX)
 }
 
-/// Nothing but the right to signal the program is needed.
+/// Nothing but the right to signal the program is needed, and nobody may look into this process.
 fn give_up_privileges() -> Outcome<()> {
-    const CAP_KILL: u64 = 1 << 5;
     let name = c"nsiso-init".as_ptr() as usize;
     // SAFETY: numbers and a constant string.
     unsafe {
@@ -79,6 +78,60 @@ fn give_up_privileges() -> Outcome<()> {
         check(kernel::SYS_prctl, [kernel::PR_SET_NAME as usize, name])?;
     }
     super::capabilities::drop_to(CAP_KILL)
+}
+
+const CAP_KILL: u64 = 1 << 5;
+
+/// Executes the helper again, which goes on in [`resume`]. The state goes through a pipe.
+fn execute_anew(state: &State, image: c_int) -> Outcome<()> {
+    let free = |number: &c_int| ![state.signals, state.report, state.parent, image].contains(number);
+    let number = (0..=4).find(free).unwrap_or(0);
+    let mut ends = [0i32; 2];
+    let mut environment = *b"i0=\0";
+    environment[1] = b'0' + number as u8;
+    let (argv, envp) = ([c"nsiso-init".as_ptr() as usize, 0], [environment.as_ptr() as usize, 0]);
+    // Without it a program of another uid could not be killed, as before.
+    let _ = super::capabilities::keep_over_exec(CAP_KILL);
+    // SAFETY: numbers, and values that live until the calls return.
+    unsafe {
+        check(kernel::SYS_pipe2, [&raw mut ends as usize, 0])?;
+        let [read, write] = ends;
+        let size = size_of::<State>();
+        if check(kernel::SYS_write, [write as usize, &raw const *state as usize, size])? != size {
+            return Err(kernel::EIO);
+        }
+        descriptors::place(read, number)?;
+        for fd in [state.signals, state.report, state.parent].into_iter().filter(|fd| *fd >= 0) {
+            descriptors::place(fd, fd)?;
+        }
+        let (path, here) = (c"".as_ptr() as usize, kernel::AT_EMPTY_PATH as usize);
+        let args = [image as usize, path, argv.as_ptr() as usize, envp.as_ptr() as usize, here];
+        check(kernel::SYS_execveat, args)?;
+    }
+    Ok(())
+}
+
+/// Goes on as the init process after [`execute_anew`]; `number` is where the state is read.
+pub(super) fn resume(number: c_int) -> ! {
+    let mut state = MaybeUninit::<State>::uninit();
+    let (place, size) = (state.as_mut_ptr() as usize, size_of::<State>());
+    // SAFETY: room for the state, which this program has written itself.
+    let state = unsafe {
+        match check(kernel::SYS_read, [number as usize, place, size]) {
+            Ok(read) if read == size => state.assume_init(),
+            _ => processes::exit(128 + kernel::SIGKILL as usize),
+        }
+    };
+    stay(&state, -1)
+}
+
+/// From here on nothing can be reported: the namespace ends with this process.
+fn stay(state: &State, image: c_int) -> ! {
+    let done = close_others(state, image).and_then(|()| match image {
+        ..0 => give_up_privileges().and_then(|()| watch(state)),
+        image => execute_anew(state, image).and(Err(kernel::EIO)),
+    });
+    processes::exit(done.unwrap_or(128 + kernel::SIGKILL as usize))
 }
 
 /// The exit code of this process.

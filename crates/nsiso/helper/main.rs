@@ -67,8 +67,12 @@ unsafe extern "C" fn start(stack: *const usize) -> ! {
     let mut list = RobustList { first: 0, offset: 0, pending: 0 };
     // SAFETY: the kernel has put argc, argv and envp there.
     let ready = unsafe {
-        let environment = stack.add(*stack + 2).cast::<*const u8>();
-        prepare(*environment, &raw mut list)
+        let environment = *stack.add(*stack + 2).cast::<*const u8>();
+        // The init process has executed this program again.
+        if !environment.is_null() && *environment == b'i' {
+            init::resume(i32::from(*environment.add(1) - b'0'));
+        }
+        prepare(environment, &raw mut list)
     };
     match ready {
         Ok((page, header)) => run::run(page, header),

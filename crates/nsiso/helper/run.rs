@@ -182,7 +182,7 @@ fn unless(errno: i32, outcome: Outcome<usize>) -> Outcome<()> {
 
 /// # Safety
 /// `path` is a string.
-unsafe fn open_proc(path: *const c_char, flags: c_int) -> Outcome<usize> {
+pub(super) unsafe fn open_proc(path: *const c_char, flags: c_int) -> Outcome<usize> {
     let flags = (flags | kernel::O_CLOEXEC) as usize;
     match PROC.load(Ordering::Relaxed) {
         errno @ ..0 => Err(-errno),

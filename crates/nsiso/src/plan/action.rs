@@ -87,7 +87,10 @@ impl Op {
 
 /// Whether the helper needs the host's /proc for it.
 pub(super) fn needs_proc(action: &Action) -> bool {
-    matches!(action, Action::WriteProc(_) | Action::SendNamespace { .. } | Action::EnterOwnTime)
+    match action {
+        Action::Init(init) => init.anew,
+        _ => matches!(action, Action::WriteProc(_) | Action::SendNamespace { .. } | Action::EnterOwnTime),
+    }
 }
 
 /// The host's descriptors that an action uses. -1 is none.

@@ -165,7 +165,9 @@ pub(super) fn are_open(spec: &Spec) -> Result<()> {
             && !is_open(fd.as_raw_fd())
         {
             let object = format!("descriptor {} as {to}", fd.as_raw_fd());
-            return Err(Error::new(Step::Descriptor, libc::EBADF, object).with_index(Some(index)).with_hint(CLOSED));
+            return Err(Error::new(Step::Descriptor, libc::EBADF, object)
+                .with_index(Some(index))
+                .with_hint(CLOSED));
         }
     }
     let directories = [(spec.root_at, Step::Root), (spec.cwd_at, Step::Cwd)];

@@ -6,7 +6,7 @@ use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use super::Plan;
 use super::format::{Action, Init};
 use crate::error::Step;
-use crate::{Error, Result, Spec};
+use crate::{Error, Kinds, Result, Spec};
 
 impl Plan {
     pub(super) fn init(&mut self, spec: &Spec) -> Result<()> {
@@ -31,7 +31,8 @@ impl Plan {
         let parent = parent.map_or(-1, |pidfd| self.keep(pidfd));
         let after = spec.treatment.deadline.map_or(0, |after| after.as_nanos());
         let deadline = u64::try_from(after).unwrap_or(u64::MAX);
-        let init = Init { report, parent, deadline, wait_for_all: options.wait_for_all };
+        let anew = spec.kinds.contains(Kinds::USER) && !nix::unistd::geteuid().is_root();
+        let init = Init { report, parent, deadline, wait_for_all: options.wait_for_all, anew };
         self.push(Step::Init, Action::Init(init));
         Ok(())
     }
