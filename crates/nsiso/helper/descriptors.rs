@@ -65,9 +65,27 @@ fn close_all(first: c_uint, last: c_uint) -> Outcome<()> {
     // SAFETY: numbers only.
     match unsafe { check(kernel::SYS_close_range, [first as usize, last as usize, 0]) } {
         // A container's filter may not know the call.
-        Err(kernel::ENOSYS | kernel::EPERM) => close_listed(first, last),
+        Err(kernel::ENOSYS | kernel::EPERM) if LEFT_HOST.load(Ordering::Relaxed) == 0 => {
+            close_listed(first, last)
+        }
+        // What /proc says in a joined mount namespace is not to be trusted. All that is open now was
+        // kept before, or has one of the lowest numbers that were free.
+        Err(kernel::ENOSYS | kernel::EPERM) => {
+            for fd in first..=last.min(first.saturating_add(1 << 16)) {
+                // SAFETY: numbers only. Most are not open.
+                let _ = unsafe { check(kernel::SYS_close, [fd as usize]) };
+            }
+            Ok(())
+        }
         done => done.map(drop),
     }
+}
+
+/// Not 0 when the helper may have left the host's mount namespace.
+static LEFT_HOST: AtomicI32 = AtomicI32::new(0);
+
+pub(super) fn leave_host() {
+    LEFT_HOST.store(1, Ordering::Relaxed);
 }
 
 /// Closes what `/proc/self/fd` lists, again and again until it lists no more of them. For hosts whose

@@ -292,6 +292,7 @@ pub const SOCK_DGRAM: c_int = 2;
 pub const SOCK_CLOEXEC: c_int = O_CLOEXEC;
 pub const SOL_SOCKET: c_int = 1;
 pub const SCM_RIGHTS: c_int = 1;
+pub const MSG_DONTWAIT: c_int = 0x40;
 
 /// `mount_setattr(2)`.
 #[repr(C)]

@@ -82,6 +82,8 @@ pub(super) fn clone(page: &Page, kinds: c_int, socket: c_int, cgroup: c_int, wit
     {
         pidfd = opened as c_int;
     }
+    // A process that traced the child until now may have written another pid there.
+    page.child.store(pid as i32, Ordering::Relaxed);
     page.settled.store(1, Ordering::Release);
     // Without a message the host opens the process by its pid.
     let _ = send_fd::send(b'p', pidfd, socket);

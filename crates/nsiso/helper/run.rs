@@ -24,6 +24,9 @@ pub(super) fn run(page: &Page, header: &Header) -> ! {
     let actions = header.actions.slice();
     for (number, action) in actions.iter().enumerate() {
         page.progress.store(number as u32, Ordering::Relaxed);
+        if matches!(action, Action::Join { .. } | Action::View(_)) {
+            descriptors::leave_host();
+        }
         let done = match action {
             Action::Clone { kinds, socket, cgroup } => {
                 let with_init = actions.iter().any(|action| matches!(action, Action::Init(_)));

@@ -48,7 +48,9 @@ pub(super) fn send(letter: u8, fd: c_int, socket: c_int) -> Outcome<()> {
     };
     // SAFETY: the structs are what sendmsg(2) takes and live until it returns.
     unsafe {
-        check(kernel::SYS_sendmsg, [socket as usize, &raw const message as usize, 0])?;
+        // Nobody who has taken the socket from the child can make this wait.
+        let flags = kernel::MSG_DONTWAIT as usize;
+        check(kernel::SYS_sendmsg, [socket as usize, &raw const message as usize, flags])?;
         if with_fd {
             check(kernel::SYS_close, [fd as usize])?;
         }

@@ -37,6 +37,11 @@ pub(crate) fn ambient_needed() -> Option<(Capabilities, Capabilities)> {
     Some((sets, Capabilities { inheritable, ambient: sets.permitted & inheritable, ..sets }))
 }
 
+/// Whether a capability is effective in the calling thread.
+pub(super) fn caller_has(capability: u32) -> bool {
+    of_thread().is_some_and(|sets| sets.effective & 1 << capability != 0)
+}
+
 fn of_thread() -> Option<Capabilities> {
     let version = [VERSION_3, 0];
     let mut halves = [[0u32; 3]; 2];

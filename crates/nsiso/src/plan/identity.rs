@@ -136,6 +136,8 @@ impl Maps {
     }
 }
 
+const CAP_SETGID: u32 = 6;
+
 /// Whether the caller may map ids that are not its own. In doubt (root without capabilities) the
 /// kernel decides when the map is written.
 fn privileged() -> bool {
@@ -218,11 +220,11 @@ impl Plan {
     }
 
     /// Whether the child has CAP_SETGID where its groups count: in a new user namespace with a
-    /// gid map, or as root.
+    /// gid map, or where the caller has it.
     fn may_set_groups(&self, spec: &Spec) -> bool {
         match spec.kinds.contains(Kinds::USER) {
             true => !self.maps.group.ranges.is_empty(),
-            false => privileged(),
+            false => super::capabilities::caller_has(CAP_SETGID),
         }
     }
 }

@@ -8,6 +8,7 @@ use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::ptr;
 use std::sync::atomic::{AtomicI32, Ordering};
+use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 
@@ -53,19 +54,43 @@ impl Helper {
         Ok(Helper { pid, pidfd, file, memfd })
     }
 
-    /// Returns when the helper has executed the program or has ended.
-    pub fn wait(&self) {
+    /// Returns when the helper has executed the program or has ended; false when the time is over.
+    /// Processes that have been stopped meanwhile go on: others may signal them in joined namespaces.
+    pub fn wait(&self, within: Option<Duration>) -> bool {
         // Milliseconds after which the process itself is looked at: the kernel does not tell of one that
         // was killed in its very first moments.
         const LOOK_AFTER: u32 = 20;
         let owner = &self.file.page().owner;
+        let deadline = within.map(|time| Instant::now() + time);
         loop {
             let word = owner.load(Ordering::Acquire);
             if word & kernel::FUTEX_OWNER_DIED != 0
                 || !futex_wait(owner.as_ptr(), word, LOOK_AFTER)
                     && (self.has_ended() || self.has_unlocked(word))
             {
-                return;
+                return true;
+            }
+            if let Some(deadline) = deadline {
+                self.resume_stopped();
+                if Instant::now() > deadline {
+                    return false;
+                }
+            }
+        }
+    }
+
+    fn resume_stopped(&self) {
+        for pid in
+            [self.pid, self.file.page().child.load(Ordering::Acquire)].into_iter().filter(|pid| *pid > 0)
+        {
+            let mut info = MaybeUninit::<libc::siginfo_t>::zeroed();
+            let options = libc::WSTOPPED | libc::WNOHANG | libc::WNOWAIT | libc::__WALL;
+            // SAFETY: room for the struct, in which a pid says that there is such a child.
+            unsafe {
+                let asked = libc::waitid(libc::P_PID, pid as libc::id_t, info.as_mut_ptr(), options);
+                if asked == 0 && info.assume_init().si_pid() == pid {
+                    libc::kill(pid, libc::SIGCONT);
+                }
             }
         }
     }
@@ -172,8 +197,13 @@ impl<'fd> Start<'fd> {
         }
         if let Some(capabilities) = &self.capabilities {
             let (version, halves) = (&raw const capabilities.version, &raw const capabilities.before);
-            // SAFETY: structs as the version has them. What is not inheritable is not ambient either.
-            unsafe { libc::syscall(libc::SYS_capset, version, halves) };
+            // SAFETY: structs as the version has them; numbers. What is not inheritable is not ambient.
+            unsafe {
+                libc::syscall(libc::SYS_capset, version, halves);
+                for n in (0..64).filter(|n| capabilities.raised & 1 << n != 0) {
+                    libc::prctl(libc::PR_CAP_AMBIENT, libc::PR_CAP_AMBIENT_LOWER, n, 0, 0);
+                }
+            }
         }
         errno
     }
@@ -186,6 +216,8 @@ struct Ambient {
     /// As they were.
     before: [[u32; 3]; 2],
     set: u64,
+    /// Those that were not ambient before.
+    raised: u64,
 }
 
 impl Ambient {
@@ -203,6 +235,7 @@ impl Ambient {
             halves: halves(&needed),
             before: halves(&before),
             set: needed.ambient,
+            raised: needed.ambient & !before.ambient,
         })
     }
 }

@@ -25,6 +25,12 @@ pub(super) fn of_clone(errno: i32, kinds: Kinds) -> Error {
     Error::new(Step::Clone, errno, object).with_hint(clone_hint(errno, kinds, &read_host))
 }
 
+/// The set-up of a program in joined namespaces took too long.
+pub(super) fn held_up() -> Error {
+    Error::new(Step::Join, libc::ETIMEDOUT, "the namespaces given")
+        .with_hint("a process in there stops or traces the new process, or its program cannot be read")
+}
+
 /// An action of the child failed.
 pub(super) fn of_step(plan: &Plan, op: &Op, errno: i32, spec: &Spec) -> Error {
     let object = plan.object(op);

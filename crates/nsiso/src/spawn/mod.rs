@@ -54,7 +54,16 @@ fn attempt(spec: &Spec) -> Result<Process> {
     plan.pipes.close_helpers();
     let mut messages = Messages::over(ends.socket.take());
     let answered = answer(&helper, &mut messages, &plan, spec);
-    helper.wait();
+    // Processes in joined namespaces may be able to hold the new one up.
+    let within = (!spec.joins.is_empty()).then_some(JOINED_SET_UP);
+    let held_up = !helper.wait(within);
+    if held_up {
+        let _ = send_signal(helper.as_fd(), helper.pid, libc::SIGKILL);
+        if let Some(pid) = Outcome::read(helper.file.page()).child {
+            end_child(pid);
+        }
+        helper.wait(None);
+    }
     messages.take_all();
     let outcome = Outcome::read(helper.file.page());
     let child = program(helper, &mut messages, &plan, outcome.child)?;
@@ -63,6 +72,7 @@ fn attempt(spec: &Spec) -> Result<Process> {
         Ok(set_up) => (set_up, None),
         Err(error) => (ParentSetup::default(), Some(error)),
     };
+    let trouble = trouble.or_else(|| held_up.then(hints::held_up));
     ends.held = set_up.held;
     let process = Process::new(child.pid, child.pidfd, ends).with(set_up.outside);
     match trouble.or_else(|| failure(&plan, spec, &outcome, &process)) {
@@ -79,6 +89,9 @@ fn attempt(spec: &Spec) -> Result<Process> {
         }
     }
 }
+
+/// How long the set-up of a program in joined namespaces may take.
+const JOINED_SET_UP: Duration = Duration::from_secs(20);
 
 /// What the helper and its child have left in the page, copied once: it is foreign input.
 struct Outcome {
