@@ -44,7 +44,7 @@ def test_a_container_that_stops_new_processes_does_not_hang_the_host(kinds):
     with nsiso.Popen(words, pid=True, mnt=True, mount_proc=True, stdout=-1, **kinds) as stopper:
         try:
             stopper.stdout.readline()
-            for _ in range(30):
+            for _ in range(10):
                 before = time.monotonic()
                 try:
                     started.append(nsiso.Popen(["/bin/true"], join=(stopper, ["user", "pid", "mnt"] if kinds else ["pid", "mnt"])))
@@ -54,5 +54,6 @@ def test_a_container_that_stops_new_processes_does_not_hang_the_host(kinds):
                 assert time.monotonic() - before < 30
         finally:
             stopper.kill()
-    for process in started:
-        process.wait(10)
+            # Zombies that are the host's keep the first process of their pid namespace from ending.
+            for process in started:
+                process.wait(10)

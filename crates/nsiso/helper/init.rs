@@ -56,7 +56,9 @@ pub(super) fn start(init: &Init) -> Outcome<()> {
 
 /// Whoever reads from the program must see the end when the program closes its end.
 fn close_others(state: &State, image: c_int) -> Outcome<()> {
-    let kept = [state.signals, state.report, state.parent, image];
+    // Exec closes the last one, and so tells the helper that this process is ready.
+    let ready = if image < 0 { -1 } else { processes::ready_end() };
+    let kept = [state.signals, state.report, state.parent, image, ready];
     let mut first: c_int = 0;
     while let Some(fd) = kept.iter().copied().filter(|fd| *fd >= first).min() {
         if fd > first {
@@ -84,8 +86,8 @@ const CAP_KILL: u64 = 1 << 5;
 
 /// Executes the helper again, which goes on in [`resume`]. The state goes through a pipe.
 fn execute_anew(state: &State, image: c_int) -> Outcome<()> {
-    let free = |number: &c_int| ![state.signals, state.report, state.parent, image].contains(number);
-    let number = (0..=4).find(free).unwrap_or(0);
+    let used = [state.signals, state.report, state.parent, image, processes::ready_end()];
+    let number = (0..=5).find(|number| !used.contains(number)).unwrap_or(0);
     let mut ends = [0i32; 2];
     let mut environment = *b"i0=\0";
     environment[1] = b'0' + number as u8;

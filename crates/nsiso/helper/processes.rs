@@ -1,6 +1,6 @@
 //! Processes that the helper makes. Each has a copy of its few pages, never its memory.
 
-use core::sync::atomic::{AtomicBool, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 
 use super::kernel::{self, c_int, clone_args};
 use super::plan::Page;
@@ -106,12 +106,21 @@ struct Pipe {
     write: c_int,
 }
 
+/// The write end of the pipe plus 1, for the init process; 0 where there is none.
+static PIPE: AtomicI32 = AtomicI32::new(0);
+
+/// The descriptor whose end tells the helper that the init process is ready, or -1.
+pub(super) fn ready_end() -> c_int {
+    PIPE.load(Ordering::Relaxed) - 1
+}
+
 impl Pipe {
     fn new() -> Outcome<Self> {
         let mut ends = [0i32; 2];
         // SAFETY: room for two numbers.
         unsafe { check(kernel::SYS_pipe2, [&raw mut ends as usize, kernel::O_CLOEXEC as usize])? };
         let [read, write] = ends;
+        PIPE.store(write + 1, Ordering::Relaxed);
         Ok(Pipe { read, write })
     }
 
