@@ -100,6 +100,12 @@ fn each_failing_call_is_its_own_step_and_leaves_nothing() {
     }
     let program = std::env::current_exe().unwrap();
     for (call, which, step) in FAILING_CALLS {
+        // An ordinary user's child makes others before, around each of its own files in /proc; steps.rs
+        // lets each of them fail.
+        // SAFETY: no arguments.
+        if call == "prctl" && unsafe { libc::geteuid() } != 0 {
+            continue;
+        }
         let mut command = Command::new("strace");
         command.args(["-f", "-qq", "-o", "/dev/null", "-e", &format!("trace={call}")]);
         match which.contains('/') {
