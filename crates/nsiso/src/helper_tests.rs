@@ -77,6 +77,7 @@ fn numbers_are_those_of_the_libc_crate() {
         SYS_pivot_root,
         SYS_ppoll,
         SYS_prctl,
+        SYS_pread64,
         SYS_prlimit64,
         SYS_read,
         SYS_rt_sigaction,
@@ -173,6 +174,7 @@ fn numbers_are_those_of_the_libc_crate() {
         PROT_READ,
         PROT_WRITE,
         MAP_SHARED,
+        MAP_POPULATE,
         MAP_PRIVATE,
         CLONE_VFORK,
         CLONE_PARENT,
@@ -216,6 +218,7 @@ fn numbers_are_those_of_the_libc_crate() {
         AF_UNIX,
         SOCK_DGRAM,
         SOCK_CLOEXEC,
+        MSG_DONTWAIT,
         SOL_SOCKET,
         SCM_RIGHTS,
     ];
