@@ -26,7 +26,7 @@ use nix::errno::Errno;
 use crate::helper::plan::Page;
 use crate::pidfd::{open_process, pid_of, send_signal};
 use crate::plan::Plan;
-use crate::{Error, Process, Result, Spec, Step};
+use crate::{Error, Kinds, Process, Result, Spec, Step};
 pub(crate) use exec::exec;
 use helper::Helper;
 use messages::Messages;
@@ -77,6 +77,9 @@ fn attempt(spec: &Spec) -> Result<Process> {
     let process = Process::new(child.pid, child.pidfd, ends).with(set_up.outside);
     match trouble.or_else(|| failure(&plan, spec, &outcome, &process)) {
         None => {
+            if spec.kinds.contains(Kinds::USER) {
+                wait_until_open(process.pid());
+            }
             process.started();
             Ok(process)
         }
@@ -87,6 +90,16 @@ fn attempt(spec: &Spec) -> Result<Process> {
             }
             Err(collect(process, error))
         }
+    }
+}
+
+/// Waits until the caller may open the namespaces of the new process. The kernel tells the end of an exec a moment
+/// before that. A program that its user may not read never gets there, so the wait is short.
+fn wait_until_open(pid: i32) {
+    let namespace = format!("/proc/{pid}/ns/user");
+    let deadline = Instant::now() + Duration::from_millis(20);
+    while nix::fcntl::readlink(namespace.as_str()) == Err(Errno::EACCES) && Instant::now() < deadline {
+        std::thread::sleep(Duration::from_micros(50));
     }
 }
 
