@@ -70,9 +70,9 @@ static void run_another(void)
 static void a_detached_process_runs_on_and_is_reaped_by_a_later_call(void)
 {
     int before = open_descriptors(), pidfd;
-    int pid = detached(shell("sleep 0.2"), &pidfd);
+    int pid = detached(shell("exec sleep 1000"), &pidfd);
     run_another();
-    CHECK(is_there(pid));
+    CHECK(is_there(pid) && kill(pid, SIGKILL) == 0);
     until_ended(pidfd);
     CHECK(is_there(pid));
     run_another();
@@ -97,12 +97,12 @@ static void many_frees_keep_nothing(void)
 static void its_group_goes_with_it(void)
 {
     int pidfd;
-    ns_spec *spec = shell("sleep 1000 & sleep 0.2");
+    ns_spec *spec = shell("sleep 1000 & sleep 1000");
     with_group(spec);
     int pid = detached(spec, &pidfd);
     CHECK(groups() > 0);
     run_another();
-    CHECK(is_there(pid) && groups() > 0);
+    CHECK(is_there(pid) && groups() > 0 && kill(pid, SIGKILL) == 0);
     until_ended(pidfd);
     run_another();
     CHECK(!is_there(pid));
