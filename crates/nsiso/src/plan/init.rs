@@ -31,7 +31,8 @@ impl Plan {
         let parent = parent.map_or(-1, |pidfd| self.keep(pidfd));
         let after = spec.treatment.deadline.map_or(0, |after| after.as_nanos());
         let deadline = u64::try_from(after).unwrap_or(u64::MAX);
-        let anew = spec.kinds.contains(Kinds::USER) && !nix::unistd::geteuid().is_root();
+        let other_user = spec.kinds.contains(Kinds::USER) || self.joins.has(crate::kind::USER);
+        let anew = other_user && !nix::unistd::geteuid().is_root();
         let init = Init { report, parent, deadline, wait_for_all: options.wait_for_all, anew };
         self.push(Step::Init, Action::Init(init));
         Ok(())

@@ -26,7 +26,7 @@ use nix::errno::Errno;
 use crate::helper::plan::Page;
 use crate::pidfd::{open_process, pid_of, send_signal};
 use crate::plan::Plan;
-use crate::{Error, Kinds, Process, Result, Spec, Step};
+use crate::{Error, Process, Result, Spec, Step};
 pub(crate) use exec::exec;
 use helper::Helper;
 use messages::Messages;
@@ -77,7 +77,7 @@ fn attempt(spec: &Spec) -> Result<Process> {
     let process = Process::new(child.pid, child.pidfd, ends).with(set_up.outside);
     match trouble.or_else(|| failure(&plan, spec, &outcome, &process)) {
         None => {
-            if spec.kinds.contains(Kinds::USER) {
+            if !spec.kinds.is_empty() {
                 wait_until_open(process.pid());
             }
             process.started();
