@@ -259,6 +259,13 @@ static void what_takes_a_parent_is_refused(void)
     succeeds(options_that_take_a_parent);
 }
 
+static void filter_calls(struct sock_filter *code, unsigned short length)
+{
+    struct sock_fprog program = {length, code};
+    CHECK(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0);
+    CHECK(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0);
+}
+
 /* The kernel itself refuses to execute anything from now on. */
 static void forbid_exec(void)
 {
@@ -269,9 +276,7 @@ static void forbid_exec(void)
         BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
         BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
     };
-    struct sock_fprog program = {sizeof code / sizeof *code, code};
-    CHECK(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0);
-    CHECK(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0);
+    filter_calls(code, sizeof code / sizeof *code);
 }
 
 static volatile sig_atomic_t children_ended;
@@ -314,9 +319,7 @@ static void execveat_is_forbidden(void)
         BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EACCES),
         BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
     };
-    struct sock_fprog program = {sizeof code / sizeof *code, code};
-    CHECK(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0);
-    CHECK(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0);
+    filter_calls(code, sizeof code / sizeof *code);
     become(shell("echo here"));
 }
 
