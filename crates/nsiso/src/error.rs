@@ -243,6 +243,11 @@ impl Error {
         Self::new(step, error.raw_os_error().unwrap_or(libc::EIO), object)
     }
 
+    /// For a descriptor that could not be had in the caller's own process.
+    pub(crate) fn no_descriptor(step: Step, object: impl Display, error: &io::Error) -> Self {
+        Self::from_io(step, object, error).with_hint(crate::rlimit::descriptor_hint(error))
+    }
+
     /// The error with a remedy.
     pub fn with_hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = hint.into();

@@ -43,8 +43,7 @@ impl Handle {
     /// A handle of its own for a descriptor of a namespace.
     pub fn of_fd(fd: BorrowedFd) -> Result<Self> {
         let copy = fd.try_clone_to_owned().map_err(|error| {
-            Error::from_io(Step::Open, format!("descriptor {}", fd.as_raw_fd()), &error)
-                .with_hint(crate::rlimit::descriptor_hint(&error))
+            Error::no_descriptor(Step::Open, format!("descriptor {}", fd.as_raw_fd()), &error)
         })?;
         Handle::from_fd(copy)
     }

@@ -4,6 +4,7 @@ use std::fs;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 
 use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
 use nix::sys::stat::fstat;
 use nix::sys::statfs::{FsType, fstatfs};
@@ -78,6 +79,12 @@ pub(crate) fn send_signal(pidfd: BorrowedFd, pid: i32, signal: i32) -> nix::Resu
         Err(Errno::ENOSYS) => Errno::result(unsafe { libc::kill(pid, signal) }).map(drop),
         sent => sent.map(drop),
     }
+}
+
+/// Whether the process has ended, also if it was collected.
+pub(crate) fn has_ended(pidfd: BorrowedFd) -> bool {
+    let mut ended = [PollFd::new(pidfd, PollFlags::POLLIN)];
+    poll(&mut ended, PollTimeout::ZERO).is_ok_and(|ready| ready > 0)
 }
 
 const PIDFS_MAGIC: FsType = FsType(0x5049_4446);

@@ -246,9 +246,7 @@ impl Drop for Group {
 
 fn open(path: &Path, options: &OpenOptions) -> Result<OwnedFd> {
     let opened = options.open(path);
-    opened.map(OwnedFd::from).map_err(|error| {
-        Error::from_io(Step::Cgroup, path.display(), &error).with_hint(crate::rlimit::descriptor_hint(&error))
-    })
+    opened.map(OwnedFd::from).map_err(|error| Error::no_descriptor(Step::Cgroup, path.display(), &error))
 }
 
 fn no_group(parent: &Path, error: &io::Error) -> Error {

@@ -53,12 +53,8 @@ pub(super) fn own(domain: i32, kind: i32, protocol: i32) -> Result<OwnedFd> {
     // SAFETY: numbers; what it returns is new and ours.
     let made = Errno::result(unsafe { libc::socket(domain, kind | libc::SOCK_CLOEXEC, protocol) });
     let failed = |errno: Errno| {
-        let error = Error::new(
-            Step::Socket,
-            errno as i32,
-            format!("a socket of domain {domain}, type {kind}, protocol {protocol}"),
-        );
-        error.with_hint(crate::rlimit::descriptor_hint(&errno.into()))
+        let object = format!("a socket of domain {domain}, type {kind}, protocol {protocol}");
+        Error::no_descriptor(Step::Socket, object, &errno.into())
     };
     // SAFETY: as above.
     made.map(|fd| unsafe { OwnedFd::from_raw_fd(fd) }).map_err(failed)

@@ -95,11 +95,7 @@ impl Plan {
             Source::Borrowed(fd) => return Ok(Some(fd.as_raw_fd())),
             Source::Stdio(stdio) => stdio,
         };
-        let failed = |what| {
-            move |error: io::Error| {
-                Error::from_io(Step::Prepare, what, &error).with_hint(crate::rlimit::descriptor_hint(&error))
-            }
-        };
+        let failed = |what| move |error: io::Error| Error::no_descriptor(Step::Prepare, what, &error);
         let (child, parent): (OwnedFd, Option<OwnedFd>) = match stdio {
             Stdio::Inherit => return Ok(None),
             Stdio::Null => {
@@ -146,9 +142,7 @@ impl Plan {
         let copy = unsafe { libc::fcntl(from, libc::F_DUPFD_CLOEXEC, above) };
         if copy < 0 {
             let error = io::Error::last_os_error();
-            let hint = crate::rlimit::descriptor_hint(&error);
-            return Err(Error::from_io(Step::Descriptor, format!("descriptor {from} as {to}"), &error)
-                .with_hint(hint));
+            return Err(Error::no_descriptor(Step::Descriptor, format!("descriptor {from} as {to}"), &error));
         }
         // SAFETY: as above.
         self.pipes.child.push(unsafe { OwnedFd::from_raw_fd(copy) });

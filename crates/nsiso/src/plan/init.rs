@@ -11,12 +11,8 @@ use crate::{Error, Kinds, Result, Spec};
 impl Plan {
     pub(super) fn init(&mut self, spec: &Spec) -> Result<()> {
         let Some(options) = spec.init else { return Ok(()) };
-        let failed = |what: &'static str| {
-            move |error: io::Error| {
-                let hint = crate::rlimit::descriptor_hint(&error);
-                Error::from_io(Step::Init, what, &error).with_hint(hint)
-            }
-        };
+        let failed =
+            |what: &'static str| move |error: io::Error| Error::no_descriptor(Step::Init, what, &error);
         let (read, write) = io::pipe().map_err(failed("a pipe"))?;
         // Nobody waits for a report: it is there when the init process has ended, or never.
         // SAFETY: a descriptor of ours and numbers.

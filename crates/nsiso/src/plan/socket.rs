@@ -1,7 +1,6 @@
 //! The socket between the library and the helper: descriptors go one way, and the helper asks for the
 //! parent's part.
 
-use std::io;
 use std::os::fd::RawFd;
 
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
@@ -25,13 +24,8 @@ impl Plan {
             return Ok(socket);
         }
         let (own, helper) =
-            socketpair(AddressFamily::Unix, SockType::SeqPacket, None, SockFlag::SOCK_CLOEXEC).map_err(
-                |errno| {
-                    let error = io::Error::from(errno);
-                    let hint = crate::rlimit::descriptor_hint(&error);
-                    Error::from_io(step, "a socket", &error).with_hint(hint)
-                },
-            )?;
+            socketpair(AddressFamily::Unix, SockType::SeqPacket, None, SockFlag::SOCK_CLOEXEC)
+                .map_err(|errno| Error::no_descriptor(step, "a socket", &errno.into()))?;
         let socket = self.above_targets(helper, spec)?;
         self.pipes.parent.socket = Some(own);
         self.socket = Some(socket);

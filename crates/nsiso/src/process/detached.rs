@@ -9,10 +9,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicPtr, Ordering};
 
 use nix::errno::Errno;
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use crate::cgroup::Group;
 use crate::outside::Outside;
+use crate::pidfd::has_ended;
 
 /// The first entry. The list is taken and given back as a whole by exchanging this pointer: a lock
 /// would stay locked in a copy of the host, if fork(2) makes one while another thread holds it.
@@ -59,10 +59,7 @@ impl Detached {
             // SAFETY: waitid has filled in the part that tells of a child, or left zeros.
             Ok(_) => unsafe { info.assume_init().si_pid() != 0 },
             // Another part of the host has reaped it, or it still runs and is not ours to reap.
-            Err(_) => {
-                let mut ended = [PollFd::new(self.pidfd.as_fd(), PollFlags::POLLIN)];
-                poll(&mut ended, PollTimeout::ZERO).is_ok_and(|ready| ready > 0)
-            }
+            Err(_) => has_ended(self.pidfd.as_fd()),
         }
     }
 

@@ -18,6 +18,7 @@ use super::signals::SignalsBlocked;
 use crate::helper::kernel;
 use crate::helper::plan::Capabilities;
 use crate::helper::syscall::{Outcome, check};
+use crate::pidfd::has_ended;
 use crate::plan::{Plan, ambient_needed};
 use crate::{Result, Spec};
 
@@ -66,7 +67,7 @@ impl Helper {
             let word = owner.load(Ordering::Acquire);
             if word & kernel::FUTEX_OWNER_DIED != 0
                 || !futex_wait(owner.as_ptr(), word, LOOK_AFTER)
-                    && (self.has_ended() || self.has_unlocked(word))
+                    && (has_ended(self.as_fd()) || self.has_unlocked(word))
             {
                 return true;
             }
@@ -93,12 +94,6 @@ impl Helper {
                 }
             }
         }
-    }
-
-    fn has_ended(&self) -> bool {
-        let mut poll = libc::pollfd { fd: self.pidfd.as_raw_fd(), events: libc::POLLIN, revents: 0 };
-        // SAFETY: one struct.
-        unsafe { libc::poll(&raw mut poll, 1, 0) > 0 }
     }
 
     /// Whether the helper's lock is gone, where an emulator has no robust futexes.

@@ -93,8 +93,9 @@ fn attempt(spec: &Spec) -> Result<Process> {
     }
 }
 
-/// Waits until the caller may open the namespaces of the new process. The kernel tells the end of an exec a moment
-/// before that. A program that its user may not read never gets there, so the wait is short.
+/// Waits until the caller may open the namespaces of the new process. The kernel tells the end of an
+/// exec a moment before that. With a program that its user may not read this never comes, so the wait
+/// is short.
 fn wait_until_open(pid: i32) {
     let namespace = format!("/proc/{pid}/ns/user");
     let deadline = Instant::now() + Duration::from_millis(20);
@@ -244,10 +245,8 @@ fn answer(helper: &Helper, messages: &mut Messages, plan: &Plan, spec: &Spec) ->
 /// The process that waits for the parent's part. Failing that, nobody waits any more.
 fn being_set_up(helper: &Helper) -> Result<Child> {
     let helpers = || {
-        helper.pidfd.try_clone().map_err(|error| {
-            let hint = crate::rlimit::descriptor_hint(&error);
-            Error::from_io(Step::Prepare, "a pidfd", &error).with_hint(hint)
-        })
+        let copied = helper.pidfd.try_clone();
+        copied.map_err(|error| Error::no_descriptor(Step::Prepare, "a pidfd", &error))
     };
     match helper.file.page().child.load(Ordering::Acquire) {
         pid @ 1.. => match open_child(pid) {

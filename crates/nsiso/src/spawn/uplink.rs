@@ -22,11 +22,8 @@ const TOOL: &str = "pasta";
 /// Returns when it is ready.
 pub(super) fn start(child: &Child, network: &Handle, wish: &Uplink) -> Result<Companion> {
     are_free(wish)?;
-    let failed = |what: &'static str| {
-        move |error: io::Error| {
-            Error::from_io(Step::Uplink, what, &error).with_hint(crate::rlimit::descriptor_hint(&error))
-        }
-    };
+    let failed =
+        |what: &'static str| move |error: io::Error| Error::no_descriptor(Step::Uplink, what, &error);
     let (mut ready, says_ready) = io::pipe().map_err(failed("a pipe"))?;
     let (complaints, complains) = io::pipe().map_err(failed("a pipe"))?;
     // It opens the pipe by its path, as the user that it becomes; and it must not wait for anybody to read.
