@@ -1122,9 +1122,9 @@ int ns_spec_fd(struct ns_spec *spec, int child_fd, int fd, struct ns_error *err)
 int ns_spec_new_session(struct ns_spec *spec, struct ns_error *err);
 
 /**
- * Sets every signal to its default in the program, also those that the caller ignores. Without it the
- * program ignores what the caller ignores, as after execve(2), but SIGPIPE and SIGXFSZ are at their
- * default. ns_spec_sandbox brings it.
+ * Sets every signal to its default in the program, also those that the caller ignores. Without it
+ * the program ignores what the caller ignores, as after execve(2), but SIGPIPE and SIGXFSZ are at
+ * their default. ns_spec_sandbox brings it.
  */
 int ns_spec_reset_signals(struct ns_spec *spec, struct ns_error *err);
 
@@ -1205,14 +1205,12 @@ int ns_spec_groups(struct ns_spec *spec, const uint32_t *gids, uintptr_t count, 
 int ns_spec_keep_caps(struct ns_spec *spec, struct ns_error *err);
 
 /**
- * Runs the program in the existing namespace `fd`, ns_open(); the descriptor must stay open until the program has been
- * spawned. New namespaces are made inside joined ones. In a joined user namespace the program is root where root is mapped,
- * unless it is given an id or ns_spec_keep_credentials; in a joined mount namespace it begins at the root directory.
- * setns(2).
+ * Runs the program in the existing namespace `fd`, ns_open(); the descriptor must stay open until
+ * the program has been spawned. New namespaces are made inside joined ones. In a joined user
+ * namespace the program is root where root is mapped, unless it is given an id or
+ * ns_spec_keep_credentials; in a joined mount namespace it begins at the root directory. setns(2).
  */
-int ns_spec_join(struct ns_spec *spec,
-                 int fd,
-                 struct ns_error *err);
+int ns_spec_join(struct ns_spec *spec, int fd, struct ns_error *err);
 
 /**
  * The same with namespaces of a process, given by its pidfd, that it is in at the spawn: NS_USER | NS_NET | ..., or
@@ -1867,38 +1865,39 @@ int ns_spec_uplink(struct ns_spec *spec,
  * program has been executed. Many threads may spawn from one spec at a time.
  *
  * A helper program does the set-up in memory of its own, so a process that may trace the program
- * reaches nothing of the caller. Where a pid namespace is new or joined, or a cgroup of version 2 is
- * used, the helper makes the program's process and ends: the caller, whose child both are, gets SIGCHLD
- * for each.
+ * reaches nothing of the caller. Where a pid namespace is new or joined, or a cgroup of version 2
+ * is used, the helper makes the program's process and ends: the caller, whose child both are, gets
+ * SIGCHLD for each.
  */
 int ns_spawn(const struct ns_spec *spec, struct ns_process **out, struct ns_error *err);
 
 /**
- * The calling process becomes the program of `spec`, as by execve(2). It keeps its pid, its parent and
- * its terminal; its other threads end. Buffers of stdio are not flushed: call fflush(3) before.
+ * The calling process becomes the program of `spec`, as by execve(2). It keeps its pid, its parent
+ * and its terminal; its other threads end. Buffers of stdio are not flushed: call fflush(3)
+ * before.
  *
  *     ns_spec_argv(spec, argv, &err) || ns_spec_map_root(spec, &err) || ns_exec(spec, &err);
  *     fprintf(stderr, "%s\n%s\n", err.message, err.hint);
  *
- * Returns only where it fails before the process has changed: a negative errno. Descriptors and their
- * flags, signal mask and capabilities are then as before, and there is no child. EINVAL for an
- * option that takes a parent (below), ENOENT for a missing interpreter of the program, EACCES or EPERM
- * where the helper program may not be executed.
+ * Returns only where it fails before the process has changed: a negative errno. Descriptors and
+ * their flags, signal mask and capabilities are then as before, and there is no child. EINVAL for
+ * an option that takes a parent (below), ENOENT for a missing interpreter of the program, EACCES
+ * or EPERM where the helper program may not be executed.
  *
- * What fails later, as a mount or the program itself, is written to descriptor 2: the caller's name,
- * the step, the object and the cause. The process then exits with 127 if the program is not found,
- * with 126 otherwise.
+ * What fails later, as a mount or the program itself, is written to descriptor 2: the caller's
+ * name, the step, the object and the cause. The process then exits with 127 if the program is not
+ * found, with 126 otherwise.
  *
- * The program gets descriptors 0 to 2 and those of ns_spec_fd. Signals that the caller ignores stay
- * ignored, but for SIGPIPE and SIGXFSZ; all others are at their default, and none is blocked.
+ * The program gets descriptors 0 to 2 and those of ns_spec_fd. Signals that the caller ignores
+ * stay ignored, but for SIGPIPE and SIGXFSZ; all others are at their default, and none is blocked.
  *
- * A new or joined pid namespace is that of the program's children: its first child is PID 1, and the
- * program itself stays where the caller was. With ns_spec_limits the cgroup stays when the program
- * has ended; the next call that uses limits removes it and kills what is left in it. A pin stays if
- * a later step fails.
+ * A new or joined pid namespace is that of the program's children: its first child is PID 1, and
+ * the program itself stays where the caller was. With ns_spec_limits the cgroup stays when the
+ * program has ended; the next call that uses limits removes it and kills what is left in it. A pin
+ * stays if a later step fails.
  *
- * Id maps of others than the caller's own ids, and pins, take a caller with one thread: a child of it
- * writes them, and is reaped before the program is executed. EINVAL with several threads.
+ * Id maps of others than the caller's own ids, and pins, take a caller with one thread: a child of
+ * it writes them, and is reaped before the program is executed. EINVAL with several threads.
  *
  * EINVAL for options that take a parent: ns_spec_init and what brings it (ns_spec_sandbox,
  * ns_spec_deadline), NS_STDIO_PIPE, ns_spec_pty, ns_spec_link, ns_spec_device, ns_spec_uplink,

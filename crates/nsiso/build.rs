@@ -37,7 +37,8 @@ fn main() {
     fs::write(&output, image).expect("it is ours");
 }
 
-/// Takes away what comes after the last segment: the table of sections, which nobody needs to execute it.
+/// Takes away what comes after the last segment: the table of sections, which nobody needs to
+/// execute it.
 fn cut_sections(image: &mut Vec<u8>) {
     const HEADER: usize = 56;
     let number = |at: usize, len: usize| -> usize {

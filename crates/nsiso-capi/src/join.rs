@@ -6,10 +6,10 @@ use crate::argument::{descriptor, text};
 use crate::error::ns_error;
 use crate::spec::{ns_spec, set};
 
-/// Runs the program in the existing namespace `fd`, ns_open(); the descriptor must stay open until the program has been
-/// spawned. New namespaces are made inside joined ones. In a joined user namespace the program is root where root is mapped,
-/// unless it is given an id or ns_spec_keep_credentials; in a joined mount namespace it begins at the root directory.
-/// setns(2).
+/// Runs the program in the existing namespace `fd`, ns_open(); the descriptor must stay open until
+/// the program has been spawned. New namespaces are made inside joined ones. In a joined user
+/// namespace the program is root where root is mapped, unless it is given an id or
+/// ns_spec_keep_credentials; in a joined mount namespace it begins at the root directory. setns(2).
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ns_spec_join(spec: *mut ns_spec, fd: c_int, err: *mut ns_error) -> c_int {
     // SAFETY: the spec is the caller's.

@@ -49,9 +49,9 @@ pub struct ns_status {
 /// program has been executed. Many threads may spawn from one spec at a time.
 ///
 /// A helper program does the set-up in memory of its own, so a process that may trace the program
-/// reaches nothing of the caller. Where a pid namespace is new or joined, or a cgroup of version 2 is
-/// used, the helper makes the program's process and ends: the caller, whose child both are, gets SIGCHLD
-/// for each.
+/// reaches nothing of the caller. Where a pid namespace is new or joined, or a cgroup of version 2
+/// is used, the helper makes the program's process and ends: the caller, whose child both are, gets
+/// SIGCHLD for each.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ns_spawn(
     spec: *const ns_spec,
@@ -67,31 +67,32 @@ pub unsafe extern "C" fn ns_spawn(
     })
 }
 
-/// The calling process becomes the program of `spec`, as by execve(2). It keeps its pid, its parent and
-/// its terminal; its other threads end. Buffers of stdio are not flushed: call fflush(3) before.
+/// The calling process becomes the program of `spec`, as by execve(2). It keeps its pid, its parent
+/// and its terminal; its other threads end. Buffers of stdio are not flushed: call fflush(3)
+/// before.
 ///
 ///     ns_spec_argv(spec, argv, &err) || ns_spec_map_root(spec, &err) || ns_exec(spec, &err);
 ///     fprintf(stderr, "%s\n%s\n", err.message, err.hint);
 ///
-/// Returns only where it fails before the process has changed: a negative errno. Descriptors and their
-/// flags, signal mask and capabilities are then as before, and there is no child. EINVAL for an
-/// option that takes a parent (below), ENOENT for a missing interpreter of the program, EACCES or EPERM
-/// where the helper program may not be executed.
+/// Returns only where it fails before the process has changed: a negative errno. Descriptors and
+/// their flags, signal mask and capabilities are then as before, and there is no child. EINVAL for
+/// an option that takes a parent (below), ENOENT for a missing interpreter of the program, EACCES
+/// or EPERM where the helper program may not be executed.
 ///
-/// What fails later, as a mount or the program itself, is written to descriptor 2: the caller's name,
-/// the step, the object and the cause. The process then exits with 127 if the program is not found,
-/// with 126 otherwise.
+/// What fails later, as a mount or the program itself, is written to descriptor 2: the caller's
+/// name, the step, the object and the cause. The process then exits with 127 if the program is not
+/// found, with 126 otherwise.
 ///
-/// The program gets descriptors 0 to 2 and those of ns_spec_fd. Signals that the caller ignores stay
-/// ignored, but for SIGPIPE and SIGXFSZ; all others are at their default, and none is blocked.
+/// The program gets descriptors 0 to 2 and those of ns_spec_fd. Signals that the caller ignores
+/// stay ignored, but for SIGPIPE and SIGXFSZ; all others are at their default, and none is blocked.
 ///
-/// A new or joined pid namespace is that of the program's children: its first child is PID 1, and the
-/// program itself stays where the caller was. With ns_spec_limits the cgroup stays when the program
-/// has ended; the next call that uses limits removes it and kills what is left in it. A pin stays if
-/// a later step fails.
+/// A new or joined pid namespace is that of the program's children: its first child is PID 1, and
+/// the program itself stays where the caller was. With ns_spec_limits the cgroup stays when the
+/// program has ended; the next call that uses limits removes it and kills what is left in it. A pin
+/// stays if a later step fails.
 ///
-/// Id maps of others than the caller's own ids, and pins, take a caller with one thread: a child of it
-/// writes them, and is reaped before the program is executed. EINVAL with several threads.
+/// Id maps of others than the caller's own ids, and pins, take a caller with one thread: a child of
+/// it writes them, and is reaped before the program is executed. EINVAL with several threads.
 ///
 /// EINVAL for options that take a parent: ns_spec_init and what brings it (ns_spec_sandbox,
 /// ns_spec_deadline), NS_STDIO_PIPE, ns_spec_pty, ns_spec_link, ns_spec_device, ns_spec_uplink,

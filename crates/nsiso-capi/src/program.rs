@@ -112,9 +112,9 @@ pub unsafe extern "C" fn ns_spec_new_session(spec: *mut ns_spec, err: *mut ns_er
     unsafe { set(spec, err, |spec| Ok(spec.new_session())) }
 }
 
-/// Sets every signal to its default in the program, also those that the caller ignores. Without it the
-/// program ignores what the caller ignores, as after execve(2), but SIGPIPE and SIGXFSZ are at their
-/// default. ns_spec_sandbox brings it.
+/// Sets every signal to its default in the program, also those that the caller ignores. Without it
+/// the program ignores what the caller ignores, as after execve(2), but SIGPIPE and SIGXFSZ are at
+/// their default. ns_spec_sandbox brings it.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ns_spec_reset_signals(spec: *mut ns_spec, err: *mut ns_error) -> c_int {
     // SAFETY: the spec is the caller's.

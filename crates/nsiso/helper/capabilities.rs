@@ -28,8 +28,8 @@ pub(super) fn keep_over_uid_change() -> Outcome<()> {
     unsafe { check(kernel::SYS_prctl, [kernel::PR_SET_KEEPCAPS as usize, 1]) }.map(drop)
 }
 
-/// The sets of the calling thread of the host. It may have more here, as uid 0 has after exec, and those
-/// of another uid came over exec as ambient ones. What exec has taken all the same is gone.
+/// The sets of the calling thread of the host. It may have more here, as uid 0 has after exec, and
+/// those of another uid came over exec as ambient ones. What exec has taken all the same is gone.
 pub(super) fn set(sets: &Capabilities) -> Outcome<()> {
     let before = get()?;
     let [low, high] = before;
@@ -50,8 +50,8 @@ pub(super) fn raise_ambient() -> Outcome<()> {
     raise(permitted)
 }
 
-/// Gives up all capabilities but `keep`, in every set, and with `bounding` for good. A change of uid has
-/// left the permitted ones without effect.
+/// Gives up all capabilities but `keep`, in every set, and with `bounding` for good. A change of
+/// uid has left the permitted ones without effect.
 pub(super) fn keep_only(keep: u64, bounding: bool) -> Outcome<()> {
     let before = get()?.map(|half| Half { effective: half.permitted, ..half });
     put(&before)?;

@@ -33,7 +33,8 @@ pub(super) fn set_close_on_exec(fd: c_int) -> Outcome<()> {
 static LOCKED: AtomicI32 = AtomicI32::new(0);
 
 /// Locks the file for this process until it executes the program or ends: then its last descriptor
-/// of the file is closed. A fork has no lock. The new number is one that no program is likely to want.
+/// of the file is closed. A fork has no lock. The new number is one that no program is likely to
+/// want.
 pub(super) fn lock_until_exec(fd: usize) -> Outcome<()> {
     const LIKELY: usize = 200;
     let lock = flock { l_type: kernel::F_WRLCK, ..flock::default() };
@@ -68,8 +69,8 @@ fn close_all(first: c_uint, last: c_uint) -> Outcome<()> {
         Err(kernel::ENOSYS | kernel::EPERM) if LEFT_HOST.load(Ordering::Relaxed) == 0 => {
             close_listed(first, last)
         }
-        // What /proc says in a joined mount namespace is not to be trusted. All that is open now was
-        // kept before, or has one of the lowest numbers that were free.
+        // What /proc says in a joined mount namespace is not to be trusted. All that is open now
+        // was kept before, or has one of the lowest numbers that were free.
         Err(kernel::ENOSYS | kernel::EPERM) => {
             for fd in first..=last.min(first.saturating_add(1 << 16)) {
                 // SAFETY: numbers only. Most are not open.
@@ -88,8 +89,8 @@ pub(super) fn leave_host() {
     LEFT_HOST.store(1, Ordering::Relaxed);
 }
 
-/// Closes what `/proc/self/fd` lists, again and again until it lists no more of them. For hosts whose
-/// seccomp filter refuses close_range(2).
+/// Closes what `/proc/self/fd` lists, again and again until it lists no more of them. For hosts
+/// whose seccomp filter refuses close_range(2).
 fn close_listed(first: c_uint, last: c_uint) -> Outcome<()> {
     let path = c"/proc/self/fd".as_ptr() as usize;
     let flags = (kernel::O_RDONLY | kernel::O_DIRECTORY | kernel::O_CLOEXEC) as usize;

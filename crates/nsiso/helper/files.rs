@@ -29,8 +29,8 @@ pub(super) unsafe fn find(directory: usize, path: *const c_char) -> Outcome<usiz
     unsafe { check(kernel::SYS_openat, [directory, path as usize, flags]) }
 }
 
-/// Opens a path with O_PATH as if `root` were the root directory, so that no symbolic link leads out of
-/// it. `refused`: what must not be on the way besides, `RESOLVE_...`.
+/// Opens a path with O_PATH as if `root` were the root directory, so that no symbolic link leads
+/// out of it. `refused`: what must not be on the way besides, `RESOLVE_...`.
 ///
 /// # Safety
 /// `path` is a string.

@@ -1,7 +1,7 @@
 //! The init process of a new pid namespace: PID 1, with the program as its child.
 //!
-//! It reaps orphans, passes signals on to the program, and ends when the program ends, the deadline is
-//! over or the parent has died; the kernel then ends everything in the namespace. It writes the
+//! It reaps orphans, passes signals on to the program, and ends when the program ends, the deadline
+//! is over or the parent has died; the kernel then ends everything in the namespace. It writes the
 //! program's true status into a pipe.
 
 use core::mem::MaybeUninit;
@@ -15,8 +15,8 @@ static ALL_SIGNALS: u64 = !0;
 const SECOND: u64 = 1_000_000_000;
 /// Signals passed on before clock and parent are looked at again: a program may send any number.
 const SIGNALS_A_ROUND: usize = 64;
-/// How long processes that were killed may take to end. Those that may not be killed, as a set-user-ID
-/// program of another user, are killed by the kernel when this process ends.
+/// How long processes that were killed may take to end. Those that may not be killed, as a
+/// set-user-ID program of another user, are killed by the kernel when this process ends.
 const KILL_PATIENCE: u64 = SECOND / 2;
 
 struct State {
@@ -29,7 +29,8 @@ struct State {
     deadline: Option<u64>,
 }
 
-/// Returns in the program's process, or where that cannot be made. This process becomes the init process.
+/// Returns in the program's process, or where that cannot be made. This process becomes the init
+/// process.
 pub(super) fn start(init: &Init) -> Outcome<()> {
     let deadline = match init.deadline {
         0 => None,
@@ -45,7 +46,8 @@ pub(super) fn start(init: &Init) -> Outcome<()> {
         true => unsafe { run::open_proc(c"self/exe".as_ptr(), kernel::O_PATH)? as c_int },
         false => -1,
     };
-    // Where SIGCHLD is ignored, the kernel collects children, and the program's status would be lost.
+    // Where SIGCHLD is ignored, the kernel collects children, and the program's status would be
+    // lost.
     let ignored = signals::listen_to_children()?;
     let Some(program) = processes::fork()? else {
         return signals::restore_child(ignored);

@@ -1,12 +1,12 @@
 //! The helper: a small static program that sets a process up and then becomes its program.
 //!
-//! The library starts it from a sealed memfd, in the caller's own namespaces and with its credentials.
-//! It joins and makes namespaces, builds the file system view, gives privileges up and executes the
-//! program, or stays as the init process of a pid namespace. It shares no memory with anybody but one
-//! page of results, so whoever may trace it later reaches nothing of the caller.
+//! The library starts it from a sealed memfd, in the caller's own namespaces and with its
+//! credentials. It joins and makes namespaces, builds the file system view, gives privileges up and
+//! executes the program, or stays as the init process of a pid namespace. It shares no memory with
+//! anybody but one page of results, so whoever may trace it later reaches nothing of the caller.
 //!
-//! It takes no arguments. Its environment is one string: the number of the plan's descriptor, and the
-//! size of the plan in bytes, and an equals sign.
+//! It takes no arguments. Its environment is one string: the number of the plan's descriptor, and
+//! the size of the plan in bytes, and an equals sign.
 
 #![no_std]
 #![no_main]
@@ -112,8 +112,8 @@ unsafe fn map(environment: *const u8) -> Outcome<(&'static Page, &'static Header
     if environment.is_null() {
         return Err(kernel::EINVAL);
     }
-    // SAFETY: the caller's promise; new mappings at places of the kernel's choice, never unmapped; nobody
-    // else uses the room.
+    // SAFETY: the caller's promise; new mappings at places of the kernel's choice, never unmapped;
+    // nobody else uses the room.
     unsafe {
         let (fd, rest) = number(environment);
         let (size, _) = number(rest);

@@ -1,19 +1,20 @@
-//! The part of a spawn that only the host can do, as writing id maps: the child asks for it and waits.
+//! The part of a spawn that only the host can do, as writing id maps: the child asks for it and
+//! waits.
 
 use super::kernel::{self, c_int, pollfd, timespec};
 use super::processes;
 use super::syscall::{Outcome, check};
 
-/// Asks over the socket and returns when the host has answered. `parent` is the host's pidfd, -1 where a
-/// child of this process answers: `child` is its pid.
+/// Asks over the socket and returns when the host has answered. `parent` is the host's pidfd, -1
+/// where a child of this process answers: `child` is its pid.
 ///
 /// `dumpable`: newuidmap(1) takes a process whose files in /proc are its user's.
 pub(super) fn wait(socket: c_int, parent: c_int, child: c_int, dumpable: bool) -> Outcome<()> {
     let set = kernel::PR_SET_PDEATHSIG as usize;
     // SAFETY: numbers, and values that live until the calls return.
     unsafe {
-        // If the host dies now, nobody will answer; nor if it has died before this, which getppid(2)
-        // in a new pid namespace does not tell.
+        // If the host dies now, nobody will answer; nor if it has died before this, which
+        // getppid(2) in a new pid namespace does not tell.
         if parent >= 0 {
             check(kernel::SYS_prctl, [set, kernel::SIGKILL as usize])?;
             if has_ended(parent)? {
@@ -48,8 +49,8 @@ pub(super) fn wait(socket: c_int, parent: c_int, child: c_int, dumpable: bool) -
 /// What a child exits with that has written why it failed.
 const REPORTED: usize = 126;
 
-/// Waits for the end of a child; returns what it exited with. The program must not find a child that it
-/// did not make.
+/// Waits for the end of a child; returns what it exited with. The program must not find a child
+/// that it did not make.
 fn collect(child: c_int) -> Option<usize> {
     if child <= 0 {
         return None;

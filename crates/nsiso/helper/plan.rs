@@ -1,8 +1,8 @@
 //! The plan: what the library writes and the helper carries out.
 //!
-//! It is a memfd. Its first page is the [`Page`], which both sides map shared; what follows is mapped
-//! privately by the helper: the [`Header`], and all that its actions refer to. A [`Ref`] counts bytes
-//! from the header, so the plan means the same at any address.
+//! It is a memfd. Its first page is the [`Page`], which both sides map shared; what follows is
+//! mapped privately by the helper: the [`Header`], and all that its actions refer to. A [`Ref`]
+//! counts bytes from the header, so the plan means the same at any address.
 
 use core::fmt;
 use core::marker::PhantomData;
@@ -13,13 +13,14 @@ use super::kernel::{c_int, c_uint, c_ulong};
 /// The page of a plan comes first, and takes this many bytes of the file.
 pub(crate) const PAGE: usize = 4096;
 
-/// What the helper and its child tell the library. A program that is already running may have written
-/// anything in here if it is as privileged as the helper was, so the library checks what it reads.
+/// What the helper and its child tell the library. A program that is already running may have
+/// written anything in here if it is as privileged as the helper was, so the library checks what it
+/// reads.
 #[repr(C)]
 #[derive(Default)]
 pub(crate) struct Page {
-    /// The helper's thread id with `FUTEX_WAITERS`. When the helper executes the program or ends, the
-    /// kernel sets `FUTEX_OWNER_DIED` and wakes the library, `set_robust_list(2)`. Without
+    /// The helper's thread id with `FUTEX_WAITERS`. When the helper executes the program or ends,
+    /// the kernel sets `FUTEX_OWNER_DIED` and wakes the library, `set_robust_list(2)`. Without
     /// `FUTEX_WAITERS` the helper has locked the plan's file until then, `fcntl(2)`.
     pub owner: AtomicU32,
     /// Which action is being carried out: its index.
@@ -28,8 +29,8 @@ pub(crate) struct Page {
     pub errno: AtomicI32,
     /// The pid of the process that the helper made, 0 if there is none. The kernel writes it.
     pub child: AtomicI32,
-    /// Not 0 once that process has executed the program, has ended or stays as init: the helper says
-    /// so. A helper that was killed does not.
+    /// Not 0 once that process has executed the program, has ended or stays as init: the helper
+    /// says so. A helper that was killed does not.
     pub settled: AtomicU32,
     /// Why the helper could not wait for that process, which is ended then.
     pub wait_errno: AtomicI32,
@@ -92,7 +93,8 @@ impl<T> Clone for Table<T> {
 
 impl<T> Copy for Table<T> {}
 
-/// Strings, each by its offset, then 0: the helper makes pointers of them, as `execve(2)` takes them.
+/// Strings, each by its offset, then 0: the helper makes pointers of them, as `execve(2)` takes
+/// them.
 pub(crate) type Strings = Ref<u64>;
 
 /// What a plan begins with.
@@ -122,8 +124,8 @@ pub(crate) enum Classic {
     Private,
 }
 
-/// One thing that the helper does. Numbers of descriptors are the host's own. All descriptors of the
-/// helper are close-on-exec, but those that [`Action::Descriptor`] puts in their place.
+/// One thing that the helper does. Numbers of descriptors are the host's own. All descriptors of
+/// the helper are close-on-exec, but those that [`Action::Descriptor`] puts in their place.
 #[repr(C, u32)]
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Action {
@@ -131,8 +133,8 @@ pub(crate) enum Action {
     SetCapabilities(Capabilities),
     /// Open the host's `/proc`, below which files are written later.
     OpenProc,
-    /// Go into a cgroup: its `cgroup.procs` or `tasks`. `born`: a process that was made in the cgroup of
-    /// version 2 is there already.
+    /// Go into a cgroup: its `cgroup.procs` or `tasks`. `born`: a process that was made in the
+    /// cgroup of version 2 is there already.
     EnterGroup {
         fd: c_int,
         born: bool,
@@ -165,15 +167,15 @@ pub(crate) enum Action {
     DropGroups,
     /// Uid and gid 0, where they are mapped.
     BecomeRoot,
-    /// Make a child of the host's, in new namespaces of these kinds and in a cgroup of version 2, if there
-    /// is one. It carries out the rest.
+    /// Make a child of the host's, in new namespaces of these kinds and in a cgroup of version 2,
+    /// if there is one. It carries out the rest.
     Clone {
         kinds: c_int,
         socket: c_int,
         cgroup: c_int,
     },
-    /// Ask the host for its part, and wait until that is done. `parent` is the host's pidfd, -1 where a
-    /// child answers: `child` is its pid, and it is collected.
+    /// Ask the host for its part, and wait until that is done. `parent` is the host's pidfd, -1
+    /// where a child answers: `child` is its pid, and it is collected.
     AwaitParent {
         socket: c_int,
         parent: c_int,
@@ -242,8 +244,8 @@ pub(crate) enum Action {
         first: c_uint,
         last: c_uint,
     },
-    /// No signal is blocked; `all`: each one is at its default, else only those that the kernel sends
-    /// for a pipe without reader or a file that is too large.
+    /// No signal is blocked; `all`: each one is at its default, else only those that the kernel
+    /// sends for a pipe without reader or a file that is too large.
     ResetSignals {
         all: bool,
     },
@@ -273,8 +275,8 @@ pub(crate) struct WriteProc {
     pub data: Table<u8>,
     /// It need not exist.
     pub optional: bool,
-    /// It is a file of the process's own, which an ordinary user may write only while the process is
-    /// dumpable.
+    /// It is a file of the process's own, which an ordinary user may write only while the process
+    /// is dumpable.
     pub dumpable: bool,
 }
 
@@ -289,8 +291,9 @@ pub(crate) struct Init {
     /// Nanoseconds from now until everything ends; 0 for never.
     pub deadline: u64,
     pub wait_for_all: bool,
-    /// It executes the helper anew, so that its memory belongs to the new user namespace: an ordinary
-    /// caller, who owns that, can open its namespaces then, although nobody inside may trace it.
+    /// It executes the helper anew, so that its memory belongs to the new user namespace: an
+    /// ordinary caller, who owns that, can open its namespaces then, although nobody inside may
+    /// trace it.
     pub anew: bool,
 }
 
@@ -440,8 +443,8 @@ impl Attributes {
     }
 }
 
-/// A target in the view: its path, and each directory on the way with its last part, itself included,
-/// then two of none. No part for `/`.
+/// A target in the view: its path, and each directory on the way with its last part, itself
+/// included, then two of none. No part for `/`.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Place {
@@ -449,8 +452,8 @@ pub(crate) struct Place {
     pub parts: Ref<[Text; 2]>,
 }
 
-/// The options of a file system: one by one, then a name of none; and as mount(2) takes them, none where
-/// it cannot take them.
+/// The options of a file system: one by one, then a name of none; and as mount(2) takes them, none
+/// where it cannot take them.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Options {

@@ -14,12 +14,12 @@ pub(super) fn is_born_in_cgroup() -> bool {
     BORN_IN_CGROUP.load(Ordering::Relaxed)
 }
 
-/// Makes a child of the host's, like this process, in new namespaces of these `kinds`. Returns in the
-/// child, or where that fails; this process stays until the child has executed the program or has
-/// failed, sends its pidfd to the host and ends.
+/// Makes a child of the host's, like this process, in new namespaces of these `kinds`. Returns in
+/// the child, or where that fails; this process stays until the child has executed the program or
+/// has failed, sends its pidfd to the host and ends.
 ///
-/// `cgroup` is a directory of version 2, or -1. `with_init`: the child stays as init process, and tells by
-/// a pipe that its own child runs.
+/// `cgroup` is a directory of version 2, or -1. `with_init`: the child stays as init process, and
+/// tells by a pipe that its own child runs.
 pub(super) fn clone(page: &Page, kinds: c_int, socket: c_int, cgroup: c_int, with_init: bool) -> Outcome<()> {
     let pipe = if with_init { Some(Pipe::new()?) } else { None };
     let mut pidfd: c_int = -1;
@@ -54,8 +54,8 @@ pub(super) fn clone(page: &Page, kinds: c_int, socket: c_int, cgroup: c_int, wit
     {
         BORN_IN_CGROUP.store(false, Ordering::Relaxed);
         made = match clone3(&args) {
-            // A container's filter may refuse clone3, since it cannot look at its flags. clone takes all
-            // but the pidfd, which has the same place as the pid.
+            // A container's filter may refuse clone3, since it cannot look at its flags. clone
+            // takes all but the pidfd, which has the same place as the pid.
             // SAFETY: both processes go on here, each in memory of its own.
             Err(kernel::ENOSYS | kernel::EPERM) => unsafe {
                 check(kernel::SYS_clone, [flags as usize, 0, page.child.as_ptr() as usize])
@@ -96,7 +96,8 @@ fn clone3(args: &clone_args) -> Outcome<usize> {
         0 => core::mem::offset_of!(clone_args, set_tid),
         _ => size_of::<clone_args>(),
     };
-    // SAFETY: both processes go on here, each in memory of its own; what the struct leads to lives until then.
+    // SAFETY: both processes go on here, each in memory of its own; what the struct leads to lives
+    // until then.
     unsafe { check(kernel::SYS_clone3, [&raw const *args as usize, size]) }
 }
 
@@ -136,8 +137,8 @@ impl Pipe {
     }
 }
 
-/// Makes the program's process as a child of the init process. Returns its pid once it has executed the
-/// program or has ended; `None` in the child.
+/// Makes the program's process as a child of the init process. Returns its pid once it has executed
+/// the program or has ended; `None` in the child.
 pub(super) fn fork() -> Outcome<Option<usize>> {
     let flags = (kernel::CLONE_VFORK | kernel::SIGCHLD) as usize;
     // SAFETY: both processes go on here, each in memory of its own.

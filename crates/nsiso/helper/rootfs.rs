@@ -1,7 +1,8 @@
 //! The file system view, built below the working directory, while the root is still the host's.
 //!
-//! A program in another sandbox may change what is in there at any time, so every target is found by
-//! openat2(2) as if the view were the root already, and what is made is changed through a descriptor.
+//! A program in another sandbox may change what is in there at any time, so every target is found
+//! by openat2(2) as if the view were the root already, and what is made is changed through a
+//! descriptor.
 
 use core::sync::atomic::{AtomicI32, AtomicU64, AtomicUsize, Ordering};
 
@@ -156,8 +157,8 @@ unsafe fn throw_away(lower: *const c_char, options: Options, attributes: u64, at
     }
 }
 
-/// A file upon one that is there, which is not changed. It lies in a file system of its own, which takes
-/// a place in the view only as long as it takes to bind the file.
+/// A file upon one that is there, which is not changed. It lies in a file system of its own, which
+/// takes a place in the view only as long as it takes to bind the file.
 ///
 /// # Safety
 /// `at` is valid.
@@ -202,8 +203,8 @@ unsafe fn mask(options: Options, at: Place) -> Outcome<()> {
             mount::filesystem(c"tmpfs".as_ptr(), options, QUIET | READ_ONLY)?
         } else {
             let null = mount::mount_of(mount::open(c"/dev/null".as_ptr(), false)?, false)?;
-            // Not nodev, or it could not be opened. Read-only: it is the host's own device file, whose
-            // mode could be changed.
+            // Not nodev, or it could not be opened. Read-only: it is the host's own device file,
+            // whose mode could be changed.
             let set = READ_ONLY | kernel::MOUNT_ATTR_NOSUID | kernel::MOUNT_ATTR_NOEXEC;
             mount::set(null, false, Attributes::of(set))?;
             null
@@ -231,8 +232,8 @@ unsafe fn read_only(recursive: bool, optional: bool, at: Place) -> Outcome<()> {
     onto(copy, target)
 }
 
-/// Changes the mode of what is there. A symbolic link on the way is an error: another program could have
-/// put it there.
+/// Changes the mode of what is there. A symbolic link on the way is an error: another program could
+/// have put it there.
 ///
 /// # Safety
 /// `at` is valid.
@@ -318,8 +319,9 @@ unsafe fn target(at: Place, directory: bool) -> Outcome<(usize, bool)> {
 /// Device numbers of the tmpfs made here, each of them another: until the program runs nobody else
 /// reaches what is in there, so no name can be swapped. 0 for none.
 static OWN: [AtomicU64; 8] = [const { AtomicU64::new(0) }; 8];
-/// A directory in one of these, open for what is made next: its descriptor plus 1, or 0; and its path. No
-/// mount may come upon it or a directory above it, or it is not the one at this path any more.
+/// A directory in one of these, open for what is made next: its descriptor plus 1, or 0; and its
+/// path. No mount may come upon it or a directory above it, or it is not the one at this path any
+/// more.
 static KEPT: AtomicI32 = AtomicI32::new(0);
 static KEPT_PATH: AtomicUsize = AtomicUsize::new(0);
 
@@ -391,8 +393,8 @@ impl Directory {
     }
 }
 
-/// The directory that the target is in, opened, with those on the way made where they are missing; and
-/// the target's name.
+/// The directory that the target is in, opened, with those on the way made where they are missing;
+/// and the target's name.
 ///
 /// # Safety
 /// `at` is valid.

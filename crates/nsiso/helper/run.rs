@@ -9,8 +9,8 @@ use super::syscall::{Outcome, check};
 use super::{capabilities, descriptors, init, landlock, loopback, mount, parent, processes, rootfs};
 use super::{seccomp, send_fd, signals};
 
-/// The host's `/proc`, whatever is mounted there in namespaces that are joined: its descriptor plus 1; or
-/// the negative errno that says why it is not open.
+/// The host's `/proc`, whatever is mounted there in namespaces that are joined: its descriptor plus
+/// 1; or the negative errno that says why it is not open.
 static PROC: AtomicI32 = AtomicI32::new(0);
 
 /// Becomes the program, or leaves word in the page and ends.
@@ -73,7 +73,8 @@ fn write_error(text: Text) {
 /// # Safety
 /// The references of `action` lead into the plan.
 unsafe fn carry_out(action: &Action) -> Outcome<()> {
-    // SAFETY: the caller's promise; what the calls take are numbers, strings and tables of the plan.
+    // SAFETY: the caller's promise; what the calls take are numbers, strings and tables of the
+    // plan.
     unsafe {
         match *action {
             Action::SetCapabilities(ref sets) => return capabilities::set(sets),
@@ -223,8 +224,8 @@ fn write_proc(file: &WriteProc) -> Outcome<()> {
     }
 }
 
-/// Tries one place after the other, as execvp(3) does: what is missing is passed over, what may not be
-/// executed is remembered, anything else is final.
+/// Tries one place after the other, as execvp(3) does: what is missing is passed over, what may not
+/// be executed is remembered, anything else is final.
 ///
 /// # Safety
 /// `argv` and `envp` end with 0, and are used here alone.

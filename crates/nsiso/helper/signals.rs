@@ -1,7 +1,7 @@
 //! What the program gets of the host's signal handling.
 //!
-//! All signals are blocked since the host's clone. Handlers went with exec; what the host ignores is
-//! ignored.
+//! All signals are blocked since the host's clone. Handlers went with exec; what the host ignores
+//! is ignored.
 
 use super::kernel;
 use super::syscall::{Outcome, check};
@@ -15,7 +15,8 @@ struct Disposition([usize; 4]);
 
 /// Disposition first, then the mask: a pending signal must not meet the wrong one.
 ///
-/// `all`: each signal is at its default. Else only those are that a host, as Python, ignores for itself.
+/// `all`: each signal is at its default. Else only those are that a host, as Python, ignores for
+/// itself.
 pub(super) fn reset(all: bool) -> Outcome<()> {
     for signal in 1..=LAST as i32 {
         let own = matches!(signal, kernel::SIGPIPE | kernel::SIGXFSZ);

@@ -26,8 +26,8 @@ pub(crate) unsafe fn check<const N: usize>(number: usize, args: [usize; N]) -> O
     }
 }
 
-/// Most calls take few arguments, and are made from many places: one function for them makes the helper a
-/// page smaller. Not for the library, whose child must call nothing.
+/// Most calls take few arguments, and are made from many places: one function for them makes the
+/// helper a page smaller. Not for the library, whose child must call nothing.
 ///
 /// # Safety
 /// The arguments are what the system call takes.

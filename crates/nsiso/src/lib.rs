@@ -1,10 +1,12 @@
 //! Linux namespaces for every program: start a program in any mix of new namespaces, with its own
 //! view of users, processes, mounts, network, host name and clock, without root.
 //!
-//! [`Spec`] says what is wanted, [`Spec::spawn`] starts it, [`Process`] is what runs. [`Query`] lists every
-//! namespace of the machine and who holds it. [`Handle`] is an existing namespace: a [`Spec`] may join it, [`enter`]
-//! takes a thread and [`call`] a function into it, [`pin`] keeps it. The library is made for multi-threaded hosts with big heaps: it never forks them,
-//! prints nothing, handles no signals, and keeps nothing but a list of processes that were dropped while they ran, to collect them.
+//! [`Spec`] says what is wanted, [`Spec::spawn`] starts it, [`Process`] is what runs. [`Query`]
+//! lists every namespace of the machine and who holds it. [`Handle`] is an existing namespace: a
+//! [`Spec`] may join it, [`enter`] takes a thread and [`call`] a function into it, [`pin`] keeps
+//! it. The library is made for multi-threaded hosts with big heaps: it never forks them, prints
+//! nothing, handles no signals, and keeps nothing but a list of processes that were dropped while
+//! they ran, to collect them.
 
 mod cgroup;
 mod enter;

@@ -89,14 +89,15 @@ pub(crate) fn has_ended(pidfd: BorrowedFd) -> bool {
 
 const PIDFS_MAGIC: FsType = FsType(0x5049_4446);
 
-/// The inode of a pidfd, which no other process ever gets. None before pidfs, about Linux 6.9, where
-/// all pidfds have the same inode; and if it cannot be read.
+/// The inode of a pidfd, which no other process ever gets. None before pidfs, about Linux 6.9,
+/// where all pidfds have the same inode; and if it cannot be read.
 pub(crate) fn inode(pidfd: BorrowedFd) -> Option<u64> {
     let is_pidfs = fstatfs(pidfd).ok()?.filesystem_type() == PIDFS_MAGIC;
     is_pidfs.then(|| fstat(pidfd).ok()).flatten().map(|about| about.st_ino)
 }
 
-/// The pid that a pidfd is of, as the caller sees it; none if it is no pidfd, or cannot be read now.
+/// The pid that a pidfd is of, as the caller sees it; none if it is no pidfd, or cannot be read
+/// now.
 pub(crate) fn pid_of(pidfd: BorrowedFd) -> Option<i32> {
     let path = format!("/proc/thread-self/fdinfo/{}", pidfd.as_raw_fd());
     let text = fs::read_to_string(path).ok()?;

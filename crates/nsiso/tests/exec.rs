@@ -1,5 +1,5 @@
-//! The calling process becomes the program. Each test runs this program again, since a process can do so once;
-//! there the test's thread is one of two.
+//! The calling process becomes the program. Each test runs this program again, since a process can
+//! do so once; there the test's thread is one of two.
 
 use std::fs;
 use std::os::fd::AsFd;

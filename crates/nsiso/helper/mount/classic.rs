@@ -1,7 +1,8 @@
-//! Mounts by mount(2), made ready in a small file system upon the host's root directory, below the view.
+//! Mounts by mount(2), made ready in a small file system upon the host's root directory, below the
+//! view.
 //!
-//! Places are named to mount(2) by links of the host's /proc to open files, so that no path is looked up
-//! twice.
+//! Places are named to mount(2) by links of the host's /proc to open files, so that no path is
+//! looked up twice.
 
 use core::mem::MaybeUninit;
 use core::ptr;

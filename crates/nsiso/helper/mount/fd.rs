@@ -1,4 +1,5 @@
-//! Mounts that are attached nowhere yet: open_tree(2), fsopen(2), mount_setattr(2), move_mount(2), Linux 5.12.
+//! Mounts that are attached nowhere yet: open_tree(2), fsopen(2), mount_setattr(2), move_mount(2),
+//! Linux 5.12.
 
 use super::super::files::{HERE, close};
 use super::super::kernel::{self, c_char};

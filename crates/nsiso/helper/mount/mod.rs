@@ -1,7 +1,8 @@
-//! Mounts, by the calls for mounts that are attached nowhere yet, or by mount(2) where these are missing.
+//! Mounts, by the calls for mounts that are attached nowhere yet, or by mount(2) where these are
+//! missing.
 //!
-//! Either way a mount is a descriptor while it is made ready, where the program does not see it, and is
-//! then attached to its place.
+//! Either way a mount is a descriptor while it is made ready, where the program does not see it,
+//! and is then attached to its place.
 
 mod classic;
 mod fd;
@@ -14,8 +15,8 @@ use super::syscall::Outcome;
 
 pub(super) use classic::{prepare, set_classic};
 
-/// The options of a file system, `plan::Options`, in memory. NULL in place of `joined` where mount(2)
-/// cannot take them.
+/// The options of a file system, `plan::Options`, in memory. NULL in place of `joined` where
+/// mount(2) cannot take them.
 #[derive(Clone, Copy)]
 pub(super) struct Options {
     pub each: *const [Text; 2],

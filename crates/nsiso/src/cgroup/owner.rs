@@ -60,8 +60,9 @@ impl Owner {
         (pid > 0).then_some(Owner { pid, pid_namespace, identity })
     }
 
-    /// Whether there is proof that the owner is dead. Whatever cannot be read, or cannot be compared
-    /// from here, is no proof: the caller may be out of descriptors, or in other namespaces.
+    /// Whether there is proof that the owner is dead. Whatever cannot be read, or cannot be
+    /// compared from here, is no proof: the caller may be out of descriptors, or in other
+    /// namespaces.
     pub fn is_dead(&self) -> bool {
         if own_inode(kind::PID).ok() != Some(self.pid_namespace) {
             return false;

@@ -31,8 +31,8 @@ impl Sweep {
         Sweep { owners: HashMap::from([(own, false)]), until: Instant::now() + PATIENCE }
     }
 
-    /// Removes the cgroups of dead owners below `parent`, and below the cgroups above it that belong
-    /// to the caller's user: an owner may have been moved, or have used another parent.
+    /// Removes the cgroups of dead owners below `parent`, and below the cgroups above it that
+    /// belong to the caller's user: an owner may have been moved, or have used another parent.
     ///
     /// All that are directly below `parent` are found. Where there are many other cgroups, some of
     /// those are left to a later call.

@@ -7,8 +7,8 @@ use crate::error::Step;
 /// `_LINUX_CAPABILITY_VERSION_3`: sets of 64 bits in two halves.
 const VERSION_3: u32 = 0x2008_0522;
 
-/// Gives the helper the sets of the calling thread. Exec gives uid 0 all of its bounding set; those of
-/// another uid come over exec as ambient ones.
+/// Gives the helper the sets of the calling thread. Exec gives uid 0 all of its bounding set; those
+/// of another uid come over exec as ambient ones.
 pub(super) fn of_caller() -> Option<Op> {
     let sets = of_thread()?;
     let action = Action::SetCapabilities(sets);
@@ -16,8 +16,8 @@ pub(super) fn of_caller() -> Option<Op> {
     any.then_some(Op { action, step: Step::Capabilities, index: None })
 }
 
-/// The caller's sets, and those with which its permitted capabilities, the ambient ones here, stay over
-/// exec. None where exec itself leaves them, as for uid 0, or where that cannot be had.
+/// The caller's sets, and those with which its permitted capabilities, the ambient ones here, stay
+/// over exec. None where exec itself leaves them, as for uid 0, or where that cannot be had.
 pub(crate) fn ambient_needed() -> Option<(Capabilities, Capabilities)> {
     const SECBIT_NOROOT: i32 = 1 << 0;
     const SECBIT_NO_CAP_AMBIENT_RAISE: i32 = 1 << 6;

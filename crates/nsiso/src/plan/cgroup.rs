@@ -8,8 +8,8 @@ use crate::cgroup::Group;
 use crate::error::Step;
 use crate::{Kinds, Result, Spec};
 
-/// A cgroup namespace has its root where the process is that makes it: in the group, so it comes after
-/// the group.
+/// A cgroup namespace has its root where the process is that makes it: in the group, so it comes
+/// after the group.
 pub(super) fn in_group(spec: &Spec) -> Kinds {
     match spec.limits {
         Some(_) => Kinds::CGROUP,

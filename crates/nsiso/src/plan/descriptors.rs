@@ -14,8 +14,8 @@ use crate::error::Step;
 use crate::spec::{Source, Stdio};
 use crate::{Error, Handle, Result, Spec};
 
-/// What was opened for the spawn. The helper's ends close with the plan; the parent's ends become the
-/// process's.
+/// What was opened for the spawn. The helper's ends close with the plan; the parent's ends become
+/// the process's.
 #[derive(Debug, Default)]
 pub(crate) struct Pipes {
     pub(super) child: Vec<OwnedFd>,
@@ -62,19 +62,20 @@ impl Plan {
         Ok(())
     }
 
-    /// The host's descriptors that the helper needs. They are close-on-exec in there, as in the host.
+    /// The host's descriptors that the helper needs. They are close-on-exec in there, as in the
+    /// host.
     pub fn inherited(&self) -> Vec<RawFd> {
         of_ops(&self.ops)
     }
 
-    /// Closes what other threads of the host have open without close-on-exec, and what the host has open
-    /// so itself: only the program's descriptors and those that the helper needs stay.
+    /// Closes what other threads of the host have open without close-on-exec, and what the host has
+    /// open so itself: only the program's descriptors and those that the helper needs stay.
     pub(super) fn close_others(&self) -> Vec<Op> {
         closing_all_but(&self.inherited())
     }
 
-    /// Before the helper makes a child where others may trace it, it closes all that the child does not
-    /// need.
+    /// Before the helper makes a child where others may trace it, it closes all that the child does
+    /// not need.
     pub(super) fn close_before_child(&mut self) {
         let of_child = |op: &Op| matches!(op.action, Action::Clone { kinds: 0, cgroup: -1, .. });
         if let Some(at) = self.ops.iter().position(of_child) {

@@ -170,7 +170,8 @@ impl Plan {
         Ok(())
     }
 
-    /// The pid of the caller's child that does the parent's part, where the caller becomes the program.
+    /// The pid of the caller's child that does the parent's part, where the caller becomes the
+    /// program.
     pub fn set_answering_child(&mut self, pid: i32) {
         for op in &mut self.ops {
             if let Action::AwaitParent { child, .. } = &mut op.action {

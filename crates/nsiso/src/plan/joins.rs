@@ -37,8 +37,8 @@ impl Joins {
                 "a new pid namespace inside a joined one is made from inside alone: join it with a program that makes the new one",
             ));
         }
-        // A privileged caller joins the user namespace last, because joining it drops the privilege needed
-        // for the others. An ordinary caller joins it first, to gain that privilege.
+        // A privileged caller joins the user namespace last, because joining it drops the privilege
+        // needed for the others. An ordinary caller joins it first, to gain that privilege.
         let privileged = privileged();
         joins.targets.sort_by_key(|target| match target.kind {
             USER => {

@@ -1,5 +1,5 @@
-//! A spec made flat: the actions that the helper carries out, in the order the kernel needs them, with
-//! every string, table and number they use, as bytes that mean the same at any address.
+//! A spec made flat: the actions that the helper carries out, in the order the kernel needs them,
+//! with every string, table and number they use, as bytes that mean the same at any address.
 //!
 //! Everything is decided here. The helper does one action after the other.
 
@@ -49,7 +49,8 @@ pub(crate) struct Plan {
     /// What opens the sources of the view, until its place is known.
     sources: Vec<Op>,
     classic: Classic,
-    /// The helper's end of the socket over which it sends descriptors and asks for the parent's part.
+    /// The helper's end of the socket over which it sends descriptors and asks for the parent's
+    /// part.
     socket: Option<RawFd>,
     /// The program's end of its terminal.
     terminal: Option<RawFd>,
@@ -186,8 +187,8 @@ impl Plan {
         self.arena.read(text)
     }
 
-    /// Whether the helper makes a process of its own for the program, since a pid namespace takes children
-    /// alone.
+    /// Whether the helper makes a process of its own for the program, since a pid namespace takes
+    /// children alone.
     pub fn makes_child(&self) -> bool {
         self.clone_op().is_some()
     }
@@ -215,7 +216,8 @@ impl Plan {
         self.push(step, Action::WriteProc(WriteProc { path, data, optional, dumpable: false }));
     }
 
-    /// Writes a file of the process's own below /proc. While the process is not dumpable, it is root's.
+    /// Writes a file of the process's own below /proc. While the process is not dumpable, it is
+    /// root's.
     fn write_own(&mut self, step: Step, path: &CStr, text: &str) {
         let dumpable = !nix::unistd::geteuid().is_root() || self.joins.has(crate::kind::USER);
         let (path, data) = (self.arena.text(path), self.arena.bytes(text.as_bytes()));
@@ -234,8 +236,8 @@ impl Plan {
         self.ops.splice(0..0, first);
     }
 
-    /// Where a pid namespace is new, or a cgroup of version 2, a child is made in all of them at once; else
-    /// the helper itself goes into new ones.
+    /// Where a pid namespace is new, or a cgroup of version 2, a child is made in all of them at
+    /// once; else the helper itself goes into new ones.
     fn new_namespaces(&mut self, spec: &Spec) -> Result<()> {
         let kinds = spec.kinds - Kinds::TIME - in_group(spec);
         let flags = kinds.bits() as i32;
@@ -244,7 +246,8 @@ impl Plan {
             // The child is made when it has no right to go there any more.
             true => None,
         };
-        // A caller that becomes the program stays what it is: its children are in the new pid namespace.
+        // A caller that becomes the program stays what it is: its children are in the new pid
+        // namespace.
         if !self.exec && (kinds.contains(Kinds::PID) || cgroup.is_some()) {
             let socket = self.socket(spec, Step::Prepare)?;
             let cgroup = cgroup.unwrap_or(-1);
@@ -260,10 +263,10 @@ impl Plan {
         !self.exec && self.joins.has(crate::kind::PID)
     }
 
-    /// A pid namespace that was joined is that of children alone. Those who are privileged in there may
-    /// trace the child, so it is made when it has the program's own privileges and descriptors. Of the
-    /// others only the socket is open, over which the helper sends the child's pidfd: the host believes
-    /// no message that it cannot check.
+    /// A pid namespace that was joined is that of children alone. Those who are privileged in there
+    /// may trace the child, so it is made when it has the program's own privileges and descriptors.
+    /// Of the others only the socket is open, over which the helper sends the child's pidfd: the
+    /// host believes no message that it cannot check.
     fn joined_process(&mut self, spec: &Spec) -> Result<()> {
         let socket = self.socket(spec, Step::Prepare)?;
         self.push(Step::Clone, Action::Clone { kinds: 0, socket, cgroup: -1 });

@@ -169,8 +169,8 @@ impl Tree<'_, '_> {
         self.push(Step::Make, MountOp::File { data, mode, at });
     }
 
-    /// The content and the mode of a file. It is looked at and read through one descriptor, since the path
-    /// may become another file's meanwhile.
+    /// The content and the mode of a file. It is looked at and read through one descriptor, since
+    /// the path may become another file's meanwhile.
     fn small_file(&self, path: &Path) -> Option<(Vec<u8>, u32)> {
         let flags = libc::O_NOFOLLOW | libc::O_NONBLOCK | libc::O_NOCTTY;
         let file = File::options().read(true).custom_flags(flags).open(path).ok()?;

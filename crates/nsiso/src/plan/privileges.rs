@@ -1,5 +1,5 @@
-//! What the program may do and how it is scheduled: limits, priorities, and the privileges that it gives
-//! up for good.
+//! What the program may do and how it is scheduled: limits, priorities, and the privileges that it
+//! gives up for good.
 
 use super::Plan;
 use super::format::{Action, Limit, PathRule, PortRule, Ruleset, Table};

@@ -1,5 +1,5 @@
-//! The socket between the library and the helper: descriptors go one way, and the helper asks for the
-//! parent's part.
+//! The socket between the library and the helper: descriptors go one way, and the helper asks for
+//! the parent's part.
 
 use std::os::fd::RawFd;
 

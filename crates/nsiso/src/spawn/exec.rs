@@ -90,8 +90,8 @@ fn supported(spec: &Spec) -> Result<()> {
     Ok(())
 }
 
-/// Makes a child that does the parent's part and ends: it writes id maps and pins namespaces. The helper
-/// collects it, so that the program has no child that it does not know. Returns its pid.
+/// Makes a child that does the parent's part and ends: it writes id maps and pins namespaces. The
+/// helper collects it, so that the program has no child that it does not know. Returns its pid.
 fn answering_child(spec: &Spec, plan: &mut Plan) -> Result<i32> {
     if fs::read_dir("/proc/self/task").map_or(0, Iterator::count) != 1 {
         return Err(Error::argument(

@@ -1,7 +1,7 @@
 //! The helper program: where it comes from, how it is started, and when it has become the program.
 //!
-//! The child of `clone(2)` shares the caller's memory until it executes the helper, but its credentials and
-//! its namespaces, too: nobody may trace it who may not trace the caller.
+//! The child of `clone(2)` shares the caller's memory until it executes the helper, but its
+//! credentials and its namespaces, too: nobody may trace it who may not trace the caller.
 
 use std::ffi::{CStr, CString, c_int, c_void};
 use std::mem::MaybeUninit;
@@ -56,10 +56,11 @@ impl Helper {
     }
 
     /// Returns when the helper has executed the program or has ended; false when the time is over.
-    /// Processes that have been stopped meanwhile go on: others may signal them in joined namespaces.
+    /// Processes that have been stopped meanwhile go on: others may signal them in joined
+    /// namespaces.
     pub fn wait(&self, within: Option<Duration>) -> bool {
-        // Milliseconds after which the process itself is looked at: the kernel does not tell of one that
-        // was killed in its very first moments.
+        // Milliseconds after which the process itself is looked at: the kernel does not tell of one
+        // that was killed in its very first moments.
         const LOOK_AFTER: u32 = 20;
         let owner = &self.file.page().owner;
         let deadline = within.map(|time| Instant::now() + time);
@@ -134,13 +135,14 @@ impl AsFd for Helper {
 /// False where the time is over.
 fn futex_wait(word: *mut u32, value: u32, milliseconds: u32) -> bool {
     let time = libc::timespec { tv_sec: 0, tv_nsec: libc::c_long::from(milliseconds) * 1_000_000 };
-    // SAFETY: the word lives; a shared futex, since the kernel wakes it for the memory of another process.
+    // SAFETY: the word lives; a shared futex, since the kernel wakes it for the memory of another
+    // process.
     let woken = unsafe { libc::syscall(libc::SYS_futex, word, libc::FUTEX_WAIT, value, &raw const time) };
     woken == 0 || std::io::Error::last_os_error().raw_os_error() != Some(libc::ETIMEDOUT)
 }
 
-/// What the child needs between clone and exec. It calls nothing and allocates nothing: it shares the
-/// memory of all threads of the host.
+/// What the child needs between clone and exec. It calls nothing and allocates nothing: it shares
+/// the memory of all threads of the host.
 pub(super) struct Start<'fd> {
     program: RawFd,
     /// For kernels and emulators that do not execute a descriptor.
@@ -192,7 +194,8 @@ impl<'fd> Start<'fd> {
         }
         if let Some(capabilities) = &self.capabilities {
             let (version, halves) = (&raw const capabilities.version, &raw const capabilities.before);
-            // SAFETY: structs as the version has them; numbers. What is not inheritable is not ambient.
+            // SAFETY: structs as the version has them; numbers. What is not inheritable is not
+            // ambient.
             unsafe {
                 libc::syscall(libc::SYS_capset, version, halves);
                 for n in (0..64).filter(|n| capabilities.raised & 1 << n != 0) {
@@ -269,9 +272,9 @@ fn clone(start: &Start) -> std::result::Result<(i32, OwnedFd), i32> {
     })
 }
 
-/// In the child. Why it does not become the helper is told in the shared memory, and by the exit code,
-/// since an emulator may make a copy of the memory. A test looks at its machine code, to see that it calls
-/// nothing.
+/// In the child. Why it does not become the helper is told in the shared memory, and by the exit
+/// code, since an emulator may make a copy of the memory. A test looks at its machine code, to see
+/// that it calls nothing.
 #[inline(never)]
 extern "C" fn become_helper(start: *mut c_void) -> c_int {
     // SAFETY: the caller's struct, which lives until this returns.

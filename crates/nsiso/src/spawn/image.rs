@@ -43,9 +43,9 @@ pub(super) enum Image {
 }
 
 impl Image {
-    /// A file in memory that nobody can change any more, new each time: a descriptor that was kept could
-    /// be closed by the host, and its number used again. Where the kernel forbids that, the installed
-    /// helper.
+    /// A file in memory that nobody can change any more, new each time: a descriptor that was kept
+    /// could be closed by the host, and its number used again. Where the kernel forbids that, the
+    /// installed helper.
     pub fn open(spec: &Spec) -> Result<Self> {
         const MFD_EXEC: libc::c_uint = 0x10;
         let flags = libc::MFD_CLOEXEC | libc::MFD_ALLOW_SEALING;
@@ -90,8 +90,8 @@ impl Image {
     /// The installed one. `why` says why it is not the one in memory.
     fn installed(spec: &Spec, why: &str) -> Result<Self> {
         let refused = |hint: String| Error::new(Step::Prepare, libc::EACCES, OBJECT).with_hint(hint);
-        // Who is privileged in there could reach the file through /proc/PID/exe and overwrite it, to be
-        // executed outside the next time: CVE-2019-5736.
+        // Who is privileged in there could reach the file through /proc/PID/exe and overwrite it,
+        // to be executed outside the next time: CVE-2019-5736.
         if is_privileged() && (!spec.joins.is_empty() || spec.root_at.is_some()) {
             return Err(refused(format!(
                 "{why}; a privileged caller that joins namespaces never executes an installed helper, which \
@@ -161,8 +161,8 @@ fn own_file() -> Option<PathBuf> {
     name.to_bytes().contains(&b'/').then(|| path.to_owned())
 }
 
-/// The file, if it is the very program that this library carries, and nobody but root or the caller can
-/// change it. Else why it is not taken; nothing where there is none.
+/// The file, if it is the very program that this library carries, and nobody but root or the caller
+/// can change it. Else why it is not taken; nothing where there is none.
 fn trusted(path: &Path) -> std::result::Result<OwnedFd, Option<String>> {
     let unreadable = |error: std::io::Error| match error.kind() {
         std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory => None,

@@ -111,7 +111,8 @@ fn receive(socket: &OwnedFd) -> Received {
     let mut fds = Vec::new();
     for part in message.cmsgs().into_iter().flatten() {
         if let ControlMessageOwned::ScmRights(received) = part {
-            // SAFETY: the kernel has made them for us. There is room for one, but alignment makes it two.
+            // SAFETY: the kernel has made them for us. There is room for one, but alignment makes
+            // it two.
             fds.extend(received.into_iter().map(|fd| unsafe { OwnedFd::from_raw_fd(fd) }));
         }
     }

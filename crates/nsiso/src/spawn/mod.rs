@@ -1,4 +1,5 @@
-//! The parent's half of a spawn: start the helper, do what only the parent may, and learn how it went.
+//! The parent's half of a spawn: start the helper, do what only the parent may, and learn how it
+//! went.
 
 mod exec;
 mod helper;
@@ -93,9 +94,9 @@ fn attempt(spec: &Spec) -> Result<Process> {
     }
 }
 
-/// Waits until the caller may open the namespaces of the new process. The kernel tells the end of an
-/// exec a moment before that. With a program that its user may not read this never comes, so the wait
-/// is short.
+/// Waits until the caller may open the namespaces of the new process. The kernel tells the end of
+/// an exec a moment before that. With a program that its user may not read this never comes, so the
+/// wait is short.
 fn wait_until_open(pid: i32) {
     let namespace = format!("/proc/{pid}/ns/user");
     let deadline = Instant::now() + Duration::from_millis(20);
@@ -165,8 +166,8 @@ fn program(helper: Helper, messages: &mut Messages, plan: &Plan, child: Option<i
     }
 }
 
-/// Opens a child of the caller's. Its pid is from the page, where a process that traces the child may
-/// have written another one's.
+/// Opens a child of the caller's. Its pid is from the page, where a process that traces the child
+/// may have written another one's.
 fn open_child(pid: i32) -> Result<OwnedFd> {
     let pidfd = open_process(pid, None)?;
     match is_own_child(pidfd.as_fd()) {
@@ -210,7 +211,8 @@ fn look_for_child(kind: libc::idtype_t, id: libc::id_t) -> nix::Result<()> {
 /// Ends a child for which there is no descriptor to be had.
 fn end_child(pid: i32) {
     if look_for_child(libc::P_PID, pid as libc::id_t).is_ok() {
-        // SAFETY: numbers; no status is wanted. It is a child that was not collected, so the pid is its own.
+        // SAFETY: numbers; no status is wanted. It is a child that was not collected, so the pid is
+        // its own.
         unsafe {
             libc::kill(pid, libc::SIGKILL);
             while libc::waitpid(pid, std::ptr::null_mut(), libc::__WALL) < 0 && Errno::last() == Errno::EINTR

@@ -30,8 +30,8 @@ impl PlanFile {
         let size = PAGE + plan.len();
         allocate(&memfd, size).map_err(|errno| failed("the plan in memory", errno))?;
         let (access, fd) = (libc::PROT_READ | libc::PROT_WRITE, memfd.as_raw_fd());
-        // A copy of the host that another thread makes by fork(2) must not write the page, also if it is
-        // made between these calls.
+        // A copy of the host that another thread makes by fork(2) must not write the page, also if
+        // it is made between these calls.
         // SAFETY: a new mapping at a place of the kernel's choice, as long as the file.
         let map = unsafe {
             let map = libc::mmap(ptr::null_mut(), size, libc::PROT_NONE, libc::MAP_SHARED, fd, 0);

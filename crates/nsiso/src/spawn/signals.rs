@@ -4,7 +4,8 @@
 /// itself, and one of their handlers would then run in the child.
 type SignalSet = u64;
 
-/// Blocks every signal until it is dropped, so that no handler runs in a child that shares the memory.
+/// Blocks every signal until it is dropped, so that no handler runs in a child that shares the
+/// memory.
 pub(super) struct SignalsBlocked {
     before: SignalSet,
 }
@@ -36,10 +37,12 @@ fn set_mask(mask: SignalSet) -> SignalSet {
     before
 }
 
-/// Takes a signal that the kernel has sent for something that the library has done, while it is blocked.
+/// Takes a signal that the kernel has sent for something that the library has done, while it is
+/// blocked.
 pub(super) fn take_signal(signal: libc::c_int) {
     let at_once = libc::timespec { tv_sec: 0, tv_nsec: 0 };
-    // SAFETY: room for the set, which sigemptyset fills in; the signal's description is not asked for.
+    // SAFETY: room for the set, which sigemptyset fills in; the signal's description is not asked
+    // for.
     unsafe {
         let mut set = std::mem::zeroed();
         libc::sigemptyset(&raw mut set);

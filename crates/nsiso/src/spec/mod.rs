@@ -187,10 +187,10 @@ impl<'fd> Spec<'fd> {
 
     /// Starts the program. Returns when it runs or is known not to.
     ///
-    /// A helper program does the set-up in memory of its own, so a process that may trace the program
-    /// reaches nothing of the caller. Where a pid namespace is new or joined, or a cgroup of version 2 is
-    /// used, the helper makes the program's process and ends: the caller, whose child both are, gets
-    /// SIGCHLD for each.
+    /// A helper program does the set-up in memory of its own, so a process that may trace the
+    /// program reaches nothing of the caller. Where a pid namespace is new or joined, or a cgroup
+    /// of version 2 is used, the helper makes the program's process and ends: the caller, whose
+    /// child both are, gets SIGCHLD for each.
     ///
     /// Many threads may spawn from one `Spec` at a time.
     pub fn spawn(&self) -> Result<Process> {
@@ -198,19 +198,21 @@ impl<'fd> Spec<'fd> {
         crate::spawn::spawn(self)
     }
 
-    /// The calling process becomes the program, as by `execve(2)`: it keeps its pid, its parent and its
-    /// terminal, and its other threads end. Returns only if that fails before anything has changed.
+    /// The calling process becomes the program, as by `execve(2)`: it keeps its pid, its parent and
+    /// its terminal, and its other threads end. Returns only if that fails before anything has
+    /// changed.
     ///
-    /// What fails later, when the process is no longer the caller's program, is written to descriptor 2,
-    /// and the process exits with 127 if the program is not found, with 126 otherwise. A new or joined pid
-    /// namespace is that of the program's children; the program itself stays where the caller was. A
-    /// caller with several threads maps its own ids alone: other id maps, and pins, are refused. A pin
-    /// stays if a later step fails. With [`Spec::limits`] the cgroup stays when the program has ended,
-    /// until the next call that uses limits removes it.
+    /// What fails later, when the process is no longer the caller's program, is written to
+    /// descriptor 2, and the process exits with 127 if the program is not found, with 126
+    /// otherwise. A new or joined pid namespace is that of the program's children; the program
+    /// itself stays where the caller was. A caller with several threads maps its own ids alone:
+    /// other id maps, and pins, are refused. A pin stays if a later step fails. With
+    /// [`Spec::limits`] the cgroup stays when the program has ended, until the next call that uses
+    /// limits removes it.
     ///
-    /// Options that take a parent are refused: an init process and what brings it, pipes, a terminal,
-    /// links, devices, an uplink, a filter that asks the caller, and [`Spec::halt`]; and a fresh proc
-    /// beside a new pid namespace, since the program is not in that.
+    /// Options that take a parent are refused: an init process and what brings it, pipes, a
+    /// terminal, links, devices, an uplink, a filter that asks the caller, and [`Spec::halt`]; and
+    /// a fresh proc beside a new pid namespace, since the program is not in that.
     pub fn exec(&self) -> Error {
         match self.check_privileges().and_then(|()| crate::spawn::exec(self)) {
             Err(error) => error,
@@ -411,9 +413,9 @@ impl<'fd> Spec<'fd> {
         self
     }
 
-    /// Every signal is at its default in the program, also those that the caller ignores. Without it the
-    /// program ignores what the caller ignores, as after `execve(2)`, so that `nohup` works; but SIGPIPE
-    /// and SIGXFSZ are at their default. [`Spec::sandbox`] brings it.
+    /// Every signal is at its default in the program, also those that the caller ignores. Without
+    /// it the program ignores what the caller ignores, as after `execve(2)`, so that `nohup` works;
+    /// but SIGPIPE and SIGXFSZ are at their default. [`Spec::sandbox`] brings it.
     pub fn reset_signals(&mut self) -> &mut Self {
         self.reset_signals = true;
         self

@@ -99,7 +99,8 @@ impl Tracer {
             // The first exec is that of the helper, by the first child.
             (_, libc::PTRACE_EVENT_EXEC) => {
                 if self.children.first() != Some(&pid) || std::mem::replace(&mut self.helper_runs, true) {
-                    // The program runs: what the helper and an init process do now is nothing to it.
+                    // The program runs: what the helper and an init process do now is nothing to
+                    // it.
                     self.watched.clear();
                 }
                 0
