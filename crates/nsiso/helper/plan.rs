@@ -291,7 +291,7 @@ pub(crate) struct Init {
     /// Nanoseconds from now until everything ends; 0 for never.
     pub deadline: u64,
     pub wait_for_all: bool,
-    /// It executes the helper anew, so that its memory belongs to the new user namespace: an
+    /// It executes the helper anew, so that its memory belongs to its own user namespace: an
     /// ordinary caller, who owns that, can open its namespaces then, although nobody inside may
     /// trace it.
     pub anew: bool,

@@ -26,8 +26,7 @@ struct Message {
 }
 
 /// Sends `fd`, if it is one, with a letter that says what it is, and closes it.
-pub(super) fn send(letter: u8, fd: c_int, socket: c_int) -> Outcome<()> {
-    let mut letter = letter;
+pub(super) fn send(mut letter: u8, fd: c_int, socket: c_int) -> Outcome<()> {
     let mut data = iovec { iov_base: &raw mut letter as usize, iov_len: 1 };
     let mut rights = Rights {
         len: core::mem::offset_of!(Rights, padding),

@@ -151,17 +151,9 @@ fn answer(spec: &Spec, plan: &Plan, mut messages: Messages, child: &Child) -> Re
 fn write_error(error: &Error) {
     let hint = match error.hint() {
         "" => String::new(),
-        hint => format!(
-            "hint: {hint}
-"
-        ),
+        hint => format!("hint: {hint}\n"),
     };
-    let text = format!(
-        "{}: {}
-{hint}",
-        caller_name(),
-        error.message()
-    );
+    let text = format!("{}: {}\n{hint}", caller_name(), error.message());
     // SAFETY: as many bytes as is said.
     unsafe { libc::write(2, text.as_ptr().cast(), text.len()) };
 }

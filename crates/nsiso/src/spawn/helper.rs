@@ -263,11 +263,7 @@ fn clone(start: &Start) -> std::result::Result<(i32, OwnedFd), i32> {
         return Ok((pid, unsafe { OwnedFd::from_raw_fd(pidfd) }));
     }
     crate::pidfd::open(pid).map(|pidfd| (pid, pidfd)).map_err(|errno| {
-        // SAFETY: a child of ours that nobody has collected; a null status is allowed.
-        unsafe {
-            libc::kill(pid, libc::SIGKILL);
-            libc::waitpid(pid, ptr::null_mut(), libc::__WALL);
-        }
+        super::end_child(pid);
         errno as i32
     })
 }
