@@ -31,8 +31,9 @@ def test_an_exception_of_a_signal_handler_leaves_no_program_behind(keywords):
         for _ in range(200):
             try:
                 try:
-                    # From before the spawn until the program has run for a while.
-                    signal.setitimer(signal.ITIMER_REAL, random.uniform(0.0001, 0.006))
+                    # From before the spawn until the program has run for a while. Python notices a
+                    # signal that comes just before poll(2) only with the next one.
+                    signal.setitimer(signal.ITIMER_REAL, random.uniform(0.0001, 0.006), 1)
                     nsiso.run(["sleep", "1000"], capture_output=True, **keywords)
                 finally:
                     signal.setitimer(signal.ITIMER_REAL, 0)
