@@ -137,6 +137,10 @@ impl Tracer {
         let nth = self.calls.iter().filter(|call| call.child == child).count();
         let call = Call { child, nth, number };
         self.calls.push(call);
+        if number == libc::SYS_execve {
+            // The others are told of the exec before the tracer is: what they do then fails no spawn.
+            self.watched.retain(|watched| *watched == pid);
+        }
         match self.step_in {
             StepIn::Fail(at, errno) if at == call => {
                 ptrace(libc::PTRACE_POKEUSER, pid, NUMBER, -1);
