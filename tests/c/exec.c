@@ -505,6 +505,9 @@ static void with_signals(void)
 {
     sigset_t some;
     signal(SIGHUP, SIG_IGN);
+    /* A shell ignores them in what it runs in the background. */
+    signal(SIGINT, SIG_DFL);
+    signal(SIGQUIT, SIG_DFL);
     signal(SIGUSR1, count);
     signal(SIGPIPE, SIG_IGN);
     sigemptyset(&some);

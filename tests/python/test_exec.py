@@ -147,6 +147,8 @@ def test_signals():
     program = """
 import signal
 signal.signal(signal.SIGHUP, signal.SIG_IGN)
+for ignored_in_the_background_of_a_shell in signal.SIGINT, signal.SIGQUIT:
+    signal.signal(ignored_in_the_background_of_a_shell, signal.SIG_DFL)
 signal.signal(signal.SIGUSR1, lambda *_: None)
 signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
 nsiso.execvp(["cat", "/proc/self/status"], map_root=True)

@@ -122,6 +122,7 @@ fn link(end: End) -> Result<()> {
 }
 
 /// A copy of the root directory's mount with other ids, which is never attached anywhere, `mount_setattr(2)`.
+#[inline(never)] // so that the stack of `probe` stays small
 fn idmapped_mount() -> Result<()> {
     let mut holder = Spec::new("cat")?;
     holder.map_root().stdio(0, Stdio::Pipe)?.stdio(1, Stdio::Null)?;
@@ -180,6 +181,7 @@ fn call(name: &'static str, number: libc::c_long, without: &str) -> Finding {
 }
 
 /// Whether a pidfd tells the exit status of a process that somebody else has reaped. Linux 6.15.
+#[inline(never)] // as above
 fn pidfd_info_exit() -> Finding {
     const NAME: &str = "pidfd_info_exit";
     let reaped = || -> Result<_> {

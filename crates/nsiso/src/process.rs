@@ -41,7 +41,7 @@ pub struct Process {
     group: Mutex<Option<Group>>,
     outside: Mutex<Outside>,
     /// The kernel tells the status once, so the first to hear it keeps it for all.
-    status: Mutex<Option<Status>>,
+    status: Mutex<Option<Box<Status>>>,
 }
 
 impl Process {
@@ -172,7 +172,7 @@ impl Process {
 
     /// What its group has used in all, once it has ended.
     fn in_the_end(&self) -> Option<Resources> {
-        self.status.lock().unwrap_or_else(PoisonError::into_inner).and_then(|status| status.resources)
+        self.status.lock().unwrap_or_else(PoisonError::into_inner).as_ref()?.resources
     }
 
     fn group(&self) -> MutexGuard<'_, Option<Group>> {
@@ -189,16 +189,16 @@ impl Process {
 
     fn wait_until(&self, deadline: Option<Instant>) -> Result<Option<Status>> {
         loop {
-            if let Some(status) = *self.status.lock().unwrap_or_else(PoisonError::into_inner) {
-                return Ok(Some(status));
+            if let Some(status) = &*self.status.lock().unwrap_or_else(PoisonError::into_inner) {
+                return Ok(Some(**status));
             }
             let ended = self.poll(deadline)?;
             let mut status = self.status.lock().unwrap_or_else(PoisonError::into_inner);
             if status.is_none() && ended {
-                *status = self.reap()?.map(|status| self.let_go(status));
+                *status = self.reap()?.map(|status| Box::new(self.let_go(status)));
             }
             if status.is_some() || deadline.is_some_and(|deadline| Instant::now() >= deadline) {
-                return Ok(*status);
+                return Ok(status.as_deref().copied());
             }
             drop(status);
             if ended {

@@ -231,7 +231,6 @@ fn a_program_ignores_what_its_caller_ignores() {
         return;
     }
     // SAFETY: numbers only.
-    // SAFETY: numbers only.
     let ignore = |signal| unsafe { libc::signal(signal, libc::SIG_IGN) };
     let _ = [libc::SIGHUP, libc::SIGPIPE, libc::SIGXFSZ].map(ignore);
     let mut spec = Spec::new("grep").unwrap();

@@ -241,11 +241,12 @@ impl Ambient {
 /// Makes the child and returns once it has executed the helper or has failed. Fails with an errno.
 fn clone(start: &Start) -> std::result::Result<(i32, OwnedFd), i32> {
     #[repr(C, align(16))]
-    struct Stack([MaybeUninit<u8>; 4096]);
-    let mut stack = Stack([MaybeUninit::uninit(); 4096]);
+    struct Stack([u8; 4096]);
+    // Not on the caller's stack, which may be small.
+    let mut stack = Box::<Stack>::new_uninit();
     let mut pidfd: c_int = -1;
     let mut make = |flags| {
-        let (top, start) = ((&raw mut stack).wrapping_add(1).cast(), (&raw const *start).cast_mut().cast());
+        let (top, start) = (stack.as_mut_ptr().wrapping_add(1).cast(), (&raw const *start).cast_mut().cast());
         let flags = libc::CLONE_VM | libc::CLONE_VFORK | flags;
         // SAFETY: CLONE_VFORK holds this thread until the child uses stack and `start` no more.
         let pid = unsafe { libc::clone(become_helper, top, flags, start, &raw mut pidfd) };

@@ -20,6 +20,7 @@ const NETWORK: &str = "/proc/version";
 const TOOL: &str = "pasta";
 
 /// Returns when it is ready.
+#[inline(never)] // so that the stack of other spawns stays small
 pub(super) fn start(child: &Child, network: &Handle, wish: &Uplink) -> Result<Companion> {
     are_free(wish)?;
     let failed =
