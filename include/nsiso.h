@@ -19,7 +19,7 @@
  *   pending until the function returns. Only ns_process_wait is a cancellation point. The thread's
  *   cancel type must be deferred, which is the default. A signal handler may not leave a function by
  *   longjmp or pthread_exit.
- * - A wish brings the namespace it needs: a host name asks for a new UTS namespace, an id map for a new user
+ * - An option brings the namespace it needs: a host name asks for a new UTS namespace, an id map for a new user
  *   namespace, and so on. Within one soname there are only additions.
  */
 
@@ -138,7 +138,7 @@
 /**
  * A bind: without what is mounted below its source. A path to be made read-only, which is a mount point then: without what is mounted below it.
  */
-#define NS_MOUNT_ALONE 32
+#define NS_MOUNT_NON_RECURSIVE 32
 
 /**
  * A proc: processes alone, none of the machine's settings.
@@ -179,16 +179,6 @@
  * ns_spec_rlimit: no limit.
  */
 #define NS_UNLIMITED UINT64_MAX
-
-/**
- * ns_spec_init: the process ends when all descendants of the program have ended.
- */
-#define NS_INIT_WAIT_FOR_ALL 1
-
-/**
- * ns_spec_init: everything is killed when the calling process (not the thread) has died, however it did.
- */
-#define NS_INIT_DIE_WITH_HOST 2
 
 /**
  * ns_spec_seccomp_...: the call fails, with the errno given.
@@ -260,42 +250,42 @@
  * lowest pid (command, user, parent). Finds parents and owners that have no process, and where the kernel has
  * listns(2) (Linux 6.19) also what is held out of the caller's sight.
  */
-#define NS_LOOK_DETAILS 1
+#define NS_LIST_DETAILS 1
 
 /**
  * ns_list: what processes have ready for their children, pid_for_children and time_for_children.
  */
-#define NS_LOOK_CHILDREN 2
+#define NS_LIST_CHILDREN 2
 
 /**
  * ns_list: threads that have left the namespaces of their process.
  */
-#define NS_LOOK_THREADS 4
+#define NS_LIST_THREADS 4
 
 /**
  * ns_list: bind mounts, in every mount namespace that has a process.
  */
-#define NS_LOOK_MOUNTS 8
+#define NS_LIST_MOUNTS 8
 
 /**
  * ns_list: open descriptors.
  */
-#define NS_LOOK_DESCRIPTORS 16
+#define NS_LIST_DESCRIPTORS 16
 
 /**
  * ns_list: sockets made in another network namespace than their process is in.
  */
-#define NS_LOOK_SOCKETS 32
+#define NS_LIST_SOCKETS 32
 
 /**
  * ns_list: all of these.
  */
-#define NS_LOOK_EVERYWHERE 63
+#define NS_LIST_EVERYWHERE 63
 
 /**
  * ns_list: only through the processes of the caller's own user.
  */
-#define NS_LOOK_OWN 65536
+#define NS_LIST_OWN 65536
 
 /**
  * Processes are in it.
@@ -338,17 +328,17 @@
 #define NS_HELD_DESCENDANTS 128
 
 /**
- * ns_finding: it can be had.
+ * ns_feature: it can be had.
  */
 #define NS_YES 1
 
 /**
- * ns_finding: it can be had with a new user namespace beside it.
+ * ns_feature: it can be had with a new user namespace beside it.
  */
 #define NS_IN_USER_NAMESPACE 2
 
 /**
- * ns_finding: it cannot be had.
+ * ns_feature: it cannot be had.
  */
 #define NS_NO 0
 
@@ -576,7 +566,7 @@ enum ns_step
   /**
    * The delay, loss or rate of a link.
    */
-  NS_STEP_QUALITY = 53,
+  NS_STEP_QDISC = 53,
   /**
    * A setting of the kernel below `/proc/sys`.
    */
@@ -598,7 +588,7 @@ typedef int32_t ns_step;
  * One end of a link: a network device in a network namespace, with what it is to be given. Opaque, reusable. Setters must not run
  * while another thread uses the end.
  */
-typedef struct ns_end ns_end;
+typedef struct ns_endpoint ns_endpoint;
 
 /**
  * The calling thread in other namespaces. Opaque; to be used on its thread alone.
@@ -608,7 +598,7 @@ typedef struct ns_entered ns_entered;
 /**
  * What a probe has found. Opaque; only read, by many threads if need be.
  */
-typedef struct ns_findings ns_findings;
+typedef struct ns_features ns_features;
 
 /**
  * Rules of Landlock. Opaque, reusable. They grant nothing at first.
@@ -976,9 +966,9 @@ typedef struct ns_gaps {
 } ns_gaps;
 
 /**
- * One thing that was tried. The texts are UTF-8 and live as long as the findings.
+ * One thing that was tried. The texts are UTF-8 and live as long as the features.
  */
-typedef struct ns_finding {
+typedef struct ns_feature {
   /**
    * A kind of namespace ("user", "pid", "mnt", "net", "ipc", "uts", "time", "cgroup"), "nested_user", "proc", "overlay", "idmapped_mounts",
    * "links", "link_rate", "link_delay", "clone3", "listns", "pidfd_info_exit", "landlock", "cgroup_v2" or "cgroup_v1".
@@ -987,7 +977,7 @@ typedef struct ns_finding {
   /**
    * NS_YES, NS_IN_USER_NAMESPACE or NS_NO.
    */
-  int64_t verdict;
+  int64_t support;
   /**
    * Why not, or what there is; may be empty.
    */
@@ -996,7 +986,7 @@ typedef struct ns_finding {
    * What to do about it; may be empty.
    */
   const char *hint;
-} ns_finding;
+} ns_feature;
 
 #ifdef __cplusplus
 extern "C" {
@@ -1023,17 +1013,19 @@ void ns_spec_free(struct ns_spec *spec);
  * needs NS_USER for all others. -EINVAL for a
  * bit that is none of NS_ALL.
  */
-int ns_spec_unshare(struct ns_spec *spec, uint64_t kinds, struct ns_error *err);
+int ns_spec_unshare(struct ns_spec *spec,
+                    uint64_t kinds,
+                    struct ns_error *err);
 
 /**
  * Holds the child once it is in its namespaces, before anything is set up in there: its pid is written to the descriptor `tell`, in decimal and
  * with a line feed, and it goes on when the descriptor `go` can be read, or when nobody has its other end any more (the child itself has what the
  * caller had open). ns_spawn() waits for that, with all signals blocked. For whoever gives it id maps, a network or the like from outside. Both are open until the spawn.
  */
-int ns_spec_halt(struct ns_spec *spec,
-                 int tell,
-                 int go,
-                 struct ns_error *err);
+int ns_spec_sync_fds(struct ns_spec *spec,
+                     int info_fd,
+                     int block_fd,
+                     struct ns_error *err);
 
 /**
  * The propagation of all mounts in a new mount namespace: NS_PROPAGATION_*. mount_namespaces(7).
@@ -1055,18 +1047,26 @@ int ns_spec_domainname(struct ns_spec *spec, const char *name, struct ns_error *
  * 500000000 ns. -ERANGE if the clock would be before 0 or past the kernel's range. Asks for a new time
  * namespace. time_namespaces(7).
  */
-int ns_spec_monotonic(struct ns_spec *spec, int64_t seconds, uint32_t nanoseconds, struct ns_error *err);
+int ns_spec_monotonic(struct ns_spec *spec,
+                      int64_t seconds,
+                      uint32_t nanoseconds,
+                      struct ns_error *err);
 
 /**
  * The same for CLOCK_BOOTTIME, and so for the uptime.
  */
-int ns_spec_boottime(struct ns_spec *spec, int64_t seconds, uint32_t nanoseconds, struct ns_error *err);
+int ns_spec_boottime(struct ns_spec *spec,
+                     int64_t seconds,
+                     uint32_t nanoseconds,
+                     struct ns_error *err);
 
 /**
  * Mounts a fresh proc file system, which shows the new pid namespace, at `path`, usually "/proc". Asks for
  * a new mount namespace.
  */
-int ns_spec_mount_proc(struct ns_spec *spec, const char *path, struct ns_error *err);
+int ns_spec_mount_proc(struct ns_spec *spec,
+                       const char *path,
+                       struct ns_error *err);
 
 /**
  * Whether (not 0) the loopback device of a new network namespace is brought up: by default it is.
@@ -1077,7 +1077,9 @@ int ns_spec_loopback(struct ns_spec *spec, int up, struct ns_error *err);
  * The program and its arguments, a table that ends with NULL and is copied. argv[0] without a slash is
  * looked for in the PATH of the environment that the program gets, as execvp(3) does.
  */
-int ns_spec_argv(struct ns_spec *spec, const char *const *argv, struct ns_error *err);
+int ns_spec_argv(struct ns_spec *spec,
+                 const char *const *argv,
+                 struct ns_error *err);
 
 /**
  * The file to execute in place of argv[0]; argv[0] stays what the program sees as its name.
@@ -1088,12 +1090,16 @@ int ns_spec_program(struct ns_spec *spec, const char *program, struct ns_error *
  * Start with an empty environment; later ns_spec_env_set add to it. By default the program gets the
  * caller's environment at the time of ns_spawn, which must not run while another thread calls setenv(3).
  */
-int ns_spec_env_clear(struct ns_spec *spec, struct ns_error *err);
+int ns_spec_env_clear(struct ns_spec *spec,
+                      struct ns_error *err);
 
 /**
  * Sets one environment variable.
  */
-int ns_spec_env_set(struct ns_spec *spec, const char *name, const char *value, struct ns_error *err);
+int ns_spec_env_set(struct ns_spec *spec,
+                    const char *name,
+                    const char *value,
+                    struct ns_error *err);
 
 /**
  * Removes one environment variable.
@@ -1114,7 +1120,10 @@ int ns_spec_stdio(struct ns_spec *spec, int child_fd, int stdio, struct ns_error
  * Passes `fd` to the program, where its number is `child_fd`. `fd` is borrowed: it must be open now and
  * at each ns_spawn. Numbers may be permuted. Descriptors from 3 on that are not passed are closed.
  */
-int ns_spec_fd(struct ns_spec *spec, int child_fd, int fd, struct ns_error *err);
+int ns_spec_fd(struct ns_spec *spec,
+               int child_fd,
+               int fd,
+               struct ns_error *err);
 
 /**
  * Runs the program in a session of its own, setsid(2).
@@ -1140,7 +1149,8 @@ int ns_spec_pty(struct ns_spec *spec,
 /**
  * The caller is root inside: its effective uid and gid are mapped to 0. Asks for a new user namespace.
  */
-int ns_spec_map_root(struct ns_spec *spec, struct ns_error *err);
+int ns_spec_map_root(struct ns_spec *spec,
+                     struct ns_error *err);
 
 /**
  * The caller keeps its effective uid and gid inside. Asks for a new user namespace.
@@ -1151,7 +1161,8 @@ int ns_spec_map_current(struct ns_spec *spec, struct ns_error *err);
  * The caller's first block of ids in /etc/subuid and /etc/subgid is laid out from 0 inside, leaving out
  * the ids that are mapped otherwise. Asks for a new user namespace; an ordinary caller needs newuidmap(1).
  */
-int ns_spec_map_auto(struct ns_spec *spec, struct ns_error *err);
+int ns_spec_map_auto(struct ns_spec *spec,
+                     struct ns_error *err);
 
 /**
  * Maps `count` uids that start at `inside` in the new user namespace and at `outside` in the caller's;
@@ -1186,7 +1197,9 @@ int ns_spec_setgroups(struct ns_spec *spec,
  * that, 0, or the lowest uid that is mapped. Supplementary groups are dropped with the caller's identity,
  * unless ns_spec_groups gave some.
  */
-int ns_spec_uid(struct ns_spec *spec, uint32_t uid, struct ns_error *err);
+int ns_spec_uid(struct ns_spec *spec,
+                uint32_t uid,
+                struct ns_error *err);
 
 /**
  * The gid to run as, as seen inside; the default is as for ns_spec_uid.
@@ -1196,13 +1209,14 @@ int ns_spec_gid(struct ns_spec *spec, uint32_t gid, struct ns_error *err);
 /**
  * The supplementary groups, as seen inside: `count` gids, copied; none if `count` is 0.
  */
-int ns_spec_groups(struct ns_spec *spec, const uint32_t *gids, uintptr_t count, struct ns_error *err);
+int ns_spec_groups(struct ns_spec *spec, const uint32_t *gids, size_t count, struct ns_error *err);
 
 /**
  * Keeps the capabilities of the new user namespace over exec as ambient capabilities, also for a program
  * that is not root inside. capabilities(7).
  */
-int ns_spec_keep_caps(struct ns_spec *spec, struct ns_error *err);
+int ns_spec_keep_caps(struct ns_spec *spec,
+                      struct ns_error *err);
 
 /**
  * Runs the program in the existing namespace `fd`, ns_open(); the descriptor must stay open until
@@ -1255,66 +1269,70 @@ int ns_spec_pin(struct ns_spec *spec,
  * and device files do not count. Asks for a new mount namespace. open_tree(2), mount_setattr(2), or
  * mount(2) where these are missing; pivot_root(2).
  */
-int ns_spec_bind(struct ns_spec *spec,
-                 const char *source,
-                 const char *target,
-                 uint64_t flags,
-                 struct ns_error *err);
+int ns_spec_mount_bind(struct ns_spec *spec,
+                       const char *source,
+                       const char *target,
+                       uint64_t flags,
+                       struct ns_error *err);
 
 /**
  * The same by a descriptor, open until the spawn; O_PATH is enough.
  */
-int ns_spec_bind_fd(struct ns_spec *spec, int fd, const char *target, uint64_t flags, struct ns_error *err);
+int ns_spec_mount_bind_fd(struct ns_spec *spec,
+                          int fd,
+                          const char *target,
+                          uint64_t flags,
+                          struct ns_error *err);
 
 /**
  * The same with other owners, by the id map of the user namespace `user_ns`, ns_open(), open until the spawn. Takes root, Linux 5.12 and a file
  * system that knows it.
  */
-int ns_spec_bind_id_mapped(struct ns_spec *spec,
-                           const char *source,
-                           const char *target,
-                           int user_ns,
-                           uint64_t flags,
-                           struct ns_error *err);
+int ns_spec_mount_bind_idmapped(struct ns_spec *spec,
+                                const char *source,
+                                const char *target,
+                                int user_ns,
+                                uint64_t flags,
+                                struct ns_error *err);
 
 /**
  * An empty file system in memory, of `size` bytes at most and a file for each KiB of them, 1024 at least (0: half
  * of the memory), whose root has the permissions `mode`. tmpfs(5).
  */
-int ns_spec_tmpfs(struct ns_spec *spec,
-                  const char *target,
-                  uint64_t size,
-                  uint32_t mode,
-                  uint64_t flags,
-                  struct ns_error *err);
+int ns_spec_mount_tmpfs(struct ns_spec *spec,
+                        const char *target,
+                        uint64_t size,
+                        uint32_t mode,
+                        uint64_t flags,
+                        struct ns_error *err);
 
 /**
  * A fresh proc of the program's pid namespace. `hidepid` is NULL or "off", "noaccess", "invisible", "ptraceable"; NS_MOUNT_SUBSET_PID leaves the
  * machine's settings out. Where the host's own /proc is partly covered, as in a container, the kernel refuses it with EPERM. proc(5).
  */
-int ns_spec_proc(struct ns_spec *spec,
-                 const char *target,
-                 const char *hidepid,
-                 uint64_t flags,
-                 struct ns_error *err);
+int ns_spec_mount_procfs(struct ns_spec *spec,
+                         const char *target,
+                         const char *hidepid,
+                         uint64_t flags,
+                         struct ns_error *err);
 
 /**
  * A small /dev: null, zero, full, random, urandom, tty, pseudo-terminals of its own, shm, links to the descriptors; console is the program's
  * terminal, if it is given one, ns_spec_pty().
  */
-int ns_spec_dev(struct ns_spec *spec,
-                const char *target,
-                struct ns_error *err);
+int ns_spec_mount_dev(struct ns_spec *spec,
+                      const char *target,
+                      struct ns_error *err);
 
 /**
  * A fresh sysfs of the program's network namespace, read-only.
  */
-int ns_spec_sysfs(struct ns_spec *spec, const char *target, struct ns_error *err);
+int ns_spec_mount_sysfs(struct ns_spec *spec, const char *target, struct ns_error *err);
 
 /**
  * The POSIX message queues of the program's IPC namespace. mq_overview(7).
  */
-int ns_spec_mqueue(struct ns_spec *spec, const char *target, struct ns_error *err);
+int ns_spec_mount_mqueue(struct ns_spec *spec, const char *target, struct ns_error *err);
 
 /**
  * A writable layer over the directory `lower`. With `upper` and `work` NULL, what is written is thrown away, and `lower` may be the host's "/": what is
@@ -1323,21 +1341,8 @@ int ns_spec_mqueue(struct ns_spec *spec, const char *target, struct ns_error *er
  * Otherwise it is kept in the directory `upper`; `work`, an empty directory of the same file system, is the kernel's. Linux 5.11 for an
  * ordinary user.
  */
-int ns_spec_overlay(struct ns_spec *spec,
-                    const char *lower,
-                    const char *upper,
-                    const char *work,
-                    const char *target,
-                    uint64_t flags,
-                    struct ns_error *err);
-
-/**
- * The same over several lower trees: `lower` is a list that ends with NULL, the uppermost first. What is in a tree is seen where those before it
- * have nothing; what is mounted in them is not seen. With NS_MOUNT_RDONLY, `upper` and `work` NULL, and more than one tree there is no writable
- * layer at all.
- */
-int ns_spec_overlay_trees(struct ns_spec *spec,
-                          const char *const *lower,
+int ns_spec_mount_overlay(struct ns_spec *spec,
+                          const char *lower,
                           const char *upper,
                           const char *work,
                           const char *target,
@@ -1345,42 +1350,66 @@ int ns_spec_overlay_trees(struct ns_spec *spec,
                           struct ns_error *err);
 
 /**
+ * The same over several lower trees: `lower` is a list that ends with NULL, the uppermost first. What is in a tree is seen where those before it
+ * have nothing; what is mounted in them is not seen. With NS_MOUNT_RDONLY, `upper` and `work` NULL, and more than one tree there is no writable
+ * layer at all.
+ */
+int ns_spec_mount_overlay_trees(struct ns_spec *spec,
+                                const char *const *lower,
+                                const char *upper,
+                                const char *work,
+                                const char *target,
+                                uint64_t flags,
+                                struct ns_error *err);
+
+/**
  * A directory with these permissions; one that is there already is left as it is.
  */
-int ns_spec_directory(struct ns_spec *spec, const char *target, uint32_t mode, struct ns_error *err);
+int ns_spec_mount_dir(struct ns_spec *spec,
+                      const char *target,
+                      uint32_t mode,
+                      struct ns_error *err);
 
 /**
  * A symbolic link to `to`.
  */
-int ns_spec_symlink(struct ns_spec *spec, const char *to, const char *target, struct ns_error *err);
+int ns_spec_mount_symlink(struct ns_spec *spec,
+                          const char *to,
+                          const char *target,
+                          struct ns_error *err);
 
 /**
  * A new file with these `size` bytes, which are copied. In the sandbox it takes the place of the sandbox's own.
  */
-int ns_spec_file(struct ns_spec *spec,
-                 const void *data,
-                 uintptr_t size,
-                 const char *target,
-                 uint32_t mode,
-                 struct ns_error *err);
+int ns_spec_mount_file(struct ns_spec *spec,
+                       const void *data,
+                       size_t size,
+                       const char *target,
+                       uint32_t mode,
+                       struct ns_error *err);
 
 /**
  * Hides what is there: a directory becomes empty, a file reads as /dev/null. Nothing to hide is fine.
  */
-int ns_spec_mask(struct ns_spec *spec, const char *target, struct ns_error *err);
+int ns_spec_mount_mask(struct ns_spec *spec,
+                       const char *target,
+                       struct ns_error *err);
 
 /**
- * Makes what is there read-only, with all that is mounted below it. `flags`: NS_MOUNT_IF_EXISTS, NS_MOUNT_ALONE or 0.
+ * Makes what is there read-only, with all that is mounted below it. `flags`: NS_MOUNT_IF_EXISTS, NS_MOUNT_NON_RECURSIVE or 0.
  */
-int ns_spec_read_only(struct ns_spec *spec,
-                      const char *target,
-                      uint64_t flags,
-                      struct ns_error *err);
+int ns_spec_mount_read_only(struct ns_spec *spec,
+                            const char *target,
+                            uint64_t flags,
+                            struct ns_error *err);
 
 /**
  * The permissions of what is there already.
  */
-int ns_spec_permissions(struct ns_spec *spec, const char *target, uint32_t mode, struct ns_error *err);
+int ns_spec_mount_chmod(struct ns_spec *spec,
+                        const char *target,
+                        uint32_t mode,
+                        struct ns_error *err);
 
 /**
  * New rules; NULL when memory is used up. Free them with ns_landlock_free.
@@ -1406,20 +1435,21 @@ int ns_landlock_path(struct ns_landlock *rules,
  */
 int ns_landlock_bind_tcp(struct ns_landlock *rules,
                          const uint16_t *ports,
-                         uintptr_t count,
+                         size_t count,
                          struct ns_error *err);
 
 /**
  * TCP connections may be made to these `count` ports alone; 0 for none. Linux 6.7. The kernel counts connect(2): TCP Fast Open and MPTCP get round it, unless
- * ns_spec_seccomp_untrusted refuses them; so does UDP.
+ * ns_spec_seccomp refuses them; so does UDP.
  */
 int ns_landlock_connect_tcp(struct ns_landlock *rules,
                             const uint16_t *ports,
-                            uintptr_t count,
+                            size_t count,
                             struct ns_error *err);
 
 /**
- * Restricts the program to what `rules` grant; they are copied. `flags`: NS_LANDLOCK_SCOPED, NS_LANDLOCK_BEST_EFFORT, NS_LANDLOCK_AS_MOUNTED. Brings ns_spec_no_new_privs. landlock(7).
+ * Restricts the program to what `rules` grant; they are copied. NULL lifts rules that were set before,
+ * by ns_spec_sandbox for example; then `flags` must be 0. `flags`: NS_LANDLOCK_SCOPED, NS_LANDLOCK_BEST_EFFORT, NS_LANDLOCK_AS_MOUNTED. Brings ns_spec_new_privs. landlock(7).
  */
 int ns_spec_landlock(struct ns_spec *spec,
                      const struct ns_landlock *rules,
@@ -1440,16 +1470,21 @@ int ns_spec_caps(struct ns_spec *spec,
 int ns_spec_securebits(struct ns_spec *spec, uint32_t bits, struct ns_error *err);
 
 /**
- * Set-user-ID programs and file capabilities give nothing more, for good. PR_SET_NO_NEW_PRIVS(2const).
+ * Whether (`allowed` is not 0) set-user-ID programs and file capabilities give the program and its
+ * descendants more privileges: by default they do. Landlock and seccomp need 0.
+ * PR_SET_NO_NEW_PRIVS(2const).
  */
-int ns_spec_no_new_privs(struct ns_spec *spec, struct ns_error *err);
+int ns_spec_new_privs(struct ns_spec *spec, int allowed, struct ns_error *err);
 
 /**
- * No user namespace can be made inside the new one. Asks for a new user namespace.
- * CAP_SYS_RESOURCE would let the program allow them again: ns_spawn refuses it in ns_spec_caps
- * beside this with EINVAL.
+ * Whether (`allowed` is not 0) user namespaces can be made inside the new one: by default they can.
+ * 0 asks for a new user namespace. CAP_SYS_RESOURCE would let the program allow them again: ns_spawn
+ * refuses it in ns_spec_caps beside 0 with -EINVAL. The filter of ns_spec_seccomp refuses to make
+ * them, too.
  */
-int ns_spec_no_user_namespaces(struct ns_spec *spec, struct ns_error *err);
+int ns_spec_user_namespaces(struct ns_spec *spec,
+                            int allowed,
+                            struct ns_error *err);
 
 /**
  * A resource limit by its name ("nofile", "cpu", "as"...), in its unit; NS_UNLIMITED for none. An init process has the caller's. getrlimit(2).
@@ -1468,12 +1503,14 @@ int ns_spec_nice(struct ns_spec *spec, int nice, struct ns_error *err);
 /**
  * How willingly the kernel kills the program when memory runs out, -1000 to 1000. proc_pid_oom_score_adj(5).
  */
-int ns_spec_oom_score_adj(struct ns_spec *spec, int score, struct ns_error *err);
+int ns_spec_oom_score_adj(struct ns_spec *spec,
+                          int score,
+                          struct ns_error *err);
 
 /**
  * The `count` processors that the program runs on, by number. sched_setaffinity(2).
  */
-int ns_spec_cpus(struct ns_spec *spec, const uint32_t *cpus, uintptr_t count, struct ns_error *err);
+int ns_spec_cpus(struct ns_spec *spec, const uint32_t *cpus, size_t count, struct ns_error *err);
 
 /**
  * The permissions that new files do not get. umask(2).
@@ -1486,13 +1523,27 @@ int ns_spec_umask(struct ns_spec *spec, uint32_t mask, struct ns_error *err);
 int ns_spec_personality(struct ns_spec *spec, uint32_t personality, struct ns_error *err);
 
 /**
- * The program is not PID 1 itself: a tiny init process is, which reaps orphans, passes signals on, ends everything in the namespace when the program ends, and tells the
- * program's status also where the host reaps all children. ns_process_pid and ns_process_pidfd are this process's. `flags`: NS_INIT_WAIT_FOR_ALL, NS_INIT_DIE_WITH_HOST,
- * or 0. Asks for a new pid namespace.
+ * Sets (`on` is not 0) or takes away (0) an init process: a small process of the library is PID 1 in
+ * place of the program. It reaps orphans, passes signals on, ends everything in the namespace when
+ * the program ends, and reports the program's status even where the caller reaps all children.
+ * ns_process_pid and ns_process_pidfd are those of the init process. Asks for a new pid namespace.
+ * Off by default; ns_spec_sandbox sets it.
  */
 int ns_spec_init(struct ns_spec *spec,
-                 uint64_t flags,
+                 int on,
                  struct ns_error *err);
+
+/**
+ * Whether (`on` is not 0) the init process ends when all descendants of the program have ended, not
+ * only the program. Brings ns_spec_init. Off by default.
+ */
+int ns_spec_wait_for_all(struct ns_spec *spec, int on, struct ns_error *err);
+
+/**
+ * Whether (`on` is not 0) everything in the pid namespace is killed when the calling process (not
+ * the thread) has died. Brings ns_spec_init. Off by default; ns_spec_sandbox sets it.
+ */
+int ns_spec_die_with_parent(struct ns_spec *spec, int on, struct ns_error *err);
 
 /**
  * When this much time is over, everything in the namespace is killed, and ns_status says so. Brings ns_spec_init.
@@ -1507,8 +1558,7 @@ int ns_spec_deadline(struct ns_spec *spec,
  * All kinds of namespace are new; no network but loopback; the host name is "sandbox". The root
  * holds the host's /usr read-only, a /proc, /dev and /tmp of its own and nothing else of the host.
  * No capabilities and no way to get any, no user namespaces; Landlock, as far as the kernel has
- * it, and ns_spec_seccomp_untrusted; ns_spec_init with NS_INIT_DIE_WITH_HOST; an empty
- * environment.
+ * it, and ns_spec_seccomp; ns_spec_die_with_parent; an empty environment.
  *
  * 64 MiB each for the files in /tmp, in /dev/shm and in the rest; 512 processes, 64 KiB of locked
  * memory, 1024 pending signals, 256 KiB of POSIX message queues, or the caller's own limits where
@@ -1516,51 +1566,21 @@ int ns_spec_deadline(struct ns_spec *spec,
  * core(5); if the caller's hard limit is 0, it stays 0, and such a program is started.
  *
  * A caller who is root runs it as nobody. Later options add to it, and what is mounted for writing
- * may be written; names and resource limits that are set before stay as they are. ns_spec_share,
- * ns_spec_no_landlock, ns_spec_no_seccomp, ns_spec_no_init, ns_spec_outlive_host,
- * ns_spec_allow_new_privs and ns_spec_allow_user_namespaces loosen it.
+ * may be written; names and resource limits that are set before stay as they are. These loosen it:
+ * ns_spec_share; ns_spec_landlock with NULL; ns_spec_seccomp, ns_spec_init and
+ * ns_spec_die_with_parent with 0; ns_spec_new_privs and ns_spec_user_namespaces with 1.
  */
 int ns_spec_sandbox(struct ns_spec *spec, struct ns_error *err);
 
 /**
- * Takes back a wish for new namespaces: the program shares these kinds with the caller.
+ * The program shares these kinds of namespace with the caller, whatever asked for new ones before.
  */
 int ns_spec_share(struct ns_spec *spec, uint64_t kinds, struct ns_error *err);
 
 /**
- * Takes back ns_spec_init, with NS_INIT_DIE_WITH_HOST: the program itself is PID 1. Not beside ns_spec_deadline.
- */
-int ns_spec_no_init(struct ns_spec *spec,
-                    struct ns_error *err);
-
-/**
- * Takes back NS_INIT_DIE_WITH_HOST.
- */
-int ns_spec_outlive_host(struct ns_spec *spec, struct ns_error *err);
-
-/**
- * Takes back ns_spec_no_new_privs, without which there is neither Landlock nor seccomp: take these back, too.
- */
-int ns_spec_allow_new_privs(struct ns_spec *spec, struct ns_error *err);
-
-/**
- * Takes back ns_spec_no_user_namespaces. ns_spec_seccomp_untrusted refuses to make them, too.
- */
-int ns_spec_allow_user_namespaces(struct ns_spec *spec, struct ns_error *err);
-
-/**
- * Takes back ns_spec_landlock.
- */
-int ns_spec_no_landlock(struct ns_spec *spec, struct ns_error *err);
-
-/**
- * Takes back every ns_spec_seccomp_... .
- */
-int ns_spec_no_seccomp(struct ns_spec *spec, struct ns_error *err);
-
-/**
- * Adds the filter of system calls for programs that are not trusted. Brings ns_spec_no_new_privs.
- * seccomp(2).
+ * Adds (`on` is not 0) the filter of system calls for programs that are not trusted, and
+ * ns_spec_new_privs with 0, which the kernel demands; or takes away (0) all filters that were added
+ * before. seccomp(2).
  *
  * With EPERM fail: administration of the machine, insides of other processes, the kernel's larger
  * and younger parts; making a file with a set-user-ID or set-group-ID bit, or giving it one (files
@@ -1570,31 +1590,34 @@ int ns_spec_no_seccomp(struct ns_spec *spec, struct ns_error *err);
  * EPROTONOSUPPORT, TCP Fast Open with EOPNOTSUPP, clone3 and openat2, whose flags no filter sees,
  * with ENOSYS.
  */
-int ns_spec_seccomp_untrusted(struct ns_spec *spec, struct ns_error *err);
+int ns_spec_seccomp(struct ns_spec *spec, int on, struct ns_error *err);
 
 /**
- * Adds a filter: the `calls`, a table of names that ends with NULL, get `reaction`, NS_SECCOMP_..., all others are allowed. `errnum` is what
+ * Adds a filter: the `calls`, a table of names that ends with NULL, get `action`, NS_SECCOMP_..., all others are allowed. `errnum` is what
  * NS_SECCOMP_FAIL fails with. All filters are asked, and the strictest wins.
  */
 int ns_spec_seccomp_deny(struct ns_spec *spec,
                          const char *const *calls,
-                         int reaction,
+                         int action,
                          int errnum,
                          struct ns_error *err);
 
 /**
- * Adds a filter: the `calls`, and execve, by which the program starts, are allowed, all others get `reaction`.
+ * Adds a filter: the `calls`, and execve, by which the program starts, are allowed, all others get `action`.
  */
 int ns_spec_seccomp_allow(struct ns_spec *spec,
                           const char *const *calls,
-                          int reaction,
+                          int action,
                           int errnum,
                           struct ns_error *err);
 
 /**
  * Adds a filter as the kernel runs it: `count` structs sock_filter, which are copied. It must allow execve.
  */
-int ns_spec_seccomp_raw(struct ns_spec *spec, const void *filter, uintptr_t count, struct ns_error *err);
+int ns_spec_seccomp_raw(struct ns_spec *spec,
+                        const void *filter,
+                        size_t count,
+                        struct ns_error *err);
 
 /**
  * The host is asked about these calls, a table of names that ends with NULL, and answers for them by the descriptor that
@@ -1639,7 +1662,10 @@ int ns_limits_io(struct ns_limits *limits,
 /**
  * Bytes of huge pages of one size, such as "2MB".
  */
-int ns_limits_huge_pages(struct ns_limits *limits, const char *size, uint64_t bytes, struct ns_error *err);
+int ns_limits_huge_pages(struct ns_limits *limits,
+                         const char *size,
+                         uint64_t bytes,
+                         struct ns_error *err);
 
 /**
  * Puts the program into a control group of its own with these limits, which are copied: by version 1 or 2 of cgroups, whichever has the
@@ -1662,7 +1688,7 @@ int ns_spec_cgroup_parent(struct ns_spec *spec, const char *path, struct ns_erro
  */
 int ns_process_resources(const struct ns_process *process,
                          struct ns_resources *out,
-                         uintptr_t size,
+                         size_t size,
                          struct ns_error *err);
 
 /**
@@ -1684,7 +1710,8 @@ int ns_process_freeze(const struct ns_process *process,
 /**
  * Kills everything in the program's group at once. Once it has been waited for there is nothing left to kill.
  */
-int ns_process_kill_group(const struct ns_process *process, struct ns_error *err);
+int ns_process_kill_group(const struct ns_process *process,
+                          struct ns_error *err);
 
 /**
  * Makes the new namespaces of `spec`, with all that it says of them, runs no program in them, and stores a descriptor of each kind in
@@ -1709,97 +1736,97 @@ int ns_socket(int network,
 
 /**
  * A new end: in the caller's own network namespace, or, as the inner end of ns_spec_link, in the program's. NULL when memory is used up. Free it
- * with ns_end_free.
+ * with ns_endpoint_free.
  */
-struct ns_end *ns_end_new(void);
+struct ns_endpoint *ns_endpoint_new(void);
 
 /**
  * Frees an end; NULL is allowed. What was made with it stays.
  */
-void ns_end_free(struct ns_end *end);
+void ns_endpoint_free(struct ns_endpoint *endpoint);
 
 /**
  * The network namespace of the end: a descriptor that must stay open as long as the end is used.
  */
-int ns_end_of(struct ns_end *end, int network, struct ns_error *err);
+int ns_endpoint_netns(struct ns_endpoint *endpoint, int network, struct ns_error *err);
 
 /**
  * The device's name, at most 15 bytes; by default the first of eth0, eth1, ... that is free, in the caller's own namespace of veth0, veth1, ...
  */
-int ns_end_name(struct ns_end *end,
-                const char *name,
-                struct ns_error *err);
+int ns_endpoint_name(struct ns_endpoint *endpoint,
+                     const char *name,
+                     struct ns_error *err);
 
 /**
  * The hardware address, as "02:00:00:00:00:01"; one by chance otherwise.
  */
-int ns_end_mac(struct ns_end *end, const char *mac, struct ns_error *err);
+int ns_endpoint_mac(struct ns_endpoint *endpoint, const char *mac, struct ns_error *err);
 
 /**
  * The most bytes of a packet, 68 to 65535; 1500 by default.
  */
-int ns_end_mtu(struct ns_end *end, uint32_t bytes, struct ns_error *err);
+int ns_endpoint_mtu(struct ns_endpoint *endpoint, uint32_t bytes, struct ns_error *err);
 
 /**
  * One more address with its network, as "10.0.0.1/24" or "fd00::1/64". When the link is made, -EEXIST if the network overlaps that of another
  * device in the namespace.
  */
-int ns_end_address(struct ns_end *end,
-                   const char *address,
-                   struct ns_error *err);
+int ns_endpoint_address(struct ns_endpoint *endpoint,
+                        const char *address,
+                        struct ns_error *err);
 
 /**
  * Packets for the network `to`, as "10.1.0.0/16", go through the device, to the router with the address `via` unless that is NULL.
  */
-int ns_end_route(struct ns_end *end,
-                 const char *to,
-                 const char *via,
-                 struct ns_error *err);
+int ns_endpoint_route(struct ns_endpoint *endpoint,
+                      const char *to,
+                      const char *via,
+                      struct ns_error *err);
 
 /**
  * The router for all other networks, by its address.
  */
-int ns_end_gateway(struct ns_end *end, const char *via, struct ns_error *err);
+int ns_endpoint_gateway(struct ns_endpoint *endpoint, const char *via, struct ns_error *err);
 
 /**
  * The device becomes a port of this bridge, which is in the same namespace: ns_bridge.
  */
-int ns_end_port_of(struct ns_end *end, const char *bridge, struct ns_error *err);
+int ns_endpoint_port_of(struct ns_endpoint *endpoint, const char *bridge, struct ns_error *err);
 
 /**
  * How long packets that leave through this end are held up, give or take `jitter`, in nanoseconds. tc-netem(8).
  */
-int ns_end_delay(struct ns_end *end,
-                 uint64_t delay,
-                 uint64_t jitter,
-                 struct ns_error *err);
+int ns_endpoint_delay(struct ns_endpoint *endpoint,
+                      uint64_t delay,
+                      uint64_t jitter,
+                      struct ns_error *err);
 
 /**
  * The part of the packets leaving through this end that gets lost, 0 to 1: 0.01 is one of a hundred. tc-netem(8).
  */
-int ns_end_loss(struct ns_end *end,
-                double part,
-                struct ns_error *err);
+int ns_endpoint_loss(struct ns_endpoint *endpoint,
+                     double part,
+                     struct ns_error *err);
 
 /**
  * The most bits per second that leave through this end. tc-tbf(8).
  */
-int ns_end_rate(struct ns_end *end, uint64_t bits_per_second, struct ns_error *err);
+int ns_endpoint_rate(struct ns_endpoint *endpoint, uint64_t bits_per_second, struct ns_error *err);
 
 /**
  * Makes a link between two network namespaces, or within one: a pair of devices, veth(4), each at its end, up and with all that the end says. All or
  * nothing. `names`, unless it is NULL, has room for two names and gets those of the devices at `a` and `b`. The pair is there until one of its
  * namespaces ends or one device is removed. Takes CAP_NET_ADMIN in the user namespaces that own both: root has it; an ordinary user
- * where one user namespace owns both. -EEXIST: a name or an address is taken; -EPERM; -ENOENT at NS_STEP_QUALITY: the kernel has no netem.
+ * where one user namespace owns both. -EEXIST: a name or an address is taken; -EPERM; -ENOENT at NS_STEP_QDISC: the kernel has no netem.
  */
-int ns_link(const struct ns_end *a,
-            const struct ns_end *b,
+int ns_link(const struct ns_endpoint *a,
+            const struct ns_endpoint *b,
             char (*names)[NS_DEVICE_NAME],
             struct ns_error *err);
 
 /**
  * Makes a bridge, up and without ports, in the network namespace `network` (-1: the caller's own). Ends of links become its ports,
- * ns_end_port_of. It is there until the namespace ends or it is removed.
+ * ns_endpoint_port_of. It is there until the namespace ends or it is removed.
  */
 int ns_bridge(int network,
               const char *name,
@@ -1811,7 +1838,7 @@ int ns_bridge(int network,
  */
 int ns_device_move(int from,
                    const char *device,
-                   const struct ns_end *to,
+                   const struct ns_endpoint *to,
                    struct ns_error *err);
 
 /**
@@ -1833,8 +1860,8 @@ int ns_forward(int network,
  * when the program has been waited for, unless its network namespace is pinned or held; nobody waiting, it goes with that. Both ends are copied; the namespace of `inside` does not matter. Permissions and errors as for ns_link.
  */
 int ns_spec_link(struct ns_spec *spec,
-                 const struct ns_end *inside,
-                 const struct ns_end *outside,
+                 const struct ns_endpoint *inside,
+                 const struct ns_endpoint *outside,
                  struct ns_error *err);
 
 /**
@@ -1843,7 +1870,7 @@ int ns_spec_link(struct ns_spec *spec,
  */
 int ns_spec_device(struct ns_spec *spec,
                    const char *device,
-                   const struct ns_end *inside,
+                   const struct ns_endpoint *inside,
                    struct ns_error *err);
 
 /**
@@ -1854,9 +1881,9 @@ int ns_spec_device(struct ns_spec *spec,
 int ns_spec_uplink(struct ns_spec *spec,
                    const char *listen,
                    const uint16_t (*tcp)[2],
-                   uintptr_t tcp_count,
+                   size_t tcp_count,
                    const uint16_t (*udp)[2],
-                   uintptr_t udp_count,
+                   size_t udp_count,
                    struct ns_error *err);
 
 /**
@@ -1869,7 +1896,9 @@ int ns_spec_uplink(struct ns_spec *spec,
  * is used, the helper makes the program's process and ends: the caller, whose child both are, gets
  * SIGCHLD for each.
  */
-int ns_spawn(const struct ns_spec *spec, struct ns_process **out, struct ns_error *err);
+int ns_spawn(const struct ns_spec *spec,
+             struct ns_process **out,
+             struct ns_error *err);
 
 /**
  * The calling process becomes the program of `spec`, as by execve(2). It keeps its pid, its parent
@@ -1901,12 +1930,13 @@ int ns_spawn(const struct ns_spec *spec, struct ns_process **out, struct ns_erro
  *
  * EINVAL for options that take a parent: ns_spec_init and what brings it (ns_spec_sandbox,
  * ns_spec_deadline), NS_STDIO_PIPE, ns_spec_pty, ns_spec_link, ns_spec_device, ns_spec_uplink,
- * ns_spec_seccomp_notify, ns_spec_halt; and for a fresh proc beside a new pid namespace. For those
+ * ns_spec_seccomp_notify, ns_spec_sync_fds; and for a fresh proc beside a new pid namespace. For those
  * use ns_spawn.
  *
  * May be called from any thread. Other threads must not change the environment meanwhile.
  */
-int ns_exec(const struct ns_spec *spec, struct ns_error *err);
+int ns_exec(const struct ns_spec *spec,
+            struct ns_error *err);
 
 /**
  * Frees the handle; NULL is allowed. It neither kills the process nor waits for it. A process that
@@ -1935,7 +1965,9 @@ int ns_process_pidfd(const struct ns_process *process);
  * Hands out the caller's end of the pipe at the program's descriptor 0, 1 or 2: a descriptor that the
  * caller closes. -EBADF if there is none or it has been taken.
  */
-int ns_process_take_pipe(struct ns_process *process, int child_fd, struct ns_error *err);
+int ns_process_take_pipe(struct ns_process *process,
+                         int child_fd,
+                         struct ns_error *err);
 
 /**
  * Hands out the host's end of the program's terminal, ns_spec_pty: a descriptor that the caller closes. -EBADF if there is none or it
@@ -1952,7 +1984,7 @@ int ns_process_take_notify(struct ns_process *process,
                            struct ns_error *err);
 
 /**
- * Waits until the program has ended, `timeout_ms` milliseconds at most (0: does not wait;
+ * Waits until the program has ended, `timeout_ns` nanoseconds at most (0: does not wait;
  * negative: no limit), and stores its status in `*out`, which has `size` bytes: pass
  * sizeof(ns_status). -ETIMEDOUT if it still runs. It may be called again, and by many threads: all
  * get the same status. -ECHILD if the status is lost because the caller reaps all children or
@@ -1962,9 +1994,9 @@ int ns_process_take_notify(struct ns_process *process,
  * nothing, and the process can still be waited for.
  */
 int ns_process_wait(const struct ns_process *process,
-                    int64_t timeout_ms,
+                    int64_t timeout_ns,
                     struct ns_status *out,
-                    uintptr_t size,
+                    size_t size,
                     struct ns_error *err);
 
 /**
@@ -1995,7 +2027,9 @@ int ns_open_process(int pidfd,
 /**
  * The same by a pid; 0 is the calling thread. A pid must not be held over time: another process may get it.
  */
-int ns_open_pid(int pid, uint64_t kind, struct ns_error *err);
+int ns_open_pid(int pid,
+                uint64_t kind,
+                struct ns_error *err);
 
 /**
  * Opens the process `pid`: its pidfd, close-on-exec and the caller's, which never means another process, also when the pid is
@@ -2034,7 +2068,10 @@ int ns_open_parent(int fd, struct ns_error *err);
  * Tells what namespace `fd` is. `out` has `size` bytes: pass sizeof(ns_identity). Two descriptors are of one
  * namespace if their inodes are equal while both are open.
  */
-int ns_identify(int fd, struct ns_identity *out, uintptr_t size, struct ns_error *err);
+int ns_identify(int fd,
+                struct ns_identity *out,
+                size_t size,
+                struct ns_error *err);
 
 /**
  * Takes the calling thread, no other, into `count` existing namespaces of the kinds net, uts, ipc and cgroup, and
@@ -2043,7 +2080,7 @@ int ns_identify(int fd, struct ns_identity *out, uintptr_t size, struct ns_error
  * it was. Takes CAP_SYS_ADMIN in the owners and in the caller's own user namespace. setns(2).
  */
 int ns_enter(const int *fds,
-             uintptr_t count,
+             size_t count,
              struct ns_entered **out,
              struct ns_error *err);
 
@@ -2051,7 +2088,8 @@ int ns_enter(const int *fds,
  * Brings the thread back and frees `entered`. On failure the thread is lost where it is: end it. -EINVAL on
  * another thread than the one that entered; then nothing is done and nothing freed.
  */
-int ns_leave(struct ns_entered *entered, struct ns_error *err);
+int ns_leave(struct ns_entered *entered,
+             struct ns_error *err);
 
 /**
  * Calls `function(argument)` on a new thread inside `count` existing namespaces of the kinds net,
@@ -2072,7 +2110,7 @@ int ns_leave(struct ns_entered *entered, struct ns_error *err);
  * between), or ns_spawn with ns_spec_join for a program.
  */
 int ns_call(const int *fds,
-            uintptr_t count,
+            size_t count,
             void *(*function)(void *argument),
             void *argument,
             void **result,
@@ -2089,16 +2127,17 @@ int ns_pin(int fd,
 /**
  * Undoes ns_pin: unmounts the namespace at `path` and removes the file. -EINVAL if no namespace is there.
  */
-int ns_unpin(const char *path, struct ns_error *err);
+int ns_unpin(const char *path,
+             struct ns_error *err);
 
 /**
  * Takes a snapshot of the namespaces of `kinds` (NS_ALL, or some joined by |: the cost falls with them), looked for at
- * what each process is in and at `look` besides: NS_LOOK_* joined by |. Stores it in `*out`, which
+ * what each process is in and in `scope` besides: NS_LIST_* joined by |. Stores it in `*out`, which
  * ns_listing_free frees. What comes and goes meanwhile may be in it or not. -ENOENT without a proc file system at /proc. Safe
  * to be called from many threads. proc_pid_ns(5), ioctl_nsfs(2).
  */
 int ns_list(uint64_t wanted,
-            uint32_t look,
+            uint32_t scope,
             struct ns_listing **out,
             struct ns_error *err);
 
@@ -2110,16 +2149,16 @@ void ns_listing_free(struct ns_listing *listing);
 /**
  * How many namespaces there are in it, ordered by inode; 0 for NULL.
  */
-uintptr_t ns_listing_len(const struct ns_listing *listing);
+size_t ns_listing_len(const struct ns_listing *listing);
 
 /**
  * Stores namespace number `index`, from 0, in `*out`, which has `size` bytes: pass sizeof(ns_namespace). -ERANGE past
  * the end.
  */
 int ns_listing_get(const struct ns_listing *listing,
-                   uintptr_t index,
+                   size_t index,
                    struct ns_namespace *out,
-                   uintptr_t size,
+                   size_t size,
                    struct ns_error *err);
 
 /**
@@ -2127,21 +2166,21 @@ int ns_listing_get(const struct ns_listing *listing,
  * has none. NULL if it is not known. The text lives as long as the snapshot.
  */
 const char *ns_listing_command(const struct ns_listing *listing,
-                               uintptr_t index);
+                               size_t index);
 
 /**
  * The name of the user of `uid` of namespace number `index`; NULL if it has none. Looked up at the first call, getpwuid(3). The text
  * lives as long as the snapshot.
  */
 const char *ns_listing_user(const struct ns_listing *listing,
-                            uintptr_t index);
+                            size_t index);
 
 /**
  * Stores in `*pids` the processes in namespace number `index`, in ascending order, and returns how many they are. They live as long
  * as the snapshot.
  */
 int ns_listing_processes(const struct ns_listing *listing,
-                         uintptr_t index,
+                         size_t index,
                          const int32_t **pids,
                          struct ns_error *err);
 
@@ -2150,10 +2189,10 @@ int ns_listing_processes(const struct ns_listing *listing,
  * `holders`. -ERANGE past the end.
  */
 int ns_listing_holder(const struct ns_listing *listing,
-                      uintptr_t index,
-                      uintptr_t nth,
+                      size_t index,
+                      size_t nth,
                       struct ns_holder *out,
-                      uintptr_t size,
+                      size_t size,
                       struct ns_error *err);
 
 /**
@@ -2161,8 +2200,8 @@ int ns_listing_holder(const struct ns_listing *listing,
  * lives as long as the snapshot.
  */
 const char *ns_listing_holder_path(const struct ns_listing *listing,
-                                   uintptr_t index,
-                                   uintptr_t nth);
+                                   size_t index,
+                                   size_t nth);
 
 /**
  * The index of the namespace that the descriptor is. -EINVAL if it is none, -ESRCH if it is not in the snapshot.
@@ -2197,34 +2236,34 @@ int ns_listing_find_inode(const struct ns_listing *listing, uint64_t inode, stru
  */
 int ns_listing_gaps(const struct ns_listing *listing,
                     struct ns_gaps *out,
-                    uintptr_t size,
+                    size_t size,
                     struct ns_error *err);
 
 /**
  * Tries what this kernel, this user and this host allow, in children that are thrown away, and stores what was found in `*out`. Nothing is
- * kept from one call to the next. Takes some milliseconds. Free it with ns_findings_free.
+ * kept from one call to the next. Takes some milliseconds. Free it with ns_features_free.
  */
-int ns_probe(struct ns_findings **out,
+int ns_probe(struct ns_features **out,
              struct ns_error *err);
 
 /**
  * How many there are; 0 for NULL.
  */
-uintptr_t ns_findings_len(const struct ns_findings *findings);
+size_t ns_features_len(const struct ns_features *features);
 
 /**
- * Number `index`, counted from 0. `out` has `size` bytes: pass sizeof(ns_finding). -ERANGE past the end.
+ * Number `index`, counted from 0. `out` has `size` bytes: pass sizeof(ns_feature). -ERANGE past the end.
  */
-int ns_findings_get(const struct ns_findings *findings,
-                    uintptr_t index,
-                    struct ns_finding *out,
-                    uintptr_t size,
+int ns_features_get(const struct ns_features *features,
+                    size_t index,
+                    struct ns_feature *out,
+                    size_t size,
                     struct ns_error *err);
 
 /**
  * Frees them; NULL is allowed.
  */
-void ns_findings_free(struct ns_findings *findings);
+void ns_features_free(struct ns_features *features);
 
 /**
  * Moves the calling program itself into new namespaces, unshare(2); with `map_root` (not 0) it is root in a new user

@@ -39,7 +39,7 @@ static uint32_t permissions(uint32_t otherwise)
 static void root_unless(const char *target)
 {
     if (!want.mounted && strcmp(target, "/") != 0)
-        must(ns_spec_tmpfs(want.spec, "/", 0, 0755, 0, &err));
+        must(ns_spec_mount_tmpfs(want.spec, "/", 0, 0755, 0, &err));
     want.mounted = true;
 }
 
@@ -64,7 +64,7 @@ static void overlay(const char *name, const char *upper, const char *work, const
         trees[n] = want.trees[want.tree_count - 1 - n];
     want.tree_count = 0;
     root_unless(target);
-    must(ns_spec_overlay_trees(want.spec, trees, upper, work, target, flags, &err));
+    must(ns_spec_mount_overlay_trees(want.spec, trees, upper, work, target, flags, &err));
 }
 
 static void add_seccomp(const char *fd)
@@ -153,14 +153,14 @@ static void apply(enum option_key key, const char *name, char *argument[])
         flags |= key == DEV_BIND || key == DEV_BIND_TRY ? NS_MOUNT_DEV : 0;
         flags |= key == RO_BIND || key == RO_BIND_TRY ? NS_MOUNT_RDONLY : 0;
         root_unless(argument[1]);
-        must(ns_spec_bind(spec, argument[0], argument[1], flags, &err));
+        must(ns_spec_mount_bind(spec, argument[0], argument[1], flags, &err));
         break;
     }
     case BIND_FD: case RO_BIND_FD:
         root_unless(argument[1]);
-        must(ns_spec_bind_fd(spec, descriptor(argument[0]), argument[1], key == RO_BIND_FD ? NS_MOUNT_RDONLY : 0, &err));
+        must(ns_spec_mount_bind_fd(spec, descriptor(argument[0]), argument[1], key == RO_BIND_FD ? NS_MOUNT_RDONLY : 0, &err));
         break;
-    case REMOUNT_RO: root_unless(argument[0]), must(ns_spec_read_only(spec, argument[0], NS_MOUNT_ALONE, &err)); break;
+    case REMOUNT_RO: root_unless(argument[0]), must(ns_spec_mount_read_only(spec, argument[0], NS_MOUNT_NON_RECURSIVE, &err)); break;
     case OVERLAY_SRC:
         if (want.tree_count == MAX_TREES)
             fail("too many trees for an overlay");
@@ -173,33 +173,33 @@ static void apply(enum option_key key, const char *name, char *argument[])
         /* Without a pid namespace of its own it has the caller's processes, and the kernel gives root alone a fresh proc of them. */
         root_unless(argument[0]);
         must(want.kinds & NS_PID || want.joined_pid || !(want.kinds & NS_USER)
-                 ? ns_spec_proc(spec, argument[0], NULL, 0, &err)
-                 : ns_spec_bind(spec, "/proc", argument[0], 0, &err));
+                 ? ns_spec_mount_procfs(spec, argument[0], NULL, 0, &err)
+                 : ns_spec_mount_bind(spec, "/proc", argument[0], 0, &err));
         break;
-    case DEV: root_unless(argument[0]), must(ns_spec_dev(spec, argument[0], &err)); break;
+    case DEV: root_unless(argument[0]), must(ns_spec_mount_dev(spec, argument[0], &err)); break;
     case TMPFS:
         root_unless(argument[0]);
-        must(ns_spec_tmpfs(spec, argument[0], want.size < 0 ? 0 : (uint64_t)want.size, permissions(0755), 0, &err));
+        must(ns_spec_mount_tmpfs(spec, argument[0], want.size < 0 ? 0 : (uint64_t)want.size, permissions(0755), 0, &err));
         want.size = -1;
         break;
-    case MQUEUE: root_unless(argument[0]), must(ns_spec_mqueue(spec, argument[0], &err)); break;
-    case DIR_: root_unless(argument[0]), must(ns_spec_directory(spec, argument[0], permissions(0755), &err)); break;
-    case CHMOD: root_unless(argument[1]), must(ns_spec_permissions(spec, argument[1], (uint32_t)octal(argument[0]), &err)); break;
+    case MQUEUE: root_unless(argument[0]), must(ns_spec_mount_mqueue(spec, argument[0], &err)); break;
+    case DIR_: root_unless(argument[0]), must(ns_spec_mount_dir(spec, argument[0], permissions(0755), &err)); break;
+    case CHMOD: root_unless(argument[1]), must(ns_spec_mount_chmod(spec, argument[1], (uint32_t)octal(argument[0]), &err)); break;
     case FILE_: {
         size_t size;
         char *data = content(descriptor(argument[0]), &size);
         root_unless(argument[1]);
-        must(ns_spec_file(spec, data, size, argument[1], permissions(0666), &err));
+        must(ns_spec_mount_file(spec, data, size, argument[1], permissions(0666), &err));
         free(data);
         break;
     }
     case BIND_DATA: case RO_BIND_DATA: {
         const char *file = data_file(descriptor(argument[0]), permissions(0600));
         root_unless(argument[1]);
-        must(ns_spec_bind(spec, file, argument[1], key == RO_BIND_DATA ? NS_MOUNT_RDONLY : 0, &err));
+        must(ns_spec_mount_bind(spec, file, argument[1], key == RO_BIND_DATA ? NS_MOUNT_RDONLY : 0, &err));
         break;
     }
-    case SYMLINK: root_unless(argument[1]), must(ns_spec_symlink(spec, argument[0], argument[1], &err)); break;
+    case SYMLINK: root_unless(argument[1]), must(ns_spec_mount_symlink(spec, argument[0], argument[1], &err)); break;
     case SECCOMP: want.only_filter = argument[0]; break;
     case ADD_SECCOMP:
         if (want.filter_count == MAX_FILTERS)
@@ -306,12 +306,12 @@ static void identity(void)
     if (want.disable) {
         if (!(want.kinds & NS_USER))
             fail("--disable-userns needs --unshare-user");
-        must(ns_spec_no_user_namespaces(spec, &err));
+        must(ns_spec_user_namespaces(spec, 0, &err));
         want.caps &= ~capability("CAP_SYS_RESOURCE");
     }
     if (want.assert_disabled && !want.disable)
         fail("--assert-userns-disabled: user namespaces can be made inside; add --disable-userns");
-    must(ns_spec_no_new_privs(spec, &err));
+    must(ns_spec_new_privs(spec, 0, &err));
     /* Root keeps what it has unless it chooses; anybody else has nothing that was not given. */
     if (ordinary || want.caps_chosen || want.disable) {
         const char *kept[CAPABILITIES + 1] = {NULL};
@@ -350,8 +350,10 @@ int main(int argc, char *argv[])
     if (want.as_pid_1 && !(want.kinds & NS_PID))
         fail("--as-pid-1 needs --unshare-pid");
     bool init = want.kinds & NS_PID && !want.as_pid_1;
-    if (init)
-        must(ns_spec_init(spec, want.die ? NS_INIT_DIE_WITH_HOST : 0, &err));
+    if (init) {
+        must(ns_spec_init(spec, 1, &err));
+        must(ns_spec_die_with_parent(spec, want.die, &err));
+    }
     if (want.die)
         prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (want.cwd) {

@@ -138,7 +138,7 @@ static void hold(ns_spec *spec, struct door door)
     int tell[2], go[2];
     if (pipe2(tell, O_CLOEXEC) < 0 || pipe2(go, O_CLOEXEC) < 0)
         fail("a pipe: %s", strerror(errno));
-    must(ns_spec_halt(spec, tell[1], go[0], &err));
+    must(ns_spec_sync_fds(spec, tell[1], go[0], &err));
     pid_t doorman = fork();
     if (doorman < 0)
         fail("a process: %s", strerror(errno));

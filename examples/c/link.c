@@ -48,10 +48,10 @@ int main(void)
         return 1;
 
     /* A program in a network namespace beside it, linked to it from the start. */
-    ns_end *server = ns_end_new(), *client = ns_end_new();
+    ns_endpoint *server = ns_endpoint_new(), *client = ns_endpoint_new();
     ns_spec *spec = ns_spec_new();
-    if (ns_end_of(server, server_side, &err) || ns_end_address(server, "10.0.0.1/30", &err) ||
-        ns_end_address(client, "10.0.0.2/30", &err) || ns_spec_argv(spec, argv, &err) ||
+    if (ns_endpoint_netns(server, server_side, &err) || ns_endpoint_address(server, "10.0.0.1/30", &err) ||
+        ns_endpoint_address(client, "10.0.0.2/30", &err) || ns_spec_argv(spec, argv, &err) ||
         ns_spec_join(spec, user, &err) || ns_spec_link(spec, client, server, &err) ||
         ns_spawn(spec, &process, &err))
         return failed();
@@ -67,8 +67,8 @@ int main(void)
     ns_process_free(process);
     ns_spec_free(spec);
     ns_spec_free(lab);
-    ns_end_free(server);
-    ns_end_free(client);
+    ns_endpoint_free(server);
+    ns_endpoint_free(client);
     close(listener);
     close(user);
     close(server_side); /* and with it the link */

@@ -428,7 +428,7 @@ int main(int argc, char **argv)
     table.nested = json && asked;
 
     uint64_t read = argument || !wanted ? NS_ALL : wanted;
-    must(ns_list(read, NS_LOOK_EVERYWHERE, &listing, &err));
+    must(ns_list(read, NS_LIST_EVERYWHERE, &listing, &err));
     if (argument) {
         int index;
         if (*argument == '/' || *argument == '.') {

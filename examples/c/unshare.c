@@ -159,7 +159,7 @@ int main(int argc, char *argv[])
     if (kill_child && !(kinds & NS_PID))
         fail("--kill-child needs --pid");
     if (kill_child)
-        must(ns_spec_init(spec, NS_INIT_DIE_WITH_HOST, &err));
+        must(ns_spec_die_with_parent(spec, 1, &err));
     if (clocks && !(kinds & NS_TIME))
         fail("--monotonic and --boottime need --time");
     if (users.automatic != groups.automatic)

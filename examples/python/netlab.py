@@ -25,9 +25,9 @@ def far_link(router, host, network):
 def main():
     with nsiso.Host("alice") as alice, nsiso.Host("bob") as bob, nsiso.Host("carol") as carol, nsiso.Host("r", router=True) as router:
         with nsiso.Bridge("lan", "10.0.1.0/24") as lan:
-            nsiso.link(nsiso.End(router, addresses="10.0.1.254/24"), lan)
+            nsiso.link(nsiso.Endpoint(router, addresses="10.0.1.254/24"), lan)
             for host in (alice, bob):
-                nsiso.link(nsiso.End(host, addresses=lan.addresses(), gateway="10.0.1.254"), lan)
+                nsiso.link(nsiso.Endpoint(host, addresses=lan.addresses(), gateway="10.0.1.254"), lan)
             _, lossy = far_link(router, carol, "10.0.2.0/24")
 
             with carol.popen(SERVER, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as server:

@@ -41,8 +41,8 @@ def main() -> int:
     program = sys.argv[1:] or [os.environ.get("SHELL", "/bin/sh")]
     terminal = os.isatty(0)
     process = nsiso.Popen(
-        program, map_root=True, hostname="throwaway", init=True, ipc=True, die_with_host=True,
-        mounts=[nsiso.Overlay("/"), nsiso.Proc(), nsiso.Dev()], pty=window_size(0) if terminal else True,
+        program, map_root=True, hostname="throwaway", init=True, ipc=True, die_with_parent=True,
+        mounts=[nsiso.Overlay("/"), nsiso.Procfs(), nsiso.Dev()], pty=window_size(0) if terminal else True,
     )  # fmt: skip
 
     def resize(*_: object) -> None:

@@ -10,10 +10,10 @@
 
 static const struct { const char *name; uint32_t look; } cases[] = {
     {"scan", 0},
-    {"details", NS_LOOK_DETAILS},
-    {"fds", NS_LOOK_DESCRIPTORS},
-    {"everywhere", NS_LOOK_EVERYWHERE},
-    {"memory", NS_LOOK_DETAILS},
+    {"details", NS_LIST_DETAILS},
+    {"fds", NS_LIST_DESCRIPTORS},
+    {"everywhere", NS_LIST_EVERYWHERE},
+    {"memory", NS_LIST_DETAILS},
 };
 
 static ns_listing *listed(uint32_t look)

@@ -107,7 +107,7 @@ def print_missed():
     print()
 
 
-def verdict(contender, case, limits, who):
+def support(contender, case, limits, who):
     words = []
     for limit, part, bar in contender.bars.of(case) if contender.bars else []:
         ratio = quantile(contender.times[case], part) / quantile(limits[limit].times[case], part)
@@ -131,7 +131,7 @@ def table(contenders, cases, who):
             median, p10 = quantile(times, 0.5), quantile(times, 0.1)
             ratios = median / quantile(safe, 0.5), p10 / quantile(safe, 0.1), median / quantile(shared, 0.5)
             columns = " | ".join(f"{ratio:.2f}" for ratio in ratios)
-            bars = verdict(contender, case, limits, who)
+            bars = support(contender, case, limits, who)
             print(f"| {case} | {contender.name} | {median:.0f} | {p10:.0f} | {columns} | {bars} |")
     print()
 

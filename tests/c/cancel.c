@@ -45,7 +45,7 @@ static void until_no_child_is_left(void)
 static void *call_everything_cancelled(void *nothing)
 {
     ns_listing *listing;
-    ns_findings *findings;
+    ns_features *features;
     ns_process *process;
     ns_status status;
     ns_identity identity;
@@ -67,8 +67,8 @@ static void *call_everything_cancelled(void *nothing)
     for (size_t i = 0; i < ns_listing_len(listing); i++)
         ns_listing_user(listing, i);
     ns_listing_free(listing);
-    OK(ns_probe(&findings, &err));
-    ns_findings_free(findings);
+    OK(ns_probe(&features, &err));
+    ns_features_free(features);
     OK(fd = ns_open_pid(0, NS_NET, &err));
     OK(ns_identify(fd, &identity, sizeof identity, &err));
     ns_error err;
@@ -107,7 +107,7 @@ static void *wait_a_minute(void *process)
 {
     ns_status status;
     reached = 1;
-    ns_process_wait(process, 60000, &status, sizeof status, NULL);
+    ns_process_wait(process, 60000 * MS, &status, sizeof status, NULL);
     CHECK(!"not cancelled");
     return NULL;
 }
@@ -155,7 +155,7 @@ static void a_wait_takes_as_long_as_it_is_to(void)
     CHECK(!sigaction(SIGUSR1, &action, &old));
     OK(ns_spawn(spec, &process, &err));
     clock_gettime(CLOCK_MONOTONIC, &start);
-    CHECK(ns_process_wait(process, 150, &status, sizeof status, &err) == -ETIMEDOUT);
+    CHECK(ns_process_wait(process, 150 * MS, &status, sizeof status, &err) == -ETIMEDOUT);
     clock_gettime(CLOCK_MONOTONIC, &end);
     int64_t ms = (end.tv_sec - start.tv_sec) * 1000 + (end.tv_nsec - start.tv_nsec) / 1000000;
     CHECK(ms >= 149 && ms < 5000);

@@ -17,6 +17,9 @@
         }                                                                                   \
     } while (0)
 
+/* A millisecond. */
+#define MS INT64_C(1000000)
+
 #define RUN(test) (test(), printf("ok %s\n", #test))
 
 /* A call that must work. */

@@ -239,13 +239,13 @@ static void options_that_take_a_parent(void)
         ns_spec *spec = shell("echo not to be seen");
         OK(ns_spec_map_root(spec, &err));
         switch (option) {
-        case 0: OK(ns_spec_init(spec, 0, &err)); break;
+        case 0: OK(ns_spec_init(spec, 1, &err)); break;
         case 1: OK(ns_spec_sandbox(spec, &err)); break;
         case 2: OK(ns_spec_deadline(spec, 1000000000, &err)); break;
         case 3: OK(ns_spec_stdio(spec, 1, NS_STDIO_PIPE, &err)); break;
         case 4: OK(ns_spec_pty(spec, 24, 80, &err)); break;
-        case 5: OK(ns_spec_no_new_privs(spec, &err)); OK(ns_spec_seccomp_notify(spec, calls, &err)); break;
-        case 6: OK(ns_spec_halt(spec, one, one, &err)); break;
+        case 5: OK(ns_spec_new_privs(spec, 0, &err)); OK(ns_spec_seccomp_notify(spec, calls, &err)); break;
+        case 6: OK(ns_spec_sync_fds(spec, one, one, &err)); break;
         case 7: OK(ns_spec_unshare(spec, NS_PID, &err)); OK(ns_spec_mount_proc(spec, "/proc", &err)); break;
         case 8: OK(ns_spec_uplink(spec, NULL, NULL, 0, NULL, 0, &err)); break;
         }

@@ -16,7 +16,7 @@ static void a_program_that_is_root_inside_cannot_forge_its_status(void)
     OK(ns_spec_unshare(spec, NS_USER | NS_PID | NS_MNT, &err));
     OK(ns_spec_map_root(spec, &err));
     OK(ns_spec_mount_proc(spec, "/proc", &err));
-    OK(ns_spec_init(spec, 0, &err));
+    OK(ns_spec_init(spec, 1, &err));
     OK(ns_spawn(spec, &process, &err));
     OK(ns_process_wait(process, -1, &status, sizeof status, &err));
     CHECK(status.exit_code == 7 && status.signal == 0 && status.usage_known);

@@ -266,26 +266,26 @@ static void bad_input_is_refused(void)
 
 static void a_probe_is_read(void)
 {
-    ns_findings *findings;
-    ns_finding finding;
+    ns_features *features;
+    ns_feature feature;
     int kinds = 0, before = open_descriptors();
-    OK(ns_probe(&findings, &err));
-    for (size_t n = 0; n < ns_findings_len(findings); n++) {
-        OK(ns_findings_get(findings, n, &finding, sizeof finding, &err));
-        CHECK(*finding.name && finding.detail && finding.hint);
-        CHECK(finding.verdict == NS_YES || finding.verdict == NS_IN_USER_NAMESPACE || *finding.detail);
-        if (strcmp(finding.name, "net") == 0) {
-            CHECK(finding.verdict == (geteuid() ? NS_IN_USER_NAMESPACE : NS_YES));
+    OK(ns_probe(&features, &err));
+    for (size_t n = 0; n < ns_features_len(features); n++) {
+        OK(ns_features_get(features, n, &feature, sizeof feature, &err));
+        CHECK(*feature.name && feature.detail && feature.hint);
+        CHECK(feature.support == NS_YES || feature.support == NS_IN_USER_NAMESPACE || *feature.detail);
+        if (strcmp(feature.name, "net") == 0) {
+            CHECK(feature.support == (geteuid() ? NS_IN_USER_NAMESPACE : NS_YES));
             kinds++;
         }
     }
     CHECK(kinds == 1);
-    FAILS(ns_findings_get(findings, 1000, &finding, sizeof finding, &err), ERANGE, "finding number 1000");
-    FAILS(ns_findings_get(findings, 0, NULL, sizeof finding, &err), EINVAL, "out is NULL");
+    FAILS(ns_features_get(features, 1000, &feature, sizeof feature, &err), ERANGE, "feature number 1000");
+    FAILS(ns_features_get(features, 0, NULL, sizeof feature, &err), EINVAL, "out is NULL");
     FAILS(ns_probe(NULL, &err), EINVAL, "out is NULL");
     FAILS(ns_unshare(0, 0, &err), EINVAL, "no kind");
     FAILS(ns_unshare(NS_NET, 1, &err), EINVAL, "add the kind user");
-    ns_findings_free(findings);
+    ns_features_free(features);
     CHECK(open_descriptors() == before);
 }
 

@@ -26,7 +26,7 @@ static void own_namespaces_are_found_by_each_name(void)
 {
     static const char *names[] = {"user", "pid", "mnt", "net", "ipc", "uts", "time", "cgroup"};
     static const uint64_t kinds[] = {NS_USER, NS_PID, NS_MNT, NS_NET, NS_IPC, NS_UTS, NS_TIME, NS_CGROUP};
-    ns_listing *listing = listed(NS_ALL, NS_LOOK_EVERYWHERE);
+    ns_listing *listing = listed(NS_ALL, NS_LIST_EVERYWHERE);
 
     for (int i = 0; i < 8; i++) {
         char path[64];
@@ -58,7 +58,7 @@ static void own_namespaces_are_found_by_each_name(void)
 
 static void the_order_is_by_inode_and_relatives_are_indices(void)
 {
-    ns_listing *listing = listed(NS_ALL, NS_LOOK_EVERYWHERE);
+    ns_listing *listing = listed(NS_ALL, NS_LIST_EVERYWHERE);
     size_t len = ns_listing_len(listing);
 
     for (size_t i = 0; i < len; i++) {
@@ -93,7 +93,7 @@ static void a_descriptor_alone_holds_a_namespace(void)
     ns_process_free(process);
     ns_spec_free(spec);
 
-    ns_listing *listing = listed(NS_UTS, NS_LOOK_DETAILS | NS_LOOK_DESCRIPTORS | NS_LOOK_OWN);
+    ns_listing *listing = listed(NS_UTS, NS_LIST_DETAILS | NS_LIST_DESCRIPTORS | NS_LIST_OWN);
     int index = ns_listing_find_fd(listing, fd, NULL);
     OK(index);
     ns_namespace found = at(listing, index);
@@ -108,7 +108,7 @@ static void a_descriptor_alone_holds_a_namespace(void)
     ns_listing_free(listing);
 
     /* Nobody looks at descriptors: it is not there, and that is no error of the listing. */
-    listing = listed(NS_UTS, NS_LOOK_DETAILS);
+    listing = listed(NS_UTS, NS_LIST_DETAILS);
     FAILS(ns_listing_find_fd(listing, fd, &err), ESRCH, "the namespace of descriptor");
     ns_listing_free(listing);
     close(fd);
@@ -116,7 +116,7 @@ static void a_descriptor_alone_holds_a_namespace(void)
 
 static void gaps_are_told(void)
 {
-    ns_listing *listing = listed(NS_ALL, NS_LOOK_EVERYWHERE);
+    ns_listing *listing = listed(NS_ALL, NS_LIST_EVERYWHERE);
     ns_gaps gaps;
     OK(ns_listing_gaps(listing, &gaps, sizeof gaps, &err));
     CHECK(gaps.foreign_proc == 0 && (gaps.complete || gaps.unreadable || gaps.closed || gaps.sockets ||
@@ -139,7 +139,7 @@ static void *reads(void *shared)
 
 static void many_threads_read_one_snapshot(void)
 {
-    ns_listing *listing = listed(NS_ALL, NS_LOOK_EVERYWHERE);
+    ns_listing *listing = listed(NS_ALL, NS_LIST_EVERYWHERE);
     pthread_t threads[16];
     for (int i = 0; i < 16; i++)
         CHECK(pthread_create(&threads[i], NULL, reads, listing) == 0);
@@ -153,7 +153,7 @@ static void *lists(void *unused)
     (void)unused;
     for (int round = 0; round < 10; round++) {
         ns_listing *listing = NULL;
-        OK(ns_list(NS_ALL, NS_LOOK_EVERYWHERE, &listing, &err));
+        OK(ns_list(NS_ALL, NS_LIST_EVERYWHERE, &listing, &err));
         OK(ns_listing_find_process(listing, getpid(), NS_NET, &err));
         ns_listing_free(listing);
     }
@@ -178,9 +178,9 @@ static void bad_input_is_refused(void)
     const int32_t *pids;
     int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
 
-    FAILS(ns_list(NS_ALL, NS_LOOK_EVERYWHERE, NULL, &err), EINVAL, "out");
-    FAILS(ns_list(1, NS_LOOK_EVERYWHERE, &none, &err), EINVAL, "0x1");
-    FAILS(ns_list(0, NS_LOOK_EVERYWHERE, &none, &err), EINVAL, "kind");
+    FAILS(ns_list(NS_ALL, NS_LIST_EVERYWHERE, NULL, &err), EINVAL, "out");
+    FAILS(ns_list(1, NS_LIST_EVERYWHERE, &none, &err), EINVAL, "0x1");
+    FAILS(ns_list(0, NS_LIST_EVERYWHERE, &none, &err), EINVAL, "kind");
     FAILS(ns_list(NS_ALL, 64, &none, &err), EINVAL, "0x40");
     CHECK(!none);
 

@@ -19,12 +19,12 @@ static int network(void)
     return held;
 }
 
-static ns_end *end(int network, const char *address)
+static ns_endpoint *end(int network, const char *address)
 {
-    ns_end *end = ns_end_new();
-    OK(ns_end_of(end, network, &err));
+    ns_endpoint *end = ns_endpoint_new();
+    OK(ns_endpoint_netns(end, network, &err));
     if (address)
-        OK(ns_end_address(end, address, &err));
+        OK(ns_endpoint_address(end, address, &err));
     return end;
 }
 
@@ -42,14 +42,14 @@ static void a_datagram_crosses_a_link(void)
     int a = network(), b = network();
     char names[2][NS_DEVICE_NAME];
     char text[4096];
-    ns_end *one = end(a, "10.0.0.1/30"), *two = end(b, "10.0.0.2/30");
-    OK(ns_end_name(one, "to-b", &err));
-    OK(ns_end_mac(one, "02:00:00:00:00:0a", &err));
-    OK(ns_end_mtu(one, 1400, &err));
-    OK(ns_end_address(one, "fd00::1/64", &err));
-    OK(ns_end_gateway(two, "10.0.0.1", &err));
-    OK(ns_end_route(two, "10.9.0.0/16", NULL, &err));
-    OK(ns_end_rate(two, 1000000000, &err));
+    ns_endpoint *one = end(a, "10.0.0.1/30"), *two = end(b, "10.0.0.2/30");
+    OK(ns_endpoint_name(one, "to-b", &err));
+    OK(ns_endpoint_mac(one, "02:00:00:00:00:0a", &err));
+    OK(ns_endpoint_mtu(one, 1400, &err));
+    OK(ns_endpoint_address(one, "fd00::1/64", &err));
+    OK(ns_endpoint_gateway(two, "10.0.0.1", &err));
+    OK(ns_endpoint_route(two, "10.9.0.0/16", NULL, &err));
+    OK(ns_endpoint_rate(two, 1000000000, &err));
     OK(ns_link(one, two, names, &err));
     CHECK(!strcmp(names[0], "to-b") && !strcmp(names[1], "eth0"));
     inside(a, "ip link show to-b; ip address show to-b", text, sizeof text);
@@ -68,7 +68,7 @@ static void a_datagram_crosses_a_link(void)
     inside(b, "ip link | wc -l", text, sizeof text);
     CHECK(atoi(text) == 2);
     close(near), close(far), close(a), close(b);
-    ns_end_free(one), ns_end_free(two);
+    ns_endpoint_free(one), ns_endpoint_free(two);
 }
 
 static void a_bridge_and_a_router_and_a_move(void)
@@ -76,8 +76,8 @@ static void a_bridge_and_a_router_and_a_move(void)
     int lan = network(), host = network(), other = network();
     char text[4096];
     OK(ns_bridge(lan, "br0", &err));
-    ns_end *port = end(lan, NULL), *at_host = end(host, "10.1.0.2/24"), *at_other = end(other, "10.2.0.1/24");
-    OK(ns_end_port_of(port, "br0", &err));
+    ns_endpoint *port = end(lan, NULL), *at_host = end(host, "10.1.0.2/24"), *at_other = end(other, "10.2.0.1/24");
+    OK(ns_endpoint_port_of(port, "br0", &err));
     OK(ns_link(at_host, port, NULL, &err));
     OK(ns_device_move(host, "eth0", at_other, &err));
     inside(other, "ip address show eth0", text, sizeof text);
@@ -86,21 +86,21 @@ static void a_bridge_and_a_router_and_a_move(void)
     inside(other, "cat /proc/sys/net/ipv4/ip_forward", text, sizeof text);
     CHECK(text[0] == '1');
     close(lan), close(host), close(other);
-    ns_end_free(port), ns_end_free(at_host), ns_end_free(at_other);
+    ns_endpoint_free(port), ns_endpoint_free(at_host), ns_endpoint_free(at_other);
 }
 
 static void a_program_starts_linked(void)
 {
     int router = network();
     char text[4096];
-    ns_end *outside = end(router, "10.3.0.1/24"), *within = ns_end_new();
-    OK(ns_end_address(within, "10.3.0.2/24", &err));
+    ns_endpoint *outside = end(router, "10.3.0.1/24"), *within = ns_endpoint_new();
+    OK(ns_endpoint_address(within, "10.3.0.2/24", &err));
     ns_spec *spec = shell("ip -brief address show eth0");
     OK(ns_spec_join(spec, user, &err));
     OK(ns_spec_link(spec, within, outside, &err));
     CHECK(output(spec, text, sizeof text).exit_code == 0 && strstr(text, "10.3.0.2/24"));
     close(router);
-    ns_end_free(outside), ns_end_free(within);
+    ns_endpoint_free(outside), ns_endpoint_free(within);
 }
 
 /* By pasta(1), which takes a device that not every machine lends to everybody, and a default route to copy. */
@@ -144,10 +144,10 @@ static void *links(void *unused)
 {
     for (int turn = 0; turn < 10; turn++) {
         int a = network(), b = network();
-        ns_end *one = end(a, "10.0.0.1/30"), *two = end(b, "10.0.0.2/30");
+        ns_endpoint *one = end(a, "10.0.0.1/30"), *two = end(b, "10.0.0.2/30");
         OK(ns_link(one, two, NULL, &err));
         close(a), close(b);
-        ns_end_free(one), ns_end_free(two);
+        ns_endpoint_free(one), ns_endpoint_free(two);
     }
     return unused;
 }
@@ -165,22 +165,22 @@ static void bad_input_is_refused(void)
 {
     int a = network(), b = network(), none = 0;
     uint16_t ports[1][2] = {{8080, 80}};
-    ns_end *one = end(a, "10.0.0.1/30"), *two = end(b, NULL);
+    ns_endpoint *one = end(a, "10.0.0.1/30"), *two = end(b, NULL);
     ns_spec *spec = ns_spec_new();
-    FAILS(ns_end_name(one, "a name", &err), EINVAL, "no name of a network device");
-    FAILS(ns_end_name(one, NULL, &err), EINVAL, "name is NULL");
-    FAILS(ns_end_name(NULL, "eth0", &err), EINVAL, "end is NULL");
-    FAILS(ns_end_name(one, "\xff", &err), EINVAL, "not UTF-8");
-    FAILS(ns_end_mac(one, "01:00:00:00:00:00", &err), EINVAL, "of a group");
-    FAILS(ns_end_mtu(one, 5, &err), EINVAL, "MTU");
-    FAILS(ns_end_address(one, "10.0.0.1/33", &err), EINVAL, "at most 32 bits");
-    FAILS(ns_end_route(one, "10.0.0.1/24", NULL, &err), EINVAL, "its network is 10.0.0.0/24");
-    FAILS(ns_end_gateway(one, "router", &err), EINVAL, "no address of a router");
-    FAILS(ns_end_port_of(one, "", &err), EINVAL, "no name");
-    FAILS(ns_end_delay(one, 1, 2, &err), EINVAL, "jitter");
-    FAILS(ns_end_loss(one, 1.5, &err), EINVAL, "0 to 1");
-    FAILS(ns_end_rate(one, 7, &err), EINVAL, "less than a byte");
-    FAILS(ns_end_of(one, -1, &err), EINVAL, "not open");
+    FAILS(ns_endpoint_name(one, "a name", &err), EINVAL, "no name of a network device");
+    FAILS(ns_endpoint_name(one, NULL, &err), EINVAL, "name is NULL");
+    FAILS(ns_endpoint_name(NULL, "eth0", &err), EINVAL, "end is NULL");
+    FAILS(ns_endpoint_name(one, "\xff", &err), EINVAL, "not UTF-8");
+    FAILS(ns_endpoint_mac(one, "01:00:00:00:00:00", &err), EINVAL, "of a group");
+    FAILS(ns_endpoint_mtu(one, 5, &err), EINVAL, "MTU");
+    FAILS(ns_endpoint_address(one, "10.0.0.1/33", &err), EINVAL, "at most 32 bits");
+    FAILS(ns_endpoint_route(one, "10.0.0.1/24", NULL, &err), EINVAL, "its network is 10.0.0.0/24");
+    FAILS(ns_endpoint_gateway(one, "router", &err), EINVAL, "no address of a router");
+    FAILS(ns_endpoint_port_of(one, "", &err), EINVAL, "no name");
+    FAILS(ns_endpoint_delay(one, 1, 2, &err), EINVAL, "jitter");
+    FAILS(ns_endpoint_loss(one, 1.5, &err), EINVAL, "0 to 1");
+    FAILS(ns_endpoint_rate(one, 7, &err), EINVAL, "less than a byte");
+    FAILS(ns_endpoint_netns(one, -1, &err), EINVAL, "not open");
     FAILS(ns_link(NULL, two, NULL, &err), EINVAL, "a is NULL");
     FAILS(ns_socket(user, AF_INET, SOCK_STREAM, 0, &err), EINVAL, "no network namespace");
     FAILS(ns_socket(a, 12345, SOCK_STREAM, 0, &err), EAFNOSUPPORT, "domain 12345");
@@ -197,7 +197,7 @@ static void bad_input_is_refused(void)
     FAILS(ns_bridge(a, "br0", &err), EEXIST, "the bridge br0");
     close(a), close(b);
     ns_spec_free(spec);
-    ns_end_free(one), ns_end_free(two), ns_end_free(NULL);
+    ns_endpoint_free(one), ns_endpoint_free(two), ns_endpoint_free(NULL);
 }
 
 int main(void)

@@ -43,22 +43,22 @@ static void a_view_is_built(void)
                            "test ! -s /mnt/passwd");
     int directory = open("/usr", O_PATH | O_CLOEXEC);
     OK(ns_spec_unshare(spec, NS_PID | NS_IPC | NS_NET, &err));
-    OK(ns_spec_bind(spec, "/", "/", 0, &err));
-    OK(ns_spec_tmpfs(spec, "/mnt", 1 << 20, 0755, 0, &err));
-    OK(ns_spec_bind_fd(spec, directory, "/usr", NS_MOUNT_RDONLY, &err));
-    OK(ns_spec_bind(spec, "/does/not/exist", "/mnt/none", NS_MOUNT_IF_EXISTS, &err));
-    OK(ns_spec_bind(spec, "/etc/passwd", "/mnt/passwd", NS_MOUNT_RDONLY | NS_MOUNT_NOEXEC, &err));
-    OK(ns_spec_mask(spec, "/mnt/passwd", &err));
-    OK(ns_spec_file(spec, "hello", 5, "/mnt/text", 0644, &err));
-    OK(ns_spec_directory(spec, "/mnt/dir", 0700, &err));
-    OK(ns_spec_symlink(spec, "/mnt/text", "/mnt/link", &err));
-    OK(ns_spec_dev(spec, "/mnt/dev", &err));
-    OK(ns_spec_mqueue(spec, "/mnt/mqueue", &err));
-    OK(ns_spec_sysfs(spec, "/mnt/sys", &err));
-    OK(ns_spec_proc(spec, "/mnt/proc", "invisible", NS_MOUNT_SUBSET_PID, &err));
-    OK(ns_spec_overlay(spec, "/srv", NULL, NULL, "/srv", 0, &err));
-    OK(ns_spec_read_only(spec, "/mnt/dir", 0, &err));
-    OK(ns_spec_mask(spec, "/etc", &err));
+    OK(ns_spec_mount_bind(spec, "/", "/", 0, &err));
+    OK(ns_spec_mount_tmpfs(spec, "/mnt", 1 << 20, 0755, 0, &err));
+    OK(ns_spec_mount_bind_fd(spec, directory, "/usr", NS_MOUNT_RDONLY, &err));
+    OK(ns_spec_mount_bind(spec, "/does/not/exist", "/mnt/none", NS_MOUNT_IF_EXISTS, &err));
+    OK(ns_spec_mount_bind(spec, "/etc/passwd", "/mnt/passwd", NS_MOUNT_RDONLY | NS_MOUNT_NOEXEC, &err));
+    OK(ns_spec_mount_mask(spec, "/mnt/passwd", &err));
+    OK(ns_spec_mount_file(spec, "hello", 5, "/mnt/text", 0644, &err));
+    OK(ns_spec_mount_dir(spec, "/mnt/dir", 0700, &err));
+    OK(ns_spec_mount_symlink(spec, "/mnt/text", "/mnt/link", &err));
+    OK(ns_spec_mount_dev(spec, "/mnt/dev", &err));
+    OK(ns_spec_mount_mqueue(spec, "/mnt/mqueue", &err));
+    OK(ns_spec_mount_sysfs(spec, "/mnt/sys", &err));
+    OK(ns_spec_mount_procfs(spec, "/mnt/proc", "invisible", NS_MOUNT_SUBSET_PID, &err));
+    OK(ns_spec_mount_overlay(spec, "/srv", NULL, NULL, "/srv", 0, &err));
+    OK(ns_spec_mount_read_only(spec, "/mnt/dir", 0, &err));
+    OK(ns_spec_mount_mask(spec, "/etc", &err));
     succeeds(spec);
     close(directory);
     CHECK(access("/srv/x", F_OK) != 0);
@@ -69,22 +69,22 @@ static void an_overlay_has_several_lower_trees(void)
     static const char *const trees[] = {"/etc", "/usr", NULL}, *const none[] = {NULL};
     for (int read_only = 0; read_only < 2; read_only++) {
         ns_spec *spec = rooted("test -e /mnt/passwd && test -d /mnt/bin && mkdir /mnt/nsiso-x 2>/dev/null");
-        OK(ns_spec_overlay_trees(spec, trees, NULL, NULL, "/mnt", read_only ? NS_MOUNT_RDONLY : 0, &err));
+        OK(ns_spec_mount_overlay_trees(spec, trees, NULL, NULL, "/mnt", read_only ? NS_MOUNT_RDONLY : 0, &err));
         CHECK(ended(spec).exit_code == read_only);
     }
     ns_spec *spec = ns_spec_new();
-    FAILS(ns_spec_overlay_trees(spec, none, NULL, NULL, "/mnt", 0, &err), EINVAL, "needs a lower tree");
-    FAILS(ns_spec_overlay_trees(spec, NULL, NULL, NULL, "/mnt", 0, &err), EINVAL, "lower is NULL");
+    FAILS(ns_spec_mount_overlay_trees(spec, none, NULL, NULL, "/mnt", 0, &err), EINVAL, "needs a lower tree");
+    FAILS(ns_spec_mount_overlay_trees(spec, NULL, NULL, NULL, "/mnt", 0, &err), EINVAL, "lower is NULL");
     ns_spec_free(spec);
 }
 
 static void a_part_of_the_view_is_changed(void)
 {
     ns_spec *spec = rooted("test $(stat -c %a /mnt) = 711 && ! mkdir /mnt/x 2>/dev/null && mkdir /mnt/sub/x");
-    OK(ns_spec_tmpfs(spec, "/mnt", 0, 0700, 0, &err));
-    OK(ns_spec_tmpfs(spec, "/mnt/sub", 0, 0755, 0, &err));
-    OK(ns_spec_permissions(spec, "/mnt", 0711, &err));
-    OK(ns_spec_read_only(spec, "/mnt", NS_MOUNT_ALONE, &err));
+    OK(ns_spec_mount_tmpfs(spec, "/mnt", 0, 0700, 0, &err));
+    OK(ns_spec_mount_tmpfs(spec, "/mnt/sub", 0, 0755, 0, &err));
+    OK(ns_spec_mount_chmod(spec, "/mnt", 0711, &err));
+    OK(ns_spec_mount_read_only(spec, "/mnt", NS_MOUNT_NON_RECURSIVE, &err));
     succeeds(spec);
 }
 
@@ -96,7 +96,7 @@ static void a_child_is_held(void)
     ns_process *process;
     CHECK(pipe(tell) == 0 && pipe(go) == 0 && write(go[1], "", 1) == 1);
     ns_spec *spec = rooted("true");
-    OK(ns_spec_halt(spec, tell[1], go[0], &err));
+    OK(ns_spec_sync_fds(spec, tell[1], go[0], &err));
     OK(ns_spawn(spec, &process, &err));
     CHECK(read(tell[0], line, sizeof line - 1) > 0 && atoi(line) == ns_process_pid(process));
     OK(ns_process_wait(process, -1, &status, sizeof status, &err));
@@ -104,7 +104,7 @@ static void a_child_is_held(void)
     /* Nobody listens: an error, and no signal. */
     close(tell[0]);
     FAILS(ns_spawn(spec, &process, &err), EPIPE, "told the pid");
-    FAILS(ns_spec_halt(spec, -1, go[0], &err), EINVAL, "is not open");
+    FAILS(ns_spec_sync_fds(spec, -1, go[0], &err), EINVAL, "is not open");
     close(tell[1]), close(go[0]), close(go[1]);
     ns_spec_free(spec);
 }
@@ -123,8 +123,8 @@ static void privileges_are_given_up(void)
     OK(ns_spec_oom_score_adj(spec, 400, &err));
     OK(ns_spec_cpus(spec, &cpu, 1, &err));
     OK(ns_spec_personality(spec, 0x40000, &err));
-    OK(ns_spec_no_user_namespaces(spec, &err));
-    OK(ns_spec_no_new_privs(spec, &err));
+    OK(ns_spec_user_namespaces(spec, 0, &err));
+    OK(ns_spec_new_privs(spec, 0, &err));
     OK(ns_spec_securebits(spec, 0, &err));
     OK(ns_spec_seccomp_deny(spec, calls, NS_SECCOMP_FAIL, EROFS, &err));
     succeeds(spec);
@@ -132,7 +132,7 @@ static void privileges_are_given_up(void)
     ns_process *process;
     spec = rooted("true");
     OK(ns_spec_caps(spec, resource, &err));
-    OK(ns_spec_no_user_namespaces(spec, &err));
+    OK(ns_spec_user_namespaces(spec, 0, &err));
     FAILS(ns_spawn(spec, &process, &err), EINVAL, "CAP_SYS_RESOURCE");
     ns_spec_free(spec);
     spec = rooted("grep -q '^CapEff:.0000000000000000$' /proc/self/status");
@@ -141,7 +141,7 @@ static void privileges_are_given_up(void)
     struct sock_filter allow = BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
     spec = shell("grep -q '^Seccomp_filters:.2$' /proc/self/status");
     OK(ns_spec_seccomp_raw(spec, &allow, 1, &err));
-    OK(ns_spec_seccomp_untrusted(spec, &err));
+    OK(ns_spec_seccomp(spec, 1, &err));
     succeeds(spec);
     spec = shell("mkdir /tmp/nsiso-c-never");
     OK(ns_spec_seccomp_deny(spec, calls, NS_SECCOMP_KILL, 0, &err));
@@ -160,7 +160,7 @@ static void landlock_restricts(void)
     OK(ns_spec_landlock(spec, rules, NS_LANDLOCK_SCOPED | NS_LANDLOCK_BEST_EFFORT, &err));
     FAILS(ns_landlock_path(rules, "/", 0, &err), EINVAL, "no access");
     FAILS(ns_landlock_path(rules, NULL, 1, &err), EINVAL, "path is NULL");
-    FAILS(ns_spec_landlock(spec, NULL, 0, &err), EINVAL, "rules is NULL");
+    FAILS(ns_spec_landlock(spec, NULL, NS_LANDLOCK_SCOPED, &err), EINVAL, "rules is NULL");
     FAILS(ns_spec_landlock(spec, rules, 64, &err), EINVAL, "no flags");
     ns_landlock_free(rules);
     ns_landlock_free(NULL);
@@ -172,7 +172,7 @@ static void an_init_process_tells_the_status(void)
     ns_process *process;
     ns_status status;
     ns_spec *spec = rooted("test $$ = 2 && kill -TERM $$");
-    OK(ns_spec_init(spec, NS_INIT_DIE_WITH_HOST, &err));
+    OK(ns_spec_die_with_parent(spec, 1, &err));
     status = ended(spec);
     CHECK(status.signal == SIGTERM && status.usage_known && !status.timed_out);
     spec = rooted("sleep 100 & sleep 100");
@@ -181,7 +181,7 @@ static void an_init_process_tells_the_status(void)
     CHECK(status.signal == SIGKILL && status.timed_out);
     /* A host that reaps everything. */
     spec = rooted("exit 5");
-    OK(ns_spec_init(spec, 0, &err));
+    OK(ns_spec_init(spec, 1, &err));
     OK(ns_spawn(spec, &process, &err));
     CHECK(waitpid(-1, NULL, __WALL) == ns_process_pid(process));
     OK(ns_process_wait(process, -1, &status, sizeof status, &err));
@@ -198,7 +198,7 @@ static void an_init_process_hears_of_the_end_though_the_host_ignores_it(void)
     /* It would wait for ever. */
     alarm(60);
     ns_spec *spec = rooted("exit 5");
-    OK(ns_spec_init(spec, 0, &err));
+    OK(ns_spec_init(spec, 1, &err));
     CHECK(ended(spec).exit_code == 5);
     spec = shell("exit 6");
     OK(ns_spec_sandbox(spec, &err));
@@ -209,10 +209,10 @@ static void an_init_process_hears_of_the_end_though_the_host_ignores_it(void)
     CHECK(status.exit_code == 7 && !status.timed_out);
     /* The program, too, ignores what the host ignores, unless told otherwise. */
     spec = rooted("kill -TERM $$; exit 8");
-    OK(ns_spec_init(spec, 0, &err));
+    OK(ns_spec_init(spec, 1, &err));
     CHECK(ended(spec).exit_code == 8);
     spec = rooted("kill -TERM $$");
-    OK(ns_spec_init(spec, 0, &err));
+    OK(ns_spec_init(spec, 1, &err));
     OK(ns_spec_reset_signals(spec, &err));
     CHECK(ended(spec).signal == SIGTERM);
     for (int signal_number = 1; signal_number < NSIG; signal_number++)
@@ -266,8 +266,8 @@ static void the_sandbox_holds(void)
     ns_spec *spec = shell(script);
     OK(ns_spec_sandbox(spec, &err));
     OK(ns_spec_share(spec, NS_NET, &err));
-    OK(ns_spec_no_landlock(spec, &err));
-    OK(ns_spec_no_seccomp(spec, &err));
+    OK(ns_spec_landlock(spec, NULL, 0, &err));
+    OK(ns_spec_seccomp(spec, 0, &err));
     succeeds(spec);
 }
 
@@ -279,8 +279,8 @@ static void the_sandbox_is_loosened_part_by_part(void)
     /* What is mounted for writing may be written. */
     ns_spec *spec = shell("echo x > /d/x && echo x > /t/x && ! touch /x 2>/dev/null");
     OK(ns_spec_sandbox(spec, &err));
-    OK(ns_spec_bind(spec, place, "/d", 0, &err));
-    OK(ns_spec_tmpfs(spec, "/t", 1 << 20, 0777, 0, &err));
+    OK(ns_spec_mount_bind(spec, place, "/d", 0, &err));
+    OK(ns_spec_mount_tmpfs(spec, "/t", 1 << 20, 0777, 0, &err));
     succeeds(spec);
     snprintf(made, sizeof made, "%s/x", place);
     CHECK(unlink(made) == 0 && rmdir(place) == 0);
@@ -289,20 +289,20 @@ static void the_sandbox_is_loosened_part_by_part(void)
     succeeds(spec);
     spec = shell("test $$ = 1");
     OK(ns_spec_sandbox(spec, &err));
-    OK(ns_spec_no_init(spec, &err));
+    OK(ns_spec_init(spec, 0, &err));
     succeeds(spec);
     spec = shell("test $$ = 2 && grep -q 'NoNewPrivs:.0' /proc/self/status && unshare -U true");
     OK(ns_spec_sandbox(spec, &err));
-    OK(ns_spec_outlive_host(spec, &err));
-    OK(ns_spec_allow_new_privs(spec, &err));
-    FAILS(ns_spawn(spec, &process, &err), EINVAL, "need no_new_privs");
-    OK(ns_spec_allow_user_namespaces(spec, &err));
-    OK(ns_spec_no_landlock(spec, &err));
-    OK(ns_spec_no_seccomp(spec, &err));
+    OK(ns_spec_die_with_parent(spec, 0, &err));
+    OK(ns_spec_new_privs(spec, 1, &err));
+    FAILS(ns_spawn(spec, &process, &err), EINVAL, "need new_privs to be off");
+    OK(ns_spec_user_namespaces(spec, 1, &err));
+    OK(ns_spec_landlock(spec, NULL, 0, &err));
+    OK(ns_spec_seccomp(spec, 0, &err));
     succeeds(spec);
     spec = rooted("true");
     OK(ns_spec_deadline(spec, 1000000000, &err));
-    OK(ns_spec_no_init(spec, &err));
+    OK(ns_spec_init(spec, 0, &err));
     FAILS(ns_spawn(spec, &process, &err), EINVAL, "deadline needs the init process");
     ns_spec_free(spec);
 }
@@ -313,30 +313,29 @@ static void bad_input_is_refused(void)
     ns_spec *spec = rooted("true");
     ns_process *process;
     int before = open_descriptors();
-    FAILS(ns_spec_bind(NULL, "/", "/", 0, &err), EINVAL, "spec is NULL");
-    FAILS(ns_spec_bind(spec, NULL, "/", 0, &err), EINVAL, "source is NULL");
-    FAILS(ns_spec_bind(spec, "/", "relative", 0, &err), EINVAL, "not absolute");
-    FAILS(ns_spec_bind(spec, "/", "/x", 1 << 20, &err), EINVAL, "no flag");
-    FAILS(ns_spec_bind_fd(spec, 9999, "/x", 0, &err), EINVAL, "descriptor 9999 is not open");
-    FAILS(ns_spec_bind_id_mapped(spec, "/", "/x", -1, 0, &err), EINVAL, "descriptor -1 is not open");
-    FAILS(ns_spec_file(spec, NULL, 4, "/x", 0644, &err), EINVAL, "data is NULL");
-    FAILS(ns_spec_file(spec, "x", (size_t)-1, "/x", 0644, &err), EINVAL, "more than memory can hold");
-    FAILS(ns_spec_proc(spec, "/x", "maybe", 0, &err), EINVAL, "is no hidepid");
-    FAILS(ns_spec_mask(spec, "/", &err), EINVAL, "root itself");
-    FAILS(ns_spec_directory(spec, "/x", 010000, &err), EINVAL, "permissions");
-    FAILS(ns_spec_overlay(spec, "/", "/upper", NULL, "/x", 0, &err), EINVAL, "work is NULL");
+    FAILS(ns_spec_mount_bind(NULL, "/", "/", 0, &err), EINVAL, "spec is NULL");
+    FAILS(ns_spec_mount_bind(spec, NULL, "/", 0, &err), EINVAL, "source is NULL");
+    FAILS(ns_spec_mount_bind(spec, "/", "relative", 0, &err), EINVAL, "not absolute");
+    FAILS(ns_spec_mount_bind(spec, "/", "/x", 1 << 20, &err), EINVAL, "no flag");
+    FAILS(ns_spec_mount_bind_fd(spec, 9999, "/x", 0, &err), EINVAL, "descriptor 9999 is not open");
+    FAILS(ns_spec_mount_bind_idmapped(spec, "/", "/x", -1, 0, &err), EINVAL, "descriptor -1 is not open");
+    FAILS(ns_spec_mount_file(spec, NULL, 4, "/x", 0644, &err), EINVAL, "data is NULL");
+    FAILS(ns_spec_mount_file(spec, "x", (size_t)-1, "/x", 0644, &err), EINVAL, "more than memory can hold");
+    FAILS(ns_spec_mount_procfs(spec, "/x", "maybe", 0, &err), EINVAL, "is no hidepid");
+    FAILS(ns_spec_mount_mask(spec, "/", &err), EINVAL, "root itself");
+    FAILS(ns_spec_mount_dir(spec, "/x", 010000, &err), EINVAL, "permissions");
+    FAILS(ns_spec_mount_overlay(spec, "/", "/upper", NULL, "/x", 0, &err), EINVAL, "work is NULL");
     FAILS(ns_spec_caps(spec, wrong, &err), EINVAL, "is no capability");
     FAILS(ns_spec_rlimit(spec, "files", 1, 1, &err), EINVAL, "is no resource limit");
     FAILS(ns_spec_nice(spec, 100, &err), EINVAL, "nice value");
     FAILS(ns_spec_cpus(spec, NULL, 1, &err), EINVAL, "cpus is NULL");
     FAILS(ns_spec_umask(spec, 01000, &err), EINVAL, "is no umask");
-    FAILS(ns_spec_init(spec, 64, &err), EINVAL, "no flags");
     FAILS(ns_spec_deadline(spec, 0, &err), EINVAL, "deadline");
     FAILS(ns_spec_seccomp_deny(spec, calls, NS_SECCOMP_KILL, 0, &err), EINVAL, "no_such_call");
-    FAILS(ns_spec_seccomp_deny(spec, fine, 99, 0, &err), EINVAL, "is no reaction");
+    FAILS(ns_spec_seccomp_deny(spec, fine, 99, 0, &err), EINVAL, "is no action");
     FAILS(ns_spec_seccomp_allow(spec, fine, NS_SECCOMP_FAIL, 0, &err), EINVAL, "is no errno");
     FAILS(ns_spec_seccomp_raw(spec, NULL, 1, &err), EINVAL, "filter is NULL");
-    OK(ns_spec_bind(spec, "/does/not/exist", "/mnt", 0, &err));
+    OK(ns_spec_mount_bind(spec, "/does/not/exist", "/mnt", 0, &err));
     FAILS(ns_spawn(spec, &process, &err), ENOENT, "/does/not/exist");
     CHECK(open_descriptors() == before);
     ns_spec_free(spec);

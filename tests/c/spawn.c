@@ -1,4 +1,4 @@
-/* Every wish of a spec, from C. */
+/* Every option of a spec, from C. */
 #include "check.h"
 
 #include <errno.h>
@@ -209,7 +209,7 @@ static void waiting_and_signals(void)
     OK(ns_spawn(spec, &process, &err));
     CHECK(getsid(ns_process_pid(process)) == ns_process_pid(process));
     CHECK(ns_process_wait(process, 0, &status, sizeof status, &err) == -ETIMEDOUT);
-    CHECK(ns_process_wait(process, 20, &status, sizeof status, &err) == -ETIMEDOUT);
+    CHECK(ns_process_wait(process, 20 * MS, &status, sizeof status, &err) == -ETIMEDOUT);
     OK(ns_process_signal(process, SIGTERM, &err));
     struct pollfd ended = {.fd = ns_process_pidfd(process), .events = POLLIN};
     CHECK(poll(&ended, 1, 10000) == 1);

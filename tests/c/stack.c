@@ -42,7 +42,7 @@ static void fail_to_spawn(void)
 static void spawn_with_a_link(void)
 {
     int user, network;
-    ns_end *within = ns_end_new(), *other = ns_end_new();
+    ns_endpoint *within = ns_endpoint_new(), *other = ns_endpoint_new();
     ns_spec *lab = ns_spec_new(), *linked = shell("exit 0");
     OK(ns_spec_map_root(lab, &err));
     OK(ns_hold(lab, NS_USER, &user, &err));
@@ -50,12 +50,12 @@ static void spawn_with_a_link(void)
     ns_spec *router = ns_spec_new();
     OK(ns_spec_join(router, user, &err));
     OK(ns_hold(router, NS_NET, &network, &err));
-    OK(ns_end_of(other, network, &err));
+    OK(ns_endpoint_netns(other, network, &err));
     OK(ns_spec_link(linked, within, other, &err));
     ended_well(linked);
     close(user), close(network);
     ns_spec_free(lab), ns_spec_free(router), ns_spec_free(linked);
-    ns_end_free(within), ns_end_free(other);
+    ns_endpoint_free(within), ns_endpoint_free(other);
 }
 
 /* It takes a program beside it, whether or not that finds a network here. */
@@ -91,9 +91,9 @@ static void list(void)
 
 static void probe(void)
 {
-    ns_findings *findings;
-    OK(ns_probe(&findings, &err));
-    ns_findings_free(findings);
+    ns_features *features;
+    OK(ns_probe(&features, &err));
+    ns_features_free(features);
 }
 
 static const struct call {

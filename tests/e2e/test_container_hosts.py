@@ -6,7 +6,7 @@ import sys
 import nsiso
 import pytest
 
-VIEW = [nsiso.Bind("/", "/"), nsiso.Proc(), nsiso.Mask("/proc/sys")]
+VIEW = [nsiso.Bind("/", "/"), nsiso.Procfs(), nsiso.Mask("/proc/sys")]
 
 
 def inside(program, *filters):
@@ -25,7 +25,7 @@ def no_clone3(request):
 def test_a_proc_that_cannot_be_had_is_refused_in_words(no_clone3):
     program = """
 try:
-    nsiso.run(["true"], map_root=True, pid=True, mounts=[nsiso.Proc()])
+    nsiso.run(["true"], map_root=True, pid=True, mounts=[nsiso.Procfs()])
 except nsiso.DeniedError as error:
     assert error.step == "mount_proc" and "covered" in error.hint, error
     print("refused")

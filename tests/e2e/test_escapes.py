@@ -12,7 +12,7 @@ PYTHON = "/usr/bin/python3"
 # Where an attempt has all rights and can do no harm.
 THROW_AWAY = dict(
     map_root=True, pid=True, mnt=True, net=True, ipc=True, uts=True, cgroup=True,
-    mounts=[nsiso.Overlay("/"), nsiso.Proc(), nsiso.Dev(), nsiso.Tmpfs("/tmp", mode=0o1777), nsiso.Sysfs()],
+    mounts=[nsiso.Overlay("/"), nsiso.Procfs(), nsiso.Dev(), nsiso.Tmpfs("/tmp", mode=0o1777), nsiso.Sysfs()],
 )  # fmt: skip
 
 

@@ -32,7 +32,7 @@ def assert_none_is_left(mark):
     assert marked(mark) == []
 
 
-@pytest.mark.parametrize("keywords", ["dict(map_root=True, die_with_host=True)", "dict(sandbox=True)"])
+@pytest.mark.parametrize("keywords", ["dict(map_root=True, die_with_parent=True)", "dict(sandbox=True)"])
 def test_nothing_outlives_a_host_that_is_killed(keywords):
     mark = f"100.{os.getpid()}"
     code = f"import nsiso; nsiso.Popen(['sh', '-c', 'sleep {mark} & sleep {mark}'], **{keywords}).wait()"

@@ -51,7 +51,7 @@ REFUSED = {
     "init=True": "init process",
     "sandbox=True": "init process",
     "deadline=1": "init process",
-    "halt=(0, 1)": "waiting for the caller",
+    "sync_fds=(0, 1)": "waiting for the caller",
     "uplink=True": "uplink",
     "pid=True, mount_proc=True": "fresh proc",
 }

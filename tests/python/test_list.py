@@ -158,7 +158,7 @@ def test_trees_hold_each_namespace_once(scene, listing):
 def test_a_listing_is_a_sequence_of_plain_things(listing):
     assert [namespace.inode for namespace in listing] == sorted({namespace.inode for namespace in listing})
     assert listing[-1] == listing[len(listing) - 1] and len(listing[2:4]) == 2
-    assert repr(listing[0]).startswith(f"<Listed {listing[0].kind}:[")
+    assert repr(listing[0]).startswith(f"<NamespaceInfo {listing[0].kind}:[")
     json.dumps([namespace.to_dict() for namespace in listing])
 
 

@@ -19,19 +19,19 @@ def box(script, inside=None, **keywords):
 def test_without_an_init_process_the_program_is_the_first():
     assert box("echo $$; cat /proc/1/comm", dict(init=False)) == "1\nsh\n"
     assert "no init process" in repr(nsiso.Sandbox(init=False))
-    assert box("echo $$; cat /proc/1/comm", dict(die_with_host=False)).split()[0] == "2"
+    assert box("echo $$; cat /proc/1/comm", dict(die_with_parent=False)).split()[0] == "2"
 
 
 def test_new_privileges_and_user_namespaces_may_be_had():
     flag = "grep -c 'NoNewPrivs:.1' /proc/self/status"
-    assert box(flag) == "1\n" and box(flag, dict(no_new_privs=False, landlock=False, seccomp=False)) == "0\n"
+    assert box(flag) == "1\n" and box(flag, dict(new_privs=True, landlock=False, seccomp=False)) == "0\n"
     make = "unshare -U true 2>/dev/null && echo made"
-    assert box(make, dict(seccomp=False)) == "" and box(make, dict(seccomp=False, no_user_namespaces=False)) == "made\n"
-    with pytest.raises(nsiso.ArgumentError, match="need no_new_privs"):
-        box("", dict(no_new_privs=False))
+    assert box(make, dict(seccomp=False)) == "" and box(make, dict(seccomp=False, user_namespaces=True)) == "made\n"
+    with pytest.raises(nsiso.ArgumentError, match="need new_privs to be off"):
+        box("", dict(new_privs=True))
     # Whatever the order.
-    with pytest.raises(nsiso.ArgumentError, match="need no_new_privs"):
-        nsiso.run(["true"], no_new_privs=False, seccomp=True)
+    with pytest.raises(nsiso.ArgumentError, match="need new_privs to be off"):
+        nsiso.run(["true"], new_privs=True, seccomp=True)
 
 
 @pytest.mark.parametrize("kind", ["net", "ipc", "uts", "time", "cgroup"])
@@ -46,7 +46,7 @@ def test_kinds_that_can_be_shared_are(kind):
         (dict(share="user"), nsiso.ArgumentError, "cannot do without a user namespace"),
         (dict(share=["nope"]), ValueError, "nope"),
         (dict(init=False, deadline=1), nsiso.ArgumentError, "deadline needs the init process"),
-        (dict(init=False, die_with_host=True), nsiso.ArgumentError, "die_with_host needs the init process"),
+        (dict(init=False, die_with_parent=True), nsiso.ArgumentError, "die_with_parent needs the init process"),
         (dict(colour="red"), TypeError, "colour"),
         (dict(mounts=5), TypeError, "mounts is a list"),
     ],
@@ -102,10 +102,10 @@ def test_the_memory_of_files_is_limited():
 
 
 def test_the_ban_on_user_namespaces_does_not_go_with_the_capability_that_lifts_it():
-    for keywords in (dict(map_root=True, no_user_namespaces=True), dict(sandbox=True)):
+    for keywords in (dict(map_root=True, user_namespaces=False), dict(sandbox=True)):
         with pytest.raises(nsiso.ArgumentError, match="CAP_SYS_RESOURCE.*without sys_resource"):
             nsiso.run(["true"], caps=["sys_resource"], **keywords)
-    assert nsiso.run(["true"], sandbox=True, caps=["sys_resource"], no_user_namespaces=False).returncode == 0
+    assert nsiso.run(["true"], sandbox=True, caps=["sys_resource"], user_namespaces=True).returncode == 0
 
 
 def test_the_host_has_names_that_do_not_show():

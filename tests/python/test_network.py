@@ -126,8 +126,8 @@ def children():
 
 def test_ends_have_all_that_was_asked_for(pair):
     a, b = pair
-    mine = nsiso.End(a, name="far", addresses="192.0.2.1/24", mac="02:00:00:00:00:01", mtu=1400, routes={"198.51.100.0/24": "192.0.2.2"})
-    made = nsiso.link(mine, nsiso.End(b, addresses=["192.0.2.2/24"]), rate="100mbit")
+    mine = nsiso.Endpoint(a, name="far", addresses="192.0.2.1/24", mac="02:00:00:00:00:01", mtu=1400, routes={"198.51.100.0/24": "192.0.2.2"})
+    made = nsiso.link(mine, nsiso.Endpoint(b, addresses=["192.0.2.2/24"]), rate="100mbit")
     assert made.names == ("far", "eth1") and repr(made) == "<Link far -- eth1>"
     [link] = ip(a, "link", "show", "far")
     assert (link["mtu"], link["address"]) == (1400, "02:00:00:00:00:01")
@@ -139,23 +139,23 @@ def test_ends_have_all_that_was_asked_for(pair):
 
 def test_programs_start_with_links_and_devices(pair):
     a, _ = pair
-    inside = nsiso.End(addresses="10.7.0.2/24", gateway="10.7.0.1")
-    keywords = dict(join=a.lab.join, links=[(inside, nsiso.End(a, addresses="10.7.0.1/24"))], capture_output=True, text=True)
+    inside = nsiso.Endpoint(addresses="10.7.0.2/24", gateway="10.7.0.1")
+    keywords = dict(join=a.lab.join, links=[(inside, nsiso.Endpoint(a, addresses="10.7.0.1/24"))], capture_output=True, text=True)
     for _ in range(5):  # each time the link is gone again
         done = nsiso.run(["ip", "-brief", "address", "show", "eth0"], **keywords)
         assert "10.7.0.2/24" in done.stdout and done.returncode == 0
-    nsiso.link(nsiso.End(a, name="spare"), nsiso.End(a, name="other"))
+    nsiso.link(nsiso.Endpoint(a, name="spare"), nsiso.Endpoint(a, name="other"))
     with nsiso.Host("c") as c:
-        nsiso.move_device("spare", nsiso.End(c, addresses="10.8.0.1/24"), at=a)
+        nsiso.move_device("spare", nsiso.Endpoint(c, addresses="10.8.0.1/24"), at=a)
         assert addresses(c)["spare"] == ["10.8.0.1/24"]
     # Whoever is in that network moves a device of it.
     if ROOT:
-        nsiso.link(nsiso.End(None, name="nsiso-spare"), nsiso.End(None, name="nsiso-other"))
+        nsiso.link(nsiso.Endpoint(None, name="nsiso-spare"), nsiso.Endpoint(None, name="nsiso-other"))
         # One that is given to a program which cannot be started comes back.
         with pytest.raises(FileNotFoundError):
-            nsiso.run(["/no/such/program"], devices={"nsiso-spare": nsiso.End(name="moved")})
+            nsiso.run(["/no/such/program"], devices={"nsiso-spare": nsiso.Endpoint(name="moved")})
         assert subprocess.run(["ip", "link", "show", "nsiso-spare"], capture_output=True).returncode == 0
-        done = nsiso.run(["ip", "-brief", "link"], devices={"nsiso-spare": nsiso.End(name="moved")}, capture_output=True, text=True)
+        done = nsiso.run(["ip", "-brief", "link"], devices={"nsiso-spare": nsiso.Endpoint(name="moved")}, capture_output=True, text=True)
         assert "moved" in done.stdout
     with pytest.raises(nsiso.Error, match="no-such"):
         nsiso.run(["true"], net=True, user=not ROOT or None, map_root=True, devices={"no-such": None})
@@ -197,7 +197,7 @@ with nsiso.Popen(["cat"], stdin=-1, map_root=True, uplink=nsiso.Uplink(tcp={8080
     assert server.accept()[0].recv(2) == b"in"
     process.stdin.close()
 # Beside a link, whose device gets a name that is free.
-link = (nsiso.End(addresses="10.9.0.2/24"), nsiso.End(addresses="10.9.0.1/24"))
+link = (nsiso.Endpoint(addresses="10.9.0.2/24"), nsiso.Endpoint(addresses="10.9.0.1/24"))
 done = nsiso.run(["ip", "-brief", "address"], map_root=True, uplink=True, links=[link], capture_output=True, text=True)
 assert done.returncode == 0 and "10.9.0.2" in done.stdout and len(done.stdout.splitlines()) == 3, done
 print("out and in")
@@ -208,7 +208,7 @@ print("out and in")
 def test_programs_get_out_and_in_through_pasta():
     """On a host whose way to the outside ends at its other end."""
     with nsiso.Host("h") as h, nsiso.Host("outside") as outside:
-        nsiso.link(nsiso.End(h, addresses="192.0.2.2/24", gateway="192.0.2.1"), nsiso.End(outside, addresses="192.0.2.1/24"))
+        nsiso.link(nsiso.Endpoint(h, addresses="192.0.2.2/24", gateway="192.0.2.1"), nsiso.Endpoint(outside, addresses="192.0.2.1/24"))
         h.run(["ip", "address", "add", "192.0.2.9/32", "dev", "lo"], check=True)
         done = h.run([sys.executable, "-c", UPLINK], capture_output=True, text=True, timeout=60)
         assert done.stdout == "out and in\n", done.stderr
@@ -264,7 +264,7 @@ def test_a_closed_host_leaves_its_place_at_once(pair):
 
 def test_a_bridge_gives_out_each_address_once_and_takes_it_back():
     with nsiso.Bridge("lan", "10.4.0.0/30") as lan, nsiso.Host("a") as a, nsiso.Host("b") as b:
-        nsiso.link(nsiso.End(a, addresses="10.4.0.1/30"), lan)
+        nsiso.link(nsiso.Endpoint(a, addresses="10.4.0.1/30"), lan)
         nsiso.link(b, lan)
         assert (a.ip, b.ip) == ("10.4.0.1", "10.4.0.2")
         with nsiso.Host("c") as c:
@@ -340,7 +340,7 @@ def test_namespaces_are_held_without_a_program():
 
 
 @pytest.mark.parametrize(
-    "wish, kind, text",
+    "option, kind, text",
     [
         (dict(addresses="10.0.0.0/33"), ValueError, "10.0.0.0/33"),
         (dict(addresses="nonsense"), ValueError, "nonsense"),
@@ -358,11 +358,11 @@ def test_namespaces_are_held_without_a_program():
         (dict(delay="1ms", jitter="2ms"), nsiso.ArgumentError, "jitter"),
     ],
 )
-def test_bad_links_are_told_apart(pair, wish, kind, text):
+def test_bad_links_are_told_apart(pair, option, kind, text):
     a, b = pair
     before = addresses(a), addresses(b)
     with pytest.raises(kind) as told:
-        nsiso.link(a, b, **wish)
+        nsiso.link(a, b, **option)
     assert text in str(told.value)
     assert (addresses(a), addresses(b)) == before
 
@@ -371,17 +371,17 @@ def test_what_the_kernel_refuses_is_told(pair):
     a, b = pair
     before = addresses(a), addresses(b)
     for ends, errno, text in [
-        ((nsiso.End(a, name="eth0"), b), "EEXIST", "a device eth0 at its end already"),
-        ((nsiso.End(a, addresses="10.0.0.2/24"), b), "EEXIST", "overlaps that of 10.0.0.1/30"),
-        ((nsiso.End(a, gateway="10.9.9.9"), b), "ENETUNREACH", "router is not in a network"),
-        ((nsiso.End(a, port_of="none"), b), "ENODEV", "no device of this name"),
+        ((nsiso.Endpoint(a, name="eth0"), b), "EEXIST", "a device eth0 at its end already"),
+        ((nsiso.Endpoint(a, addresses="10.0.0.2/24"), b), "EEXIST", "overlaps that of 10.0.0.1/30"),
+        ((nsiso.Endpoint(a, gateway="10.9.9.9"), b), "ENETUNREACH", "router is not in a network"),
+        ((nsiso.Endpoint(a, port_of="none"), b), "ENODEV", "no device of this name"),
     ]:
         with pytest.raises(nsiso.Error) as told:
             nsiso.link(*ends)
         assert text in str(told.value) and errno in str(told.value)
     for what in ("name", "mac", "gateway", "routes"):
         with pytest.raises(TypeError, match=f"{what}.* 5"):
-            nsiso.link(nsiso.End(a, **{what: 5}), b)
+            nsiso.link(nsiso.Endpoint(a, **{what: 5}), b)
     for name in ("", "a b", "a/b", "a\n192.0.2.1 localhost", "x" * 65):
         with pytest.raises(ValueError, match="no name of a host"):
             nsiso.Host(name)

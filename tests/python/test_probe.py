@@ -22,15 +22,15 @@ def in_a_fresh_program(code):
 def test_what_a_probe_says_is_what_happens():
     found = nsiso.probe()
     for kind in ("user", "pid", "mnt", "net", "ipc", "uts", "time", "cgroup"):
-        for wish, expected in [({}, found[kind].verdict == "yes"), ({"map_root": True}, bool(found[kind]))]:
+        for option, expected in [({}, found[kind].support == "yes"), ({"map_root": True}, bool(found[kind]))]:
             try:
-                works = nsiso.run(["true"], **{kind: True}, **wish).returncode == 0
+                works = nsiso.run(["true"], **{kind: True}, **option).returncode == 0
             except nsiso.Error:
                 works = False
             assert works == expected, (kind, found[kind])
-    assert found["user"].verdict == "yes" or found["user"].detail
+    assert found["user"].support == "yes" or found["user"].detail
     assert found["landlock"].detail.startswith("ABI") or not found["landlock"]
-    assert (found["net"].verdict == "yes") == (os.geteuid() == 0)
+    assert (found["net"].support == "yes") == (os.geteuid() == 0)
     assert bool(found["idmapped_mounts"]) == (os.geteuid() == 0), found["idmapped_mounts"]
     assert found["overlay"] and found["nested_user"] and found["proc"]
 
@@ -41,7 +41,7 @@ def test_a_probe_tells_a_limit_and_leaves_nothing():
     assert len(os.listdir("/proc/self/fd")) == before
     code = (
         "import nsiso; nsiso.unshare('user', map_root=True); open('/proc/sys/user/max_net_namespaces', 'w').write('0');"
-        "found = nsiso.probe()['net']; print(found.verdict, found.detail, found.hint)"
+        "found = nsiso.probe()['net']; print(found.support, found.detail, found.hint)"
     )
     said = in_a_fresh_program(code).stdout
     assert said.startswith("no ") and "ENOSPC" in said and "max_net_namespaces" in said, said

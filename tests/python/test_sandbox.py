@@ -26,7 +26,7 @@ def test_a_view_from_nothing(tmp_path):
     for name in ("bin", "lib", "lib64"):
         usr.append(nsiso.Symlink(os.readlink(f"/{name}"), f"/{name}") if os.path.islink(f"/{name}") else nsiso.Bind(f"/{name}", ro=True))
     view = [
-        nsiso.Tmpfs("/", size="1M"), *usr, nsiso.Dev(), nsiso.Proc(hidepid="invisible"), nsiso.Mqueue(), nsiso.Sysfs(),
+        nsiso.Tmpfs("/", size="1M"), *usr, nsiso.Dev(), nsiso.Procfs(hidepid="invisible"), nsiso.Mqueue(), nsiso.Sysfs(),
         nsiso.Bind(tmp_path, "/srv/rw"), nsiso.Bind(tmp_path, "/srv/ro", ro=True), nsiso.File("text\n", "/etc/motd", 0o600),
         nsiso.Dir("/empty", 0o700), nsiso.Bind("/does/not/exist", if_exists=True), nsiso.Mask("/usr/share"), nsiso.ReadOnly("/etc"),
     ]  # fmt: skip
@@ -55,13 +55,13 @@ def test_overlays(tmp_path):
     assert shell(script, map_root=True, mounts=[kept]) == "oldnew\nold\n"
     assert os.listdir(tmp_path / "kept" / "upper") == ["new"]
     os.chmod(tmp_path / "kept/work/work", 0o700)
-    everything = [nsiso.Overlay("/"), nsiso.Proc(), nsiso.Dev()]
+    everything = [nsiso.Overlay("/"), nsiso.Procfs(), nsiso.Dev()]
     assert shell("touch /etc/nsiso-gone /nsiso-gone && ls -d /etc/nsiso-gone", map_root=True, pid=True, mounts=everything) == "/etc/nsiso-gone\n"
     assert not os.path.exists("/etc/nsiso-gone")
 
 
 def test_what_is_there_is_changed():
-    view = [nsiso.Tmpfs("/mnt"), nsiso.Tmpfs("/mnt/sub"), nsiso.Chmod("/mnt", 0o711), nsiso.ReadOnly("/mnt", alone=True)]
+    view = [nsiso.Tmpfs("/mnt"), nsiso.Tmpfs("/mnt/sub"), nsiso.Chmod("/mnt", 0o711), nsiso.ReadOnly("/mnt", non_recursive=True)]
     script = "stat -c %a /mnt; mkdir /mnt/x 2>&1 | grep -o Read-only; mkdir /mnt/sub/x && echo below"
     assert shell(script, map_root=True, mounts=view) == "711\nRead-only\nbelow\n"
 
@@ -80,7 +80,7 @@ def test_held_until_somebody_has_mapped_ids():
 
     helper = threading.Thread(target=outside)
     helper.start()
-    done = nsiso.run(["sh", "-c", "id -u; id -g"], capture_output=True, text=True, user=True, halt=(tell, go))
+    done = nsiso.run(["sh", "-c", "id -u; id -g"], capture_output=True, text=True, user=True, sync_fds=(tell, go))
     helper.join()
     for fd in (told, tell, go, let_go):
         os.close(fd)
@@ -118,14 +118,14 @@ def test_owners_are_mapped(tmp_path):
 def test_privileges():
     flags = "grep -E '^(CapEff|CapBnd|NoNewPrivs|Seccomp):' /proc/self/status | cut -f2"
     zero = "0" * 16
-    assert shell(flags, map_root=True, caps=[], no_new_privs=True).split() == [zero, zero, "1", "0"]
+    assert shell(flags, map_root=True, caps=[], new_privs=False).split() == [zero, zero, "1", "0"]
     assert shell(flags, map_root=True, caps=["chown"], seccomp=True).split() == ["0" * 15 + "1"] * 2 + ["1", "2"]
     limits = dict(rlimits={"nofile": 77, "core": (0, None)}, nice=3, umask=0o27, cpus=[0], oom_score_adj=300, personality=0x40000)
     line = "ulimit -n; ulimit -c; nice; umask; cat /proc/self/oom_score_adj /proc/self/personality"
     if not ROOT:
         limits["rlimits"] = {"nofile": 77, "core": 0}
     assert shell(line, **limits).split() == ["77", "0", "3", "0027", "300", "00040000"]
-    assert shell("unshare -U echo no", map_root=True, no_user_namespaces=True) == ""
+    assert shell("unshare -U echo no", map_root=True, user_namespaces=False) == ""
 
 
 def test_the_oom_score_is_the_programs_alone():
@@ -157,7 +157,7 @@ def test_restrictions(tmp_path):
     refused = nsiso.Seccomp(deny=["mkdir", "mkdirat"], errno=30)
     done = nsiso.run(["mkdir", tmp_path / "never"], seccomp=refused, capture_output=True, text=True)
     assert done.returncode == 1 and "Read-only file system" in done.stderr
-    killed = nsiso.Seccomp(deny=["mkdir", "mkdirat"], reaction="kill")
+    killed = nsiso.Seccomp(deny=["mkdir", "mkdirat"], action="kill")
     assert nsiso.run(["mkdir", tmp_path / "never"], seccomp=[refused, killed]).returncode == -signal.SIGSYS
     with pytest.raises(TypeError, match="either deny or allow"):
         shell("", seccomp=nsiso.Seccomp())
@@ -190,7 +190,7 @@ def test_the_init_process():
         process.terminate()
         assert process.wait() == -signal.SIGTERM and process.usage is not None
     start = time.monotonic()
-    assert nsiso.run(["sh", "-c", "sleep 0.5 & exit 4"], map_root=True, init="wait").returncode == 4
+    assert nsiso.run(["sh", "-c", "sleep 0.5 & exit 4"], map_root=True, wait_for_all=True).returncode == 4
     assert time.monotonic() - start >= 0.5
     with nsiso.Popen(["sleep", "100"], map_root=True, deadline=0.2) as process:
         assert process.wait() == -signal.SIGKILL and process.timed_out
@@ -278,7 +278,7 @@ def test_many_threads_make_sandboxes():
         (dict(cpus=[99999]), nsiso.ArgumentError, "no processor"),
         (dict(deadline=-1), nsiso.ArgumentError, "deadline"),
         (dict(init="maybe"), TypeError, "init is"),
-        (dict(seccomp=nsiso.Seccomp(deny=["mkdir"], reaction="scold")), ValueError, "is no reaction"),
+        (dict(seccomp=nsiso.Seccomp(deny=["mkdir"], action="scold")), ValueError, "is no action"),
         (dict(landlock=nsiso.Landlock(read=["/does/not/exist"], best_effort=True)), FileNotFoundError, "view of the file system"),
     ],
 )
@@ -290,7 +290,7 @@ def test_bad_wishes_are_told_apart(keywords, kind, text):
 
 
 def test_the_terminal_has_a_name_in_a_dev_of_its_own():
-    view = [nsiso.Proc(), nsiso.Dev()]
+    view = [nsiso.Procfs(), nsiso.Dev()]
     with nsiso.Popen(["sh", "-c", "tty; test -c /dev/console && tty < /dev/tty | wc -l"], pty=True, map_root=True, pid=True, mounts=view) as process:
         said = written(process)
     assert said.split() == [b"/dev/console", b"1"], said

@@ -115,12 +115,12 @@ pub(crate) fn call(py: Python<'_>, fds: Vec<i32>, function: Py<PyAny>) -> PyResu
     result.map_err(|error| raise(py, error))?
 }
 
-/// Name, verdict, detail and hint of all that was tried.
+/// Name, support, detail and hint of all that was tried.
 #[pyfunction]
 pub(crate) fn probe(py: Python<'_>) -> Vec<(String, String, String, String)> {
-    let findings = py.detach(nsiso::probe).into_iter();
-    findings
-        .map(|found| (found.name.into(), format!("{:?}", found.verdict), found.detail, found.hint))
+    let features = py.detach(nsiso::probe).into_iter();
+    features
+        .map(|found| (found.name.into(), format!("{:?}", found.support), found.detail, found.hint))
         .collect()
 }
 

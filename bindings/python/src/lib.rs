@@ -171,8 +171,8 @@ impl Spec {
         self.0.join_process(enter::borrowed(pidfd)?, kinds).map(drop).map_err(|error| raise(py, error))
     }
 
-    fn halt(&mut self, tell: i32, go: i32) -> PyResult<()> {
-        self.0.halt(enter::borrowed(tell)?, enter::borrowed(go)?);
+    fn sync_fds(&mut self, info: i32, block: i32) -> PyResult<()> {
+        self.0.sync_fds(enter::borrowed(info)?, enter::borrowed(block)?);
         Ok(())
     }
 
@@ -315,7 +315,7 @@ mod _nsiso {
     #[pymodule_export]
     use super::list::{Listing, list};
     #[pymodule_export]
-    use super::net::{End, bridge, forward, link, move_device, remove_device, socket};
+    use super::net::{Endpoint, bridge, forward, link, move_device, remove_device, socket};
     #[pymodule_export]
     use super::{Process, Spec};
 }

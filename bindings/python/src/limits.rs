@@ -16,9 +16,9 @@ pub(crate) enum Value {
     HugePages(String, u64),
 }
 
-fn limits(py: Python<'_>, wishes: Vec<(String, Value)>) -> PyResult<Limits> {
+fn limits(py: Python<'_>, options: Vec<(String, Value)>) -> PyResult<Limits> {
     let mut limits = Limits::new();
-    for (name, value) in wishes {
+    for (name, value) in options {
         let changed = match (name.as_str(), value) {
             ("memory", Value::Number(bytes)) => Ok(limits.memory(bytes)),
             ("memory_high", Value::Number(bytes)) => Ok(limits.memory_high(bytes)),
@@ -42,8 +42,8 @@ fn limits(py: Python<'_>, wishes: Vec<(String, Value)>) -> PyResult<Limits> {
 
 #[pymethods]
 impl Spec {
-    fn limits(&mut self, py: Python<'_>, wishes: Vec<(String, Value)>) -> PyResult<()> {
-        let limits = limits(py, wishes)?;
+    fn limits(&mut self, py: Python<'_>, options: Vec<(String, Value)>) -> PyResult<()> {
+        let limits = limits(py, options)?;
         self.0.limits(limits);
         Ok(())
     }
@@ -60,8 +60,8 @@ impl Process {
         named(py, resources)
     }
 
-    fn set_limits(&self, py: Python<'_>, wishes: Vec<(String, Value)>) -> PyResult<()> {
-        let limits = limits(py, wishes)?;
+    fn set_limits(&self, py: Python<'_>, options: Vec<(String, Value)>) -> PyResult<()> {
+        let limits = limits(py, options)?;
         self.process.set_limits(&limits).map_err(|error| raise(py, error))
     }
 

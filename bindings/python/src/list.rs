@@ -2,7 +2,7 @@
 
 use std::ffi::CStr;
 
-use nsiso::{Holder, Kinds, Look, Namespace, Query};
+use nsiso::{Holder, Kinds, Namespace, Query, Scope};
 use pyo3::exceptions::{PyIndexError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
@@ -18,18 +18,18 @@ pub(crate) struct Listing(nsiso::Listing);
 pub(crate) fn list(
     py: Python<'_>,
     kinds: Option<Vec<String>>,
-    look: Vec<String>,
+    scope: Vec<String>,
     own: bool,
 ) -> PyResult<Listing> {
     let mut query = Query::new();
     if let Some(names) = kinds {
         query = query.kinds(names.iter().map(|name| kind(name)).collect::<PyResult<Kinds>>()?);
     }
-    let places = look.iter().map(|name| {
-        let place = Look::from_name(&name.to_uppercase());
+    let places = scope.iter().map(|name| {
+        let place = Scope::from_name(&name.to_uppercase());
         place.ok_or_else(|| PyValueError::new_err(format!("{name:?} is no place to look at")))
     });
-    query = query.look(places.collect::<PyResult<Look>>()?);
+    query = query.scope(places.collect::<PyResult<Scope>>()?);
     if own {
         query = query.own();
     }

@@ -12,60 +12,60 @@ use crate::enter::borrowed;
 use crate::list::kind;
 use crate::{Spec, raise};
 
-/// A `nsiso::End`. Its namespace is borrowed by number.
+/// A `nsiso::Endpoint`. Its namespace is borrowed by number.
 #[pyclass(module = "nsiso._nsiso", from_py_object)]
 #[derive(Clone)]
-pub(crate) struct End(nsiso::End<'static>);
+pub(crate) struct Endpoint(nsiso::Endpoint<'static>);
 
-impl End {
+impl Endpoint {
     fn change(
         &mut self,
         py: Python<'_>,
-        wish: impl FnOnce(nsiso::End<'static>) -> nsiso::Result<nsiso::End<'static>>,
+        set: impl FnOnce(nsiso::Endpoint<'static>) -> nsiso::Result<nsiso::Endpoint<'static>>,
     ) -> PyResult<()> {
-        self.0 = wish(self.0.clone()).map_err(|error| raise(py, error))?;
+        self.0 = set(self.0.clone()).map_err(|error| raise(py, error))?;
         Ok(())
     }
 }
 
 #[pymethods]
-impl End {
+impl Endpoint {
     #[new]
     fn new(network: i32) -> PyResult<Self> {
-        let end = nsiso::End::new();
-        Ok(End(match here(network)? {
-            Some(network) => end.of(network),
-            None => end,
+        let endpoint = nsiso::Endpoint::new();
+        Ok(Endpoint(match here(network)? {
+            Some(network) => endpoint.netns(network),
+            None => endpoint,
         }))
     }
 
     fn name(&mut self, py: Python<'_>, name: &str) -> PyResult<()> {
-        self.change(py, |end| end.name(name))
+        self.change(py, |endpoint| endpoint.name(name))
     }
 
     fn mac(&mut self, py: Python<'_>, mac: &str) -> PyResult<()> {
-        self.change(py, |end| end.mac(mac))
+        self.change(py, |endpoint| endpoint.mac(mac))
     }
 
     fn mtu(&mut self, py: Python<'_>, bytes: u32) -> PyResult<()> {
-        self.change(py, |end| end.mtu(bytes))
+        self.change(py, |endpoint| endpoint.mtu(bytes))
     }
 
     fn address(&mut self, py: Python<'_>, address: &str) -> PyResult<()> {
-        self.change(py, |end| end.address(address))
+        self.change(py, |endpoint| endpoint.address(address))
     }
 
     #[pyo3(signature = (to, via=None))]
     fn route(&mut self, py: Python<'_>, to: &str, via: Option<&str>) -> PyResult<()> {
-        self.change(py, |end| end.route(to, via))
+        self.change(py, |endpoint| endpoint.route(to, via))
     }
 
     fn gateway(&mut self, py: Python<'_>, via: &str) -> PyResult<()> {
-        self.change(py, |end| end.gateway(via))
+        self.change(py, |endpoint| endpoint.gateway(via))
     }
 
     fn port_of(&mut self, py: Python<'_>, bridge: &str) -> PyResult<()> {
-        self.change(py, |end| end.port_of(bridge))
+        self.change(py, |endpoint| endpoint.port_of(bridge))
     }
 
     fn delay(&mut self, py: Python<'_>, delay: f64, jitter: f64) -> PyResult<()> {
@@ -74,15 +74,15 @@ impl End {
                 .map_err(|_| PyValueError::new_err(format!("a delay of {seconds} seconds cannot be")))
         };
         let (delay, jitter) = (seconds(delay)?, seconds(jitter)?);
-        self.change(py, |end| end.delay(delay, jitter))
+        self.change(py, |endpoint| endpoint.delay(delay, jitter))
     }
 
     fn loss(&mut self, py: Python<'_>, part: f64) -> PyResult<()> {
-        self.change(py, |end| end.loss(part))
+        self.change(py, |endpoint| endpoint.loss(part))
     }
 
     fn rate(&mut self, py: Python<'_>, bits_per_second: u64) -> PyResult<()> {
-        self.change(py, |end| end.rate(bits_per_second))
+        self.change(py, |endpoint| endpoint.rate(bits_per_second))
     }
 }
 
@@ -91,7 +91,7 @@ fn here(network: i32) -> PyResult<Option<BorrowedFd<'static>>> {
 }
 
 #[pyfunction]
-pub(crate) fn link(py: Python<'_>, a: End, b: End) -> PyResult<[String; 2]> {
+pub(crate) fn link(py: Python<'_>, a: Endpoint, b: Endpoint) -> PyResult<[String; 2]> {
     py.detach(|| nsiso::link(&a.0, &b.0)).map_err(|error| raise(py, error))
 }
 
@@ -101,7 +101,7 @@ pub(crate) fn bridge(py: Python<'_>, network: i32, name: &str) -> PyResult<()> {
 }
 
 #[pyfunction]
-pub(crate) fn move_device(py: Python<'_>, network: i32, device: &str, to: End) -> PyResult<()> {
+pub(crate) fn move_device(py: Python<'_>, network: i32, device: &str, to: Endpoint) -> PyResult<()> {
     nsiso::move_device(here(network)?, device, &to.0).map_err(|error| raise(py, error))
 }
 
@@ -133,11 +133,11 @@ impl Spec {
         Ok(held.into_iter().map(named).collect())
     }
 
-    fn link(&mut self, inside: End, outside: End) {
+    fn link(&mut self, inside: Endpoint, outside: Endpoint) {
         self.0.link(inside.0, outside.0);
     }
 
-    fn device(&mut self, py: Python<'_>, device: &str, inside: End) -> PyResult<()> {
+    fn device(&mut self, py: Python<'_>, device: &str, inside: Endpoint) -> PyResult<()> {
         self.0.device(device, inside.0).map(drop).map_err(|error| raise(py, error))
     }
 

@@ -3,17 +3,17 @@
 use std::ffi::OsString;
 use std::time::Duration;
 
-use nsiso::{Filter, Landlock, Mount, Reaction};
+use nsiso::{Filter, Landlock, Mount, SeccompAction};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
 use crate::{Spec, enter, list, raise};
 
-/// What is said of a mount: read-only, if it exists, noexec, suid, devices, alone.
+/// What is said of a mount: read-only, if it exists, noexec, suid, devices, non_recursive.
 type Flags = (bool, bool, bool, bool, bool, bool);
 
 fn flagged<'a>(mount: Mount<'a>, flags: Flags) -> Mount<'a> {
-    let (read_only, if_exists, no_exec, suid, devices, alone) = flags;
+    let (read_only, if_exists, no_exec, suid, devices, non_recursive) = flags;
     type Change<'a> = fn(Mount<'a>) -> Mount<'a>;
     let changes: [(bool, Change<'a>); 6] = [
         (read_only, Mount::read_only),
@@ -21,18 +21,18 @@ fn flagged<'a>(mount: Mount<'a>, flags: Flags) -> Mount<'a> {
         (no_exec, Mount::no_exec),
         (suid, Mount::suid),
         (devices, Mount::devices),
-        (alone, Mount::alone),
+        (non_recursive, Mount::non_recursive),
     ];
     changes.into_iter().filter(|(wanted, _)| *wanted).fold(mount, |mount, (_, change)| change(mount))
 }
 
-fn reaction(name: &str, errno: i32) -> PyResult<Reaction> {
+fn action(name: &str, errno: i32) -> PyResult<SeccompAction> {
     match name {
-        "fail" => Ok(Reaction::Fail(errno)),
-        "kill" => Ok(Reaction::Kill),
-        "trap" => Ok(Reaction::Trap),
-        "log" => Ok(Reaction::Log),
-        _ => Err(PyValueError::new_err(format!("{name:?} is no reaction: fail, kill, trap or log"))),
+        "fail" => Ok(SeccompAction::Fail(errno)),
+        "kill" => Ok(SeccompAction::Kill),
+        "trap" => Ok(SeccompAction::Trap),
+        "log" => Ok(SeccompAction::Log),
+        _ => Err(PyValueError::new_err(format!("{name:?} is no action: fail, kill, trap or log"))),
     }
 }
 
@@ -59,7 +59,7 @@ impl Spec {
         self.add(py, Mount::bind_fd(enter::borrowed(source)?, at), |mount| flagged(mount, flags))
     }
 
-    fn bind_id_mapped(
+    fn bind_idmapped(
         &mut self,
         py: Python<'_>,
         source: OsString,
@@ -85,7 +85,7 @@ impl Spec {
         })
     }
 
-    fn proc(
+    fn procfs(
         &mut self,
         py: Python<'_>,
         at: OsString,
@@ -93,7 +93,7 @@ impl Spec {
         subset_pid: bool,
         flags: Flags,
     ) -> PyResult<()> {
-        let mount = Mount::proc(at).and_then(|mount| match hidepid {
+        let mount = Mount::procfs(at).and_then(|mount| match hidepid {
             Some(hidepid) => mount.hidepid(&hidepid),
             None => Ok(mount),
         });
@@ -129,8 +129,8 @@ impl Spec {
         self.add(py, mount, |mount| flagged(mount, flags))
     }
 
-    fn directory(&mut self, py: Python<'_>, at: OsString, mode: u32) -> PyResult<()> {
-        self.add(py, Mount::directory(at, mode), |mount| mount)
+    fn dir(&mut self, py: Python<'_>, at: OsString, mode: u32) -> PyResult<()> {
+        self.add(py, Mount::dir(at, mode), |mount| mount)
     }
 
     fn symlink(&mut self, py: Python<'_>, to: OsString, at: OsString) -> PyResult<()> {
@@ -145,8 +145,8 @@ impl Spec {
         self.add(py, Mount::mask(at), |mount| mount)
     }
 
-    fn permissions(&mut self, py: Python<'_>, at: OsString, mode: u32) -> PyResult<()> {
-        self.add(py, Mount::permissions(at, mode), |mount| mount)
+    fn chmod(&mut self, py: Python<'_>, at: OsString, mode: u32) -> PyResult<()> {
+        self.add(py, Mount::chmod(at, mode), |mount| mount)
     }
 
     fn read_only(&mut self, py: Python<'_>, at: OsString, flags: Flags) -> PyResult<()> {
@@ -161,12 +161,12 @@ impl Spec {
         self.0.securebits(bits);
     }
 
-    fn no_new_privs(&mut self) {
-        self.0.no_new_privs();
+    fn new_privs(&mut self, allowed: bool) {
+        self.0.new_privs(allowed);
     }
 
-    fn no_user_namespaces(&mut self) {
-        self.0.no_user_namespaces();
+    fn user_namespaces(&mut self, allowed: bool) {
+        self.0.user_namespaces(allowed);
     }
 
     fn rlimit(&mut self, py: Python<'_>, name: &str, soft: u64, hard: u64) -> PyResult<()> {
@@ -229,13 +229,13 @@ impl Spec {
     }
 
     fn seccomp_deny(&mut self, py: Python<'_>, calls: Vec<String>, name: &str, errno: i32) -> PyResult<()> {
-        let filter = Filter::deny(calls, reaction(name, errno)?).map_err(|error| raise(py, error))?;
+        let filter = Filter::deny(calls, action(name, errno)?).map_err(|error| raise(py, error))?;
         self.0.seccomp(filter);
         Ok(())
     }
 
     fn seccomp_allow(&mut self, py: Python<'_>, calls: Vec<String>, name: &str, errno: i32) -> PyResult<()> {
-        let filter = Filter::allow(calls, reaction(name, errno)?).map_err(|error| raise(py, error))?;
+        let filter = Filter::allow(calls, action(name, errno)?).map_err(|error| raise(py, error))?;
         self.0.seccomp(filter);
         Ok(())
     }
@@ -244,15 +244,16 @@ impl Spec {
         self.0.seccomp_notify(calls).map(drop).map_err(|error| raise(py, error))
     }
 
-    fn init(&mut self, wait_for_all: bool) {
-        self.0.init();
-        if wait_for_all {
-            self.0.wait_for_all();
-        }
+    fn init(&mut self, on: bool) {
+        self.0.init(on);
     }
 
-    fn die_with_host(&mut self) {
-        self.0.die_with_host();
+    fn wait_for_all(&mut self, on: bool) {
+        self.0.wait_for_all(on);
+    }
+
+    fn die_with_parent(&mut self, on: bool) {
+        self.0.die_with_parent(on);
     }
 
     fn deadline(&mut self, py: Python<'_>, seconds: f64) -> PyResult<()> {
@@ -273,27 +274,11 @@ impl Spec {
         Ok(())
     }
 
-    fn no_init(&mut self) {
-        self.0.no_init();
+    fn landlock_off(&mut self) {
+        self.0.landlock(None);
     }
 
-    fn outlive_host(&mut self) {
-        self.0.outlive_host();
-    }
-
-    fn allow_new_privs(&mut self) {
-        self.0.allow_new_privs();
-    }
-
-    fn allow_user_namespaces(&mut self) {
-        self.0.allow_user_namespaces();
-    }
-
-    fn no_landlock(&mut self) {
-        self.0.no_landlock();
-    }
-
-    fn no_seccomp(&mut self) {
-        self.0.no_seccomp();
+    fn seccomp_off(&mut self) {
+        self.0.seccomp(None);
     }
 }

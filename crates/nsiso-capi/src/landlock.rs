@@ -96,7 +96,7 @@ pub unsafe extern "C" fn ns_landlock_bind_tcp(
 }
 
 /// TCP connections may be made to these `count` ports alone; 0 for none. Linux 6.7. The kernel counts connect(2): TCP Fast Open and MPTCP get round it, unless
-/// ns_spec_seccomp_untrusted refuses them; so does UDP.
+/// ns_spec_seccomp refuses them; so does UDP.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ns_landlock_connect_tcp(
     rules: *mut ns_landlock,
@@ -108,7 +108,8 @@ pub unsafe extern "C" fn ns_landlock_connect_tcp(
     unsafe { grant(rules, err, |rules| Ok(rules.connect_tcp(items(ports, count, "ports")?))) }
 }
 
-/// Restricts the program to what `rules` grant; they are copied. `flags`: NS_LANDLOCK_SCOPED, NS_LANDLOCK_BEST_EFFORT, NS_LANDLOCK_AS_MOUNTED. Brings ns_spec_no_new_privs. landlock(7).
+/// Restricts the program to what `rules` grant; they are copied. NULL lifts rules that were set before,
+/// by ns_spec_sandbox for example; then `flags` must be 0. `flags`: NS_LANDLOCK_SCOPED, NS_LANDLOCK_BEST_EFFORT, NS_LANDLOCK_AS_MOUNTED. Brings ns_spec_new_privs. landlock(7).
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ns_spec_landlock(
     spec: *mut ns_spec,
@@ -119,6 +120,9 @@ pub unsafe extern "C" fn ns_spec_landlock(
     // SAFETY: the spec is the caller's; pointers are NULL or valid, says the header.
     unsafe {
         set(spec, err, |spec| {
+            if rules.is_null() && flags == 0 {
+                return Ok(spec.landlock(None));
+            }
             let mut rules = reference(rules, "rules")?.0.clone();
             if flags & !(NS_LANDLOCK_SCOPED | NS_LANDLOCK_BEST_EFFORT | NS_LANDLOCK_AS_MOUNTED) != 0 {
                 return Err(Error::argument(format!("{flags:#x} are no flags for Landlock")));

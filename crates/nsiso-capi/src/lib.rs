@@ -11,7 +11,7 @@ mod argument;
 mod error;
 pub mod kinds;
 
-// What to run, wish by wish:
+// What to run, option by option:
 mod spec;
 
 mod program;

@@ -101,12 +101,12 @@ pub unsafe extern "C" fn ns_limits_free(limits: *mut ns_limits) {
 unsafe fn change(
     limits: *mut ns_limits,
     err: *mut ns_error,
-    wish: impl FnOnce(Limits) -> Result<Limits>,
+    option: impl FnOnce(Limits) -> Result<Limits>,
 ) -> c_int {
     boundary(err, || {
         // SAFETY: the caller's promise.
         let limits = unsafe { reference_mut(limits, "limits") }?;
-        limits.0 = wish(limits.0.clone())?;
+        limits.0 = option(limits.0.clone())?;
         Ok(0)
     })
 }

@@ -3,7 +3,7 @@
 use std::ffi::{CStr, c_char, c_int};
 use std::ptr;
 
-use nsiso::{Error, Holder, Listing, Look, Namespace, Query, Result, Step};
+use nsiso::{Error, Holder, Listing, Namespace, Query, Result, Scope, Step};
 
 use crate::argument::{descriptor, kinds, reference, reference_mut, store, text};
 use crate::error::{boundary, free, ns_error, quiet_boundary};
@@ -11,21 +11,21 @@ use crate::error::{boundary, free, ns_error, quiet_boundary};
 /// ns_list: what the kernel tells of each namespace (id, parent, owner, network id) and of its process with the
 /// lowest pid (command, user, parent). Finds parents and owners that have no process, and where the kernel has
 /// listns(2) (Linux 6.19) also what is held out of the caller's sight.
-pub const NS_LOOK_DETAILS: u32 = 1;
+pub const NS_LIST_DETAILS: u32 = 1;
 /// ns_list: what processes have ready for their children, pid_for_children and time_for_children.
-pub const NS_LOOK_CHILDREN: u32 = 2;
+pub const NS_LIST_CHILDREN: u32 = 2;
 /// ns_list: threads that have left the namespaces of their process.
-pub const NS_LOOK_THREADS: u32 = 4;
+pub const NS_LIST_THREADS: u32 = 4;
 /// ns_list: bind mounts, in every mount namespace that has a process.
-pub const NS_LOOK_MOUNTS: u32 = 8;
+pub const NS_LIST_MOUNTS: u32 = 8;
 /// ns_list: open descriptors.
-pub const NS_LOOK_DESCRIPTORS: u32 = 16;
+pub const NS_LIST_DESCRIPTORS: u32 = 16;
 /// ns_list: sockets made in another network namespace than their process is in.
-pub const NS_LOOK_SOCKETS: u32 = 32;
+pub const NS_LIST_SOCKETS: u32 = 32;
 /// ns_list: all of these.
-pub const NS_LOOK_EVERYWHERE: u32 = 63;
+pub const NS_LIST_EVERYWHERE: u32 = 63;
 /// ns_list: only through the processes of the caller's own user.
-pub const NS_LOOK_OWN: u32 = 0x1_0000;
+pub const NS_LIST_OWN: u32 = 0x1_0000;
 
 /// Processes are in it.
 pub const NS_HELD_PROCESSES: u32 = 1;
@@ -133,23 +133,23 @@ pub struct ns_gaps {
 }
 
 /// Takes a snapshot of the namespaces of `kinds` (NS_ALL, or some joined by |: the cost falls with them), looked for at
-/// what each process is in and at `look` besides: NS_LOOK_* joined by |. Stores it in `*out`, which
+/// what each process is in and in `scope` besides: NS_LIST_* joined by |. Stores it in `*out`, which
 /// ns_listing_free frees. What comes and goes meanwhile may be in it or not. -ENOENT without a proc file system at /proc. Safe
 /// to be called from many threads. proc_pid_ns(5), ioctl_nsfs(2).
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ns_list(
     wanted: u64,
-    look: u32,
+    scope: u32,
     out: *mut *mut ns_listing,
     err: *mut ns_error,
 ) -> c_int {
     boundary(err, || {
         // SAFETY: NULL or valid, says the header.
         let out = unsafe { reference_mut(out, "out") }?;
-        let places = Look::from_bits(look & !NS_LOOK_OWN)
-            .ok_or_else(|| Error::argument(format!("look {look:#x} has bits that are not NS_LOOK_*")))?;
-        let mut query = Query::new().kinds(kinds(wanted)?).look(places);
-        if look & NS_LOOK_OWN != 0 {
+        let places = Scope::from_bits(scope & !NS_LIST_OWN)
+            .ok_or_else(|| Error::argument(format!("scope {scope:#x} has bits that are not NS_LIST_*")))?;
+        let mut query = Query::new().kinds(kinds(wanted)?).scope(places);
+        if scope & NS_LIST_OWN != 0 {
             query = query.own();
         }
         *out = Box::into_raw(Box::new(ns_listing(query.list()?)));
@@ -423,7 +423,7 @@ mod tests {
 
     #[test]
     fn the_numbers_are_those_of_the_library() {
-        assert_eq!(NS_LOOK_EVERYWHERE, Look::all().bits());
+        assert_eq!(NS_LIST_EVERYWHERE, Scope::all().bits());
         let held = [NS_HELD_PROCESSES, NS_HELD_THREADS, NS_HELD_DESCRIPTORS, NS_HELD_SOCKETS, NS_HELD_MOUNTS];
         let more = [NS_HELD_PID_FOR_CHILDREN, NS_HELD_TIME_FOR_CHILDREN, NS_HELD_DESCENDANTS];
         let all: Vec<u32> = held.into_iter().chain(more).collect();

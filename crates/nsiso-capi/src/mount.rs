@@ -20,7 +20,7 @@ pub const NS_MOUNT_SUID: u64 = 8;
 /// A mount: device files work.
 pub const NS_MOUNT_DEV: u64 = 16;
 /// A bind: without what is mounted below its source. A path to be made read-only, which is a mount point then: without what is mounted below it.
-pub const NS_MOUNT_ALONE: u64 = 32;
+pub const NS_MOUNT_NON_RECURSIVE: u64 = 32;
 /// A proc: processes alone, none of the machine's settings.
 pub const NS_MOUNT_SUBSET_PID: u64 = 64;
 
@@ -32,7 +32,7 @@ fn flagged<'a>(mount: Mount<'a>, flags: u64) -> Result<Mount<'a>> {
         (NS_MOUNT_NOEXEC, Mount::no_exec),
         (NS_MOUNT_SUID, Mount::suid),
         (NS_MOUNT_DEV, Mount::devices),
-        (NS_MOUNT_ALONE, Mount::alone),
+        (NS_MOUNT_NON_RECURSIVE, Mount::non_recursive),
     ];
     let unknown = changes.iter().fold(flags, |rest, (flag, _)| rest & !flag);
     if unknown != 0 {
@@ -48,7 +48,7 @@ fn flagged<'a>(mount: Mount<'a>, flags: u64) -> Result<Mount<'a>> {
 /// and device files do not count. Asks for a new mount namespace. open_tree(2), mount_setattr(2), or
 /// mount(2) where these are missing; pivot_root(2).
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn ns_spec_bind(
+pub unsafe extern "C" fn ns_spec_mount_bind(
     spec: *mut ns_spec,
     source: *const c_char,
     target: *const c_char,
@@ -65,7 +65,7 @@ pub unsafe extern "C" fn ns_spec_bind(
 
 /// The same by a descriptor, open until the spawn; O_PATH is enough.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn ns_spec_bind_fd(
+pub unsafe extern "C" fn ns_spec_mount_bind_fd(
     spec: *mut ns_spec,
     fd: c_int,
     target: *const c_char,
@@ -83,7 +83,7 @@ pub unsafe extern "C" fn ns_spec_bind_fd(
 /// The same with other owners, by the id map of the user namespace `user_ns`, ns_open(), open until the spawn. Takes root, Linux 5.12 and a file
 /// system that knows it.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn ns_spec_bind_id_mapped(
+pub unsafe extern "C" fn ns_spec_mount_bind_idmapped(
     spec: *mut ns_spec,
     source: *const c_char,
     target: *const c_char,
@@ -105,7 +105,7 @@ pub unsafe extern "C" fn ns_spec_bind_id_mapped(
 /// An empty file system in memory, of `size` bytes at most and a file for each KiB of them, 1024 at least (0: half
 /// of the memory), whose root has the permissions `mode`. tmpfs(5).
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn ns_spec_tmpfs(
+pub unsafe extern "C" fn ns_spec_mount_tmpfs(
     spec: *mut ns_spec,
     target: *const c_char,
     size: u64,
@@ -128,7 +128,7 @@ pub unsafe extern "C" fn ns_spec_tmpfs(
 /// A fresh proc of the program's pid namespace. `hidepid` is NULL or "off", "noaccess", "invisible", "ptraceable"; NS_MOUNT_SUBSET_PID leaves the
 /// machine's settings out. Where the host's own /proc is partly covered, as in a container, the kernel refuses it with EPERM. proc(5).
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn ns_spec_proc(
+pub unsafe extern "C" fn ns_spec_mount_procfs(
     spec: *mut ns_spec,
     target: *const c_char,
     hidepid: *const c_char,
@@ -138,7 +138,7 @@ pub unsafe extern "C" fn ns_spec_proc(
     // SAFETY: the spec is the caller's; pointers are NULL or valid, says the header.
     unsafe {
         set(spec, err, |spec| {
-            let mut proc = Mount::proc(text(target, "target")?)?;
+            let mut proc = Mount::procfs(text(target, "target")?)?;
             if !hidepid.is_null() {
                 proc = proc.hidepid(&text(hidepid, "hidepid")?.to_string_lossy())?;
             }
@@ -153,14 +153,18 @@ pub unsafe extern "C" fn ns_spec_proc(
 /// A small /dev: null, zero, full, random, urandom, tty, pseudo-terminals of its own, shm, links to the descriptors; console is the program's
 /// terminal, if it is given one, ns_spec_pty().
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn ns_spec_dev(spec: *mut ns_spec, target: *const c_char, err: *mut ns_error) -> c_int {
+pub unsafe extern "C" fn ns_spec_mount_dev(
+    spec: *mut ns_spec,
+    target: *const c_char,
+    err: *mut ns_error,
+) -> c_int {
     // SAFETY: the spec is the caller's; pointers are NULL or valid, says the header.
     unsafe { set(spec, err, |spec| Ok(spec.mount(Mount::dev(text(target, "target")?)?))) }
 }
 
 /// A fresh sysfs of the program's network namespace, read-only.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn ns_spec_sysfs(
+pub unsafe extern "C" fn ns_spec_mount_sysfs(
     spec: *mut ns_spec,
     target: *const c_char,
     err: *mut ns_error,
@@ -171,7 +175,7 @@ pub unsafe extern "C" fn ns_spec_sysfs(
 
 /// The POSIX message queues of the program's IPC namespace. mq_overview(7).
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn ns_spec_mqueue(
+pub unsafe extern "C" fn ns_spec_mount_mqueue(
     spec: *mut ns_spec,
     target: *const c_char,
     err: *mut ns_error,
@@ -186,7 +190,7 @@ pub unsafe extern "C" fn ns_spec_mqueue(
 /// Otherwise it is kept in the directory `upper`; `work`, an empty directory of the same file system, is the kernel's. Linux 5.11 for an
 /// ordinary user.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn ns_spec_overlay(
+pub unsafe extern "C" fn ns_spec_mount_overlay(
     spec: *mut ns_spec,
     lower: *const c_char,
     upper: *const c_char,
@@ -207,7 +211,7 @@ pub unsafe extern "C" fn ns_spec_overlay(
 /// have nothing; what is mounted in them is not seen. With NS_MOUNT_RDONLY, `upper` and `work` NULL, and more than one tree there is no writable
 /// layer at all.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn ns_spec_overlay_trees(
+pub unsafe extern "C" fn ns_spec_mount_overlay_trees(
     spec: *mut ns_spec,
     lower: *const *const c_char,
     upper: *const c_char,
@@ -252,19 +256,19 @@ unsafe fn overlay(
 
 /// A directory with these permissions; one that is there already is left as it is.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn ns_spec_directory(
+pub unsafe extern "C" fn ns_spec_mount_dir(
     spec: *mut ns_spec,
     target: *const c_char,
     mode: u32,
     err: *mut ns_error,
 ) -> c_int {
     // SAFETY: the spec is the caller's; pointers are NULL or valid, says the header.
-    unsafe { set(spec, err, |spec| Ok(spec.mount(Mount::directory(text(target, "target")?, mode)?))) }
+    unsafe { set(spec, err, |spec| Ok(spec.mount(Mount::dir(text(target, "target")?, mode)?))) }
 }
 
 /// A symbolic link to `to`.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn ns_spec_symlink(
+pub unsafe extern "C" fn ns_spec_mount_symlink(
     spec: *mut ns_spec,
     to: *const c_char,
     target: *const c_char,
@@ -278,7 +282,7 @@ pub unsafe extern "C" fn ns_spec_symlink(
 
 /// A new file with these `size` bytes, which are copied. In the sandbox it takes the place of the sandbox's own.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn ns_spec_file(
+pub unsafe extern "C" fn ns_spec_mount_file(
     spec: *mut ns_spec,
     data: *const c_void,
     size: usize,
@@ -297,7 +301,7 @@ pub unsafe extern "C" fn ns_spec_file(
 
 /// Hides what is there: a directory becomes empty, a file reads as /dev/null. Nothing to hide is fine.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn ns_spec_mask(
+pub unsafe extern "C" fn ns_spec_mount_mask(
     spec: *mut ns_spec,
     target: *const c_char,
     err: *mut ns_error,
@@ -306,9 +310,9 @@ pub unsafe extern "C" fn ns_spec_mask(
     unsafe { set(spec, err, |spec| Ok(spec.mount(Mount::mask(text(target, "target")?)?))) }
 }
 
-/// Makes what is there read-only, with all that is mounted below it. `flags`: NS_MOUNT_IF_EXISTS, NS_MOUNT_ALONE or 0.
+/// Makes what is there read-only, with all that is mounted below it. `flags`: NS_MOUNT_IF_EXISTS, NS_MOUNT_NON_RECURSIVE or 0.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn ns_spec_read_only(
+pub unsafe extern "C" fn ns_spec_mount_read_only(
     spec: *mut ns_spec,
     target: *const c_char,
     flags: u64,
@@ -326,12 +330,12 @@ pub unsafe extern "C" fn ns_spec_read_only(
 
 /// The permissions of what is there already.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn ns_spec_permissions(
+pub unsafe extern "C" fn ns_spec_mount_chmod(
     spec: *mut ns_spec,
     target: *const c_char,
     mode: u32,
     err: *mut ns_error,
 ) -> c_int {
     // SAFETY: the spec is the caller's; pointers are NULL or valid, says the header.
-    unsafe { set(spec, err, |spec| Ok(spec.mount(Mount::permissions(text(target, "target")?, mode)?))) }
+    unsafe { set(spec, err, |spec| Ok(spec.mount(Mount::chmod(text(target, "target")?, mode)?))) }
 }

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::os::fd::{BorrowedFd, IntoRawFd, OwnedFd};
 use std::time::Duration;
 
-use nsiso::{End, Error, Result, Uplink};
+use nsiso::{Endpoint, Error, Result, Uplink};
 
 use crate::argument::{descriptor, is_null, items, reference, reference_mut, text};
 use crate::error::{boundary, free, ns_error, quiet_boundary};
@@ -16,7 +16,7 @@ pub const NS_DEVICE_NAME: usize = 16;
 
 /// One end of a link: a network device in a network namespace, with what it is to be given. Opaque, reusable. Setters must not run
 /// while another thread uses the end.
-pub struct ns_end(End<'static>);
+pub struct ns_endpoint(Endpoint<'static>);
 
 /// Makes the new namespaces of `spec`, with all that it says of them, runs no program in them, and stores a descriptor of each kind in
 /// `kinds`, which the caller closes, in `fds`: as many as `kinds` has bits, in the order NS_TIME, NS_MNT, NS_CGROUP, NS_UTS, NS_IPC, NS_USER, NS_NET. The namespaces exist as
@@ -60,30 +60,30 @@ pub unsafe extern "C" fn ns_socket(
 }
 
 /// A new end: in the caller's own network namespace, or, as the inner end of ns_spec_link, in the program's. NULL when memory is used up. Free it
-/// with ns_end_free.
+/// with ns_endpoint_free.
 #[unsafe(no_mangle)]
-pub extern "C" fn ns_end_new() -> *mut ns_end {
-    quiet_boundary(std::ptr::null_mut(), || Box::into_raw(Box::new(ns_end(End::new()))))
+pub extern "C" fn ns_endpoint_new() -> *mut ns_endpoint {
+    quiet_boundary(std::ptr::null_mut(), || Box::into_raw(Box::new(ns_endpoint(Endpoint::new()))))
 }
 
 /// Frees an end; NULL is allowed. What was made with it stays.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn ns_end_free(end: *mut ns_end) {
-    // SAFETY: NULL, or made by ns_end_new and not freed before, says the header.
-    unsafe { free(end) }
+pub unsafe extern "C" fn ns_endpoint_free(endpoint: *mut ns_endpoint) {
+    // SAFETY: NULL, or made by ns_endpoint_new and not freed before, says the header.
+    unsafe { free(endpoint) }
 }
 
 /// # Safety
 /// `end` is NULL or an end that nobody else uses.
 unsafe fn change(
-    end: *mut ns_end,
+    endpoint: *mut ns_endpoint,
     err: *mut ns_error,
-    wish: impl FnOnce(End<'static>) -> Result<End<'static>>,
+    set: impl FnOnce(Endpoint<'static>) -> Result<Endpoint<'static>>,
 ) -> c_int {
     boundary(err, || {
         // SAFETY: the caller's promise.
-        let end = unsafe { reference_mut(end, "end") }?;
-        end.0 = wish(end.0.clone())?;
+        let endpoint = unsafe { reference_mut(endpoint, "endpoint") }?;
+        endpoint.0 = set(endpoint.0.clone())?;
         Ok(0)
     })
 }
@@ -98,113 +98,145 @@ unsafe fn utf8<'a>(pointer: *const c_char, what: &str) -> Result<&'a str> {
 
 /// The network namespace of the end: a descriptor that must stay open as long as the end is used.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn ns_end_of(end: *mut ns_end, network: c_int, err: *mut ns_error) -> c_int {
+pub unsafe extern "C" fn ns_endpoint_netns(
+    endpoint: *mut ns_endpoint,
+    network: c_int,
+    err: *mut ns_error,
+) -> c_int {
     // SAFETY: NULL or valid, says the header.
-    unsafe { change(end, err, |end| Ok(end.of(descriptor(network)?))) }
+    unsafe { change(endpoint, err, |endpoint| Ok(endpoint.netns(descriptor(network)?))) }
 }
 
 /// The device's name, at most 15 bytes; by default the first of eth0, eth1, ... that is free, in the caller's own namespace of veth0, veth1, ...
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn ns_end_name(end: *mut ns_end, name: *const c_char, err: *mut ns_error) -> c_int {
+pub unsafe extern "C" fn ns_endpoint_name(
+    endpoint: *mut ns_endpoint,
+    name: *const c_char,
+    err: *mut ns_error,
+) -> c_int {
     // SAFETY: NULL or valid, says the header.
-    unsafe { change(end, err, |end| end.name(utf8(name, "name")?)) }
+    unsafe { change(endpoint, err, |endpoint| endpoint.name(utf8(name, "name")?)) }
 }
 
 /// The hardware address, as "02:00:00:00:00:01"; one by chance otherwise.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn ns_end_mac(end: *mut ns_end, mac: *const c_char, err: *mut ns_error) -> c_int {
+pub unsafe extern "C" fn ns_endpoint_mac(
+    endpoint: *mut ns_endpoint,
+    mac: *const c_char,
+    err: *mut ns_error,
+) -> c_int {
     // SAFETY: NULL or valid, says the header.
-    unsafe { change(end, err, |end| end.mac(utf8(mac, "mac")?)) }
+    unsafe { change(endpoint, err, |endpoint| endpoint.mac(utf8(mac, "mac")?)) }
 }
 
 /// The most bytes of a packet, 68 to 65535; 1500 by default.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn ns_end_mtu(end: *mut ns_end, bytes: u32, err: *mut ns_error) -> c_int {
+pub unsafe extern "C" fn ns_endpoint_mtu(
+    endpoint: *mut ns_endpoint,
+    bytes: u32,
+    err: *mut ns_error,
+) -> c_int {
     // SAFETY: NULL or valid, says the header.
-    unsafe { change(end, err, |end| end.mtu(bytes)) }
+    unsafe { change(endpoint, err, |endpoint| endpoint.mtu(bytes)) }
 }
 
 /// One more address with its network, as "10.0.0.1/24" or "fd00::1/64". When the link is made, -EEXIST if the network overlaps that of another
 /// device in the namespace.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn ns_end_address(
-    end: *mut ns_end,
+pub unsafe extern "C" fn ns_endpoint_address(
+    endpoint: *mut ns_endpoint,
     address: *const c_char,
     err: *mut ns_error,
 ) -> c_int {
     // SAFETY: NULL or valid, says the header.
-    unsafe { change(end, err, |end| end.address(utf8(address, "address")?)) }
+    unsafe { change(endpoint, err, |endpoint| endpoint.address(utf8(address, "address")?)) }
 }
 
 /// Packets for the network `to`, as "10.1.0.0/16", go through the device, to the router with the address `via` unless that is NULL.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn ns_end_route(
-    end: *mut ns_end,
+pub unsafe extern "C" fn ns_endpoint_route(
+    endpoint: *mut ns_endpoint,
     to: *const c_char,
     via: *const c_char,
     err: *mut ns_error,
 ) -> c_int {
     // SAFETY: NULL or valid, says the header.
     unsafe {
-        change(end, err, |end| {
+        change(endpoint, err, |endpoint| {
             let via = if via.is_null() { None } else { Some(utf8(via, "via")?) };
-            end.route(utf8(to, "to")?, via)
+            endpoint.route(utf8(to, "to")?, via)
         })
     }
 }
 
 /// The router for all other networks, by its address.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn ns_end_gateway(end: *mut ns_end, via: *const c_char, err: *mut ns_error) -> c_int {
+pub unsafe extern "C" fn ns_endpoint_gateway(
+    endpoint: *mut ns_endpoint,
+    via: *const c_char,
+    err: *mut ns_error,
+) -> c_int {
     // SAFETY: NULL or valid, says the header.
-    unsafe { change(end, err, |end| end.gateway(utf8(via, "via")?)) }
+    unsafe { change(endpoint, err, |endpoint| endpoint.gateway(utf8(via, "via")?)) }
 }
 
 /// The device becomes a port of this bridge, which is in the same namespace: ns_bridge.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn ns_end_port_of(
-    end: *mut ns_end,
+pub unsafe extern "C" fn ns_endpoint_port_of(
+    endpoint: *mut ns_endpoint,
     bridge: *const c_char,
     err: *mut ns_error,
 ) -> c_int {
     // SAFETY: NULL or valid, says the header.
-    unsafe { change(end, err, |end| end.port_of(utf8(bridge, "bridge")?)) }
+    unsafe { change(endpoint, err, |endpoint| endpoint.port_of(utf8(bridge, "bridge")?)) }
 }
 
 /// How long packets that leave through this end are held up, give or take `jitter`, in nanoseconds. tc-netem(8).
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn ns_end_delay(
-    end: *mut ns_end,
+pub unsafe extern "C" fn ns_endpoint_delay(
+    endpoint: *mut ns_endpoint,
     delay: u64,
     jitter: u64,
     err: *mut ns_error,
 ) -> c_int {
     // SAFETY: NULL or valid, says the header.
-    unsafe { change(end, err, |end| end.delay(Duration::from_nanos(delay), Duration::from_nanos(jitter))) }
+    unsafe {
+        change(endpoint, err, |endpoint| {
+            endpoint.delay(Duration::from_nanos(delay), Duration::from_nanos(jitter))
+        })
+    }
 }
 
 /// The part of the packets leaving through this end that gets lost, 0 to 1: 0.01 is one of a hundred. tc-netem(8).
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn ns_end_loss(end: *mut ns_end, part: f64, err: *mut ns_error) -> c_int {
+pub unsafe extern "C" fn ns_endpoint_loss(
+    endpoint: *mut ns_endpoint,
+    part: f64,
+    err: *mut ns_error,
+) -> c_int {
     // SAFETY: NULL or valid, says the header.
-    unsafe { change(end, err, |end| end.loss(part)) }
+    unsafe { change(endpoint, err, |endpoint| endpoint.loss(part)) }
 }
 
 /// The most bits per second that leave through this end. tc-tbf(8).
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn ns_end_rate(end: *mut ns_end, bits_per_second: u64, err: *mut ns_error) -> c_int {
+pub unsafe extern "C" fn ns_endpoint_rate(
+    endpoint: *mut ns_endpoint,
+    bits_per_second: u64,
+    err: *mut ns_error,
+) -> c_int {
     // SAFETY: NULL or valid, says the header.
-    unsafe { change(end, err, |end| end.rate(bits_per_second)) }
+    unsafe { change(endpoint, err, |endpoint| endpoint.rate(bits_per_second)) }
 }
 
 /// Makes a link between two network namespaces, or within one: a pair of devices, veth(4), each at its end, up and with all that the end says. All or
 /// nothing. `names`, unless it is NULL, has room for two names and gets those of the devices at `a` and `b`. The pair is there until one of its
 /// namespaces ends or one device is removed. Takes CAP_NET_ADMIN in the user namespaces that own both: root has it; an ordinary user
-/// where one user namespace owns both. -EEXIST: a name or an address is taken; -EPERM; -ENOENT at NS_STEP_QUALITY: the kernel has no netem.
+/// where one user namespace owns both. -EEXIST: a name or an address is taken; -EPERM; -ENOENT at NS_STEP_QDISC: the kernel has no netem.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ns_link(
-    a: *const ns_end,
-    b: *const ns_end,
+    a: *const ns_endpoint,
+    b: *const ns_endpoint,
     names: *mut [c_char; NS_DEVICE_NAME],
     err: *mut ns_error,
 ) -> c_int {
@@ -230,7 +262,7 @@ fn here(fd: c_int) -> Result<Option<BorrowedFd<'static>>> {
 }
 
 /// Makes a bridge, up and without ports, in the network namespace `network` (-1: the caller's own). Ends of links become its ports,
-/// ns_end_port_of. It is there until the namespace ends or it is removed.
+/// ns_endpoint_port_of. It is there until the namespace ends or it is removed.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ns_bridge(network: c_int, name: *const c_char, err: *mut ns_error) -> c_int {
     // SAFETY: NULL or valid, says the header.
@@ -243,7 +275,7 @@ pub unsafe extern "C" fn ns_bridge(network: c_int, name: *const c_char, err: *mu
 pub unsafe extern "C" fn ns_device_move(
     from: c_int,
     device: *const c_char,
-    to: *const ns_end,
+    to: *const ns_endpoint,
     err: *mut ns_error,
 ) -> c_int {
     boundary(err, || {
@@ -271,8 +303,8 @@ pub unsafe extern "C" fn ns_forward(network: c_int, on: c_int, err: *mut ns_erro
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ns_spec_link(
     spec: *mut ns_spec,
-    inside: *const ns_end,
-    outside: *const ns_end,
+    inside: *const ns_endpoint,
+    outside: *const ns_endpoint,
     err: *mut ns_error,
 ) -> c_int {
     // SAFETY: the spec is the caller's; pointers are NULL or valid, says the header.
@@ -289,13 +321,13 @@ pub unsafe extern "C" fn ns_spec_link(
 pub unsafe extern "C" fn ns_spec_device(
     spec: *mut ns_spec,
     device: *const c_char,
-    inside: *const ns_end,
+    inside: *const ns_endpoint,
     err: *mut ns_error,
 ) -> c_int {
     // SAFETY: the spec is the caller's; pointers are NULL or valid, says the header.
     unsafe {
         set(spec, err, |spec| {
-            let inside = inside.as_ref().map_or_else(End::new, |end| end.0.clone());
+            let inside = inside.as_ref().map_or_else(Endpoint::new, |endpoint| endpoint.0.clone());
             spec.device(utf8(device, "device")?, inside)
         })
     }

@@ -33,20 +33,27 @@ pub unsafe extern "C" fn ns_spec_securebits(spec: *mut ns_spec, bits: u32, err: 
     unsafe { set(spec, err, |spec| Ok(spec.securebits(bits))) }
 }
 
-/// Set-user-ID programs and file capabilities give nothing more, for good. PR_SET_NO_NEW_PRIVS(2const).
+/// Whether (`allowed` is not 0) set-user-ID programs and file capabilities give the program and its
+/// descendants more privileges: by default they do. Landlock and seccomp need 0.
+/// PR_SET_NO_NEW_PRIVS(2const).
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn ns_spec_no_new_privs(spec: *mut ns_spec, err: *mut ns_error) -> c_int {
+pub unsafe extern "C" fn ns_spec_new_privs(spec: *mut ns_spec, allowed: c_int, err: *mut ns_error) -> c_int {
     // SAFETY: the spec is the caller's; pointers are NULL or valid, says the header.
-    unsafe { set(spec, err, |spec| Ok(spec.no_new_privs())) }
+    unsafe { set(spec, err, |spec| Ok(spec.new_privs(allowed != 0))) }
 }
 
-/// No user namespace can be made inside the new one. Asks for a new user namespace.
-/// CAP_SYS_RESOURCE would let the program allow them again: ns_spawn refuses it in ns_spec_caps
-/// beside this with EINVAL.
+/// Whether (`allowed` is not 0) user namespaces can be made inside the new one: by default they can.
+/// 0 asks for a new user namespace. CAP_SYS_RESOURCE would let the program allow them again: ns_spawn
+/// refuses it in ns_spec_caps beside 0 with -EINVAL. The filter of ns_spec_seccomp refuses to make
+/// them, too.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn ns_spec_no_user_namespaces(spec: *mut ns_spec, err: *mut ns_error) -> c_int {
+pub unsafe extern "C" fn ns_spec_user_namespaces(
+    spec: *mut ns_spec,
+    allowed: c_int,
+    err: *mut ns_error,
+) -> c_int {
     // SAFETY: the spec is the caller's; pointers are NULL or valid, says the header.
-    unsafe { set(spec, err, |spec| Ok(spec.no_user_namespaces())) }
+    unsafe { set(spec, err, |spec| Ok(spec.user_namespaces(allowed != 0))) }
 }
 
 /// A resource limit by its name ("nofile", "cpu", "as"...), in its unit; NS_UNLIMITED for none. An init process has the caller's. getrlimit(2).

@@ -96,7 +96,7 @@ pub unsafe extern "C" fn ns_spawn(
 ///
 /// EINVAL for options that take a parent: ns_spec_init and what brings it (ns_spec_sandbox,
 /// ns_spec_deadline), NS_STDIO_PIPE, ns_spec_pty, ns_spec_link, ns_spec_device, ns_spec_uplink,
-/// ns_spec_seccomp_notify, ns_spec_halt; and for a fresh proc beside a new pid namespace. For those
+/// ns_spec_seccomp_notify, ns_spec_sync_fds; and for a fresh proc beside a new pid namespace. For those
 /// use ns_spawn.
 ///
 /// May be called from any thread. Other threads must not change the environment meanwhile.
@@ -186,7 +186,7 @@ pub unsafe extern "C" fn ns_process_take_notify(process: *mut ns_process, err: *
     })
 }
 
-/// Waits until the program has ended, `timeout_ms` milliseconds at most (0: does not wait;
+/// Waits until the program has ended, `timeout_ns` nanoseconds at most (0: does not wait;
 /// negative: no limit), and stores its status in `*out`, which has `size` bytes: pass
 /// sizeof(ns_status). -ETIMEDOUT if it still runs. It may be called again, and by many threads: all
 /// get the same status. -ECHILD if the status is lost because the caller reaps all children or
@@ -197,17 +197,17 @@ pub unsafe extern "C" fn ns_process_take_notify(process: *mut ns_process, err: *
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn ns_process_wait(
     process: *const ns_process,
-    timeout_ms: i64,
+    timeout_ns: i64,
     out: *mut ns_status,
     size: usize,
     err: *mut ns_error,
 ) -> c_int {
     // Nothing that has to be dropped may live here: the thread may end in this call.
-    let left = match out.is_null() || timeout_ms == 0 {
-        true => timeout_ms,
+    let left = match out.is_null() || timeout_ns == 0 {
+        true => timeout_ns,
         // SAFETY: NULL or valid, says the header.
         false => unsafe { process.as_ref() }
-            .map_or(timeout_ms, |process| poll_cancellably(process.0.pidfd().as_raw_fd(), timeout_ms)),
+            .map_or(timeout_ns, |process| poll_cancellably(process.0.pidfd().as_raw_fd(), timeout_ns)),
     };
     boundary(err, || {
         if out.is_null() {
@@ -217,7 +217,7 @@ pub unsafe extern "C-unwind" fn ns_process_wait(
         let process = &unsafe { reference(process, "process") }?.0;
         let status = match u64::try_from(left) {
             Err(_) => process.wait()?,
-            Ok(ms) => process.wait_timeout(Duration::from_millis(ms))?.ok_or_else(|| {
+            Ok(ns) => process.wait_timeout(Duration::from_nanos(ns))?.ok_or_else(|| {
                 Error::new(Step::Wait, libc::ETIMEDOUT, format!("process {}", process.pid()))
             })?,
         };
@@ -227,12 +227,12 @@ pub unsafe extern "C-unwind" fn ns_process_wait(
     })
 }
 
-/// Waits until the descriptor is readable or the time, in milliseconds, is up, and returns what is
+/// Waits until the descriptor is readable or the time, in nanoseconds, is up, and returns what is
 /// left of that. A negative time is no limit.
 ///
 /// The thread may be cancelled in here. The C library then unwinds the stack, so that neither this
 /// function nor its callers may hold a value that has to be dropped.
-fn poll_cancellably(fd: c_int, timeout_ms: i64) -> i64 {
+fn poll_cancellably(fd: c_int, timeout_ns: i64) -> i64 {
     unsafe extern "C-unwind" {
         fn poll(fds: *mut libc::pollfd, count: libc::nfds_t, timeout: c_int) -> c_int;
     }
@@ -240,19 +240,23 @@ fn poll_cancellably(fd: c_int, timeout_ms: i64) -> i64 {
         let mut now = libc::timespec { tv_sec: 0, tv_nsec: 0 };
         // SAFETY: `now` is valid for writing.
         unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &raw mut now) };
-        now.tv_sec * 1000 + now.tv_nsec / 1_000_000
+        now.tv_sec * 1_000_000_000 + now.tv_nsec
     };
     let start = now();
-    let mut left = timeout_ms;
+    let mut left = timeout_ns;
     loop {
         let mut ended = libc::pollfd { fd, events: libc::POLLIN, revents: 0 };
-        let timeout = left.clamp(-1, c_int::MAX.into()) as c_int;
+        // In whole milliseconds, rounded up, so that it does not return before the time.
+        let timeout = match left {
+            ..0 => -1,
+            left => (left.saturating_add(999_999) / 1_000_000).min(c_int::MAX.into()) as c_int,
+        };
         // SAFETY: one entry that is valid for writing.
         let ready = unsafe { poll(&raw mut ended, 1, timeout) };
         // SAFETY: the thread's own errno.
         let again = ready == 0 || ready < 0 && unsafe { *libc::__errno_location() } == libc::EINTR;
-        if timeout_ms >= 0 {
-            left = (timeout_ms - (now() - start)).max(0);
+        if timeout_ns >= 0 {
+            left = (timeout_ns - (now() - start)).max(0);
         }
         if !again || left == 0 {
             return left;

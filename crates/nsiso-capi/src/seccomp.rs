@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::ffi::{c_char, c_int, c_void};
 
-use nsiso::{Error, Filter, Reaction, Result};
+use nsiso::{Error, Filter, Result, SeccompAction};
 
 use crate::argument::{items, texts};
 use crate::error::ns_error;
@@ -25,19 +25,20 @@ unsafe fn names<'a>(calls: *const *const c_char) -> Result<Vec<Cow<'a, str>>> {
     Ok(unsafe { texts(calls, "calls") }?.into_iter().map(|name| name.to_string_lossy()).collect())
 }
 
-fn reaction_of(reaction: c_int, errnum: c_int) -> Result<Reaction> {
-    match reaction {
-        NS_SECCOMP_FAIL if (1..4096).contains(&errnum) => Ok(Reaction::Fail(errnum)),
+fn action_of(action: c_int, errnum: c_int) -> Result<SeccompAction> {
+    match action {
+        NS_SECCOMP_FAIL if (1..4096).contains(&errnum) => Ok(SeccompAction::Fail(errnum)),
         NS_SECCOMP_FAIL => Err(Error::argument(format!("{errnum} is no errno"))),
-        NS_SECCOMP_KILL => Ok(Reaction::Kill),
-        NS_SECCOMP_TRAP => Ok(Reaction::Trap),
-        NS_SECCOMP_LOG => Ok(Reaction::Log),
-        _ => Err(Error::argument(format!("{reaction} is no reaction, NS_SECCOMP_..."))),
+        NS_SECCOMP_KILL => Ok(SeccompAction::Kill),
+        NS_SECCOMP_TRAP => Ok(SeccompAction::Trap),
+        NS_SECCOMP_LOG => Ok(SeccompAction::Log),
+        _ => Err(Error::argument(format!("{action} is no action, NS_SECCOMP_..."))),
     }
 }
 
-/// Adds the filter of system calls for programs that are not trusted. Brings ns_spec_no_new_privs.
-/// seccomp(2).
+/// Adds (`on` is not 0) the filter of system calls for programs that are not trusted, and
+/// ns_spec_new_privs with 0, which the kernel demands; or takes away (0) all filters that were added
+/// before. seccomp(2).
 ///
 /// With EPERM fail: administration of the machine, insides of other processes, the kernel's larger
 /// and younger parts; making a file with a set-user-ID or set-group-ID bit, or giving it one (files
@@ -47,39 +48,39 @@ fn reaction_of(reaction: c_int, errnum: c_int) -> Result<Reaction> {
 /// EPROTONOSUPPORT, TCP Fast Open with EOPNOTSUPP, clone3 and openat2, whose flags no filter sees,
 /// with ENOSYS.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn ns_spec_seccomp_untrusted(spec: *mut ns_spec, err: *mut ns_error) -> c_int {
+pub unsafe extern "C" fn ns_spec_seccomp(spec: *mut ns_spec, on: c_int, err: *mut ns_error) -> c_int {
     // SAFETY: the spec is the caller's; pointers are NULL or valid, says the header.
-    unsafe { set(spec, err, |spec| Ok(spec.seccomp(Filter::untrusted()))) }
+    unsafe { set(spec, err, |spec| Ok(spec.seccomp((on != 0).then(Filter::untrusted)))) }
 }
 
-/// Adds a filter: the `calls`, a table of names that ends with NULL, get `reaction`, NS_SECCOMP_..., all others are allowed. `errnum` is what
+/// Adds a filter: the `calls`, a table of names that ends with NULL, get `action`, NS_SECCOMP_..., all others are allowed. `errnum` is what
 /// NS_SECCOMP_FAIL fails with. All filters are asked, and the strictest wins.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ns_spec_seccomp_deny(
     spec: *mut ns_spec,
     calls: *const *const c_char,
-    reaction: c_int,
+    action: c_int,
     errnum: c_int,
     err: *mut ns_error,
 ) -> c_int {
     // SAFETY: the spec is the caller's; pointers are NULL or valid, says the header.
     unsafe {
-        set(spec, err, |spec| Ok(spec.seccomp(Filter::deny(names(calls)?, reaction_of(reaction, errnum)?)?)))
+        set(spec, err, |spec| Ok(spec.seccomp(Filter::deny(names(calls)?, action_of(action, errnum)?)?)))
     }
 }
 
-/// Adds a filter: the `calls`, and execve, by which the program starts, are allowed, all others get `reaction`.
+/// Adds a filter: the `calls`, and execve, by which the program starts, are allowed, all others get `action`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ns_spec_seccomp_allow(
     spec: *mut ns_spec,
     calls: *const *const c_char,
-    reaction: c_int,
+    action: c_int,
     errnum: c_int,
     err: *mut ns_error,
 ) -> c_int {
     // SAFETY: the spec is the caller's; pointers are NULL or valid, says the header.
     unsafe {
-        set(spec, err, |spec| Ok(spec.seccomp(Filter::allow(names(calls)?, reaction_of(reaction, errnum)?)?)))
+        set(spec, err, |spec| Ok(spec.seccomp(Filter::allow(names(calls)?, action_of(action, errnum)?)?)))
     }
 }
 

@@ -1,4 +1,4 @@
-//! `ns_spec`: its life, and the wishes that concern namespaces as such. One setter per wish; the others are in the files beside this one.
+//! `ns_spec`: its life, and the options that concern namespaces as such. One setter per option; the others are in the files beside this one.
 
 use std::ffi::{c_char, c_int};
 
@@ -34,12 +34,12 @@ pub unsafe extern "C" fn ns_spec_free(spec: *mut ns_spec) {
 pub(crate) unsafe fn set(
     spec: *mut ns_spec,
     err: *mut ns_error,
-    wish: impl for<'a> FnOnce(&'a mut Spec<'static>) -> Result<&'a mut Spec<'static>>,
+    option: impl for<'a> FnOnce(&'a mut Spec<'static>) -> Result<&'a mut Spec<'static>>,
 ) -> c_int {
     boundary(err, || {
         // SAFETY: the caller's promise.
         let spec = unsafe { reference_mut(spec, "spec") }?;
-        wish(&mut spec.0).map(|_| 0)
+        option(&mut spec.0).map(|_| 0)
     })
 }
 
@@ -56,16 +56,16 @@ pub unsafe extern "C" fn ns_spec_unshare(spec: *mut ns_spec, kinds: u64, err: *m
 /// with a line feed, and it goes on when the descriptor `go` can be read, or when nobody has its other end any more (the child itself has what the
 /// caller had open). ns_spawn() waits for that, with all signals blocked. For whoever gives it id maps, a network or the like from outside. Both are open until the spawn.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn ns_spec_halt(
+pub unsafe extern "C" fn ns_spec_sync_fds(
     spec: *mut ns_spec,
-    tell: c_int,
-    go: c_int,
+    info_fd: c_int,
+    block_fd: c_int,
     err: *mut ns_error,
 ) -> c_int {
     // SAFETY: the spec is the caller's.
     unsafe {
         set(spec, err, |spec| {
-            Ok(spec.halt(crate::argument::descriptor(tell)?, crate::argument::descriptor(go)?))
+            Ok(spec.sync_fds(crate::argument::descriptor(info_fd)?, crate::argument::descriptor(block_fd)?))
         })
     }
 }

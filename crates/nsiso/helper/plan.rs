@@ -192,7 +192,7 @@ pub(crate) enum Action {
         data: Text,
     },
     /// Build the file system view.
-    View(MountOp),
+    Rootfs(MountOp),
     ChangeDirectory(Text),
     /// Enter a directory that is open.
     EnterDirectory(c_int),

@@ -24,7 +24,7 @@ pub(super) fn run(page: &Page, header: &Header) -> ! {
     let actions = header.actions.slice();
     for (number, action) in actions.iter().enumerate() {
         page.progress.store(number as u32, Ordering::Relaxed);
-        if matches!(action, Action::Join { .. } | Action::View(_)) {
+        if matches!(action, Action::Join { .. } | Action::Rootfs(_)) {
             descriptors::leave_host();
         }
         let done = match action {
@@ -132,7 +132,7 @@ unsafe fn carry_out(action: &Action) -> Outcome<()> {
                 let [source, target, fstype] = [source, target, fstype].map(|text| text.pointer() as usize);
                 check(kernel::SYS_mount, [source, target, fstype, flags as usize, data.pointer() as usize])?
             }
-            Action::View(ref op) => return rootfs::change(op),
+            Action::Rootfs(ref op) => return rootfs::change(op),
             Action::ChangeDirectory(path) => check(kernel::SYS_chdir, [path.pointer() as usize])?,
             Action::EnterDirectory(fd) => check(kernel::SYS_fchdir, [fd as usize])?,
             Action::ChangeRoot => check(kernel::SYS_chroot, [c".".as_ptr() as usize])?,

@@ -120,7 +120,7 @@ pub enum Step {
     /// A route.
     Route = 52,
     /// The delay, loss or rate of a link.
-    Quality = 53,
+    Qdisc = 53,
     /// A setting of the kernel below `/proc/sys`.
     Setting = 54,
     /// The way to the outside, `pasta(1)`.
@@ -179,7 +179,7 @@ impl Step {
             Step::Link => "set up",
             Step::Address => "add the address",
             Step::Route => "add the route",
-            Step::Quality => "hold up",
+            Step::Qdisc => "hold up",
             Step::Setting => "write",
             Step::Uplink => "connect by",
             Step::Root => "take as root directory",

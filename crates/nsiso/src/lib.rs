@@ -36,11 +36,11 @@ mod helper {
     #[path = "../src/helper_tests.rs"]
     mod tests;
 }
+mod attachments;
 mod kind;
 mod list;
 mod net;
 mod nsfs;
-mod outside;
 mod pidfd;
 mod pin;
 mod plan;
@@ -57,15 +57,15 @@ pub use enter::{Entered, call, enter};
 pub use error::{Error, Result, Step};
 pub use handle::Handle;
 pub use kind::Kinds;
-pub use list::{Gaps, Held, Holder, Listing, Look, Namespace, Query};
+pub use list::{Gaps, Held, Holder, Listing, Namespace, Query, Scope};
 pub use net::{bridge, forward, link, move_device, remove_device, socket};
 pub use pidfd::open_process;
 pub use pin::{pin, unpin};
-pub use probe::{Finding, Verdict, probe};
+pub use probe::{Feature, Support, probe};
 pub use process::Process;
 pub use spec::{
-    Address, ClockOffset, End, Filter, IdRange, Io, Landlock, Limits, Mount, Propagation, Reaction, Spec,
-    Stdio, UNLIMITED, Uplink,
+    Address, ClockOffset, Endpoint, Filter, IdRange, Io, Landlock, Limits, Mount, Propagation, SeccompAction,
+    Spec, Stdio, UNLIMITED, Uplink,
 };
 pub use status::{Exit, Status, Usage};
 pub use unshare::unshare;

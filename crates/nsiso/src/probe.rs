@@ -8,12 +8,12 @@ use nix::errno::Errno;
 
 use crate::kind::NAMES;
 use crate::pidfd::exit_of;
-use crate::spec::Errand;
-use crate::{End, Error, Handle, Kinds, Result, Spec, Stdio, Step};
+use crate::spec::Task;
+use crate::{Endpoint, Error, Handle, Kinds, Result, Spec, Stdio, Step};
 
 /// Whether something can be had.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verdict {
+pub enum Support {
     /// Yes, as it is.
     Yes,
     /// With a new user namespace beside it.
@@ -24,12 +24,12 @@ pub enum Verdict {
 
 /// One thing that was tried.
 #[derive(Clone, Debug)]
-pub struct Finding {
+pub struct Feature {
     /// A kind of namespace (`user`, `pid`, ...), `nested_user`, `proc`, `overlay`, `idmapped_mounts`, `links`, `link_rate`, `link_delay`, `clone3`, `listns`, `pidfd_info_exit`,
     /// `landlock`, `cgroup_v2` or `cgroup_v1`.
     pub name: &'static str,
     /// Whether it can be had.
-    pub verdict: Verdict,
+    pub support: Support,
     /// Why not, or what there is. May be empty.
     pub detail: String,
     /// What to do about it. May be empty.
@@ -39,38 +39,38 @@ pub struct Finding {
 /// Tries everything, in some milliseconds. Nothing is kept: a later call tries again.
 ///
 /// ```
-/// for finding in nsiso::probe() {
-///     println!("{}: {:?} {} {}", finding.name, finding.verdict, finding.detail, finding.hint);
+/// for feature in nsiso::probe() {
+///     println!("{}: {:?} {} {}", feature.name, feature.support, feature.detail, feature.hint);
 /// }
 /// ```
-pub fn probe() -> Vec<Finding> {
+pub fn probe() -> Vec<Feature> {
     let kinds = NAMES
         .iter()
-        .map(|(kind, name)| with_or_without_user(name, |user| attempt(*kind | user, Errand::Arrive, false)));
-    let overlay = |user| attempt(Kinds::MNT | user, Errand::MountOverlay, false);
-    let mut findings: Vec<Finding> = kinds.collect();
-    findings.push(of("nested_user", attempt(Kinds::USER, Errand::NestUser, false)));
-    findings.push(with_or_without_user("proc", |user| {
-        attempt(Kinds::PID | Kinds::MNT | user, Errand::Arrive, true)
+        .map(|(kind, name)| with_or_without_user(name, |user| attempt(*kind | user, Task::Arrive, false)));
+    let overlay = |user| attempt(Kinds::MNT | user, Task::MountOverlay, false);
+    let mut features: Vec<Feature> = kinds.collect();
+    features.push(of("nested_user", attempt(Kinds::USER, Task::NestUser, false)));
+    features.push(with_or_without_user("proc", |user| {
+        attempt(Kinds::PID | Kinds::MNT | user, Task::Arrive, true)
     }));
-    findings.push(with_or_without_user("overlay", overlay));
-    findings.push(of("idmapped_mounts", idmapped_mount()));
-    findings.push(of("links", link(End::new())));
-    findings.push(of("link_rate", End::new().rate(1_000_000).and_then(link)));
-    findings.push(of("link_delay", End::new().delay(MOMENT, Duration::ZERO).and_then(link)));
-    findings.push(call("clone3", libc::SYS_clone3, "clone(2) is used in its place"));
-    findings.push(call("listns", SYS_LISTNS, "namespaces are found through /proc alone; Linux 6.19 has it"));
-    findings.push(pidfd_info_exit());
-    findings.push(landlock());
-    findings.extend(cgroups());
-    findings
+    features.push(with_or_without_user("overlay", overlay));
+    features.push(of("idmapped_mounts", idmapped_mount()));
+    features.push(of("links", link(Endpoint::new())));
+    features.push(of("link_rate", Endpoint::new().rate(1_000_000).and_then(link)));
+    features.push(of("link_delay", Endpoint::new().delay(MOMENT, Duration::ZERO).and_then(link)));
+    features.push(call("clone3", libc::SYS_clone3, "clone(2) is used in its place"));
+    features.push(call("listns", SYS_LISTNS, "namespaces are found through /proc alone; Linux 6.19 has it"));
+    features.push(pidfd_info_exit());
+    features.push(landlock());
+    features.extend(cgroups());
+    features
 }
 
 const SYS_LISTNS: libc::c_long = 470;
 
 /// A child that runs no program: to come so far is to have all that was asked for.
-fn attempt(kinds: Kinds, errand: Errand, mount_proc: bool) -> Result<()> {
-    let mut spec = Spec::new("errand")?;
+fn attempt(kinds: Kinds, task: Task, mount_proc: bool) -> Result<()> {
+    let mut spec = Spec::new("task")?;
     spec.unshare(kinds);
     if kinds.contains(Kinds::USER) {
         spec.map_root();
@@ -78,36 +78,36 @@ fn attempt(kinds: Kinds, errand: Errand, mount_proc: bool) -> Result<()> {
     if mount_proc {
         spec.mount_proc("/proc")?;
     }
-    spec.errand = Some(errand);
+    spec.task = Some(task);
     spec.spawn()?.wait().map(drop)
 }
 
-fn finding(
+fn feature(
     name: &'static str,
-    verdict: Verdict,
+    support: Support,
     detail: impl Into<String>,
     hint: impl Into<String>,
-) -> Finding {
-    Finding { name, verdict, detail: detail.into(), hint: hint.into() }
+) -> Feature {
+    Feature { name, support, detail: detail.into(), hint: hint.into() }
 }
 
-fn of(name: &'static str, result: Result<()>) -> Finding {
+fn of(name: &'static str, result: Result<()>) -> Feature {
     match result {
-        Ok(()) => finding(name, Verdict::Yes, "", ""),
+        Ok(()) => feature(name, Support::Yes, "", ""),
         Err(error) => refused(name, &error),
     }
 }
 
-fn refused(name: &'static str, error: &Error) -> Finding {
-    finding(name, Verdict::No, error.message(), error.hint())
+fn refused(name: &'static str, error: &Error) -> Feature {
+    feature(name, Support::No, error.message(), error.hint())
 }
 
-fn with_or_without_user(name: &'static str, attempt: impl Fn(Kinds) -> Result<()>) -> Finding {
+fn with_or_without_user(name: &'static str, attempt: impl Fn(Kinds) -> Result<()>) -> Feature {
     if attempt(Kinds::empty()).is_ok() {
-        return finding(name, Verdict::Yes, "", "");
+        return feature(name, Support::Yes, "", "");
     }
     match attempt(Kinds::USER) {
-        Ok(()) => finding(name, Verdict::InUserNamespace, "", ""),
+        Ok(()) => feature(name, Support::InUserNamespace, "", ""),
         Err(error) => refused(name, &error),
     }
 }
@@ -115,10 +115,10 @@ fn with_or_without_user(name: &'static str, attempt: impl Fn(Kinds) -> Result<()
 const MOMENT: Duration = Duration::from_millis(1);
 
 /// A pair of devices in a new network namespace, which goes at once.
-fn link(end: End) -> Result<()> {
+fn link(end: Endpoint) -> Result<()> {
     let network = Spec::new("none")?.map_root().hold(Kinds::NET)?;
     let network = network[0].as_fd();
-    crate::link(&end.of(network), &End::new().of(network)).map(drop)
+    crate::link(&end.netns(network), &Endpoint::new().netns(network)).map(drop)
 }
 
 /// A copy of the root directory's mount with other ids, which is never attached anywhere, `mount_setattr(2)`.
@@ -171,18 +171,18 @@ fn map_ids(user: &Handle) -> Result<()> {
 }
 
 /// A system call that is there, but makes nothing of arguments that are all 0.
-fn call(name: &'static str, number: libc::c_long, without: &str) -> Finding {
+fn call(name: &'static str, number: libc::c_long, without: &str) -> Feature {
     // SAFETY: the calls that are asked about refuse a NULL of size 0.
     let result = Errno::result(unsafe { libc::syscall(number, 0usize, 0usize, 0usize, 0usize) });
     match result {
-        Err(errno @ (Errno::ENOSYS | Errno::EPERM)) => finding(name, Verdict::No, errno.desc(), without),
-        _ => finding(name, Verdict::Yes, "", ""),
+        Err(errno @ (Errno::ENOSYS | Errno::EPERM)) => feature(name, Support::No, errno.desc(), without),
+        _ => feature(name, Support::Yes, "", ""),
     }
 }
 
 /// Whether a pidfd tells the exit status of a process that somebody else has reaped. Linux 6.15.
 #[inline(never)] // as above
-fn pidfd_info_exit() -> Finding {
+fn pidfd_info_exit() -> Feature {
     const NAME: &str = "pidfd_info_exit";
     let reaped = || -> Result<_> {
         let process = Spec::new("true")?.stdio(0, Stdio::Null)?.spawn()?;
@@ -194,27 +194,27 @@ fn pidfd_info_exit() -> Finding {
         Err(error) => return refused(NAME, &error),
     };
     match matches!(exit_of(process.pidfd()), Ok(Some(_))) {
-        true => finding(NAME, Verdict::Yes, "", ""),
-        false => finding(
+        true => feature(NAME, Support::Yes, "", ""),
+        false => feature(
             NAME,
-            Verdict::No,
+            Support::No,
             "the kernel keeps no exit status with a pidfd",
             "a host that ignores SIGCHLD or reaps all children loses the status; Linux 6.15 has it",
         ),
     }
 }
 
-fn landlock() -> Finding {
+fn landlock() -> Feature {
     const LANDLOCK_CREATE_RULESET_VERSION: usize = 1;
     // SAFETY: numbers only; nothing is made.
     let abi = unsafe {
         libc::syscall(libc::SYS_landlock_create_ruleset, 0usize, 0usize, LANDLOCK_CREATE_RULESET_VERSION)
     };
     match Errno::result(abi) {
-        Ok(abi) => finding("landlock", Verdict::Yes, format!("ABI {abi}"), ""),
-        Err(errno) => finding(
+        Ok(abi) => feature("landlock", Support::Yes, format!("ABI {abi}"), ""),
+        Err(errno) => feature(
             "landlock",
-            Verdict::No,
+            Support::No,
             errno.desc(),
             "it takes CONFIG_SECURITY_LANDLOCK and landlock in lsm=",
         ),
@@ -222,7 +222,7 @@ fn landlock() -> Finding {
 }
 
 /// Where the controllers of each version are, `cgroups(7)`.
-fn cgroups() -> [Finding; 2] {
+fn cgroups() -> [Feature; 2] {
     let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
     let mut v1 = Vec::new();
     let mut v2 = None;
@@ -248,12 +248,12 @@ fn cgroups() -> [Finding; 2] {
     }
     [
         match v2 {
-            Some(detail) => finding("cgroup_v2", Verdict::Yes, detail, ""),
-            None => finding("cgroup_v2", Verdict::No, "not mounted", "mount cgroup2 at /sys/fs/cgroup"),
+            Some(detail) => feature("cgroup_v2", Support::Yes, detail, ""),
+            None => feature("cgroup_v2", Support::No, "not mounted", "mount cgroup2 at /sys/fs/cgroup"),
         },
         match v1.is_empty() {
-            false => finding("cgroup_v1", Verdict::Yes, v1.join("; "), ""),
-            true => finding("cgroup_v1", Verdict::No, "not mounted", ""),
+            false => feature("cgroup_v1", Support::Yes, v1.join("; "), ""),
+            true => feature("cgroup_v1", Support::No, "not mounted", ""),
         },
     ]
 }
@@ -271,27 +271,27 @@ mod tests {
 
     #[test]
     fn what_is_found_is_what_a_spawn_does() {
-        let findings = probe();
-        let verdict = |name: &str| findings.iter().find(|finding| finding.name == name).unwrap().verdict;
+        let features = probe();
+        let support = |name: &str| features.iter().find(|feature| feature.name == name).unwrap().support;
         for (kind, name) in NAMES {
             let mut spec = Spec::new("true").unwrap();
             spec.unshare(kind);
-            assert_eq!(spec.spawn().is_ok(), verdict(name) == Verdict::Yes, "{name}");
+            assert_eq!(spec.spawn().is_ok(), support(name) == Support::Yes, "{name}");
             spec.map_root();
-            assert_eq!(spec.spawn().is_ok(), verdict(name) != Verdict::No, "{name}");
+            assert_eq!(spec.spawn().is_ok(), support(name) != Support::No, "{name}");
         }
-        for finding in &findings {
-            let told = finding.verdict != Verdict::No || !finding.detail.is_empty();
-            assert!(told, "{finding:?}");
+        for feature in &features {
+            let told = feature.support != Support::No || !feature.detail.is_empty();
+            assert!(told, "{feature:?}");
         }
     }
 
     #[test]
     fn a_limit_is_told_with_its_reason() {
-        let finding = with_or_without_user("net", |_| {
+        let feature = with_or_without_user("net", |_| {
             Err(Error::new(Step::Clone, libc::ENOSPC, "a process").with_hint("a limit"))
         });
-        assert_eq!((finding.verdict, finding.hint.as_str()), (Verdict::No, "a limit"));
-        assert!(finding.detail.contains("ENOSPC"));
+        assert_eq!((feature.support, feature.hint.as_str()), (Support::No, "a limit"));
+        assert!(feature.detail.contains("ENOSPC"));
     }
 }

@@ -10,9 +10,9 @@ use std::time::{Duration, Instant};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
+use crate::attachments::Attachments;
 use crate::cgroup::{Group, Resources};
 use crate::error::Step;
-use crate::outside::Outside;
 use crate::pidfd::{exit_of, send_signal};
 use crate::plan::Ends;
 use crate::status::{Exit, Report, Status, Usage};
@@ -39,7 +39,7 @@ pub struct Process {
     ends: Ends,
     /// Until it has ended.
     group: Mutex<Option<Group>>,
-    outside: Mutex<Outside>,
+    outside: Mutex<Attachments>,
     /// The kernel tells the status once, so the first to hear it keeps it for all.
     status: Mutex<Option<Box<Status>>>,
 }
@@ -52,7 +52,7 @@ impl Process {
     }
 
     /// With its ways to the outside.
-    pub(crate) fn with(mut self, outside: Outside) -> Self {
+    pub(crate) fn with(mut self, outside: Attachments) -> Self {
         self.outside = Mutex::new(outside);
         self
     }
@@ -243,7 +243,7 @@ impl Process {
     }
 
     /// Its ways to the outside, which are the taker's from now on.
-    pub(crate) fn outside(&self) -> Outside {
+    pub(crate) fn outside(&self) -> Attachments {
         std::mem::take(&mut *self.outside.lock().unwrap_or_else(PoisonError::into_inner))
     }
 

@@ -73,7 +73,7 @@ fn what_takes_a_parent_or_a_single_thread_is_refused() {
     let mut with_pipe = shell("true");
     with_pipe.stdio(1, Stdio::Pipe).unwrap();
     let mut with_init = shell("true");
-    with_init.map_root().init();
+    with_init.map_root().init(true);
     let mut sandboxed = shell("true");
     sandboxed.sandbox().unwrap();
     let mut with_ranges = shell("true");

@@ -355,7 +355,7 @@ fn too_little_memory_ends_the_program_and_not_its_host() {
         let mut spec = shell("true", limits);
         match way {
             "sandbox" => drop(spec.sandbox().unwrap()),
-            "waits" => drop(spec.map_root().halt(null.as_fd(), null.as_fd())),
+            "waits" => drop(spec.map_root().sync_fds(null.as_fd(), null.as_fd())),
             _ => {}
         }
         match spec.spawn().and_then(|process| process.wait()) {

@@ -6,7 +6,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::MetadataExt;
 use std::thread;
 
-use nsiso::{Exit, Held, Holder, Kinds, Listing, Look, Process, Query, Spec, Stdio};
+use nsiso::{Exit, Held, Holder, Kinds, Listing, Process, Query, Scope, Spec, Stdio};
 
 /// A `cat` in new namespaces of all kinds. It ends with its input.
 fn sleeper() -> (Process, File) {
@@ -101,13 +101,13 @@ fn a_namespace_held_by_a_descriptor_is_found_by_it() {
     assert!(
         namespace.holders().any(|holder| matches!(holder, Holder::Descriptor { pid, .. } if *pid == own))
     );
-    let brief = Query::new().kinds(Kinds::UTS).look(Look::empty()).list().unwrap();
+    let brief = Query::new().kinds(Kinds::UTS).scope(Scope::empty()).list().unwrap();
     assert!(brief.find_inode(inode).is_none());
 }
 
 #[test]
 fn a_listing_keeps_to_what_was_asked() {
-    let listing = Query::new().kinds(Kinds::UTS | Kinds::IPC).look(Look::DETAILS).list().unwrap();
+    let listing = Query::new().kinds(Kinds::UTS | Kinds::IPC).scope(Scope::DETAILS).list().unwrap();
     assert!(listing.iter().all(|namespace| (Kinds::UTS | Kinds::IPC).contains(namespace.kind())));
     assert!(listing.iter().is_sorted_by_key(|namespace| namespace.inode()));
     let error = Query::new().kinds(Kinds::empty()).list().unwrap_err().to_string();

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::socket::{Backlog, SockaddrStorage, bind, connect, listen};
-use nsiso::{End, Handle, Kinds, Spec, Stdio, Step, Uplink};
+use nsiso::{Endpoint, Handle, Kinds, Spec, Stdio, Step, Uplink};
 use printed::printed;
 
 /// Network namespaces that one user namespace owns, as an ordinary user needs it.
@@ -42,8 +42,8 @@ fn is_root() -> bool {
     nix::unistd::geteuid().is_root()
 }
 
-fn end(network: &Handle) -> End<'_> {
-    End::new().of(network.as_fd())
+fn endpoint(network: &Handle) -> Endpoint<'_> {
+    Endpoint::new().netns(network.as_fd())
 }
 
 fn socket(network: &Handle, at: SocketAddr, kind: i32) -> OwnedFd {
@@ -102,9 +102,9 @@ fn talk(from: &Handle, to: &Handle, ip: &str) {
 fn two_networks_are_linked() {
     let lab = Lab::new();
     let (a, b) = (lab.network(), lab.network());
-    let one = end(&a).name("to-b").unwrap().mac("02:00:00:00:00:0a").unwrap().mtu(1400).unwrap();
+    let one = endpoint(&a).name("to-b").unwrap().mac("02:00:00:00:00:0a").unwrap().mtu(1400).unwrap();
     let one = one.address("10.0.0.1/30").unwrap().address("fd00::1/64").unwrap();
-    let two = end(&b).address("10.0.0.2/30").unwrap().address("fd00::2/64").unwrap();
+    let two = endpoint(&b).address("10.0.0.2/30").unwrap().address("fd00::2/64").unwrap();
     let two = two.gateway("10.0.0.1").unwrap().route("fd01::/64", Some("fd00::1")).unwrap();
     assert_eq!(nsiso::link(&one, &two).unwrap(), ["to-b", "eth0"]);
     for ip in ["10.0.0.2", "fd00::2"] {
@@ -136,9 +136,9 @@ fn a_bridge_joins_many() {
     nsiso::bridge(Some(switch.as_fd()), "lan").unwrap();
     let hosts: Vec<Handle> = (0..10).map(|_| lab.network()).collect();
     for (number, host) in hosts.iter().enumerate() {
-        let port = end(&switch).port_of("lan").unwrap();
+        let port = endpoint(&switch).port_of("lan").unwrap();
         let address = format!("10.1.0.{}/24", number + 1);
-        nsiso::link(&end(host).address(&address).unwrap(), &port).unwrap();
+        nsiso::link(&endpoint(host).address(&address).unwrap(), &port).unwrap();
     }
     talk(&hosts[0], &hosts[9], "10.1.0.10");
     talk(&hosts[5], &hosts[1], "10.1.0.2");
@@ -154,10 +154,10 @@ fn a_router_passes_packets_on() {
     for (host, net) in [(&a, 1), (&b, 2)] {
         let address = |n: u8| (format!("10.{net}.0.{n}/24"), format!("fd0{net}::{n}/64"));
         let ((v4, v6), (r4, r6)) = (address(2), address(1));
-        let inside = end(host).address(&v4).unwrap().address(&v6).unwrap();
+        let inside = endpoint(host).address(&v4).unwrap().address(&v6).unwrap();
         let inside = inside.gateway(r4.split('/').next().unwrap()).unwrap();
         let inside = inside.gateway(r6.split('/').next().unwrap()).unwrap();
-        nsiso::link(&inside, &end(&router).address(&r4).unwrap().address(&r6).unwrap()).unwrap();
+        nsiso::link(&inside, &endpoint(&router).address(&r4).unwrap().address(&r6).unwrap()).unwrap();
     }
     let probe = datagrams(&b, at("10.2.0.2", 9));
     probe.set_read_timeout(Some(Duration::from_millis(200))).unwrap();
@@ -181,14 +181,14 @@ fn what_cannot_be_is_told_and_leaves_nothing() {
     let lab = Lab::new();
     let (a, b) = (lab.network(), lab.network());
     let names = ["same", "other"];
-    let named = |network, name| end(network).name(name).unwrap();
+    let named = |network, name| endpoint(network).name(name).unwrap();
     nsiso::link(&named(&a, names[0]).address("10.0.0.1/24").unwrap(), &named(&b, names[0])).unwrap();
     let before = (lab.shell(&a, "ip -o address"), lab.shell(&b, "ip -o address"));
 
     let (step, errno, text) = told(nsiso::link(&named(&a, names[1]), &named(&b, names[0])));
     assert_eq!((step, errno), (Step::Link, libc::EEXIST), "{text}");
     assert!(text.contains("a device same at its end already"), "{text}");
-    let (step, errno, text) = told(nsiso::link(&named(&a, "x"), &end(&a).name("x").unwrap()));
+    let (step, errno, text) = told(nsiso::link(&named(&a, "x"), &endpoint(&a).name("x").unwrap()));
     assert_eq!((step, errno), (Step::Link, libc::EEXIST), "{text}");
 
     let (step, errno, text) =
@@ -196,22 +196,22 @@ fn what_cannot_be_is_told_and_leaves_nothing() {
     assert_eq!((step, errno), (Step::Address, libc::EEXIST), "{text}");
     assert!(text.contains("overlaps that of 10.0.0.1/24"), "{text}");
 
-    let (step, _, text) = told(nsiso::link(&named(&a, names[1]).gateway("10.9.0.1").unwrap(), &end(&b)));
+    let (step, _, text) = told(nsiso::link(&named(&a, names[1]).gateway("10.9.0.1").unwrap(), &endpoint(&b)));
     assert_eq!(step, Step::Route, "{text}");
     assert!(text.contains("the router is not in a network of the device"), "{text}");
 
-    let (step, errno, text) = told(nsiso::link(&end(&a), &end(&b).port_of("none").unwrap()));
+    let (step, errno, text) = told(nsiso::link(&endpoint(&a), &endpoint(&b).port_of("none").unwrap()));
     assert_eq!((step, errno), (Step::Link, libc::ENODEV), "{text}");
-    let (step, _, text) = told(nsiso::link(&end(&a), &end(&b).port_of("same").unwrap()));
+    let (step, _, text) = told(nsiso::link(&endpoint(&a), &endpoint(&b).port_of("same").unwrap()));
     assert_eq!(step, Step::Link);
     assert!(text.contains("only a bridge has ports"), "{text}");
     let (step, errno, _) = told(nsiso::remove_device(Some(a.as_fd()), "none"));
     assert_eq!((step, errno), (Step::Link, libc::ENODEV));
-    let (step, errno, _) = told(nsiso::move_device(Some(a.as_fd()), "none", &end(&b)));
+    let (step, errno, _) = told(nsiso::move_device(Some(a.as_fd()), "none", &endpoint(&b)));
     assert_eq!((step, errno), (Step::Link, libc::ENODEV));
-    let (_, _, text) = told(nsiso::move_device(Some(a.as_fd()), "lo", &end(&b)));
+    let (_, _, text) = told(nsiso::move_device(Some(a.as_fd()), "lo", &endpoint(&b)));
     assert!(text.contains("cannot be moved"), "{text}");
-    let (step, _, text) = told(nsiso::link(&End::new().of(lab.user.as_fd()), &end(&b)));
+    let (step, _, text) = told(nsiso::link(&Endpoint::new().netns(lab.user.as_fd()), &endpoint(&b)));
     assert_eq!(step, Step::Argument, "{text}");
     assert_eq!(before, (lab.shell(&a, "ip -o address"), lab.shell(&b, "ip -o address")));
 }
@@ -220,15 +220,15 @@ fn what_cannot_be_is_told_and_leaves_nothing() {
 fn a_device_that_cannot_move_is_where_it_was() {
     let lab = Lab::new();
     let (a, b) = (lab.network(), lab.network());
-    let spare = end(&a).name("spare").unwrap().address("10.0.9.1/24").unwrap();
-    nsiso::link(&spare, &end(&a).name("other").unwrap()).unwrap();
-    nsiso::link(&end(&b), &end(&b)).unwrap();
+    let spare = endpoint(&a).name("spare").unwrap().address("10.0.9.1/24").unwrap();
+    nsiso::link(&spare, &endpoint(&a).name("other").unwrap()).unwrap();
+    nsiso::link(&endpoint(&b), &endpoint(&b)).unwrap();
     let there = |network| lab.shell(network, "ip -o address; ip -o link | sed 's/^[0-9]*//; s/mode.*//'");
     let before = (there(&a), there(&b));
     for to in [
-        end(&b).name("eth0").unwrap(),
-        end(&b).gateway("10.99.99.99").unwrap(),
-        end(&b).port_of("none").unwrap(),
+        endpoint(&b).name("eth0").unwrap(),
+        endpoint(&b).gateway("10.99.99.99").unwrap(),
+        endpoint(&b).port_of("none").unwrap(),
     ] {
         told(nsiso::move_device(Some(a.as_fd()), "spare", &to));
         let now = (there(&a), there(&b));
@@ -245,8 +245,8 @@ fn a_device_that_cannot_move_is_where_it_was() {
 fn a_device_moves() {
     let lab = Lab::new();
     let (a, b, c) = (lab.network(), lab.network(), lab.network());
-    nsiso::link(&end(&a).name("port").unwrap().address("10.0.0.1/24").unwrap(), &end(&b)).unwrap();
-    let to = end(&c).name("moved").unwrap().address("10.0.0.2/24").unwrap();
+    nsiso::link(&endpoint(&a).name("port").unwrap().address("10.0.0.1/24").unwrap(), &endpoint(&b)).unwrap();
+    let to = endpoint(&c).name("moved").unwrap().address("10.0.0.2/24").unwrap();
     nsiso::move_device(Some(b.as_fd()), "eth0", &to).unwrap();
     talk(&a, &c, "10.0.0.2");
     assert_eq!(lab.shell(&b, "ip -o link").lines().count(), 1);
@@ -260,8 +260,8 @@ fn a_program_starts_with_its_links() {
     spec.args(["-c", "ip -o address show eth0; ip route; cat"]).unwrap();
     spec.join(lab.user.as_fd()).unwrap();
     spec.stdio(0, Stdio::Pipe).unwrap().stdio(1, Stdio::Pipe).unwrap();
-    let inside = End::new().address("10.3.0.2/24").unwrap().gateway("10.3.0.1").unwrap();
-    spec.link(inside, end(&router).address("10.3.0.1/24").unwrap());
+    let inside = Endpoint::new().address("10.3.0.2/24").unwrap().gateway("10.3.0.1").unwrap();
+    spec.link(inside, endpoint(&router).address("10.3.0.1/24").unwrap());
     let mut process = spec.spawn().unwrap();
     let input = process.take_pipe(0).unwrap();
     let own = Handle::of_process(process.pidfd(), Kinds::NET).unwrap();
@@ -284,7 +284,9 @@ fn a_program_starts_with_its_links() {
     assert_eq!(devices(), 1);
     let mut twice = Spec::new("true").unwrap();
     twice.join(lab.user.as_fd()).unwrap();
-    twice.link(End::new(), end(&router)).link(End::new().name("eth0").unwrap(), end(&router));
+    twice
+        .link(Endpoint::new(), endpoint(&router))
+        .link(Endpoint::new().name("eth0").unwrap(), endpoint(&router));
     let error = twice.spawn().unwrap_err();
     assert_eq!((error.step(), error.errno(), error.index()), (Step::Link, libc::EEXIST, Some(1)), "{error}");
     assert_eq!(devices(), 1);
@@ -296,8 +298,8 @@ fn a_program_starts_with_its_links() {
 fn permission_is_asked_for() {
     let alone = |_| Spec::new("none").unwrap().map_root().hold(Kinds::NET).unwrap().remove(0);
     let [a, b] = [0, 1].map(alone);
-    let made = nsiso::link(&end(&a), &end(&b));
-    let host = nsiso::link(&end(&a), &End::new().name("nsiso-t").unwrap());
+    let made = nsiso::link(&endpoint(&a), &endpoint(&b));
+    let host = nsiso::link(&endpoint(&a), &Endpoint::new().name("nsiso-t").unwrap());
     if is_root() {
         // Between user namespaces that know nothing of each other, and to the host's.
         assert_eq!(host.unwrap()[1], "nsiso-t");
@@ -400,8 +402,8 @@ fn a_rate_is_kept() {
     let lab = Lab::new();
     let (a, b) = (lab.network(), lab.network());
     // A hundred thousand bytes per second, one way.
-    let slow = end(&a).address("10.0.0.1/30").unwrap().rate(800_000).unwrap();
-    nsiso::link(&slow, &end(&b).address("10.0.0.2/30").unwrap()).unwrap();
+    let slow = endpoint(&a).address("10.0.0.1/30").unwrap().rate(800_000).unwrap();
+    nsiso::link(&slow, &endpoint(&b).address("10.0.0.2/30").unwrap()).unwrap();
     let listener = listener(&b, at("10.0.0.2", 80));
     let mut near = stream(&a, at("10.0.0.2", 80)).unwrap();
     let (mut far, _) = listener.accept().unwrap();
@@ -423,12 +425,12 @@ fn packets_are_held_up_and_lost() {
     let lab = Lab::new();
     let (a, b) = (lab.network(), lab.network());
     let delay = Duration::from_millis(40);
-    let late = end(&a).address("10.0.0.1/30").unwrap().delay(delay, Duration::from_millis(1)).unwrap();
-    let lossy = end(&b).address("10.0.0.2/30").unwrap().loss(0.5).unwrap();
+    let late = endpoint(&a).address("10.0.0.1/30").unwrap().delay(delay, Duration::from_millis(1)).unwrap();
+    let lossy = endpoint(&b).address("10.0.0.2/30").unwrap().loss(0.5).unwrap();
     match nsiso::link(&late, &lossy) {
         Ok(_) => {}
         Err(error) => {
-            assert_eq!((error.step(), error.errno()), (Step::Quality, libc::ENOENT), "{error}");
+            assert_eq!((error.step(), error.errno()), (Step::Qdisc, libc::ENOENT), "{error}");
             assert!(error.hint().contains("it has no netem"), "{error} {}", error.hint());
             assert_eq!(lab.shell(&a, "ip -o link").lines().count(), 1, "nothing is left");
             eprintln!("skipped: {} ({})", error, error.hint());

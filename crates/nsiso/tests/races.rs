@@ -115,7 +115,7 @@ fn a_target_that_changes_under_our_hands_never_leads_out() {
     let at = |name: &str| format!("/target/below/{name}");
     let views = [
         vec![Mount::file("x", at("made"), 0o666).unwrap()],
-        vec![Mount::directory(at("a/b"), 0o777).unwrap(), Mount::symlink("/host", at("c")).unwrap()],
+        vec![Mount::dir(at("a/b"), 0o777).unwrap(), Mount::symlink("/host", at("c")).unwrap()],
         vec![Mount::tmpfs("/target/below").unwrap(), Mount::file("x", at("hidden"), 0o666).unwrap()],
         vec![
             Mount::bind("/usr/share", at("directory")).unwrap(),

@@ -7,7 +7,7 @@ use std::io::{Read, Write};
 use std::time::{Duration, Instant};
 
 use nsiso::{
-    ClockOffset, Exit, Filter, IdRange, Kinds, Landlock, Mount, Reaction, Spec, Stdio, Step, UNLIMITED,
+    ClockOffset, Exit, Filter, IdRange, Kinds, Landlock, Mount, SeccompAction, Spec, Stdio, Step, UNLIMITED,
 };
 use printed::printed;
 
@@ -54,7 +54,7 @@ fn capabilities_are_given_up_for_good() {
     } else {
         let error = spec.spawn().unwrap_err();
         assert!(error.step() == Step::Capabilities && error.hint().contains("no_new_privs"), "{error}");
-        assert_eq!(sets(spec.no_new_privs())[..3], [0; 3]);
+        assert_eq!(sets(spec.new_privs(false))[..3], [0; 3]);
     }
     assert!(shell("").caps(["everything"]).unwrap_err().to_string().contains("is no capability"));
 }
@@ -68,7 +68,7 @@ fn limits_are_the_programs_alone() {
         let mut spec = shell(&format!("ulimit -n; {processes}; true"));
         spec.sandbox().unwrap();
         if bare {
-            spec.no_init();
+            spec.init(false);
         }
         spec.rlimit("nofile", 12, 12).unwrap().rlimit("nproc", 1, 1).unwrap();
         spec.rlimit("data", 1 << 20, 1 << 20).unwrap();
@@ -82,7 +82,7 @@ fn limits_and_treatment_are_set() {
         "ulimit -n; ulimit -Hn; ulimit -c; cut -d' ' -f19 /proc/self/stat; cat /proc/self/oom_score_adj; umask; grep NoNewPrivs /proc/self/status | cut -f2; grep Cpus_allowed_list /proc/self/status | cut -f2; cat /proc/self/personality",
     );
     spec.rlimit("nofile", 100, 200).unwrap().rlimit("RLIMIT_CORE", 0, 0).unwrap();
-    spec.nice(5).unwrap().oom_score_adj(500).unwrap().umask(0o27).unwrap().no_new_privs();
+    spec.nice(5).unwrap().oom_score_adj(500).unwrap().umask(0o27).unwrap().new_privs(false);
     spec.cpus(&[0]).unwrap().personality(0x0040000);
     let before = fs::read_to_string("/proc/self/oom_score_adj").unwrap();
     let text = output(&mut spec);
@@ -107,7 +107,7 @@ fn limits_and_treatment_are_set() {
 fn no_further_user_namespaces() {
     let before = fs::read_to_string("/proc/sys/user/max_user_namespaces").unwrap();
     assert_eq!(output(&mut inside("unshare -U echo made")), "made\n");
-    assert_eq!(output(inside("unshare -U echo made").no_user_namespaces()), "");
+    assert_eq!(output(inside("unshare -U echo made").user_namespaces(false)), "");
     assert_eq!(fs::read_to_string("/proc/sys/user/max_user_namespaces").unwrap(), before);
 }
 
@@ -116,18 +116,18 @@ fn the_ban_on_user_namespaces_is_not_lifted_from_inside() {
     let script = "echo 9 > /proc/sys/user/max_user_namespaces; unshare -U echo made";
     // CAP_SYS_RESOURCE could write there. The order of the options makes no difference.
     let mut first = inside(script);
-    first.no_user_namespaces().caps(["chown", "sys_resource"]).unwrap();
+    first.user_namespaces(false).caps(["chown", "sys_resource"]).unwrap();
     let mut last = inside(script);
-    last.caps(["CAP_SYS_RESOURCE"]).unwrap().no_user_namespaces();
+    last.caps(["CAP_SYS_RESOURCE"]).unwrap().user_namespaces(false);
     let mut all = inside(script);
-    all.keep_caps().no_user_namespaces();
+    all.keep_caps().user_namespaces(false);
     for spec in [first, last, all] {
         let error = spec.spawn().unwrap_err();
         assert_eq!((error.step(), error.errno()), (Step::Argument, libc::EINVAL), "{error}");
         assert!(error.to_string().contains("CAP_SYS_RESOURCE"), "{error}");
         assert!(error.hint().contains("sys_resource"), "{error}");
     }
-    assert_eq!(output(inside(script).no_user_namespaces().caps(["chown", "sys_admin"]).unwrap()), "");
+    assert_eq!(output(inside(script).user_namespaces(false).caps(["chown", "sys_admin"]).unwrap()), "");
     assert_eq!(output(inside(script).caps(["sys_resource"]).unwrap()), "made\n");
 }
 
@@ -138,20 +138,24 @@ fn system_calls_are_filtered() {
     let mut spec = Spec::new("mkdir").unwrap();
     spec.arg("/tmp/nsiso-never").unwrap();
     let calls = ["mkdir", "mkdirat"];
-    let killed = status(spec.clone().seccomp(Filter::deny(calls, Reaction::Kill).unwrap()));
+    let killed = status(spec.clone().seccomp(Filter::deny(calls, SeccompAction::Kill).unwrap()));
     assert!(matches!(killed, Exit::Signal { signal: libc::SIGSYS, .. }), "{killed:?}");
-    let refused = status(spec.clone().seccomp(Filter::deny(calls, Reaction::Fail(libc::EROFS)).unwrap()));
+    let refused =
+        status(spec.clone().seccomp(Filter::deny(calls, SeccompAction::Fail(libc::EROFS)).unwrap()));
     assert_eq!(refused, Exit::Code(1));
     assert!(!fs::exists("/tmp/nsiso-never").unwrap());
     // Nothing but exec is allowed.
-    let killed =
-        status(Spec::new("true").unwrap().seccomp(Filter::allow(["exit_group"], Reaction::Kill).unwrap()));
+    let killed = status(
+        Spec::new("true").unwrap().seccomp(Filter::allow(["exit_group"], SeccompAction::Kill).unwrap()),
+    );
     assert!(matches!(killed, Exit::Signal { signal: libc::SIGSYS, .. }), "{killed:?}");
     for (script, errno) in [("unshare -U true", 1), ("mount -t tmpfs none /mnt", 32), ("true", 0)] {
         let code = status(shell(script).seccomp(Filter::untrusted()));
         assert_eq!(code == Exit::Code(0), errno == 0, "{script}");
     }
-    assert!(Filter::deny(["no_such_call"], Reaction::Kill).unwrap_err().to_string().contains("no_such_call"));
+    assert!(
+        Filter::deny(["no_such_call"], SeccompAction::Kill).unwrap_err().to_string().contains("no_such_call")
+    );
     assert!(Filter::raw(Vec::new()).is_err());
     let nonsense = libc::sock_filter { code: 0xFFFF, jt: 0, jf: 0, k: 0 };
     let error = shell("").seccomp(Filter::raw(vec![nonsense]).unwrap()).spawn().unwrap_err();
@@ -205,7 +209,7 @@ fn an_init_process_reaps_passes_on_and_reports() {
         if !is_root() {
             spec.map_root();
         }
-        spec.init().mount_proc("/proc").unwrap();
+        spec.init(true).mount_proc("/proc").unwrap();
         let script = "echo $$; cat /proc/1/comm; ls -l /proc/1/fd | wc -l; for n in 1 2 3 4 5; do (sleep 0.05 & ); done; sleep 0.3; ps -eo stat | grep -c Z; exit 7";
         spec.argv(["/bin/sh", "-c", script]).unwrap();
         let words: Vec<_> = output(&mut spec).split_whitespace().map(str::to_owned).collect();
@@ -223,7 +227,7 @@ fn an_init_process_reaps_passes_on_and_reports() {
         spec.argv(["/bin/sh", "-c", "sleep 1 & exit 3"]).unwrap();
         assert_eq!(spec.spawn().unwrap().wait().unwrap().code(), Some(3));
         assert!(start.elapsed() < Duration::from_millis(900));
-        assert_eq!(spec.wait_for_all().spawn().unwrap().wait().unwrap().code(), Some(3));
+        assert_eq!(spec.wait_for_all(true).spawn().unwrap().wait().unwrap().code(), Some(3));
         assert!(start.elapsed() >= Duration::from_secs(1));
         let error = spec.argv(["/does/not/exist"]).unwrap().spawn().unwrap_err();
         assert_eq!((error.step(), error.errno()), (Step::Exec, libc::ENOENT), "{error}");
@@ -233,12 +237,12 @@ fn an_init_process_reaps_passes_on_and_reports() {
 #[test]
 fn the_end_of_the_program_is_seen_at_its_pipe() {
     let mut spec = inside("echo x; exec >&-; sleep 0.3; exit 0");
-    spec.init();
+    spec.init(true);
     let start = Instant::now();
     assert_eq!(output(&mut spec), "x\n");
     assert!(start.elapsed() >= Duration::from_millis(300));
     let mut spec = inside("exec >&-; sleep 5");
-    spec.init().stdio(1, Stdio::Pipe).unwrap();
+    spec.init(true).stdio(1, Stdio::Pipe).unwrap();
     let mut process = spec.spawn().unwrap();
     let mut text = String::new();
     File::from(process.take_pipe(1).unwrap()).read_to_string(&mut text).unwrap();
@@ -267,7 +271,7 @@ fn a_terminal_of_its_own() {
     let mut spec = inside(
         "tty; stty size; read line; echo got $line; test $(cut -d' ' -f8 /proc/$$/stat) = $$ && echo foreground",
     );
-    spec.pty(33, 101).init().mount_proc("/proc").unwrap();
+    spec.pty(33, 101).init(true).mount_proc("/proc").unwrap();
     let mut process = spec.spawn().unwrap();
     let mut pty = File::from(process.take_pty().unwrap());
     pty.write_all(b"hello\n").unwrap();
@@ -282,12 +286,12 @@ fn a_terminal_of_its_own() {
 #[test]
 fn all_of_it_together_with_a_view_and_other_ids() {
     let mut spec = inside("id -u; cat /proc/1/comm; cat /proc/uptime | cut -d. -f1; hostname; pwd");
-    spec.unshare(Kinds::all()).init().die_with_host().hostname("box").unwrap();
+    spec.unshare(Kinds::all()).init(true).die_with_parent(true).hostname("box").unwrap();
     spec.boottime(ClockOffset::new(1_000_000, 0).unwrap()).unwrap();
     spec.mount(Mount::bind("/", "/").unwrap().read_only())
-        .mount(Mount::proc("/proc").unwrap())
+        .mount(Mount::procfs("/proc").unwrap())
         .mount(Mount::tmpfs("/tmp").unwrap());
-    spec.cwd("/tmp").unwrap().caps::<&str>([]).unwrap().no_new_privs().seccomp(Filter::untrusted());
+    spec.cwd("/tmp").unwrap().caps::<&str>([]).unwrap().new_privs(false).seccomp(Filter::untrusted());
     let text = output(&mut spec);
     let words: Vec<_> = text.split_whitespace().collect();
     assert_eq!((words[0], words[3], words[4]), ("0", "box", "/tmp"), "{text}");
@@ -295,7 +299,7 @@ fn all_of_it_together_with_a_view_and_other_ids() {
     if is_root() {
         let nobody = IdRange::new(1000, 65534, 1).unwrap();
         let mut spec = shell("id -u; touch /tmp/x && stat -c %u /tmp/x; cat /etc/shadow; touch /x");
-        spec.uid_map(nobody).unwrap().gid_map(nobody).unwrap().init();
+        spec.uid_map(nobody).unwrap().gid_map(nobody).unwrap().init(true);
         spec.mount(Mount::bind("/", "/").unwrap()).mount(Mount::tmpfs("/tmp").unwrap().mode(0o1777));
         assert_eq!(output(&mut spec), "1000\n1000\n");
     }
@@ -346,7 +350,7 @@ fn the_sandbox_holds_and_works() {
     assert_eq!(sets(shell(SETS).sandbox().unwrap()), [0; 5]);
     // It is loosened by name.
     let mut spec = shell("readlink /proc/self/ns/net; cat /srv/passwd | head -n 1 | cut -d: -f1");
-    spec.sandbox().unwrap().share(Kinds::NET).no_landlock().no_seccomp();
+    spec.sandbox().unwrap().share(Kinds::NET).landlock(None).seccomp(None);
     spec.mount(Mount::bind("/etc/passwd", "/srv/passwd").unwrap().read_only());
     let own = fs::read_link("/proc/self/ns/net").unwrap();
     assert_eq!(output(&mut spec), format!("{}\nroot\n", own.display()));
@@ -362,8 +366,8 @@ fn the_sandbox_holds_where_mounts_take_mount() {
     for missing in [&newer[..1], &newer] {
         let mut again = Spec::new(std::env::current_exe().unwrap()).unwrap();
         again.args(["--quiet", "sandbox_holds", "together_with_a_view", "landlock"]).unwrap();
-        again.env("NSISO_STAGED", "1").unwrap().no_new_privs();
-        again.seccomp(Filter::deny(missing, Reaction::Fail(libc::ENOSYS)).unwrap());
+        again.env("NSISO_STAGED", "1").unwrap().new_privs(false);
+        again.seccomp(Filter::deny(missing, SeccompAction::Fail(libc::ENOSYS)).unwrap());
         let text = output(&mut again);
         assert!(text.contains("4 passed"), "{text}");
     }
@@ -456,7 +460,7 @@ fn a_time_namespace_is_joined_beside_an_init_process() {
     target.boottime(ClockOffset::new(1_000_000, 0).unwrap()).unwrap().stdio(0, Stdio::Pipe).unwrap();
     let mut target = target.spawn().unwrap();
     let mut spec = shell("cut -d. -f1 /proc/uptime; echo $$; exit 9");
-    spec.join_process(target.pidfd(), Kinds::USER | Kinds::TIME).unwrap().init();
+    spec.join_process(target.pidfd(), Kinds::USER | Kinds::TIME).unwrap().init(true);
     spec.stdio(1, Stdio::Pipe).unwrap();
     let mut process = spec.spawn().unwrap();
     let mut text = String::new();
@@ -481,7 +485,7 @@ fn what_would_be_done_to_the_host_is_refused() {
     refused(shell("true").mount(Mount::tmpfs("/tmp").unwrap()).share(Kinds::MNT), "mnt");
     refused(shell("true").mount_proc("/proc").unwrap().share(Kinds::MNT), "mnt");
     refused(shell("true").hostname("escaped").unwrap().share(Kinds::UTS), "uts");
-    refused(shell("true").no_user_namespaces().share(Kinds::USER), "user");
+    refused(shell("true").user_namespaces(false).share(Kinds::USER), "user");
     refused(shell("true").boottime(ClockOffset::new(1, 0).unwrap()).unwrap().share(Kinds::TIME), "time");
 }
 
@@ -489,7 +493,7 @@ fn what_would_be_done_to_the_host_is_refused() {
 fn the_ban_holds_where_no_capabilities_are_chosen() {
     let script =
         "echo 9 > /proc/sys/user/max_user_namespaces; unshare -U echo made; grep CapBnd /proc/self/status";
-    let seen = output(inside(script).no_user_namespaces());
+    let seen = output(inside(script).user_namespaces(false));
     let bounding = u64::from_str_radix(seen.strip_prefix("CapBnd:\t").unwrap().trim(), 16).unwrap();
     assert_eq!(bounding & 1 << 24, 0, "{seen}");
 }

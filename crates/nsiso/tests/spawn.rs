@@ -246,7 +246,7 @@ fn a_program_ignores_what_its_caller_ignores() {
     assert_eq!(ignored(&mut spec), (0, bit(libc::SIGHUP)));
     // An init process tells the status, although nobody keeps that of a child now.
     ignore(libc::SIGCHLD);
-    assert_eq!(ignored(spec.init().map_root()), (0, bit(libc::SIGHUP) | bit(libc::SIGCHLD)));
+    assert_eq!(ignored(spec.init(true).map_root()), (0, bit(libc::SIGHUP) | bit(libc::SIGCHLD)));
     assert_eq!(ignored(spec.reset_signals()), (0, 0));
 }
 

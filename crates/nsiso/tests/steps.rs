@@ -44,7 +44,7 @@ fn sandbox(program: &[&str], limits: &Option<Limits>) -> Spec<'static> {
     spec.argv(program).unwrap().sandbox().unwrap();
     spec.hostname("box").unwrap().boottime(ClockOffset::new(1, 0).unwrap()).unwrap();
     spec.mount(Mount::file("text", "/etc/text", 0o644).unwrap())
-        .mount(Mount::directory("/var/empty", 0o700).unwrap())
+        .mount(Mount::dir("/var/empty", 0o700).unwrap())
         .mount(Mount::mask("/usr/share").unwrap())
         .mount(Mount::overlay("/usr/lib", "/mnt").unwrap());
     spec.nice(1).unwrap().umask(0o27).unwrap().cpus(&[0]).unwrap().personality(0x4_0000);

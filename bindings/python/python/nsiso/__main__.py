@@ -8,7 +8,7 @@ import sys
 from dataclasses import fields
 from typing import Any, Dict, Iterable, List, Tuple
 
-from . import Bind, Error, Limits, Listed, Listing, Node, Overlay, Popen, Tmpfs, Uplink, probe
+from . import Bind, Error, Limits, NamespaceInfo, Listing, Node, Overlay, Popen, Tmpfs, Uplink, probe
 from . import list as take
 from . import tree
 from ._terminal import attend, on_terminals, size
@@ -16,7 +16,7 @@ from ._terminal import attend, on_terminals, size
 COLUMNS = ("NS", "TYPE", "NPROCS", "PID", "USER", "OWNER", "HELD BY", "COMMAND")
 
 
-def row(namespace: Listed) -> List[str]:
+def row(namespace: NamespaceInfo) -> List[str]:
     user = namespace.user or namespace.uid
     what = namespace.command if namespace.command is not None else " ".join(namespace.paths[:1])
     cells = (
@@ -93,7 +93,7 @@ def add_run(command: Any) -> None:
     run.add_argument("--tmpfs", type=Tmpfs, metavar="TARGET", help="an empty file system in memory", **view)
     run.add_argument("--overlay", type=Overlay, metavar="TREE", help="a writable layer over a tree, thrown away", **view)
     run.add_argument("--init", action="store_true", help="a tiny init process as PID 1")
-    run.add_argument("--die-with-host", action="store_true", help="kill everything when this command dies")
+    run.add_argument("--die-with-parent", action="store_true", help="kill everything when this command dies")
     run.add_argument("--deadline", type=float, metavar="SECONDS", help="kill everything after this time")
     add_limits(run)
     run.add_argument("--uplink", action="store_true", help="a way to the outside for its new network, by pasta(1)")
@@ -221,20 +221,20 @@ def _inheritable(fd: int) -> bool:
 
 
 def run_new(options: argparse.Namespace) -> int:
-    wishes = {name: value for name, value in vars(options).items() if name not in ("command", "work", "program", "pass_fds", "pty")}
-    limits = {field.name: wishes.pop(field.name) for field in fields(Limits)}
+    keywords = {name: value for name, value in vars(options).items() if name not in ("command", "work", "program", "pass_fds", "pty")}
+    limits = {field.name: keywords.pop(field.name) for field in fields(Limits)}
     for name in ("io", "huge_pages"):
         limits[name] = dict(limits[name]) if limits[name] else None
     if any(limit is not None for limit in limits.values()):
-        wishes["limits"] = Limits(**limits)
-    published = wishes.pop("publish")
+        keywords["limits"] = Limits(**limits)
+    published = keywords.pop("publish")
     if published:
-        wishes["uplink"] = Uplink(tcp=dict(published))
+        keywords["uplink"] = Uplink(tcp=dict(published))
     if options.share and not options.sandbox:
         raise ValueError("--share loosens a sandbox: there is none without --sandbox")
     if options.pty or options.sandbox and on_terminals():
-        wishes["pty"] = size()
-    return finish(options, **{name: value for name, value in wishes.items() if value is not None and value is not False})
+        keywords["pty"] = size()
+    return finish(options, **{name: value for name, value in keywords.items() if value is not None and value is not False})
 
 
 def run_in(options: argparse.Namespace) -> int:
@@ -252,10 +252,10 @@ def run_in(options: argparse.Namespace) -> int:
 
 def doctor(_: argparse.Namespace) -> int:
     verdicts = {"yes": "yes", "in_user_namespace": "with a user namespace", "no": "no"}
-    for finding in probe().values():
-        print(f"{finding.name:16} {verdicts[finding.verdict]:22} {finding.detail}".rstrip())
-        if finding.hint:
-            print(f"{'':39} {finding.hint}")
+    for feature in probe().values():
+        print(f"{feature.name:16} {verdicts[feature.support]:22} {feature.detail}".rstrip())
+        if feature.hint:
+            print(f"{'':39} {feature.hint}")
     return 0
 
 

@@ -5,7 +5,7 @@ from typing import Any, Dict, List, Optional
 
 from . import _nsiso
 from ._argument import text, texts
-from ._end import End, Texts
+from ._endpoint import Endpoint, Texts
 from ._hold import hold
 from ._lab import Lab
 from ._network import Link
@@ -40,7 +40,7 @@ class Bridge:
             raise ValueError(f"the networks of {self!r} have no more addresses")
         return [f"{ip}/{network.prefixlen}" for ip, network in zip(found, self._networks)]
 
-    def linked(self, link: Link, name: str, end: End, other: End) -> None:
+    def linked(self, link: Link, name: str, end: Endpoint, other: Endpoint) -> None:
         self._links[link] = texts("addresses", other.addresses)
 
     def unlinked(self, link: Link) -> None:

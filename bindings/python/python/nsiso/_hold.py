@@ -21,7 +21,7 @@ def hold(*, join: Any = None, **keywords: Any) -> Dict[str, Namespace]:
     kinds = [kind for kind in _isolation.KINDS if keywords.get(kind)]
     implied = {"user": ("map_root", "map_current", "map_auto", "uid_map", "gid_map"), "uts": ("hostname", "domainname"),
                "time": ("monotonic", "boottime"), "mnt": ("mounts", "root", "mount_proc"), "net": ("links", "devices", "uplink")}  # fmt: skip
-    kinds += [kind for kind, wishes in implied.items() if kind not in kinds and any(keywords.get(wish) for wish in wishes)]
+    kinds += [kind for kind, options in implied.items() if kind not in kinds and any(keywords.get(option) for option in options)]
     spec = _nsiso.Spec(["none"])
     _isolation.apply(spec, keywords)
     joins = Joins(spec, () if join is None else join)

@@ -10,10 +10,10 @@ from typing import Any, Callable, Dict, Iterable, List, Optional, Set, Tuple, Ty
 
 from ._call import call_in_python
 from ._argument import texts
-from ._end import End, Texts, Uplink
+from ._endpoint import Endpoint, Texts, Uplink
 from ._error import DeniedError
 from ._lab import Lab
-from ._mount import Bind, File, Proc, Sysfs
+from ._mount import Bind, File, Procfs, Sysfs
 from ._namespace import Namespace, call_in
 from ._network import Link, forward, socket_in
 from ._popen import Popen, run
@@ -56,10 +56,10 @@ class Host:
         self._owner = os.getpid()
         self.lab = lab or Lab.default()
         self._children: List[Popen] = []
-        view = [Bind("/", "/", suid=True, dev=True), Proc(), *_names(name, texts("dns", dns), bool(uplink)), *mounts]
+        view = [Bind("/", "/", suid=True, dev=True), Procfs(), *_names(name, texts("dns", dns), bool(uplink)), *mounts]
         start = lambda more: Popen(  # noqa: E731
             ["sleep", "infinity"], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, cwd="/", join=self.lab.join, net=True, hostname=name,
-            mounts=[*view, *more], init=True, die_with_host=True, uplink=uplink or None,
+            mounts=[*view, *more], init=True, die_with_parent=True, uplink=uplink or None,
         )  # fmt: skip
         self._first: Optional[Popen] = None
         try:
@@ -89,7 +89,7 @@ class Host:
         """The versions of IP, 4 and 6, that it has a gateway for."""
         return {version for _, versions in self._links.values() for version in versions}
 
-    def linked(self, link: Link, name: str, end: End, other: End) -> None:
+    def linked(self, link: Link, name: str, end: Endpoint, other: Endpoint) -> None:
         self.devices[name] = texts("addresses", end.addresses)
         self._links[link] = (name, {ipaddress.ip_address(via).version for via in texts("gateway", end.gateway)})
 

@@ -8,7 +8,7 @@ from fractions import Fraction
 from typing import Any, Iterable, Mapping, Tuple, Union
 
 from ._argument import listed, mapping, number, pair, text, unsigned
-from ._end import End, Uplink
+from ._endpoint import Endpoint, Uplink
 from ._error import ArgumentError
 from ._limits import Limits
 from ._mount import MOUNTS, Bind
@@ -19,45 +19,39 @@ KINDS = ("user", "pid", "mnt", "net", "ipc", "uts", "time", "cgroup")
 KEYWORDS = KINDS + (
     "map_root", "map_current", "map_auto", "uid_map", "gid_map", "setgroups", "uid", "gid", "groups",
     "keep_caps", "hostname", "domainname", "monotonic", "boottime", "propagation", "mount_proc", "loopback",
-    "keep_credentials", "pin", "halt",
-    "sandbox", "share", "root", "mounts", "caps", "securebits", "no_new_privs", "no_user_namespaces", "rlimits", "nice",
-    "oom_score_adj", "cpus", "umask", "personality", "landlock", "seccomp", "init", "die_with_host", "deadline", "pty", "limits",
+    "keep_credentials", "pin", "sync_fds",
+    "sandbox", "share", "root", "mounts", "caps", "securebits", "new_privs", "user_namespaces", "rlimits", "nice",
+    "oom_score_adj", "cpus", "umask", "personality", "landlock", "seccomp", "init", "wait_for_all", "die_with_parent", "deadline", "pty", "limits",
     "links", "devices", "uplink", "reset_signals",
 )
-
-# What is taken back by False, and how: parts of the sandbox.
-_BACK = {
-    "no_new_privs": "allow_new_privs", "no_user_namespaces": "allow_user_namespaces",
-    "die_with_host": "outlive_host", "init": "no_init",
-}  # fmt: skip
 
 Seconds = Union[int, float, Fraction, timedelta, Tuple[int, int]]
 
 
 FLAGS = KINDS + (
-    "keep_credentials", "sandbox", "no_new_privs", "no_user_namespaces", "die_with_host", "map_root", "map_current", "map_auto",
+    "keep_credentials", "sandbox", "new_privs", "user_namespaces", "init", "wait_for_all", "die_with_parent", "map_root", "map_current", "map_auto",
     "keep_caps", "setgroups", "loopback", "reset_signals",
 )  # fmt: skip
 
 
-def apply(spec: Spec, wishes: Mapping[str, Any]) -> None:
-    """Puts ``wishes``, a mapping with some of KEYWORDS, into ``spec``. None is no wish."""
-    wishes = {name: value for name, value in wishes.items() if value is not None}
-    _together(wishes)
-    # The preset comes first: all else adds to it or replaces a part. What is taken back comes last, so that no other wish brings it again.
-    for name, value in sorted(wishes.items(), key=lambda wish: 3 if wish[1] is False and wish[0] in _BACK else _FIRST.get(wish[0], 2)):
+def apply(spec: Spec, options: Mapping[str, Any]) -> None:
+    """Puts ``options``, a mapping with some of KEYWORDS, into ``spec``. None leaves an option as it is."""
+    options = {name: value for name, value in options.items() if value is not None}
+    _together(options)
+    # The sandbox comes first: all else adds to it or replaces a part. What an option may bring is set last.
+    for name, value in sorted(options.items(), key=lambda option: _ORDER.get(option[0], 2)):
         try:
             _put(spec, name, value)
         except OverflowError:
             raise ValueError(f"{name}: {value!r} is out of range") from None
 
 
-def _together(wishes: Mapping[str, Any]) -> None:
-    if wishes.get("map_root") and wishes.get("map_current"):
+def _together(options: Mapping[str, Any]) -> None:
+    if options.get("map_root") and options.get("map_current"):
         raise ValueError("map_root and map_current do not go together: one id cannot be two")
-    if wishes.get("init") is False:
-        for name in ("die_with_host", "deadline"):
-            if wishes.get(name):
+    if options.get("init") is False:
+        for name in ("die_with_parent", "wait_for_all", "deadline"):
+            if options.get(name):
                 raise ArgumentError(errno.EINVAL, f"{name} needs the init process: leave out init=False")
 
 
@@ -67,15 +61,6 @@ def _put(spec: Spec, name: str, value: Any) -> None:
     if name in KINDS:
         if value:
             spec.unshare(name)
-    elif name in _BACK:
-        if value is False:
-            getattr(spec, _BACK[name])()
-        elif name != "init":
-            getattr(spec, name)()
-        elif value is True or value == "wait":
-            spec.init(value == "wait")
-        else:
-            raise TypeError(f"init is True, False or 'wait', not {value!r}")
     elif name in ("map_root", "map_current", "map_auto", "keep_caps", "keep_credentials", "sandbox", "reset_signals"):
         if value:
             getattr(spec, name)()
@@ -124,16 +109,16 @@ def _put(spec: Spec, name: str, value: Any) -> None:
             spec.pty(number(name, rows), number(name, columns))
     elif name in ("landlock", "seccomp"):
         _restrict(spec, name, value)
-    elif name == "halt":
-        tell, go = pair(name, value, "two descriptors")
-        spec.halt(number(name, tell), number(name, go))
+    elif name == "sync_fds":
+        info, block = pair(name, value, "two descriptors")
+        spec.sync_fds(number(name, info), number(name, block))
     elif name == "links":
         for both in listed(name, value):
-            inside, outside = pair(name, both, "an nsiso.End and another one, or a place")
-            spec.link(_end(name, inside).made(), (outside if isinstance(outside, End) else End(outside)).made())
+            inside, outside = pair(name, both, "an nsiso.Endpoint and another one, or a place")
+            spec.link(_endpoint(name, inside).made(), (outside if isinstance(outside, Endpoint) else Endpoint(outside)).made())
     elif name == "devices":
         for device, inside in mapping(name, value, {"eth1": None}):
-            spec.device(text(name, device), _end(name, End() if inside is None else inside).made())
+            spec.device(text(name, device), _endpoint(name, Endpoint() if inside is None else inside).made())
     elif name == "uplink":
         if not isinstance(value, (bool, Uplink)):
             raise TypeError(f"uplink is True, False or an nsiso.Uplink, not {value!r}")
@@ -151,12 +136,12 @@ def _put(spec: Spec, name: str, value: Any) -> None:
         getattr(spec, name)(value)
 
 
-_FIRST = {"sandbox": 0, "root": 1}
+_ORDER = {"sandbox": 0, "root": 1, "new_privs": 3, "user_namespaces": 3, "die_with_parent": 3, "wait_for_all": 3, "init": 4}
 
 
-def _end(name: str, value: Any) -> End:
-    if not isinstance(value, End):
-        raise TypeError(f"{name}: {value!r} is no nsiso.End")
+def _endpoint(name: str, value: Any) -> Endpoint:
+    if not isinstance(value, Endpoint):
+        raise TypeError(f"{name}: {value!r} is no nsiso.Endpoint")
     return value
 
 
@@ -169,7 +154,7 @@ def _limit(name: str, numbers: Any) -> Tuple[int, int]:
 
 def _restrict(spec: Any, name: str, value: Any) -> None:
     if value is False:
-        getattr(spec, f"no_{name}")()
+        getattr(spec, f"{name}_off")()
         return
     for rules in [value] if name == "landlock" else _filters(value):
         if rules is True and name == "seccomp":

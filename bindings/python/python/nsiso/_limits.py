@@ -35,7 +35,7 @@ class Limits:
     huge_pages: Optional[Mapping[str, Size]] = None
     parent: Any = None
 
-    def wishes(self) -> List[Tuple[str, Any]]:
+    def options(self) -> List[Tuple[str, Any]]:
         found: List[Tuple[str, Any]] = []
         for name in ("memory", "memory_high", "memory_low", "swap"):
             if getattr(self, name) is not None:
@@ -62,7 +62,7 @@ class Limits:
         return found
 
     def put(self, spec: Any) -> None:
-        spec.limits(self.wishes())
+        spec.limits(self.options())
         if self.parent is not None:
             spec.cgroup_parent(os.fsdecode(self.parent))
 

@@ -44,7 +44,7 @@ class Gaps(NamedTuple):
     hidden_processes: bool
 
 
-class Listed:
+class NamespaceInfo:
     """A namespace of a listing. What is not known is None."""
 
     kind: str  #: "user", "pid", "mnt", "net", "ipc", "uts", "time" or "cgroup"
@@ -72,12 +72,12 @@ class Listed:
         self.held = tuple(self.held)
 
     @property
-    def parent(self) -> Optional["Listed"]:
+    def parent(self) -> Optional["NamespaceInfo"]:
         """The namespace around it; None at the top, and where its kind was not asked for."""
         return None if self._parent is None else self._listing[self._parent]
 
     @property
-    def owner(self) -> Optional["Listed"]:
+    def owner(self) -> Optional["NamespaceInfo"]:
         """The user namespace that owns it; None as for ``parent``."""
         return None if self._owner is None else self._listing[self._owner]
 
@@ -106,10 +106,10 @@ class Listed:
     def __repr__(self) -> str:
         who = f", pid {self.pid} {self.command}" if self.pid is not None else ""
         plural = "" if self.nprocs == 1 else "es"
-        return f"<Listed {self.kind}:[{self.inode}], {self.nprocs} process{plural}{who}, held by {'+'.join(self.held)}>"
+        return f"<NamespaceInfo {self.kind}:[{self.inode}], {self.nprocs} process{plural}{who}, held by {'+'.join(self.held)}>"
 
     def __eq__(self, other: object) -> bool:
-        if not isinstance(other, Listed):
+        if not isinstance(other, NamespaceInfo):
             return NotImplemented
         return (self.device, self.inode, self.id) == (other.device, other.inode, other.id)
 
@@ -118,7 +118,7 @@ class Listed:
 
 
 class Listing(Sequence):
-    """A snapshot: a sequence of ``Listed``, ordered by inode, with ``gaps``."""
+    """A snapshot: a sequence of ``NamespaceInfo``, ordered by inode, with ``gaps``."""
 
     def __init__(self, snapshot: "_nsiso.Listing") -> None:
         self._snapshot = snapshot
@@ -128,14 +128,14 @@ class Listing(Sequence):
 
     def __getitem__(self, index: Any) -> Any:
         if isinstance(index, slice):
-            return [Listed(self, n) for n in range(*index.indices(len(self)))]
+            return [NamespaceInfo(self, n) for n in range(*index.indices(len(self)))]
         n = index + len(self) if index < 0 else index
         if not 0 <= n < len(self):
             raise IndexError(f"namespace {index} of {len(self)}")
-        return Listed(self, n)
+        return NamespaceInfo(self, n)
 
-    def __iter__(self) -> Iterator[Listed]:
-        return (Listed(self, n) for n in range(len(self)))
+    def __iter__(self) -> Iterator[NamespaceInfo]:
+        return (NamespaceInfo(self, n) for n in range(len(self)))
 
     @property
     def gaps(self) -> Gaps:
@@ -150,7 +150,7 @@ class Listing(Sequence):
         path: Union[str, "os.PathLike[str]", None] = None,
         pid: Optional[int] = None,
         kind: Optional[str] = None,
-    ) -> Optional[Listed]:
+    ) -> Optional[NamespaceInfo]:
         """One namespace: by inode, by a descriptor of it, by a path, or by a process and a kind. None if it is not there."""
         if [inode, fd, path, pid].count(None) != 3 or (pid is None) != (kind is None):
             raise TypeError("find() takes one of inode, fd, path, or pid with kind")
@@ -194,15 +194,15 @@ def list(
 
     ``own`` looks only at processes of the caller's own user. What could not be read is told in ``.gaps``.
     """
-    look = dict(details=details, children=children, threads=threads, mounts=mounts, descriptors=descriptors, sockets=sockets)
+    scope = dict(details=details, children=children, threads=threads, mounts=mounts, descriptors=descriptors, sockets=sockets)
     names = [kinds] if isinstance(kinds, str) else None if kinds is None else [*kinds]
-    return Listing(_nsiso.list(names, [name for name, wanted in look.items() if wanted], own))
+    return Listing(_nsiso.list(names, [name for name, wanted in scope.items() if wanted], own))
 
 
 class Node(NamedTuple):
     """A namespace in a tree, with those below it."""
 
-    namespace: Listed
+    namespace: NamespaceInfo
     children: "List[Node]"
 
 

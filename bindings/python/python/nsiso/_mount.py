@@ -42,11 +42,11 @@ class Bind:
     noexec: bool = False
     suid: bool = False
     dev: bool = False
-    alone: bool = False
+    non_recursive: bool = False
     id_map: Any = None
 
     def put(self, spec: Any) -> None:
-        flags = (self.ro, self.if_exists, self.noexec, self.suid, self.dev, self.alone)
+        flags = (self.ro, self.if_exists, self.noexec, self.suid, self.dev, self.non_recursive)
         if isinstance(self.source, int) or hasattr(self.source, "fileno"):
             if self.target is None:
                 raise TypeError("a bind of a descriptor needs a target")
@@ -58,7 +58,7 @@ class Bind:
         if self.id_map is None:
             spec.bind(source, target, flags)
         else:
-            spec.bind_id_mapped(source, target, self.id_map.fileno(), flags)
+            spec.bind_idmapped(source, target, self.id_map.fileno(), flags)
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ class Tmpfs:
 
 
 @dataclass(frozen=True)
-class Proc:
+class Procfs:
     """A fresh proc of the program's pid namespace. ``hidepid``: "off", "noaccess", "invisible", "ptraceable"; ``subset_pid``: processes alone."""
 
     target: Path = "/proc"
@@ -89,7 +89,7 @@ class Proc:
 
     def put(self, spec: Any) -> None:
         hidepid = None if self.hidepid is None else text("hidepid", self.hidepid)
-        spec.proc(os.fsdecode(self.target), hidepid, self.subset_pid, (self.ro, False, False, False, False, False))
+        spec.procfs(os.fsdecode(self.target), hidepid, self.subset_pid, (self.ro, False, False, False, False, False))
 
 
 @dataclass(frozen=True)
@@ -166,7 +166,7 @@ class Dir:
     mode: int = 0o755
 
     def put(self, spec: Any) -> None:
-        spec.directory(os.fsdecode(self.target), unsigned("mode", self.mode, 0o7777))
+        spec.dir(os.fsdecode(self.target), unsigned("mode", self.mode, 0o7777))
 
 
 @dataclass(frozen=True)
@@ -207,14 +207,14 @@ class Mask:
 
 @dataclass(frozen=True)
 class ReadOnly:
-    """Makes what is there read-only, with all that is mounted below it; ``alone``: a mount point without that. It holds as ``ro`` of a Bind does."""
+    """Makes what is there read-only, with all that is mounted below it; ``non_recursive``: a mount point without that. It holds as ``ro`` of a Bind does."""
 
     target: Path
     if_exists: bool = False
-    alone: bool = False
+    non_recursive: bool = False
 
     def put(self, spec: Any) -> None:
-        spec.read_only(os.fsdecode(self.target), (True, self.if_exists, False, False, False, self.alone))
+        spec.read_only(os.fsdecode(self.target), (True, self.if_exists, False, False, False, self.non_recursive))
 
 
 @dataclass(frozen=True)
@@ -225,7 +225,7 @@ class Chmod:
     mode: int
 
     def put(self, spec: Any) -> None:
-        spec.permissions(os.fsdecode(self.target), unsigned("mode", self.mode, 0o7777))
+        spec.chmod(os.fsdecode(self.target), unsigned("mode", self.mode, 0o7777))
 
 
-MOUNTS = (Bind, Tmpfs, Proc, Dev, Sysfs, Mqueue, Overlay, Dir, Symlink, File, Mask, ReadOnly, Chmod)
+MOUNTS = (Bind, Tmpfs, Procfs, Dev, Sysfs, Mqueue, Overlay, Dir, Symlink, File, Mask, ReadOnly, Chmod)

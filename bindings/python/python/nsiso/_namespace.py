@@ -7,7 +7,7 @@ import os
 from typing import Any, Callable, Iterable, Iterator, List, Optional, TypeVar, Union
 
 from . import _nsiso
-from ._list import Listed
+from ._list import NamespaceInfo
 
 KINDS = ("user", "pid", "mnt", "net", "ipc", "uts", "time", "cgroup")
 
@@ -115,7 +115,7 @@ class Namespace(_Opened):
         _nsiso.pin(self.fileno(), os.fsdecode(path))
 
     def __eq__(self, other: object) -> bool:
-        if not isinstance(other, (Namespace, Listed)):
+        if not isinstance(other, (Namespace, NamespaceInfo)):
             return NotImplemented
         return (self.inode, self.id) == (other.inode, other.id)
 
@@ -198,7 +198,7 @@ def enter(
     block. Needs CAP_SYS_ADMIN; for user, pid and time namespaces use ``run(join=...)``, for mount namespaces ``call_in``.
     """
     wanted = dict(net=net, uts=uts, ipc=ipc, cgroup=cgroup)
-    with _opened(target, [kind for kind, wish in wanted.items() if wish]) as fds:
+    with _opened(target, [kind for kind, option in wanted.items() if option]) as fds:
         entered = _nsiso.enter(fds)
     try:
         yield

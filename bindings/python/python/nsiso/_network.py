@@ -9,7 +9,7 @@ from typing import Any, List, Optional, Sequence, Tuple, Union
 
 from . import _nsiso
 from ._argument import text, texts
-from ._end import Amount, End, Texts, network
+from ._endpoint import Amount, Endpoint, Texts, network
 from ._error import Error
 
 
@@ -30,9 +30,9 @@ def forward(at: Any, on: bool = True) -> None:
     _nsiso.forward(network(at), on)
 
 
-def move_device(device: str, to: Union[End, Any], *, at: Any = None) -> None:
-    """Moves a network device from the network ``at`` (this process's own) to an End, or a place where only its name is kept."""
-    end = to if isinstance(to, End) else End(to)
+def move_device(device: str, to: Union[Endpoint, Any], *, at: Any = None) -> None:
+    """Moves a network device from the network ``at`` (this process's own) to an Endpoint, or a place where only its name is kept."""
+    end = to if isinstance(to, Endpoint) else Endpoint(to)
     _nsiso.move_device(network(at), text("device", device), end.made())
 
 
@@ -44,7 +44,7 @@ def remove_device(device: str, *, at: Any = None) -> None:
 class Link:
     """A link that was made: ``names`` are those of its two devices. It goes with either of its networks, or by ``remove``."""
 
-    def __init__(self, ends: Sequence[End], names: Sequence[str]) -> None:
+    def __init__(self, ends: Sequence[Endpoint], names: Sequence[str]) -> None:
         self.names: Tuple[str, str] = (names[0], names[1])
         self._network = getattr(ends[0].at, "net", ends[0].at)
         # Hosts and bridges hold their links, not the other way round.
@@ -79,29 +79,29 @@ def link(
 
         nsiso.link(a, b, "10.0.0.0/30", delay="10ms")       # a is 10.0.0.1, b is 10.0.0.2
         nsiso.link(a, lan)                                  # a port of a Bridge, an address of its networks
-        nsiso.link(End(a, name="up", addresses="10.0.0.9/24", gateway="10.0.0.1"), None)
+        nsiso.link(Endpoint(a, name="up", addresses="10.0.0.9/24", gateway="10.0.0.1"), None)
 
-    ``a`` and ``b``: each an End, or a Host, a Bridge, a Namespace of kind net, None for this process's own network. ``addresses``: of a network,
+    ``a`` and ``b``: each an Endpoint, or a Host, a Bridge, a Namespace of kind net, None for this process's own network. ``addresses``: of a network,
     "10.0.0.0/30", ``a`` gets the first address and ``b`` the second; an address, "10.0.0.7/24", is a's. A Host that is linked to a router has it as
-    its gateway, unless it has one for that version of IP. Quality and ``mtu`` are those of both ways, unless an End says otherwise.
+    its gateway, unless it has one for that version of IP. Quality and ``mtu`` are those of both ways, unless an Endpoint says otherwise.
 
     As root between any two; an ordinary user between networks that one user namespace of its own owns, such as Hosts and Bridges. Raises
     nsiso.Error, and leaves nothing, where a name or an address is taken or a network overlaps another one.
     """
-    ends = [end if isinstance(end, End) else End(end) for end in (a, b)]
+    ends = [end if isinstance(end, Endpoint) else Endpoint(end) for end in (a, b)]
     ends = [_with_quality(end, delay=delay, jitter=jitter, loss=loss, rate=rate, mtu=mtu) for end in ends]
     ends = _addressed(ends, texts("addresses", addresses))
     ends = _routed(ends)
     return Link(ends, _nsiso.link(*(end.made() for end in ends)))
 
 
-def _with_quality(end: End, **quality: Any) -> End:
-    plain = End()
+def _with_quality(end: Endpoint, **quality: Any) -> Endpoint:
+    plain = Endpoint()
     wanted = {name: value for name, value in quality.items() if getattr(end, name) == getattr(plain, name)}
     return replace(end, **wanted)
 
 
-def _addressed(ends: List[End], addresses: List[str]) -> List[End]:
+def _addressed(ends: List[Endpoint], addresses: List[str]) -> List[Endpoint]:
     """What the networks and addresses mean for both; a port of a Bridge has none."""
     bridges = [getattr(end.at, "bridge", None) for end in ends]
     given: List[List[str]] = [[], []]
@@ -125,7 +125,7 @@ def _addressed(ends: List[End], addresses: List[str]) -> List[End]:
     return made
 
 
-def _routed(ends: List[End]) -> List[End]:
+def _routed(ends: List[Endpoint]) -> List[Endpoint]:
     """A Host's gateway is the router that it is linked to."""
     routers = [getattr(end.at, "router", None) for end in ends]
     made = []

@@ -67,14 +67,16 @@ class Popen(subprocess.Popen):
     loopback: bool
         Bring up the loopback device of a new network namespace; True by default.
 
-    mounts: list of Bind, Tmpfs, Proc, Dev, Sysfs, Mqueue, Overlay, Dir, Symlink, File, Mask, ReadOnly, Chmod
+    mounts: list of Bind, Tmpfs, Procfs, Dev, Sysfs, Mqueue, Overlay, Dir, Symlink, File, Mask, ReadOnly, Chmod
         The program's view of the file system, in order.
     root: path
         The directory that is the program's root: Bind(root, "/") before all mounts.
     caps: list of names
         The capabilities that it keeps, often [], capabilities(7).
-    no_new_privs, no_user_namespaces: bool
-        Set-user-ID programs give nothing; no user namespaces inside, which excludes "sys_resource" in caps.
+    new_privs: bool
+        Whether set-user-ID programs and file capabilities give more privileges. True by default; landlock and seccomp need False.
+    user_namespaces: bool
+        Whether user namespaces can be made inside. True by default; False excludes "sys_resource" in caps.
     reset_signals: bool
         Every signal is at its default, also those that this process ignores.
     rlimits: {"nofile": 100, "core": (soft, hard)}
@@ -83,19 +85,21 @@ class Popen(subprocess.Popen):
         As the system calls of these names.
     landlock: Landlock; seccomp: True, a Seccomp or a list of them
         Restrictions that the program cannot take back. True is the filter for programs that are not trusted.
-    init: True or "wait"
-        A tiny init process is PID 1: it reaps orphans, passes signals on, and ends everything with the program, or ("wait") ends when all
-        descendants have. ``pid`` and signals are this process's, ``returncode`` is the program's.
-    die_with_host: bool
+    init: bool
+        A small init process is PID 1: it reaps orphans, passes signals on, and ends everything with the program.
+        ``pid`` and signals are those of the init process, ``returncode`` is the program's.
+    wait_for_all: bool
+        The init process ends when all descendants of the program have ended. Brings init.
+    die_with_parent: bool
         Everything is killed when this process dies, however it does. Brings init.
     deadline: seconds
         When they are over, everything is killed, and ``timed_out`` is True. Brings init.
     limits: Limits
         What it and all its descendants may use together: memory, processor time, processes, disk bandwidth, cgroups(7). Gives ``resources()``,
         ``freeze()``, ``thaw()``, ``set_limits()`` and ``kill_group()``; what is left in its group when it has ended is killed.
-    links: list of (End, End)
-        Links between its new network and others, there when it starts: the inner end, whose place does not matter, and the outer one, an End or a place.
-    devices: {name: End or None}
+    links: list of (Endpoint, Endpoint)
+        Links between its new network and others, there when it starts: the inner end, whose place does not matter, and the outer one, an Endpoint or a place.
+    devices: {name: Endpoint or None}
         Network devices of this process's network that move into the program's new one.
     uplink: True or Uplink
         A way to the outside for its new network, by pasta(1).
@@ -108,15 +112,15 @@ class Popen(subprocess.Popen):
         A Namespace, a path of one, a process (Popen or pid) whose namespaces are all joined, as far as they
         are not shared, a tuple of a process and the kinds wanted, (process, ["user", "net"]), or a list of
         these. New namespaces are made inside joined ones; in a joined user namespace the program is root, setns(2).
-    halt: (tell, go)
-        Two descriptors. The program waits in its new namespaces, before anything is set up in there: its pid is written to ``tell``, with a
-        line feed, and it goes on when ``go`` can be read: write a byte to its other end. For id maps or a network from outside.
+    sync_fds: (info, block)
+        Two descriptors. The child waits in its new namespaces before it sets anything up: its pid is written to ``info``, with a line
+        feed, and it continues when ``block`` can be read. For a caller that writes the id maps or makes a network itself.
     pin: {kind: path}
         Keeps new namespaces at these paths, also when the program has ended: see nsiso.pin.
     keep_credentials: bool
         In a joined user namespace the program keeps the caller's ids, mapped or not.
 
-    A wish brings the namespace it needs. ``pass_fds`` may be a mapping {number in the program: descriptor}.
+    An option brings the namespace that it needs. ``pass_fds`` may be a mapping {number in the program: descriptor}.
     Descriptors that are not passed are always closed. Raises nsiso.Error, an OSError, when the program
     cannot be started: then nothing is left behind. Nor is there when a signal handler of the caller's raises an exception meanwhile: the
     program is killed. A Popen that has been returned is the caller's: it runs on when the object goes.
@@ -250,7 +254,7 @@ class Popen(subprocess.Popen):
         """Changes limits while it runs; those that are not given stay."""
         if not isinstance(limits, Limits):
             raise TypeError(f"limits is an nsiso.Limits, not {limits!r}")
-        self._process.set_limits(limits.wishes())
+        self._process.set_limits(limits.options())
 
     def freeze(self) -> None:
         """Stops everything in its control group, an init process too: a deadline and the end with this process wait until ``thaw`` or ``kill_group``."""

@@ -6,12 +6,12 @@ from typing import Dict, NamedTuple
 from . import _nsiso
 
 
-class Finding(NamedTuple):
+class Feature(NamedTuple):
     """One thing that was tried."""
 
     name: str
     """A kind of namespace, "nested_user", "proc", "overlay", "links", "link_rate", "link_delay", "clone3", "listns", "pidfd_info_exit", "landlock", ..."""
-    verdict: str
+    support: str
     """"yes", "in_user_namespace" (with a new one beside it) or "no"."""
     detail: str
     """Why not, or what there is; may be empty."""
@@ -20,17 +20,17 @@ class Finding(NamedTuple):
 
     def __bool__(self) -> bool:
         """Whether it can be had."""
-        return self.verdict != "no"
+        return self.support != "no"
 
 
-def probe() -> Dict[str, Finding]:
+def probe() -> Dict[str, Feature]:
     """Tries all there is, in children that are thrown away, in some milliseconds; by name. Nothing is kept."""
 
-    def spelled(verdict: str) -> str:
-        return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", verdict).lower()
+    def spelled(support: str) -> str:
+        return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", support).lower()
 
-    findings = (Finding(name, spelled(verdict), detail, hint) for name, verdict, detail, hint in _nsiso.probe())
-    return {finding.name: finding for finding in findings}
+    features = (Feature(name, spelled(support), detail, hint) for name, support, detail, hint in _nsiso.probe())
+    return {feature.name: feature for feature in features}
 
 
 def unshare(*kinds: str, map_root: bool = False) -> None:

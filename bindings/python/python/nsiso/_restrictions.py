@@ -53,24 +53,24 @@ def _names(calls: Union[str, Iterable[str]]) -> List[str]:
 class Seccomp:
     """A filter of system calls by name, seccomp(2): those denied, or those allowed, or those that this process is asked about.
 
-    ``reaction`` is what a call that is not allowed meets: "fail" (with ``errno``), "kill", "trap", "log".
+    ``action`` is what a call that is not allowed meets: "fail" (with ``errno``), "kill", "trap", "log".
     With ``notify`` the attribute ``notify`` of the Popen is the descriptor to answer by, seccomp_unotify(2).
     """
 
     deny: Optional[Iterable[str]] = None
     allow: Optional[Iterable[str]] = None
     notify: Optional[Iterable[str]] = None
-    reaction: str = "fail"
+    action: str = "fail"
     errno: int = errno.EPERM
 
     def put(self, spec: Any) -> None:
         if [self.deny, self.allow, self.notify].count(None) != 2:
             raise TypeError("Seccomp takes either deny or allow or notify")
-        if self.reaction == "fail" and not 0 < self.errno < 4096:
+        if self.action == "fail" and not 0 < self.errno < 4096:
             raise ValueError(f"{self.errno!r} is no errno")
         if self.notify is not None:
             spec.seccomp_notify(_names(self.notify))
         elif self.deny is not None:
-            spec.seccomp_deny(_names(self.deny), self.reaction, self.errno)
+            spec.seccomp_deny(_names(self.deny), self.action, self.errno)
         else:
-            spec.seccomp_allow(_names(self.allow or ()), self.reaction, self.errno)
+            spec.seccomp_allow(_names(self.allow or ()), self.action, self.errno)

@@ -27,8 +27,8 @@ class Sandbox:
 
     Every keyword of Popen adds to it or replaces a part; what ``mounts`` shows for writing may be written. It is loosened by name:
     ``share=["net"]`` shares namespaces with the host (net, ipc, uts, time, cgroup), ``landlock=False`` and ``seccomp=False`` take these away,
-    ``init=False`` makes the program PID 1 itself, ``die_with_host=False`` lets it outlive this process, ``no_user_namespaces=False`` (with
-    ``seccomp=False``) and ``no_new_privs=False`` (with ``landlock=False``, too) let it have new namespaces and privileges,
+    ``init=False`` makes the program PID 1 itself, ``die_with_parent=False`` lets it outlive this process, ``user_namespaces=True`` (with
+    ``seccomp=False``) and ``new_privs=True`` (with ``landlock=False``, too) let it have new namespaces and privileges,
     ``caps=["net_admin"]`` keeps capabilities. ``repr`` tells what is granted.
     """
 
@@ -38,8 +38,8 @@ class Sandbox:
             raise TypeError(f"Sandbox takes the keywords of nsiso.run and nsiso.Popen, not {', '.join(unknown)}")
         self.keywords = {name: value for name, value in keywords.items() if value is not None}
         # Whatever is wrong in itself is told here.
-        wishes = {name: value for name, value in self.keywords.items() if name in KEYWORDS}
-        apply(Spec(["true"]), {**wishes, "sandbox": True})
+        options = {name: value for name, value in self.keywords.items() if name in KEYWORDS}
+        apply(Spec(["true"]), {**options, "sandbox": True})
 
     def run(self, args: Any, **keywords: Any) -> Completed:
         """nsiso.run in this sandbox; ``mounts`` given here come on top of its own."""
@@ -67,10 +67,10 @@ class Sandbox:
         others = [kind for kind in share if kind != "net"]
         if others:
             granted.append("shared with the host: " + ", ".join(others))
-        granted += [told for name, told in _LOOSENED.items() if words.get(name) is False]
+        granted += [text for (name, value), text in _LOOSENED.items() if words.get(name) is value]
         told = ("share", "mounts", "caps", "landlock", "seccomp", "sandbox")
         others = [(name, value) for name, value in words.items() if name not in told and value is not None]
-        granted += [f"{name}: {value!r}" for name, value in others if not (name in _LOOSENED and value is False)]
+        granted += [f"{name}: {value!r}" for name, value in others if (name, value) not in _LOOSENED]
         return f"<Sandbox {'; '.join(granted)}>"
 
 
@@ -85,10 +85,10 @@ def _state(value: Any) -> str:
 
 
 _LOOSENED = {
-    "init": "no init process",
-    "die_with_host": "outlives this process",
-    "no_new_privs": "set-user-ID programs count",
-    "no_user_namespaces": "user namespaces can be made",
+    ("init", False): "no init process",
+    ("die_with_parent", False): "outlives this process",
+    ("new_privs", True): "set-user-ID programs count",
+    ("user_namespaces", True): "user namespaces can be made",
 }
 _OF_SUBPROCESS = {*inspect.signature(subprocess.Popen.__init__).parameters} - {"self", "args"}
 _KEYWORDS = {*KEYWORDS, *_OF_SUBPROCESS, "join", "input", "capture_output", "timeout", "check"}

@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use super::files::{v1_name, write};
+use super::hierarchy::{Places, enable, of_version_2, usable};
 use super::owner::Owner;
-use super::places::{Places, enable, of_version_2, usable};
 use super::sweep::Sweep;
 use super::tree;
 use crate::spec::{Limits, Setting};

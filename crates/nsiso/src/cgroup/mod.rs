@@ -1,10 +1,10 @@
 //! A control group of the program's own, `cgroups(7)`: in version 2 and, controller by controller, in version 1.
 
+mod controllers;
 mod files;
 mod group;
-mod limiting;
+mod hierarchy;
 mod owner;
-mod places;
 mod pressure;
 mod sweep;
 mod tree;

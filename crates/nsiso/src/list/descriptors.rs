@@ -5,7 +5,7 @@ use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
 use nix::fcntl::OFlag;
 
 use super::procfs::{Path, Target};
-use super::{Holder, Look, NONE, Scan};
+use super::{Holder, NONE, Scan, Scope};
 use crate::kind::{NAMES, NET};
 use crate::nsfs;
 
@@ -20,7 +20,7 @@ impl Scan {
         let mut process = None;
         for fd in numbers {
             match self.proc.target(path.with_number(c"/fd/", fd)) {
-                Ok(Target::Namespace(kind, inode)) if self.wants(Look::DESCRIPTORS, kind) => {
+                Ok(Target::Namespace(kind, inode)) if self.wants(Scope::DESCRIPTORS, kind) => {
                     let index = self.table.find_or_add(kind, inode);
                     self.table.hold(index, Holder::Descriptor { pid, fd });
                     if self.asks_about(index)
@@ -29,7 +29,9 @@ impl Scan {
                         self.describe_place(index, &place);
                     }
                 }
-                Ok(Target::Socket(inode)) if self.wants(Look::SOCKETS, NET) && self.sockets.insert(inode) => {
+                Ok(Target::Socket(inode))
+                    if self.wants(Scope::SOCKETS, NET) && self.sockets.insert(inode) =>
+                {
                     self.socket(process.get_or_insert_with(|| open_process(pid)).as_ref(), pid, fd, row[NET]);
                 }
                 _ => {}
@@ -37,7 +39,7 @@ impl Scan {
         }
     }
 
-    fn wants(&self, what: Look, kind: usize) -> bool {
+    fn wants(&self, what: Scope, kind: usize) -> bool {
         self.looks_at(what) && self.query.kinds.contains(NAMES[kind].0)
     }
 

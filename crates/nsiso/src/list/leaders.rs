@@ -6,7 +6,7 @@ use std::os::fd::{AsFd, OwnedFd};
 
 use super::processes::{LINKS, open_thread};
 use super::procfs::{Path, Procfs};
-use super::{Held, Look, NONE, Scan};
+use super::{Held, NONE, Scan, Scope};
 use crate::nsfs;
 
 /// How many members of a namespace are tried while processes end under our hands.
@@ -53,7 +53,7 @@ impl Scan {
             let kind = usize::from(record.kind);
             let mine = &members[record.members as usize..][..record.processes as usize];
             self.table[index].held |= Held::PROCESSES;
-            if self.looks_at(Look::DETAILS) {
+            if self.looks_at(Scope::DETAILS) {
                 let still_in = |pid: &&i32| {
                     self.describe_member(index, kind, **pid, &mut member)
                         || self.describe_link(index, Path::of(**pid).with(LINKS[kind]))

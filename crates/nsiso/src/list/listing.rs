@@ -193,7 +193,7 @@ impl Listing {
             *index = moved(*index);
         }
         holders.sort_unstable();
-        if scan.query.look.contains(super::Look::DETAILS) {
+        if scan.query.scope.contains(super::Scope::DETAILS) {
             gaps.undescribed += records.iter().filter(|record| !record.described).count() as u32;
         }
         Listing {

@@ -4,7 +4,6 @@
 //! through what holds namespaces: processes, threads, descriptors, sockets, mounts, other namespaces.
 
 mod descriptors;
-mod family;
 mod leaders;
 mod listing;
 mod listns;
@@ -12,6 +11,7 @@ mod mounts;
 mod nsid;
 mod processes;
 mod procfs;
+mod relations;
 mod table;
 
 use std::collections::{HashMap, HashSet};
@@ -32,7 +32,7 @@ const NONE: u32 = u32::MAX;
 bitflags::bitflags! {
     /// Where to look for namespaces, besides at what each process is in. Each costs something.
     #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-    pub struct Look: u32 {
+    pub struct Scope: u32 {
         /// What the kernel tells of each namespace (id, parent, owner, network id) and of its process with
         /// the lowest pid (command, user, parent). Finds parents and owners that have no process, and where the
         /// kernel has `listns(2)` (Linux 6.19) also what is held out of the caller's sight.
@@ -65,13 +65,13 @@ bitflags::bitflags! {
 #[derive(Clone, Copy, Debug)]
 pub struct Query {
     kinds: Kinds,
-    look: Look,
+    scope: Scope,
     own: bool,
 }
 
 impl Default for Query {
     fn default() -> Self {
-        Query { kinds: Kinds::all(), look: Look::all(), own: false }
+        Query { kinds: Kinds::all(), scope: Scope::all(), own: false }
     }
 }
 
@@ -88,8 +88,8 @@ impl Query {
     }
 
     /// Where to look besides at what each process is in.
-    pub fn look(mut self, look: Look) -> Self {
-        self.look = look;
+    pub fn scope(mut self, scope: Scope) -> Self {
+        self.scope = scope;
         self
     }
 
@@ -111,10 +111,10 @@ impl Query {
         scan.processes()?;
         let members = scan.members();
         scan.details(&members);
-        if self.look.contains(Look::MOUNTS) {
+        if self.scope.contains(Scope::MOUNTS) {
             scan.mounts();
         }
-        if self.look.contains(Look::DETAILS) && !self.own {
+        if self.scope.contains(Scope::DETAILS) && !self.own {
             scan.listed_by_the_kernel();
         }
         Ok(Listing::new(scan, members))
@@ -129,7 +129,7 @@ struct Scan {
     /// Each process that could be read, by pid, and the record of each kind that it is in.
     processes: Vec<(i32, [u32; 8])>,
     leaders: leaders::Leaders,
-    family: family::Family,
+    family: relations::Family,
     gaps: Gaps,
     /// The mount namespaces, each with a process in it, where mounts are looked at.
     mount_namespaces: HashMap<u64, i32>,
@@ -145,7 +145,7 @@ impl Scan {
             table: Table::default(),
             processes: Vec::new(),
             leaders: leaders::Leaders::default(),
-            family: family::Family::default(),
+            family: relations::Family::default(),
             gaps: Gaps::of_this_proc(&proc),
             mount_namespaces: HashMap::new(),
             sockets: HashSet::new(),
@@ -153,12 +153,12 @@ impl Scan {
         })
     }
 
-    fn looks_at(&self, what: Look) -> bool {
-        self.query.look.contains(what)
+    fn looks_at(&self, what: Scope) -> bool {
+        self.query.scope.contains(what)
     }
 
     fn asks_about(&self, index: u32) -> bool {
-        self.looks_at(Look::DETAILS) && !self.table[index].described
+        self.looks_at(Scope::DETAILS) && !self.table[index].described
     }
 
     /// Asks the kernel about a namespace at hand, if that is wanted.

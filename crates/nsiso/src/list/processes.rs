@@ -6,7 +6,7 @@ use std::os::fd::{AsFd, FromRawFd, OwnedFd};
 use nix::errno::Errno;
 
 use super::procfs::Path;
-use super::{Holder, Look, NONE, Scan};
+use super::{Holder, NONE, Scan, Scope};
 use crate::kind::{MNT, NAMES, PID, TIME};
 use crate::{Error, Result, Step, nsfs};
 
@@ -43,7 +43,7 @@ impl Scan {
 
     /// The kinds whose links are read: those asked for, and mount namespaces where mounts are to be seen.
     fn wanted(&self) -> Vec<usize> {
-        let mounts = self.looks_at(Look::MOUNTS);
+        let mounts = self.looks_at(Scope::MOUNTS);
         let wanted = |kind: usize| self.query.kinds.contains(NAMES[kind].0) || (mounts && kind == MNT);
         (0..NAMES.len()).filter(|kind| wanted(*kind)).collect()
     }
@@ -69,18 +69,18 @@ impl Scan {
                 self.table[index].processes += 1;
             }
         }
-        if row[MNT] != NONE && self.looks_at(Look::MOUNTS) {
+        if row[MNT] != NONE && self.looks_at(Scope::MOUNTS) {
             let inode = self.table[row[MNT]].inode;
             self.mount_namespaces.entry(inode).or_insert(pid);
         }
         self.processes.push((pid, row));
-        if self.looks_at(Look::CHILDREN) {
+        if self.looks_at(Scope::CHILDREN) {
             self.for_children(&mut path, pid, pid, &row);
         }
-        if self.looks_at(Look::THREADS) {
+        if self.looks_at(Scope::THREADS) {
             self.threads(&mut path, pid, &row, wanted);
         }
-        if self.query.look.intersects(Look::DESCRIPTORS | Look::SOCKETS) {
+        if self.query.scope.intersects(Scope::DESCRIPTORS | Scope::SOCKETS) {
             self.descriptors(&mut path, pid, &row);
         }
     }
@@ -154,7 +154,7 @@ impl Scan {
                     self.hold(row[kind], Holder::Thread { pid, tid }, path.with(LINKS[kind]));
                 }
             }
-            if self.looks_at(Look::CHILDREN) {
+            if self.looks_at(Scope::CHILDREN) {
                 self.for_children(&mut path, pid, tid, &row);
             }
         }

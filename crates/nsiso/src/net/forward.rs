@@ -2,7 +2,7 @@
 
 use std::os::fd::BorrowedFd;
 
-use crate::spec::Errand;
+use crate::spec::Task;
 use crate::{Error, Handle, Kinds, Result};
 
 /// Makes a router of the network namespace behind `namespace`: packets that are for others are passed on between its devices, of
@@ -14,6 +14,6 @@ pub fn forward(namespace: BorrowedFd, on: bool) -> Result<()> {
     }
     let text = if on { c"1" } else { c"0" };
     let files = [c"sys/net/ipv4/ip_forward", c"sys/net/ipv6/conf/all/forwarding"];
-    let errand = Errand::Write(files.map(|file| (file, text.to_owned())).into());
-    super::socket::send(&namespace, errand).map(drop)
+    let task = Task::Write(files.map(|file| (file, text.to_owned())).into());
+    super::socket::send(&namespace, task).map(drop)
 }

@@ -3,9 +3,9 @@
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use super::network::{Network, of_device};
-use super::route::Refusal;
+use super::rtnetlink::Refusal;
 use crate::spec::device_name;
-use crate::{End, Error, Handle, Kinds, Result, Step};
+use crate::{Endpoint, Error, Handle, Kinds, Result, Step};
 
 /// How often a name is looked for that others take at the same time.
 const TRIES: usize = 20;
@@ -18,17 +18,17 @@ const TRIES: usize = 20;
 ///
 /// ```
 /// use std::os::fd::AsFd;
-/// use nsiso::{End, Handle, Kinds, Spec};
+/// use nsiso::{Endpoint, Handle, Kinds, Spec};
 ///
 /// // A user namespace, with a network namespace; and another one beside that.
 /// let lab = Spec::new("none")?.map_root().hold(Kinds::USER | Kinds::NET)?;
 /// let other = Spec::new("none")?.join(lab[0].as_fd())?.unshare(Kinds::NET).hold(Kinds::NET)?;
-/// let a = End::new().of(lab[1].as_fd()).address("10.0.0.1/30")?;
-/// let b = End::new().of(other[0].as_fd()).address("10.0.0.2/30")?;
+/// let a = Endpoint::new().netns(lab[1].as_fd()).address("10.0.0.1/30")?;
+/// let b = Endpoint::new().netns(other[0].as_fd()).address("10.0.0.2/30")?;
 /// assert_eq!(nsiso::link(&a, &b)?, ["eth0", "eth0"]);
 /// # Ok::<(), nsiso::Error>(())
 /// ```
-pub fn link(a: &End, b: &End) -> Result<[String; 2]> {
+pub fn link(a: &Endpoint, b: &Endpoint) -> Result<[String; 2]> {
     pair(a, b).map(|pair| pair.names)
 }
 
@@ -48,10 +48,10 @@ impl Pair {
 }
 
 /// [`link`].
-pub(crate) fn pair(a: &End, b: &End) -> Result<Pair> {
+pub(crate) fn pair(a: &Endpoint, b: &Endpoint) -> Result<Pair> {
     let (mut here, mut there) = (Network::open(a.namespace)?, Network::open(b.namespace)?);
     let own = Handle::own(Kinds::NET)?;
-    let [at_a, at_b] = [a, b].map(|end| end.namespace.unwrap_or(own.as_fd()));
+    let [at_a, at_b] = [a, b].map(|endpoint| endpoint.namespace.unwrap_or(own.as_fd()));
     let names = make(&mut here, (a, at_a), &mut there, (b, at_b))?;
     let device = here.look_up(&names[0])?.index;
     let settled = here.settle(&names[0], a).and_then(|()| there.settle(&names[1], b));
@@ -71,9 +71,9 @@ pub(crate) fn pair(a: &End, b: &End) -> Result<Pair> {
 /// The bare pair.
 fn make(
     here: &mut Network,
-    (a, at_a): (&End, BorrowedFd),
+    (a, at_a): (&Endpoint, BorrowedFd),
     there: &mut Network,
-    (b, at_b): (&End, BorrowedFd),
+    (b, at_b): (&Endpoint, BorrowedFd),
 ) -> Result<[String; 2]> {
     let within_one = Handle::of_fd(at_a)? == Handle::of_fd(at_b)?;
     for _ in 0..TRIES {
@@ -115,7 +115,7 @@ fn refused(refusal: Refusal, [first, second]: [String; 2], clash: Option<&String
 }
 
 /// Makes a bridge, up and without ports, in the network namespace behind `namespace` (the caller's own without one). Ends of links
-/// become its [ports](End::port_of). It is there until its namespace ends or it is [removed](remove_device).
+/// become its [ports](Endpoint::port_of). It is there until its namespace ends or it is [removed](remove_device).
 pub fn bridge(namespace: Option<BorrowedFd>, name: &str) -> Result<()> {
     let name = device_name(name)?;
     Network::open(namespace)?.make_bridge(&name)
@@ -123,7 +123,7 @@ pub fn bridge(namespace: Option<BorrowedFd>, name: &str) -> Result<()> {
 
 /// Moves a device from the network namespace behind `from` (the caller's own without one) to that of `to`, with what that says: its name (its old one by
 /// default), addresses and all else. Packets on their way are lost. All or nothing: where one part fails it goes back, with the addresses it had.
-pub fn move_device(from: Option<BorrowedFd>, device: &str, to: &End) -> Result<()> {
+pub fn move_device(from: Option<BorrowedFd>, device: &str, to: &Endpoint) -> Result<()> {
     moved(from, device, to).map(drop)
 }
 
@@ -136,21 +136,21 @@ pub(crate) struct Moved {
     /// What it is called there.
     name: String,
     /// What it was, and whether it was up.
-    was: End<'static>,
+    was: Endpoint<'static>,
     was_up: bool,
 }
 
 impl Moved {
     pub fn undo(mut self) {
         let Some(name) = &self.was.name else { return };
-        if self.to.give(&self.name, self.from_fd.as_fd(), name, &End::new()).is_ok() && self.was_up {
+        if self.to.give(&self.name, self.from_fd.as_fd(), name, &Endpoint::new()).is_ok() && self.was_up {
             let _ = self.from.settle(name, &self.was);
         }
     }
 }
 
 /// [`move_device`].
-pub(crate) fn moved(from: Option<BorrowedFd>, device: &str, to: &End) -> Result<Moved> {
+pub(crate) fn moved(from: Option<BorrowedFd>, device: &str, to: &Endpoint) -> Result<Moved> {
     let device = device_name(device)?;
     let own = Handle::own(Kinds::NET)?;
     let name = to.name.clone().unwrap_or_else(|| device.clone());
@@ -158,7 +158,11 @@ pub(crate) fn moved(from: Option<BorrowedFd>, device: &str, to: &End) -> Result<
     let from_fd = from_fd.map_err(|error| Error::from_io(Step::Link, device.as_str(), &error))?;
     let (mut from, mut there) = (Network::open(from)?, Network::open(to.namespace)?);
     let found = from.look_up(&device)?;
-    let was = End { name: Some(device.clone()), addresses: from.addresses_of(found.index)?, ..End::new() };
+    let was = Endpoint {
+        name: Some(device.clone()),
+        addresses: from.addresses_of(found.index)?,
+        ..Endpoint::new()
+    };
     let target = to.namespace.unwrap_or(own.as_fd());
     let elsewhere = Handle::of_fd(target)? != Handle::of_fd(from_fd.as_fd())?;
     if elsewhere && name != device && there.has(&name) {

@@ -3,10 +3,10 @@
 
 mod forward;
 mod link;
-mod message;
+mod netlink;
 mod network;
-mod quality;
-mod route;
+mod qdisc;
+mod rtnetlink;
 mod socket;
 
 pub use forward::forward;

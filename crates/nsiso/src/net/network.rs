@@ -5,11 +5,11 @@ use std::net::IpAddr;
 use std::os::fd::{AsRawFd, BorrowedFd};
 use std::time::{Duration, Instant};
 
-use super::message::{Message, attribute, string, u32_at};
-use super::quality;
-use super::route::{Refusal, RouteSocket};
+use super::netlink::{Message, attribute, string, u32_at};
+use super::qdisc;
+use super::rtnetlink::{Refusal, RouteSocket};
 use crate::spec::{Address, Route};
-use crate::{End, Error, Result, Step};
+use crate::{Endpoint, Error, Result, Step};
 
 const ACK: libc::c_int = libc::NLM_F_ACK;
 const MAKE: libc::c_int = ACK | libc::NLM_F_CREATE | libc::NLM_F_EXCL;
@@ -49,13 +49,14 @@ impl Network {
     /// Makes a pair of linked devices, the second one in the other namespace.
     pub fn make_pair(
         &mut self,
-        (name, end): (&str, &End),
+        (name, endpoint): (&str, &Endpoint),
         other: BorrowedFd,
-        (peer_name, peer): (&str, &End),
+        (peer_name, peer): (&str, &Endpoint),
     ) -> std::result::Result<(), Refusal> {
-        let about =
-            |message: Message, name: &str, end: &End| hardware(message.text(libc::IFLA_IFNAME, name), end);
-        let message = about(Message::new(libc::RTM_NEWLINK, MAKE, &link_header(0, 0)), name, end);
+        let about = |message: Message, name: &str, endpoint: &Endpoint| {
+            hardware(message.text(libc::IFLA_IFNAME, name), endpoint)
+        };
+        let message = about(Message::new(libc::RTM_NEWLINK, MAKE, &link_header(0, 0)), name, endpoint);
         self.route.tell(message.nest(libc::IFLA_LINKINFO, |info| {
             info.text(INFO_KIND, "veth").nest(INFO_DATA, |data| {
                 data.nest(PEER, |it| {
@@ -82,33 +83,33 @@ impl Network {
     }
 
     /// Gives a device what its end is to have, and brings it up.
-    pub fn settle(&mut self, name: &str, end: &End) -> Result<()> {
+    pub fn settle(&mut self, name: &str, endpoint: &Endpoint) -> Result<()> {
         let Device { index: device, mac, .. } = self.look_up(name)?;
         let linked = self.choose_link_local(device);
-        self.change(device, name, end)?;
+        self.change(device, name, endpoint)?;
         if let (Ok(()), Some(mac)) = (linked, mac) {
             // Without IPv6 there is none, and none is missed.
             let _ = self.add_address(device, name, link_local(mac));
         }
-        let taken = match end.addresses.is_empty() {
+        let taken = match endpoint.addresses.is_empty() {
             true => Vec::new(),
             false => self.addresses()?,
         };
-        for (index, address) in end.addresses.iter().enumerate() {
+        for (index, address) in endpoint.addresses.iter().enumerate() {
             self.check_overlap(device, *address, &taken)
                 .and_then(|()| self.add_address(device, name, *address))
                 .map_err(|error| error.with_index(Some(index)))?;
         }
-        for (index, route) in end.routes.iter().enumerate() {
+        for (index, route) in endpoint.routes.iter().enumerate() {
             self.add_route(device, name, *route).map_err(|error| error.with_index(Some(index)))?;
         }
-        if let Some(discipline) = quality::discipline(&end.quality, device) {
+        if let Some(discipline) = qdisc::discipline(&endpoint.quality, device) {
             self.route.tell(discipline).map_err(|refusal| {
                 let hint = match refusal.errno {
-                    libc::ENOENT => quality::missing(&end.quality),
+                    libc::ENOENT => qdisc::missing(&endpoint.quality),
                     errno => of_device(errno),
                 };
-                refusal.error(Step::Quality, format!("what leaves {name}"), hint)
+                refusal.error(Step::Qdisc, format!("what leaves {name}"), hint)
             })?;
         }
         Ok(())
@@ -145,15 +146,15 @@ impl Network {
     }
 
     /// Port of its bridge, and up.
-    fn change(&mut self, device: u32, name: &str, end: &End) -> Result<()> {
-        let bridge = end.bridge.as_deref().map(|bridge| self.look_up(bridge)).transpose()?;
+    fn change(&mut self, device: u32, name: &str, endpoint: &Endpoint) -> Result<()> {
+        let bridge = endpoint.bridge.as_deref().map(|bridge| self.look_up(bridge)).transpose()?;
         let message = Message::new(libc::RTM_NEWLINK, ACK, &link_header(device, libc::IFF_UP as u32));
         let message = match bridge {
             Some(bridge) => message.number(libc::IFLA_MASTER, bridge.index),
             None => message,
         };
         self.route.tell(message).map_err(|refusal| {
-            let (object, hint) = match (&end.bridge, refusal.errno) {
+            let (object, hint) = match (&endpoint.bridge, refusal.errno) {
                 (Some(bridge), libc::EOPNOTSUPP | libc::EINVAL) => {
                     (format!("{name} to {bridge}"), "only a bridge has ports")
                 }
@@ -237,12 +238,12 @@ impl Network {
     }
 
     /// Moves a device into another namespace, under this name.
-    pub fn give(&mut self, name: &str, other: BorrowedFd, new_name: &str, end: &End) -> Result<()> {
+    pub fn give(&mut self, name: &str, other: BorrowedFd, new_name: &str, endpoint: &Endpoint) -> Result<()> {
         let device = self.look_up(name)?.index;
         let message = Message::new(libc::RTM_NEWLINK, ACK, &link_header(device, 0))
             .number(libc::IFLA_NET_NS_FD, other.as_raw_fd() as u32)
             .text(libc::IFLA_IFNAME, new_name);
-        self.route.tell(hardware(message, end)).map_err(|refusal| {
+        self.route.tell(hardware(message, endpoint)).map_err(|refusal| {
             let hint = match refusal.errno {
                 libc::EEXIST => "there is a device of this name already: give it another one",
                 libc::EINVAL => "some devices, the loopback one for instance, cannot be moved",
@@ -348,12 +349,12 @@ pub(super) fn of_device(errno: i32) -> &'static str {
 }
 
 /// With the MAC and the MTU that an end is to have.
-fn hardware(message: Message, end: &End) -> Message {
-    let message = match end.mac {
+fn hardware(message: Message, endpoint: &Endpoint) -> Message {
+    let message = match endpoint.mac {
         Some(mac) => message.with(libc::IFLA_ADDRESS, &mac),
         None => message,
     };
-    match end.mtu {
+    match endpoint.mtu {
         Some(mtu) => message.number(libc::IFLA_MTU, mtu),
         None => message,
     }

@@ -6,7 +6,7 @@ use nix::errno::Errno;
 
 use crate::handle::own_inode;
 use crate::kind;
-use crate::spec::Errand;
+use crate::spec::Task;
 use crate::{Error, Handle, Kinds, Result, Spec, Step};
 
 /// A socket in the network namespace behind `namespace`, where it stays: `socket(2)` with these arguments, close-on-exec. The caller and its
@@ -31,19 +31,19 @@ pub fn socket(namespace: BorrowedFd, domain: i32, kind: i32, protocol: i32) -> R
     if namespace.inode() == own_inode(kind::NET)? {
         return own(domain, kind, protocol);
     }
-    send(&namespace, Errand::Socket { domain, kind, protocol })?
+    send(&namespace, Task::Socket { domain, kind, protocol })?
         .ok_or_else(|| Error::new(Step::Socket, libc::EIO, "a socket in another network namespace"))
 }
 
 /// A child goes into the network namespace, does the one thing there, and hands over what it has made.
-pub(super) fn send(namespace: &Handle, errand: Errand) -> Result<Option<OwnedFd>> {
-    let mut spec = Spec::new("errand")?;
+pub(super) fn send(namespace: &Handle, task: Task) -> Result<Option<OwnedFd>> {
+    let mut spec = Spec::new("task")?;
     let owner = namespace.owner()?;
     if let Some(owner) = owner.as_ref().filter(|owner| own_inode(kind::USER).ok() != Some(owner.inode())) {
         spec.join(owner.as_fd())?;
     }
     spec.join(namespace.as_fd())?;
-    spec.errand = Some(errand);
+    spec.task = Some(task);
     let mut process = spec.spawn()?;
     process.wait()?;
     Ok(process.take_notify())

@@ -53,7 +53,7 @@ impl Op {
                 format!("{:?}", String::from_utf8_lossy(arena.read_bytes(name)))
             }
             Action::Mount { target, .. } => text(target).into(),
-            Action::View(op) => mount_object(&op, arena),
+            Action::Rootfs(op) => mount_object(&op, arena),
             Action::ChangeDirectory(path) => text(path).into(),
             Action::EnterDirectory(fd) => format!("descriptor {fd}"),
             Action::ChangeRoot => "the directory given".into(),
@@ -101,14 +101,14 @@ pub(super) fn descriptors(action: &Action) -> [RawFd; 2] {
         | Action::ControllingTerminal(fd)
         | Action::Join { fd, .. }
         | Action::Descriptor { from: fd, .. }
-        | Action::View(MountOp::Open { fd, .. }) => [fd, -1],
+        | Action::Rootfs(MountOp::Open { fd, .. }) => [fd, -1],
         Action::SendNamespace { socket, .. }
         | Action::SendSocket { socket, .. }
         | Action::NotifyFilter { socket, .. } => [socket, -1],
         Action::Clone { socket, cgroup, .. } => [socket, cgroup],
         Action::AwaitParent { socket, parent, .. } => [socket, parent],
         Action::Init(init) => [init.report, init.parent],
-        Action::View(MountOp::Bind { attributes, .. }) => [attributes.id_map, -1],
+        Action::Rootfs(MountOp::Bind { attributes, .. }) => [attributes.id_map, -1],
         _ => [-1, -1],
     }
 }

@@ -25,18 +25,18 @@ pub(crate) struct Map {
 }
 
 impl Map {
-    fn new(kind: IdKind, wish: &IdMap, caller: u32, stand_in: Option<u32>) -> Result<Self> {
-        let mut ranges = wish.ranges.clone();
+    fn new(kind: IdKind, map: &IdMap, caller: u32, stand_in: Option<u32>) -> Result<Self> {
+        let mut ranges = map.ranges.clone();
         let outside = stand_in.unwrap_or(caller);
-        let stand_in = stand_in.and(wish.caller).map(|inside| inside.unwrap_or(outside));
-        if let Some(inside) = wish.caller {
+        let stand_in = stand_in.and(map.caller).map(|inside| inside.unwrap_or(outside));
+        if let Some(inside) = map.caller {
             let own = IdRange::new(inside.unwrap_or(outside), outside, 1)?;
             // The caller may have listed its own id among the ranges: that says the same.
             if !ranges.contains(&own) {
                 ranges.push(own);
             }
         }
-        if wish.subordinate {
+        if map.subordinate {
             let block = subid::first_block(kind)?;
             ranges = subid::lay_around(&ranges, block);
         }
@@ -164,7 +164,7 @@ impl Plan {
                 false => self.keep(crate::pidfd::own()?),
             };
             let socket = self.socket(spec, Step::UidMap)?;
-            let dumpable = !privileged() && (spec.halt.is_some() || !self.maps.for_parent().is_empty());
+            let dumpable = !privileged() && (spec.sync_fds.is_some() || !self.maps.for_parent().is_empty());
             self.push(Step::UidMap, Action::AwaitParent { socket, parent, child: 0, dumpable });
         }
         Ok(())

@@ -21,7 +21,7 @@ impl Plan {
         let report = self.keep(write.into());
         let parent = match spec.watched {
             Some(pidfd) => Some(pidfd.try_clone_to_owned().map_err(failed("a pidfd"))?),
-            None if options.die_with_host => Some(crate::pidfd::own()?),
+            None if options.die_with_parent => Some(crate::pidfd::own()?),
             None => None,
         };
         let parent = parent.map_or(-1, |pidfd| self.keep(pidfd));

@@ -19,7 +19,7 @@ pub(crate) struct Joins {
 
 #[derive(Debug)]
 struct Target {
-    /// Which wish of the spec it comes from.
+    /// Which option of the spec it comes from.
     index: usize,
     fd: RawFd,
     kind: usize,

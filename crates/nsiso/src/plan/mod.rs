@@ -9,7 +9,6 @@ mod capabilities;
 mod cgroup;
 mod descriptors;
 mod environment;
-mod errand;
 mod host_mounts;
 mod id_kind;
 mod identity;
@@ -18,11 +17,12 @@ mod joins;
 mod overlay;
 mod privileges;
 mod program;
+mod rootfs;
 mod socket;
 mod subid;
+mod task;
 mod terminal;
 mod time;
-mod view;
 
 use std::ffi::{CStr, OsStr};
 use std::os::fd::RawFd;
@@ -58,7 +58,7 @@ pub(crate) struct Plan {
     /// The id maps that the parent writes.
     pub maps: Maps,
     /// The new namespaces that the parent does something with.
-    pub attended: Kinds,
+    pub parent_kinds: Kinds,
     /// The helper waits for the parent in the middle of its work.
     pub awaits_parent: bool,
     /// The parent's and the helper's ends of the pipes, and what else was opened for the helper.
@@ -84,8 +84,9 @@ impl Plan {
         descriptors::are_open(spec)?;
         let joins = Joins::new(spec)?;
         let maps = Maps::new(spec, &joins)?;
-        let attended = socket::attended(spec);
-        let awaits_parent = spec.halt.is_some() || !attended.is_empty() || !maps.for_parent().is_empty();
+        let parent_kinds = socket::parent_kinds(spec);
+        let awaits_parent =
+            spec.sync_fds.is_some() || !parent_kinds.is_empty() || !maps.for_parent().is_empty();
         let mut plan = Plan {
             ops: Vec::with_capacity(24),
             sources: Vec::new(),
@@ -93,7 +94,7 @@ impl Plan {
             socket: None,
             terminal: None,
             joins,
-            attended,
+            parent_kinds,
             awaits_parent,
             pipes: Pipes::default(),
             exec,
@@ -120,7 +121,7 @@ impl Plan {
         plan.init(spec)?;
         plan.privileges(spec);
         plan.landlock(spec)?;
-        let runs_program = spec.errand.is_none();
+        let runs_program = spec.task.is_none();
         let joined = plan.joins_processes();
         if runs_program && joined {
             plan.descriptors(spec)?;
@@ -129,8 +130,8 @@ impl Plan {
             plan.joined_process(spec)?;
         }
         plan.session(spec);
-        match &spec.errand {
-            Some(errand) => plan.errand(errand, spec)?,
+        match &spec.task {
+            Some(task) => plan.task(task, spec)?,
             None => {
                 if spec.notify.is_some() {
                     plan.socket(spec, Step::Seccomp)?;
@@ -371,11 +372,11 @@ fn consistent(spec: &Spec) -> Result<()> {
     let restricted = spec.landlock.is_some() || !spec.filters.is_empty() || spec.notify.is_some();
     if restricted && !spec.treatment.no_new_privs {
         return Err(crate::Error::argument(
-            "Landlock and seccomp need no_new_privs, which has been taken back: take them back, too",
+            "Landlock and seccomp need new_privs to be off: turn it off, or leave them out",
         ));
     }
     if spec.treatment.deadline.is_some() && spec.init.is_none() {
-        return Err(crate::Error::argument("a deadline needs the init process, which has been taken back"));
+        return Err(crate::Error::argument("deadline needs init, which is off"));
     }
     Ok(())
 }

@@ -11,7 +11,7 @@ use crate::error::Step;
 use crate::{Error, Kinds, Result, Spec};
 
 /// The child's new namespaces with which the parent does something.
-pub(super) fn attended(spec: &Spec) -> Kinds {
+pub(super) fn parent_kinds(spec: &Spec) -> Kinds {
     let linked = !spec.links.is_empty() || !spec.devices.is_empty() || spec.uplink.is_some();
     let network = if linked { Kinds::NET } else { Kinds::empty() };
     spec.pins.iter().map(|(kind, _)| *kind).collect::<Kinds>() | spec.held | network
@@ -35,7 +35,7 @@ impl Plan {
     /// A process in another user namespace cannot be looked into, so the child itself sends its
     /// namespaces.
     pub(super) fn send_namespaces(&mut self, spec: &Spec) -> Result<()> {
-        for kind in self.attended.iter() {
+        for kind in self.parent_kinds.iter() {
             let socket = self.socket(spec, Step::Prepare)?;
             let link = self.arena.text(match kind {
                 Kinds::USER => c"self/ns/user",

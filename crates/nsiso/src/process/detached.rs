@@ -10,8 +10,8 @@ use std::sync::atomic::{AtomicPtr, Ordering};
 
 use nix::errno::Errno;
 
+use crate::attachments::Attachments;
 use crate::cgroup::Group;
-use crate::outside::Outside;
 use crate::pidfd::has_ended;
 
 /// The first entry. The list is taken and given back as a whole by exchanging this pointer: a lock
@@ -25,12 +25,12 @@ pub(super) struct Detached {
     pidfd: Arc<OwnedFd>,
     /// Removed when the process has ended.
     group: Option<Group>,
-    outside: Outside,
+    outside: Attachments,
     next: *mut Detached,
 }
 
 impl Detached {
-    pub fn new(host: u32, pidfd: Arc<OwnedFd>, group: Option<Group>, outside: Outside) -> Box<Self> {
+    pub fn new(host: u32, pidfd: Arc<OwnedFd>, group: Option<Group>, outside: Attachments) -> Box<Self> {
         Box::new(Detached { host, pidfd, group, outside, next: ptr::null_mut() })
     }
 

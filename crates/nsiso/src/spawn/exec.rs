@@ -72,7 +72,7 @@ fn supported(spec: &Spec) -> Result<()> {
         (pipes, "a pipe"),
         (spec.pty.is_some(), "a terminal"),
         (spec.notify.is_some(), "a filter that asks the caller"),
-        (spec.halt.is_some(), "waiting for the caller"),
+        (spec.sync_fds.is_some(), "waiting for the caller"),
         (!spec.links.is_empty(), "a link"),
         (!spec.devices.is_empty(), "a device"),
         (spec.uplink.is_some(), "an uplink"),

@@ -3,7 +3,7 @@
 
 use std::fs;
 
-use super::{interpreter, view};
+use super::{interpreter, rootfs};
 use crate::error::Step;
 use crate::helper::plan::Action;
 use crate::plan::{Op, Plan};
@@ -89,7 +89,7 @@ fn clone_hint(errno: i32, kinds: Kinds, read: Read) -> String {
 }
 
 fn step_hint(plan: &Plan, op: &Op, errno: i32, kinds: Kinds, read: Read) -> String {
-    if let Some(hint) = view::by_mount(op, errno) {
+    if let Some(hint) = rootfs::by_mount(op, errno) {
         return hint;
     }
     match (op.step, errno) {
@@ -140,13 +140,13 @@ fn step_hint(plan: &Plan, op: &Op, errno: i32, kinds: Kinds, read: Read) -> Stri
                                             use the propagation private"
             .into(),
         (Step::MountProc, libc::ENOENT | libc::ENOTDIR) => "the mount point must be a directory that exists".into(),
-        (Step::Mount, libc::EPERM | libc::EACCES) => view::denied(plan, op),
-        (Step::Mount, libc::EINVAL) => view::invalid(op),
+        (Step::Mount, libc::EPERM | libc::EACCES) => rootfs::denied(plan, op),
+        (Step::Mount, libc::EINVAL) => rootfs::invalid(op),
         (Step::Mount, libc::ESTALE) => "what the descriptor is of has moved, or lies in another mount namespace".into(),
         (Step::Mount, libc::EROFS) | (Step::Make, libc::EROFS) => {
             "what the target lies in is read-only: make it there first, or mount a tmpfs over that".into()
         }
-        (Step::Mount, libc::ENOENT) => view::missing(op),
+        (Step::Mount, libc::ENOENT) => rootfs::missing(op),
         (Step::Mount | Step::Make, libc::EOVERFLOW) => {
             "your own ids have no mapping in the new user namespace: add map_root or map_current".into()
         }

@@ -1,6 +1,6 @@
 //! New namespaces that are held without a program.
 
-use crate::spec::Errand;
+use crate::spec::Task;
 use crate::{Error, Handle, Kinds, Result, Spec};
 
 impl Spec<'_> {
@@ -26,7 +26,7 @@ impl Spec<'_> {
         }
         let mut spec = self.clone();
         spec.unshare(kinds);
-        (spec.held, spec.errand) = (kinds, Some(Errand::Arrive));
+        (spec.held, spec.task) = (kinds, Some(Task::Arrive));
         let mut process = spec.spawn()?;
         process.wait()?;
         Ok(process.take_held())

@@ -12,10 +12,10 @@ mod messages;
 mod parent_setup;
 mod pins;
 mod plan_file;
+mod rootfs;
 mod signals;
 mod sync;
 mod uplink;
-mod view;
 
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};

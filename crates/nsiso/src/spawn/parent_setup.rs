@@ -3,23 +3,23 @@
 use std::os::fd::{AsFd, OwnedFd};
 
 use super::{Child, pins, uplink};
-use crate::outside::Outside;
+use crate::attachments::Attachments;
 use crate::plan::Plan;
-use crate::{End, Error, Handle, Kinds, Result, Spec, Step, net};
+use crate::{Endpoint, Error, Handle, Kinds, Result, Spec, Step, net};
 
 /// What comes of it.
 #[derive(Debug, Default)]
 pub(super) struct ParentSetup {
     pub pinned: bool,
     pub held: Vec<Handle>,
-    pub outside: Outside,
+    pub outside: Attachments,
 }
 
 /// All of it or nothing.
 pub(super) fn set_up(child: &Child, spec: &Spec, plan: &Plan, received: Vec<OwnedFd>) -> Result<ParentSetup> {
     let mut namespaces = handles(plan, received)?;
     let pinned = !spec.pins.is_empty();
-    let mut outside = Outside::default();
+    let mut outside = Attachments::default();
     let made = network(child, spec, &namespaces, &mut outside).and_then(|()| pins::make(spec, &namespaces));
     if let Err(error) = made {
         outside.undo();
@@ -43,24 +43,24 @@ fn handles(plan: &Plan, received: Vec<OwnedFd>) -> Result<Vec<Handle>> {
         })?;
         Handle::from_fd(fd)
     };
-    plan.attended.iter().map(handle).collect()
+    plan.parent_kinds.iter().map(handle).collect()
 }
 
-fn network(child: &Child, spec: &Spec, namespaces: &[Handle], outside: &mut Outside) -> Result<()> {
+fn network(child: &Child, spec: &Spec, namespaces: &[Handle], outside: &mut Attachments) -> Result<()> {
     let Some(own) = namespaces.iter().find(|namespace| namespace.kind() == Kinds::NET) else {
         return Ok(());
     };
     // It needs a certain name for its device; links take others.
-    if let Some(wish) = &spec.uplink {
-        outside.uplink = Some(Box::new(uplink::start(child, own, wish)?));
+    if let Some(wanted) = &spec.uplink {
+        outside.uplink = Some(Box::new(uplink::start(child, own, wanted)?));
     }
-    let at = |end: &End<'_>| End { namespace: None, ..end.clone() };
+    let at = |endpoint: &Endpoint<'_>| Endpoint { namespace: None, ..endpoint.clone() };
     for (index, (inside, other)) in spec.links.iter().enumerate() {
-        let pair = net::pair(&at(inside).of(own.as_fd()), other);
+        let pair = net::pair(&at(inside).netns(own.as_fd()), other);
         outside.links.push(pair.map_err(|error| error.with_index(Some(index)))?);
     }
     for (index, (device, inside)) in spec.devices.iter().enumerate() {
-        let moved = net::moved(None, device, &at(inside).of(own.as_fd()));
+        let moved = net::moved(None, device, &at(inside).netns(own.as_fd()));
         outside.devices.push(moved.map_err(|error| error.with_index(Some(index)))?);
     }
     Ok(())

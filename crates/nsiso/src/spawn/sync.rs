@@ -12,7 +12,7 @@ use crate::{Error, Result, Spec};
 
 /// Writes the child's pid, and waits until the other descriptor can be read.
 pub(super) fn wait(child: &Child, spec: &Spec) -> Result<()> {
-    let Some((tell, go)) = spec.halt else { return Ok(()) };
+    let Some((tell, go)) = spec.sync_fds else { return Ok(()) };
     let _blocked = SignalsBlocked::new();
     write(tell, format!("{}\n", child.pid).as_bytes())
         .map_err(|errno| failed("the descriptor that is told the pid", errno))?;

@@ -9,9 +9,9 @@ use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::sys::stat::{Mode, fchmod};
 
 use super::Child;
+use crate::attachments::Companion;
 use crate::handle::own_inode;
 use crate::kind;
-use crate::outside::Companion;
 use crate::spec::Uplink;
 use crate::{Error, Handle, Kinds, Mount, Result, Spec, Step};
 
@@ -21,8 +21,8 @@ const TOOL: &str = "pasta";
 
 /// Returns when it is ready.
 #[inline(never)] // so that the stack of other spawns stays small
-pub(super) fn start(child: &Child, network: &Handle, wish: &Uplink) -> Result<Companion> {
-    are_free(wish)?;
+pub(super) fn start(child: &Child, network: &Handle, wanted: &Uplink) -> Result<Companion> {
+    are_free(wanted)?;
     let failed =
         |what: &'static str| move |error: io::Error| Error::no_descriptor(Step::Uplink, what, &error);
     let (mut ready, says_ready) = io::pipe().map_err(failed("a pipe"))?;
@@ -38,7 +38,7 @@ pub(super) fn start(child: &Child, network: &Handle, wish: &Uplink) -> Result<Co
         .args(["--pid", "/proc/self/fd/1"])?
         // Nothing that was not asked for: neither the host's loopback nor its ports.
         .args(["--no-map-gw", "--tcp-ns", "none", "--udp-ns", "none"])?
-        .args(["--tcp-ports", &ports(wish, &wish.tcp), "--udp-ports", &ports(wish, &wish.udp)])?;
+        .args(["--tcp-ports", &ports(wanted, &wanted.tcp), "--udp-ports", &ports(wanted, &wanted.udp)])?;
     let owner = network.owner()?;
     match owner.as_ref().filter(|owner| own_inode(kind::USER).ok() != Some(owner.inode())) {
         Some(owner) => drop(spec.join(owner.as_fd())?.keep_caps()),
@@ -47,7 +47,7 @@ pub(super) fn start(child: &Child, network: &Handle, wish: &Uplink) -> Result<Co
     }
     let source = format!("/proc/self/fd/{}", network.as_fd().as_raw_fd());
     spec.mount(Mount::bind(source, NETWORK)?.with_flags_of_source());
-    spec.unshare(Kinds::PID).init().dies_with(child.pidfd.as_fd());
+    spec.unshare(Kinds::PID).init(true).dies_with(child.pidfd.as_fd());
     spec.stdio(0, crate::Stdio::Null)?.fd(1, says_ready.as_fd())?.fd(2, complains.as_fd())?;
     let process = spec.spawn().map_err(|error| match (error.step(), error.errno()) {
         (Step::Exec, libc::ENOENT) => Error::new(Step::Uplink, libc::ENOENT, TOOL)
@@ -67,7 +67,7 @@ pub(super) fn start(child: &Child, network: &Handle, wish: &Uplink) -> Result<Co
 }
 
 /// The tool goes on where some of its ports are taken, and they would lead to others.
-fn are_free(wish: &Uplink) -> Result<()> {
+fn are_free(wanted: &Uplink) -> Result<()> {
     let taken = |kind: &'static str, port: u16| {
         move |error: io::Error| {
             let hint = match error.kind() {
@@ -75,26 +75,26 @@ fn are_free(wish: &Uplink) -> Result<()> {
                 io::ErrorKind::PermissionDenied => "ports below 1024 take CAP_NET_BIND_SERVICE",
                 _ => "the address must be one of the host's",
             };
-            Error::from_io(Step::Uplink, format!("{kind} port {port} of {}", wish.listen), &error)
+            Error::from_io(Step::Uplink, format!("{kind} port {port} of {}", wanted.listen), &error)
                 .with_hint(hint)
         }
     };
-    for (port, _) in &wish.tcp {
-        TcpListener::bind((wish.listen, *port)).map_err(taken("TCP", *port))?;
+    for (port, _) in &wanted.tcp {
+        TcpListener::bind((wanted.listen, *port)).map_err(taken("TCP", *port))?;
     }
-    for (port, _) in &wish.udp {
-        UdpSocket::bind((wish.listen, *port)).map_err(taken("UDP", *port))?;
+    for (port, _) in &wanted.udp {
+        UdpSocket::bind((wanted.listen, *port)).map_err(taken("UDP", *port))?;
     }
     Ok(())
 }
 
-fn ports(wish: &Uplink, ports: &[(u16, u16)]) -> String {
+fn ports(wanted: &Uplink, ports: &[(u16, u16)]) -> String {
     match ports {
         [] => "none".into(),
         some => {
             let listed: Vec<String> =
                 some.iter().map(|(outside, inside)| format!("{outside}:{inside}")).collect();
-            format!("{}/{}", wish.listen, listed.join(","))
+            format!("{}/{}", wanted.listen, listed.join(","))
         }
     }
 }

@@ -6,7 +6,7 @@ use std::os::unix::ffi::OsStrExt;
 use super::text;
 use crate::{Error, Result};
 
-/// One wish, in the order of asking; a later one wins over an earlier one.
+/// One option, in the order of asking; a later one wins over an earlier one.
 #[derive(Clone, Debug)]
 pub(crate) struct Change {
     /// `NAME=`, so that it compares with the start of an entry.

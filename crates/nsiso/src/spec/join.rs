@@ -76,11 +76,11 @@ impl<'fd> Spec<'fd> {
         Ok(self.unshare(kind))
     }
 
-    /// Holds the child once it is in its namespaces, before anything is set up in there: its pid is written to `tell`, in decimal and with a line
-    /// feed, and it goes on when `go` can be read, or when nobody has its other end any more (the child itself has what the caller had open). [`Spec::spawn`]
+    /// Holds the child once it is in its namespaces, before anything is set up in there: its pid is written to `info`, in decimal and with a line
+    /// feed, and it goes on when `block` can be read, or when nobody has its other end any more (the child itself has what the caller had open). [`Spec::spawn`]
     /// waits for that, with all signals blocked. For whoever gives it id maps, a network or the like from outside.
-    pub fn halt(&mut self, tell: BorrowedFd<'fd>, go: BorrowedFd<'fd>) -> &mut Self {
-        self.halt = Some((tell, go));
+    pub fn sync_fds(&mut self, info: BorrowedFd<'fd>, block: BorrowedFd<'fd>) -> &mut Self {
+        self.sync_fds = Some((info, block));
         self
     }
 

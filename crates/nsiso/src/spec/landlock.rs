@@ -126,9 +126,13 @@ impl Landlock {
 }
 
 impl Spec<'_> {
-    /// Restricts the program by Landlock. Brings [`Spec::no_new_privs`], which the kernel demands.
-    pub fn landlock(&mut self, rules: Landlock) -> &mut Self {
-        self.landlock = Some(rules);
-        self.no_new_privs()
+    /// Restricts the program by these rules; `None` lifts what was set before, by
+    /// [`Spec::sandbox`] for example. Rules bring `new_privs(false)`, which the kernel demands.
+    pub fn landlock(&mut self, rules: impl Into<Option<Landlock>>) -> &mut Self {
+        self.landlock = rules.into();
+        match self.landlock {
+            Some(_) => self.new_privs(false),
+            None => self,
+        }
     }
 }

@@ -4,7 +4,6 @@
 mod address;
 mod clock;
 mod environment;
-mod errand;
 mod id_map;
 mod init;
 mod join;
@@ -16,6 +15,7 @@ mod privileges;
 mod sandbox;
 mod seccomp;
 mod stdio;
+mod task;
 
 use std::ffi::{CString, OsStr};
 use std::os::fd::BorrowedFd;
@@ -25,7 +25,6 @@ use std::path::PathBuf;
 pub use address::Address;
 pub use clock::ClockOffset;
 pub(crate) use environment::Environment;
-pub(crate) use errand::Errand;
 pub(crate) use id_map::IdMap;
 pub use id_map::IdRange;
 pub(crate) use init::Init;
@@ -35,13 +34,14 @@ pub(crate) use limits::Setting;
 pub use limits::{Io, Limits};
 pub use mount::Mount;
 pub(crate) use mount::{Tree, What};
-pub use network::{End, Uplink};
+pub use network::{Endpoint, Uplink};
 pub(crate) use network::{Quality, Route, device_name};
 pub use privileges::UNLIMITED;
 pub(crate) use privileges::{Treatment, limit_name};
-pub use seccomp::{Filter, Reaction};
+pub use seccomp::{Filter, SeccompAction};
 pub use stdio::Stdio;
 pub(crate) use stdio::{MAX_DESCRIPTOR, Source};
+pub(crate) use task::Task;
 
 use crate::{Error, Kinds, Process, Result};
 
@@ -61,7 +61,7 @@ pub enum Propagation {
 
 /// A program to start and the isolation it gets.
 ///
-/// A wish brings the namespace it needs: a host name asks for a new UTS namespace, an id map for
+/// An option brings the namespace it needs: a host name asks for a new UTS namespace, an id map for
 /// a new user namespace, a fresh `/proc` for a new mount namespace, a clock offset for a new time
 /// namespace. An ordinary user needs a new user namespace for all other kinds.
 ///
@@ -92,7 +92,7 @@ pub struct Spec<'fd> {
     pub(crate) root_at: Option<BorrowedFd<'fd>>,
     pub(crate) cwd_at: Option<BorrowedFd<'fd>>,
     pub(crate) pins: Vec<(Kinds, PathBuf)>,
-    pub(crate) halt: Option<(BorrowedFd<'fd>, BorrowedFd<'fd>)>,
+    pub(crate) sync_fds: Option<(BorrowedFd<'fd>, BorrowedFd<'fd>)>,
     /// Who the caller is taken for in the id maps, where it is not to be itself.
     pub(crate) stand_in: Option<u32>,
     pub(crate) uid_map: IdMap,
@@ -124,10 +124,10 @@ pub struct Spec<'fd> {
     /// Signals that the caller ignores are at their default in the program.
     pub(crate) reset_signals: bool,
     /// What is done in place of the program.
-    pub(crate) errand: Option<Errand>,
+    pub(crate) task: Option<Task>,
     pub(crate) held: Kinds,
-    pub(crate) links: Vec<(End<'fd>, End<'fd>)>,
-    pub(crate) devices: Vec<(String, End<'fd>)>,
+    pub(crate) links: Vec<(Endpoint<'fd>, Endpoint<'fd>)>,
+    pub(crate) devices: Vec<(String, Endpoint<'fd>)>,
     pub(crate) uplink: Option<Uplink>,
     pub(crate) descriptors: Vec<(i32, Source<'fd>)>,
 }
@@ -148,7 +148,7 @@ impl<'fd> Spec<'fd> {
             root_at: None,
             cwd_at: None,
             pins: Vec::new(),
-            halt: None,
+            sync_fds: None,
             stand_in: None,
             uid_map: IdMap::default(),
             gid_map: IdMap::default(),
@@ -176,7 +176,7 @@ impl<'fd> Spec<'fd> {
             loopback: true,
             new_session: false,
             reset_signals: false,
-            errand: None,
+            task: None,
             held: Kinds::empty(),
             links: Vec::new(),
             devices: Vec::new(),
@@ -211,7 +211,7 @@ impl<'fd> Spec<'fd> {
     /// limits removes it.
     ///
     /// Options that take a parent are refused: an init process and what brings it, pipes, a
-    /// terminal, links, devices, an uplink, a filter that asks the caller, and [`Spec::halt`]; and
+    /// terminal, links, devices, an uplink, a filter that asks the caller, and [`Spec::sync_fds`]; and
     /// a fresh proc beside a new pid namespace, since the program is not in that.
     pub fn exec(&self) -> Error {
         match self.check_privileges().and_then(|()| crate::spawn::exec(self)) {

@@ -95,7 +95,7 @@ impl<'fd> Mount<'fd> {
     }
 
     /// A fresh proc of the program's pid namespace, `proc(5)`.
-    pub fn proc(at: impl AsRef<OsStr>) -> Result<Self> {
+    pub fn procfs(at: impl AsRef<OsStr>) -> Result<Self> {
         let what = What::Filesystem { kind: "proc", options: Vec::new() };
         Mount::new(at, what, CAREFUL | libc::MOUNT_ATTR_NOEXEC)
     }
@@ -163,7 +163,7 @@ impl<'fd> Mount<'fd> {
     }
 
     /// A directory. One that is there already is left as it is.
-    pub fn directory(at: impl AsRef<OsStr>, mode: u32) -> Result<Self> {
+    pub fn dir(at: impl AsRef<OsStr>, mode: u32) -> Result<Self> {
         Mount::new(at, What::Directory { mode: permissions(mode)? }, 0)
     }
 
@@ -193,7 +193,7 @@ impl<'fd> Mount<'fd> {
     }
 
     /// The permissions of what is there already.
-    pub fn permissions(at: impl AsRef<OsStr>, mode: u32) -> Result<Self> {
+    pub fn chmod(at: impl AsRef<OsStr>, mode: u32) -> Result<Self> {
         Mount::new(at, What::Permissions { mode: permissions(mode)? }, 0)
     }
 
@@ -243,7 +243,7 @@ impl<'fd> Mount<'fd> {
 
     /// A bind without what is mounted below its source. The kernel refuses that in a user namespace where something would come
     /// to light. A path to be made read-only: without what is mounted below it; it must be a mount point then.
-    pub fn alone(mut self) -> Self {
+    pub fn non_recursive(mut self) -> Self {
         if let What::Bind { recursive, .. } | What::ReadOnly { recursive } = &mut self.what {
             *recursive = false;
         }

@@ -11,13 +11,13 @@ use crate::{Error, Kinds, Result};
 /// One end of a link: a network device in a network namespace, with what it is to be given.
 ///
 /// ```
-/// use nsiso::End;
+/// use nsiso::Endpoint;
 ///
-/// let end = End::new().name("eth0")?.address("10.0.0.1/30")?.address("fd00::1/64")?.gateway("10.0.0.2")?;
+/// let endpoint = Endpoint::new().name("eth0")?.address("10.0.0.1/30")?.address("fd00::1/64")?.gateway("10.0.0.2")?;
 /// # Ok::<(), nsiso::Error>(())
 /// ```
 #[derive(Clone, Debug, Default)]
-pub struct End<'fd> {
+pub struct Endpoint<'fd> {
     pub(crate) namespace: Option<BorrowedFd<'fd>>,
     pub(crate) name: Option<String>,
     pub(crate) mac: Option<[u8; 6]>,
@@ -53,14 +53,14 @@ impl Quality {
     }
 }
 
-impl<'fd> End<'fd> {
+impl<'fd> Endpoint<'fd> {
     /// An end in the network namespace of the caller, or, as the inner end of [`Spec::link`], in the program's new one.
     pub fn new() -> Self {
-        End::default()
+        Endpoint::default()
     }
 
     /// An end in the network namespace behind this descriptor, such as a [`Handle`](crate::Handle).
-    pub fn of(mut self, namespace: BorrowedFd<'fd>) -> Self {
+    pub fn netns(mut self, namespace: BorrowedFd<'fd>) -> Self {
         self.namespace = Some(namespace);
         self
     }
@@ -247,14 +247,14 @@ impl<'fd> Spec<'fd> {
     ///
     /// Takes CAP_NET_ADMIN in the user namespaces that own both network namespaces: root has it, an ordinary user where one user namespace owns both,
     /// as when the program joins that of the other.
-    pub fn link(&mut self, inside: End<'fd>, outside: End<'fd>) -> &mut Self {
+    pub fn link(&mut self, inside: Endpoint<'fd>, outside: Endpoint<'fd>) -> &mut Self {
         self.links.push((inside, outside));
         self.unshare(Kinds::NET)
     }
 
     /// Moves a network device of the caller's network namespace into the program's new one, with what `inside` says; its name is kept
     /// where that says none. When the namespace ends, the kernel gives hardware back and removes what is virtual. Asks for a new network namespace.
-    pub fn device(&mut self, device: &str, inside: End<'fd>) -> Result<&mut Self> {
+    pub fn device(&mut self, device: &str, inside: Endpoint<'fd>) -> Result<&mut Self> {
         self.devices.push((device_name(device)?, inside));
         Ok(self.unshare(Kinds::NET))
     }

@@ -115,21 +115,24 @@ impl Spec<'_> {
         self
     }
 
-    /// Set-user-ID programs and file capabilities give nothing more, for good. `PR_SET_NO_NEW_PRIVS(2const)`.
-    pub fn no_new_privs(&mut self) -> &mut Self {
-        self.treatment.no_new_privs = true;
+    /// Whether set-user-ID programs and file capabilities give the program and its descendants
+    /// more privileges: by default they do. `PR_SET_NO_NEW_PRIVS(2const)`. Landlock and seccomp
+    /// need `false`.
+    pub fn new_privs(&mut self, allowed: bool) -> &mut Self {
+        self.treatment.no_new_privs = !allowed;
         self
     }
 
-    /// No user namespace can be made inside the new one, which would give access to kernel code
-    /// that only root reaches. Asks for a new user namespace.
+    /// Whether user namespaces can be made inside the new one: by default they can, and give
+    /// access to kernel code that only root reaches otherwise. `false` asks for a new user
+    /// namespace. [`Filter::untrusted`] refuses to make them, too.
     ///
     /// CAP_SYS_RESOURCE would let the program allow them again
-    /// (`/proc/sys/user/max_user_namespaces`): [`Spec::spawn`] refuses it beside this with EINVAL
-    /// if [`Spec::caps`] names it.
-    pub fn no_user_namespaces(&mut self) -> &mut Self {
-        self.treatment.no_user_namespaces = true;
-        self.unshare(Kinds::USER)
+    /// (`/proc/sys/user/max_user_namespaces`): [`Spec::spawn`] refuses it beside `false` with
+    /// EINVAL if [`Spec::caps`] names it.
+    pub fn user_namespaces(&mut self, allowed: bool) -> &mut Self {
+        self.treatment.no_user_namespaces = !allowed;
+        if allowed { self } else { self.unshare(Kinds::USER) }
     }
 
     /// Options that cannot be enforced beside each other, whatever their order.

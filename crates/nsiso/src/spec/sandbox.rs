@@ -59,13 +59,13 @@ impl Spec<'_> {
     /// has one; [`Spec::map_root`] makes that user root inside.
     ///
     /// The filter also refuses to give a file set-user-ID or set-group-ID bits, so that the program
-    /// leaves none in a directory that it may write. Without the filter ([`Spec::no_seccomp`]) it
+    /// leaves none in a directory that it may write. Without the filter ([`Spec::seccomp`]) it
     /// can.
     ///
     /// The sandbox is made of other options: later ones add to it, and what is mounted for writing
     /// may be written. Names and resource limits that are set before it stay as they are.
-    /// [`Spec::share`], [`Spec::no_landlock`], [`Spec::no_seccomp`], [`Spec::no_init`],
-    /// [`Spec::outlive_host`], [`Spec::allow_new_privs`] and [`Spec::allow_user_namespaces`] loosen
+    /// [`Spec::share`], [`Spec::landlock`], [`Spec::seccomp`], [`Spec::init`],
+    /// [`Spec::die_with_parent`], [`Spec::new_privs`] and [`Spec::user_namespaces`] loosen
     /// it.
     pub fn sandbox(&mut self) -> Result<&mut Self> {
         self.unshare(Kinds::all());
@@ -91,7 +91,7 @@ impl Spec<'_> {
         for (path, text) in names(uid, gid) {
             self.mount(Mount::file(text, path, 0o444)?.if_exists());
         }
-        self.mount(Mount::proc("/proc")?)
+        self.mount(Mount::procfs("/proc")?)
             .mount(Mount::dev("/dev")?)
             .mount(Mount::tmpfs("/dev/shm")?.size(ROOM).mode(0o1777).no_exec())
             .mount(Mount::tmpfs("/tmp")?.size(ROOM).mode(0o1777))
@@ -107,12 +107,12 @@ impl Spec<'_> {
             .env("PATH", "/usr/local/bin:/usr/bin:/bin")?
             .env("HOME", "/tmp")?
             .env("LANG", "C.UTF-8")?;
-        self.caps::<&str>([])?.no_user_namespaces().no_new_privs();
+        self.caps::<&str>([])?.user_namespaces(false).new_privs(false);
         self.treatment.few_user_resources = true;
         self.sandbox_limits();
         self.landlock(Landlock::new().execute("/")?.write_as_mounted().scoped().best_effort());
         self.seccomp(Filter::untrusted());
-        self.init().die_with_host().new_session().reset_signals();
+        self.init(true).die_with_parent(true).new_session().reset_signals();
         Ok(self)
     }
 
@@ -131,7 +131,7 @@ impl Spec<'_> {
         }
     }
 
-    /// Takes back a wish for new namespaces: the program shares these kinds with the caller.
+    /// Takes back an option for new namespaces: the program shares these kinds with the caller.
     pub fn share(&mut self, kinds: Kinds) -> &mut Self {
         self.kinds -= kinds;
         if kinds.contains(Kinds::UTS) {
@@ -139,44 +139,6 @@ impl Spec<'_> {
             self.hostname.take_if(|name| name.as_c_str() == HOSTNAME);
             self.domainname.take_if(|name| name.as_c_str() == DOMAINNAME);
         }
-        self
-    }
-
-    /// Takes back [`Spec::init`] and [`Spec::die_with_host`]: the program itself is PID 1.
-    pub fn no_init(&mut self) -> &mut Self {
-        self.init = None;
-        self
-    }
-
-    /// Takes back [`Spec::die_with_host`].
-    pub fn outlive_host(&mut self) -> &mut Self {
-        if let Some(init) = &mut self.init {
-            init.die_with_host = false;
-        }
-        self
-    }
-
-    /// Takes back [`Spec::no_new_privs`], without which there is neither Landlock nor seccomp.
-    pub fn allow_new_privs(&mut self) -> &mut Self {
-        self.treatment.no_new_privs = false;
-        self
-    }
-
-    /// Takes back [`Spec::no_user_namespaces`]. [`Filter::untrusted`] refuses to make them, too.
-    pub fn allow_user_namespaces(&mut self) -> &mut Self {
-        self.treatment.no_user_namespaces = false;
-        self
-    }
-
-    /// Takes back [`Spec::landlock`].
-    pub fn no_landlock(&mut self) -> &mut Self {
-        self.landlock = None;
-        self
-    }
-
-    /// Takes back every [`Spec::seccomp`].
-    pub fn no_seccomp(&mut self) -> &mut Self {
-        self.filters.clear();
         self
     }
 }

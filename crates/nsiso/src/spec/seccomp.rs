@@ -10,7 +10,7 @@ use crate::{Error, Result};
 
 /// What happens to a system call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Reaction {
+pub enum SeccompAction {
     /// It is made.
     Allow,
     /// It fails with this errno.
@@ -35,7 +35,7 @@ pub struct Filter {
 struct Rule {
     number: u32,
     when: Vec<When>,
-    reaction: Reaction,
+    action: SeccompAction,
 }
 
 /// A condition on an argument, given by its number. An argument is a register of 64 bits; for an
@@ -241,7 +241,7 @@ impl Filter {
         let rule = |number: Sysno, when: &[When], errno| Rule {
             number: number.id() as u32,
             when: when.to_vec(),
-            reaction: Reaction::Fail(errno),
+            action: SeccompAction::Fail(errno),
         };
         let fail = |number, when: &[When]| rule(number, when, libc::EPERM);
         let everywhere = ADMINISTRATION.iter().map(|name| (*name, [].as_slice()));
@@ -271,23 +271,30 @@ impl Filter {
         }
         let when = [When::OneOf(1, &[libc::IPPROTO_TCP as u32]), When::OneOf(2, TCP_OPTIONS)];
         rules.push(rule(Sysno::setsockopt, &when, libc::EOPNOTSUPP));
-        Filter { program: assemble(&rules, Reaction::Allow) }
+        Filter { program: assemble(&rules, SeccompAction::Allow) }
     }
 
-    /// These calls, by name, get this reaction, all others are allowed.
-    pub fn deny<S: AsRef<str>>(calls: impl IntoIterator<Item = S>, reaction: Reaction) -> Result<Self> {
-        Ok(Filter { program: assemble(&named(calls, reaction)?, Reaction::Allow) })
+    /// These calls, by name, get this action, all others are allowed.
+    pub fn deny<S: AsRef<str>>(calls: impl IntoIterator<Item = S>, action: SeccompAction) -> Result<Self> {
+        Ok(Filter { program: assemble(&named(calls, action)?, SeccompAction::Allow) })
     }
 
-    /// These calls are allowed, all others get this reaction. `execve`, by which the program starts, is always allowed.
-    pub fn allow<S: AsRef<str>>(calls: impl IntoIterator<Item = S>, otherwise: Reaction) -> Result<Self> {
-        let mut rules = named(calls, Reaction::Allow)?;
-        rules.push(Rule { number: Sysno::execve.id() as u32, when: Vec::new(), reaction: Reaction::Allow });
+    /// These calls are allowed, all others get this action. `execve`, by which the program starts, is always allowed.
+    pub fn allow<S: AsRef<str>>(
+        calls: impl IntoIterator<Item = S>,
+        otherwise: SeccompAction,
+    ) -> Result<Self> {
+        let mut rules = named(calls, SeccompAction::Allow)?;
+        rules.push(Rule {
+            number: Sysno::execve.id() as u32,
+            when: Vec::new(),
+            action: SeccompAction::Allow,
+        });
         Ok(Filter { program: assemble(&rules, otherwise) })
     }
 
     fn notify<S: AsRef<str>>(calls: impl IntoIterator<Item = S>) -> Result<Self> {
-        let rules = named(calls, Reaction::Allow)?;
+        let rules = named(calls, SeccompAction::Allow)?;
         // Up to exec the child itself makes these, with nobody there to answer.
         const NEEDED: [Sysno; 4] = [Sysno::sendmsg, Sysno::close, Sysno::execve, Sysno::exit_group];
         if let Some(needed) =
@@ -297,7 +304,7 @@ impl Filter {
                 "{needed} cannot be asked about: it is needed to start the program"
             )));
         }
-        let mut program = assemble(&rules, Reaction::Allow);
+        let mut program = assemble(&rules, SeccompAction::Allow);
         // Behind the checks of the architecture: what a rule returns.
         for pair in program[6..].chunks_mut(2).take(rules.len()) {
             pair[1].k = libc::SECCOMP_RET_USER_NOTIF;
@@ -320,33 +327,41 @@ impl Filter {
 
 impl Spec<'_> {
     /// Adds a filter of system calls. The kernel asks all of them, and the strictest wins. It begins with the program. Brings
-    /// [`Spec::no_new_privs`], which the kernel demands.
+    /// [`Spec::new_privs`], which the kernel demands.
     ///
     /// ```
-    /// use nsiso::{Filter, Reaction, Spec};
+    /// use nsiso::{Filter, SeccompAction, Spec};
     ///
     /// let mut spec = Spec::new("mkdir")?;
-    /// spec.arg("/tmp/never")?.seccomp(Filter::deny(["mkdir", "mkdirat"], Reaction::Kill)?);
+    /// spec.arg("/tmp/never")?.seccomp(Filter::deny(["mkdir", "mkdirat"], SeccompAction::Kill)?);
     /// assert_eq!(spec.spawn()?.wait()?.code(), None);
     /// # Ok::<(), nsiso::Error>(())
     /// ```
-    pub fn seccomp(&mut self, filter: Filter) -> &mut Self {
-        self.filters.push(filter);
-        self.no_new_privs()
+    pub fn seccomp(&mut self, filter: impl Into<Option<Filter>>) -> &mut Self {
+        match filter.into() {
+            Some(filter) => {
+                self.filters.push(filter);
+                self.new_privs(false)
+            }
+            None => {
+                self.filters.clear();
+                self
+            }
+        }
     }
 }
 
 impl Spec<'_> {
     /// The host is asked about these calls, and answers for them, by the descriptor that
     /// [`Process::take_notify`](crate::Process::take_notify) hands out: `seccomp_unotify(2)`. The program waits meanwhile. Brings
-    /// [`Spec::no_new_privs`].
+    /// [`Spec::new_privs`].
     pub fn seccomp_notify<S: AsRef<str>>(&mut self, calls: impl IntoIterator<Item = S>) -> Result<&mut Self> {
         self.notify = Some(Filter::notify(calls)?);
-        Ok(self.no_new_privs())
+        Ok(self.new_privs(false))
     }
 }
 
-fn named<S: AsRef<str>>(calls: impl IntoIterator<Item = S>, reaction: Reaction) -> Result<Vec<Rule>> {
+fn named<S: AsRef<str>>(calls: impl IntoIterator<Item = S>, action: SeccompAction) -> Result<Vec<Rule>> {
     calls
         .into_iter()
         .map(|name| {
@@ -354,19 +369,19 @@ fn named<S: AsRef<str>>(calls: impl IntoIterator<Item = S>, reaction: Reaction) 
             let number = Sysno::from_str(name).map_err(|()| {
                 Error::argument(format!("{name:?} is no system call of this machine, syscalls(2)"))
             })?;
-            Ok(Rule { number: number.id() as u32, when: Vec::new(), reaction })
+            Ok(Rule { number: number.id() as u32, when: Vec::new(), action })
         })
         .collect()
 }
 
-impl Reaction {
+impl SeccompAction {
     fn value(self) -> u32 {
         match self {
-            Reaction::Allow => libc::SECCOMP_RET_ALLOW,
-            Reaction::Fail(errno) => libc::SECCOMP_RET_ERRNO | (errno as u32 & libc::SECCOMP_RET_DATA),
-            Reaction::Kill => libc::SECCOMP_RET_KILL_PROCESS,
-            Reaction::Trap => libc::SECCOMP_RET_TRAP,
-            Reaction::Log => libc::SECCOMP_RET_LOG,
+            SeccompAction::Allow => libc::SECCOMP_RET_ALLOW,
+            SeccompAction::Fail(errno) => libc::SECCOMP_RET_ERRNO | (errno as u32 & libc::SECCOMP_RET_DATA),
+            SeccompAction::Kill => libc::SECCOMP_RET_KILL_PROCESS,
+            SeccompAction::Trap => libc::SECCOMP_RET_TRAP,
+            SeccompAction::Log => libc::SECCOMP_RET_LOG,
         }
     }
 }
@@ -392,8 +407,8 @@ const JUMP_GREATER_EQUAL: u16 = (libc::BPF_JMP | libc::BPF_JGE | libc::BPF_K) as
 const JUMP_BITS: u16 = (libc::BPF_JMP | libc::BPF_JSET | libc::BPF_K) as u16;
 
 /// The rules one after the other, then what happens otherwise.
-fn assemble(rules: &[Rule], otherwise: Reaction) -> Vec<sock_filter> {
-    let unknown = finish(Reaction::Fail(libc::ENOSYS));
+fn assemble(rules: &[Rule], otherwise: SeccompAction) -> Vec<sock_filter> {
+    let unknown = finish(SeccompAction::Fail(libc::ENOSYS));
     let mut program = vec![
         load(ARCHITECTURE),
         jump(JUMP_EQUAL, OWN_ARCHITECTURE, 1, 0),
@@ -414,7 +429,7 @@ fn assemble(rules: &[Rule], otherwise: Reaction) -> Vec<sock_filter> {
 impl Rule {
     /// What is asked once the number is right.
     fn body(&self) -> Vec<sock_filter> {
-        let mut body = vec![finish(self.reaction)];
+        let mut body = vec![finish(self.action)];
         if !self.when.is_empty() {
             // For the next rule.
             body.push(load(NUMBER));
@@ -464,6 +479,6 @@ fn jump(code: u16, value: u32, if_so: usize, if_not: usize) -> sock_filter {
     sock_filter { code, jt: if_so as u8, jf: if_not as u8, k: value }
 }
 
-fn finish(reaction: Reaction) -> sock_filter {
-    sock_filter { code: RETURN, jt: 0, jf: 0, k: reaction.value() }
+fn finish(action: SeccompAction) -> sock_filter {
+    sock_filter { code: RETURN, jt: 0, jf: 0, k: action.value() }
 }

@@ -10,13 +10,13 @@ pub(super) fn denied(plan: &Plan, op: &Op) -> String {
         Some("mqueue") => "mqueue needs a new ipc namespace beside the new user namespace",
         Some("cgroup2") => "cgroup2 needs a new cgroup namespace beside the new user namespace",
         _ => match op.action {
-            Action::View(MountOp::Bind { attributes, .. }) if attributes.id_map >= 0 => {
+            Action::Rootfs(MountOp::Bind { attributes, .. }) if attributes.id_map >= 0 => {
                 "a bind with other owners takes root of the host, without a new user namespace"
             }
-            Action::View(MountOp::Overlay { .. }) => {
+            Action::Rootfs(MountOp::Overlay { .. }) => {
                 "without CAP_SYS_ADMIN mounts need a new user namespace, and overlays Linux 5.11 in there: add the kind user, or run as root"
             }
-            Action::View(MountOp::Open { .. }) => {
+            Action::Rootfs(MountOp::Open { .. }) => {
                 "the caller lacks permission on the way to the source, or, without CAP_SYS_ADMIN, a new user namespace: add the kind user"
             }
             _ => "without CAP_SYS_ADMIN mounts need a new user namespace: add the kind user, or run as root",
@@ -28,20 +28,20 @@ pub(super) fn denied(plan: &Plan, op: &Op) -> String {
 /// EINVAL.
 pub(super) fn invalid(op: &Op) -> String {
     match op.action {
-        Action::View(MountOp::Bind { attributes, .. }) if attributes.id_map >= 0 => {
+        Action::Rootfs(MountOp::Bind { attributes, .. }) if attributes.id_map >= 0 => {
             "the file system does not know other owners, or the mount has some already"
         }
-        Action::View(MountOp::Open { recursive: false, .. }) => {
-            "in a user namespace a bind alone would bring to light what is mounted over: leave out alone()"
+        Action::Rootfs(MountOp::Open { recursive: false, .. }) => {
+            "in a user namespace a bind alone would bring to light what is mounted over: leave out the option non_recursive"
         }
-        Action::View(MountOp::Bind { recursive: false, .. }) => {
-            "a directory is mounted on a directory, a file on a file; and in a user namespace a bind alone would bring to light what is mounted over: leave out alone()"
+        Action::Rootfs(MountOp::Bind { recursive: false, .. }) => {
+            "a directory is mounted on a directory, a file on a file; and in a user namespace a bind alone would bring to light what is mounted over: leave out the option non_recursive"
         }
-        Action::View(MountOp::Bind { .. }) => "a directory is mounted on a directory, a file on a file",
-        Action::View(MountOp::Overlay { .. }) => {
+        Action::Rootfs(MountOp::Bind { .. }) => "a directory is mounted on a directory, a file on a file",
+        Action::Rootfs(MountOp::Overlay { .. }) => {
             "overlay wants a directory without mounts below it, and upper and work on one writable file system that is no overlay"
         }
-        Action::View(MountOp::Propagation { .. } | MountOp::ReadOnly { .. }) => "there is no mount at this path",
+        Action::Rootfs(MountOp::Propagation { .. } | MountOp::ReadOnly { .. }) => "there is no mount at this path",
         _ => "an option is not known, or out of range",
     }
     .into()
@@ -50,22 +50,22 @@ pub(super) fn invalid(op: &Op) -> String {
 /// Where mount(2) has to do, this alone is refused, or needs more than the calls that are missing.
 pub(super) fn by_mount(op: &Op, errno: i32) -> Option<String> {
     let hint = match (op.action, errno) {
-        (Action::View(_), libc::ENOSYS) => {
+        (Action::Rootfs(_), libc::ENOSYS) => {
             "targets are found by openat2(2) alone: a seccomp filter must not refuse it"
         }
-        (Action::View(MountOp::Stage), libc::ENOENT | libc::ENOTDIR) => {
+        (Action::Rootfs(MountOp::Stage), libc::ENOENT | libc::ENOTDIR) => {
             "without mount_setattr(2), which is missing before Linux 5.12 or refused by a container's filter, mounts take a proc at /proc that shows this process"
         }
-        (Action::View(MountOp::Bind { attributes, .. }), libc::ENOTSUP) if attributes.id_map >= 0 => {
+        (Action::Rootfs(MountOp::Bind { attributes, .. }), libc::ENOTSUP) if attributes.id_map >= 0 => {
             "a bind with other owners takes mount_setattr(2): Linux 5.12, and a container's filter that lets it through"
         }
-        (Action::View(MountOp::Bind { .. } | MountOp::ReadOnly { .. }), libc::EACCES) => {
+        (Action::Rootfs(MountOp::Bind { .. } | MountOp::ReadOnly { .. }), libc::EACCES) => {
             "the caller lacks permission on the way to the target or, where mount_setattr(2) is missing (before Linux 5.12, or behind a container's filter), to a mount below the source: bind less"
         }
-        (Action::View(MountOp::Bind { .. } | MountOp::ReadOnly { .. }), libc::EBUSY) => {
+        (Action::Rootfs(MountOp::Bind { .. } | MountOp::ReadOnly { .. }), libc::EBUSY) => {
             "a mount below is hidden by another, which the host could take away: without mount_setattr(2) (Linux 5.12) that takes the propagation private"
         }
-        (Action::View(MountOp::Bind { .. } | MountOp::ReadOnly { .. }), libc::EAGAIN) => {
+        (Action::Rootfs(MountOp::Bind { .. } | MountOp::ReadOnly { .. }), libc::EAGAIN) => {
             "somebody renames directories in there meanwhile: try again"
         }
         _ => return None,
@@ -76,10 +76,10 @@ pub(super) fn by_mount(op: &Op, errno: i32) -> Option<String> {
 /// ENOENT.
 pub(super) fn missing(op: &Op) -> String {
     match op.action {
-        Action::View(MountOp::ReadOnly { .. } | MountOp::Propagation { .. }) => {
+        Action::Rootfs(MountOp::ReadOnly { .. } | MountOp::Propagation { .. }) => {
             "it must exist, as the program sees it (use if_exists where it need not)"
         }
-        Action::View(MountOp::Overlay { thrown_away: false, .. }) => {
+        Action::Rootfs(MountOp::Overlay { thrown_away: false, .. }) => {
             "all three directories of a kept overlay must exist: lower, upper and work"
         }
         _ => "the source must exist, as the caller sees it (use if_exists where it need not)",
@@ -89,7 +89,7 @@ pub(super) fn missing(op: &Op) -> String {
 
 fn filesystem<'plan>(plan: &'plan Plan, op: &Op) -> Option<&'plan str> {
     match op.action {
-        Action::View(MountOp::Filesystem { kind, .. }) => plan.text(kind).to_str().ok(),
+        Action::Rootfs(MountOp::Filesystem { kind, .. }) => plan.text(kind).to_str().ok(),
         _ => None,
     }
 }

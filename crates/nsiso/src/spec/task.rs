@@ -4,7 +4,7 @@ use std::ffi::{CStr, CString};
 
 /// The one thing.
 #[derive(Clone, Debug)]
-pub(crate) enum Errand {
+pub(crate) enum Task {
     /// Nothing: to come so far is all.
     Arrive,
     /// Try a user namespace inside the new one.

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::thread;
 
-use nsiso::{Filter, Kinds, Mount, Propagation, Reaction, Spec, Stdio, Step};
+use nsiso::{Filter, Kinds, Mount, Propagation, SeccompAction, Spec, Stdio, Step};
 use printed::printed;
 
 /// A directory that goes when this does.
@@ -71,12 +71,12 @@ fn a_root_is_built_from_nothing() {
         };
     }
     spec.mount(Mount::dev("/dev").unwrap())
-        .mount(Mount::proc("/proc").unwrap())
+        .mount(Mount::procfs("/proc").unwrap())
         .mount(Mount::mqueue("/dev/mqueue").unwrap())
         .mount(Mount::sysfs("/sys").unwrap())
         .mount(Mount::file("hello\n", "/etc/motd", 0o644).unwrap())
         .mount(Mount::symlink("/etc/motd", "/link").unwrap())
-        .mount(Mount::directory("/deep/er", 0o750).unwrap())
+        .mount(Mount::dir("/deep/er", 0o750).unwrap())
         .stdio(2, Stdio::Null)
         .unwrap();
     let text = output(&mut spec);
@@ -205,10 +205,10 @@ fn an_overlay_has_several_lower_trees() {
 fn permissions_are_changed() {
     let mut spec = shell("stat -c %a /mnt /mnt/file");
     spec.mount(Mount::tmpfs("/mnt").unwrap()).mount(Mount::file("", "/mnt/file", 0o600).unwrap());
-    spec.mount(Mount::permissions("/mnt", 0o1750).unwrap());
-    spec.mount(Mount::permissions("/mnt/file", 0).unwrap());
+    spec.mount(Mount::chmod("/mnt", 0o1750).unwrap());
+    spec.mount(Mount::chmod("/mnt/file", 0).unwrap());
     assert_eq!(output(&mut spec), "1750\n0\n");
-    let error = spec.mount(Mount::permissions("/mnt/none", 0o700).unwrap()).spawn().unwrap_err();
+    let error = spec.mount(Mount::chmod("/mnt/none", 0o700).unwrap()).spawn().unwrap_err();
     assert!(error.errno() == libc::ENOENT && error.to_string().contains("/mnt/none"), "{error}");
 }
 
@@ -217,8 +217,8 @@ fn a_mount_is_read_only_without_what_is_below_it() {
     let view = |at: &str| {
         let mut spec = shell("mkdir /mnt/x || mkdir /mnt/sub/x && echo below");
         spec.mount(Mount::tmpfs("/mnt").unwrap()).mount(Mount::tmpfs("/mnt/sub").unwrap());
-        spec.mount(Mount::directory("/mnt/none", 0o755).unwrap()).stdio(2, Stdio::Null).unwrap();
-        spec.mount(Mount::read_only_path(at).unwrap().alone());
+        spec.mount(Mount::dir("/mnt/none", 0o755).unwrap()).stdio(2, Stdio::Null).unwrap();
+        spec.mount(Mount::read_only_path(at).unwrap().non_recursive());
         spec
     };
     assert_eq!(output(&mut view("/mnt")), "below\n");
@@ -232,7 +232,7 @@ fn the_whole_host_gets_a_layer() {
                   cat /etc/nsiso-throw-away && ls -d /proc/[0-9]* | wc -l && test -c /dev/null && cat /etc/passwd | head -n 1 | cut -d: -f1";
     let mut spec = shell(script);
     spec.mount(Mount::overlay("/", "/").unwrap())
-        .mount(Mount::proc("/proc").unwrap())
+        .mount(Mount::procfs("/proc").unwrap())
         .mount(Mount::dev("/dev").unwrap());
     let text = output(&mut spec);
     assert!(text.starts_with("x\n") && text.ends_with("root\n"), "{text}");
@@ -277,15 +277,15 @@ fn the_working_directory_is_inside() {
     let root = File::open("/").unwrap();
     let mut spec = shell("pwd -P");
     let fd = std::os::fd::AsRawFd::as_raw_fd(&root);
-    spec.mount(host()).mount(Mount::proc("/proc").unwrap()).cwd(format!("/proc/self/fd/{fd}")).unwrap();
+    spec.mount(host()).mount(Mount::procfs("/proc").unwrap()).cwd(format!("/proc/self/fd/{fd}")).unwrap();
     spec.fd(fd, root.as_fd()).unwrap();
     let error = spec.spawn().unwrap_err();
     assert_eq!((error.step(), error.errno()), (Step::Cwd, libc::ELOOP), "{error}");
     let mut spec = shell("pwd -P; ls -id .");
-    spec.mount(host()).mount(Mount::tmpfs("/mnt").unwrap()).mount(Mount::directory("/mnt/d", 0o755).unwrap());
+    spec.mount(host()).mount(Mount::tmpfs("/mnt").unwrap()).mount(Mount::dir("/mnt/d", 0o755).unwrap());
     spec.cwd("/mnt/d").unwrap();
     assert!(output(&mut spec).starts_with("/mnt/d\n"));
-    // Without a wish, where the caller is, if that is to be seen.
+    // Without an option, where the caller is, if that is to be seen.
     let mut spec = shell("pwd -P");
     let here = std::env::current_dir().unwrap();
     assert_eq!(output(spec.mount(host())).trim(), here.to_str().unwrap());
@@ -302,7 +302,7 @@ fn nothing_of_the_host_is_above_the_root() {
         for name in ["bin", "lib", "lib64"] {
             spec.mount(Mount::symlink(format!("usr/{name}"), format!("/{name}")).unwrap());
         }
-        let text = output(spec.mount(Mount::proc("/proc").unwrap()));
+        let text = output(spec.mount(Mount::procfs("/proc").unwrap()));
         let lines: Vec<_> = text.lines().collect();
         assert!(lines.len() == 4 && lines[0] == lines[1], "{text}");
         assert_eq!(lines[2..], ["1", "nested"]);
@@ -327,7 +327,7 @@ fn links_in_the_view_lead_nowhere_else() {
     spec.map_root()
         .mount(Mount::bind(scratch.path("root"), "/").unwrap())
         .mount(Mount::bind("/usr", "/usr").unwrap())
-        .mount(Mount::directory("/tmp", 0o755).unwrap())
+        .mount(Mount::dir("/tmp", 0o755).unwrap())
         .mount(Mount::file("x", "/up/file", 0o644).unwrap());
     let _ = spec.spawn();
     assert_eq!(fs::read_dir(scratch.path("outside")).unwrap().count(), 0);
@@ -403,7 +403,7 @@ fn bad_views_are_told_apart() {
         assert!(Mount::tmpfs(bad).is_err(), "{bad}");
     }
     assert!(Mount::bind("", "/x").unwrap_err().to_string().contains("source of a bind"));
-    assert!(Mount::directory("/x", 0o10000).unwrap_err().to_string().contains("permissions"));
+    assert!(Mount::dir("/x", 0o10000).unwrap_err().to_string().contains("permissions"));
     assert!(Mount::propagation("/x", Propagation::Unchanged).is_err());
     let mut spec = shell("true");
     let error = spec.mount(Mount::tmpfs("/tmp").unwrap()).mount(host()).spawn().unwrap_err();
@@ -421,7 +421,7 @@ fn bad_views_are_told_apart() {
         .stdio(2, Stdio::Null)
         .unwrap();
     assert_eq!(output(&mut spec), "refused\n");
-    let error = Mount::proc("/proc").unwrap().hidepid("what").unwrap_err();
+    let error = Mount::procfs("/proc").unwrap().hidepid("what").unwrap_err();
     assert!(error.step() == Step::Argument && error.message().contains("hidepid"), "{error}");
     assert!(Mount::mask("/").unwrap_err().message().contains("root itself"));
     let mut spec = Spec::new("/bin/true").unwrap();
@@ -438,7 +438,7 @@ fn is_inside(name: &str, world: impl FnOnce(&mut Spec)) -> bool {
     let mut spec = Spec::new(std::env::current_exe().unwrap()).unwrap();
     spec.args(["--exact", name, "--nocapture"]).unwrap().env("NSISO_INSIDE", name).unwrap();
     world(&mut spec);
-    let text = output(spec.no_new_privs());
+    let text = output(spec.new_privs(false));
     assert!(text.contains("1 passed"), "{text}");
     false
 }
@@ -551,7 +551,7 @@ fn what_mount_cannot_do_is_refused_in_words() {
 fn a_directory_that_looks_like_proc_is_none() {
     let inside = |spec: &mut Spec| {
         spec.map_root().mount(host()).mount(Mount::tmpfs("/proc").unwrap());
-        spec.mount(Mount::directory("/proc/self/fd", 0o755).unwrap());
+        spec.mount(Mount::dir("/proc/self/fd", 0o755).unwrap());
     };
     if !is_staged() || !is_inside("a_directory_that_looks_like_proc_is_none", inside) {
         return;
@@ -564,7 +564,7 @@ fn a_directory_that_looks_like_proc_is_none() {
 #[test]
 fn without_openat2_there_is_no_view() {
     let inside = |spec: &mut Spec| {
-        spec.seccomp(Filter::deny(["openat2"], Reaction::Fail(libc::ENOSYS)).unwrap());
+        spec.seccomp(Filter::deny(["openat2"], SeccompAction::Fail(libc::ENOSYS)).unwrap());
     };
     if is_inside("without_openat2_there_is_no_view", inside) {
         let error = shell("true").mount(Mount::tmpfs("/mnt").unwrap()).spawn().unwrap_err();
@@ -590,9 +590,9 @@ const NEWER_CALLS: [&str; 7] =
 /// Runs the other tests of this file once more, where the kernel does not know these calls.
 fn again_without(calls: &[&str]) {
     let mut spec = Spec::new(std::env::current_exe().unwrap()).unwrap();
-    spec.args(["--quiet", "--skip", "again_without"]).unwrap().no_new_privs();
+    spec.args(["--quiet", "--skip", "again_without"]).unwrap().new_privs(false);
     spec.env("NSISO_STAGED", "1").unwrap();
-    spec.seccomp(Filter::deny(calls, Reaction::Fail(libc::ENOSYS)).unwrap());
+    spec.seccomp(Filter::deny(calls, SeccompAction::Fail(libc::ENOSYS)).unwrap());
     spec.stdio(1, Stdio::Pipe).unwrap();
     let mut process = spec.spawn().unwrap();
     let mut text = String::new();

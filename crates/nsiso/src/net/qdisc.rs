@@ -1,6 +1,6 @@
 //! What happens to packets on their way out of a device: disciplines of its queue, `tc-netem(8)` and `tc-tbf(8)`.
 
-use super::message::Message;
+use super::netlink::Message;
 use crate::spec::Quality;
 
 /// `TC_H_ROOT`, and `1:`.

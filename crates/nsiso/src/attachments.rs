@@ -6,7 +6,7 @@ use crate::Process;
 use crate::net::{Moved, Pair};
 
 #[derive(Debug, Default)]
-pub(crate) struct Outside {
+pub(crate) struct Attachments {
     pub uplink: Option<Box<Companion>>,
     pub links: Vec<Pair>,
     /// Until the program has been started.
@@ -21,7 +21,7 @@ pub(crate) struct Companion {
     pub complaints: OwnedFd,
 }
 
-impl Outside {
+impl Attachments {
     /// At once: the kernel would take links away somewhat later, and a companion sees the end by itself.
     pub fn end(self) {
         self.links.into_iter().for_each(Pair::remove);

@@ -30,7 +30,7 @@ def _amount(what: str, value: Amount, units: Mapping[str, float], example: str) 
 
 
 @dataclass(frozen=True)
-class End:
+class Endpoint:
     """One end of a link: a network device at a place, with what it is to be given.
 
     ``at``: a Host, a Bridge, a Namespace of kind net, or None for this process's own network (as the inner end of ``links``: the program's).
@@ -55,8 +55,8 @@ class End:
     loss: Amount = 0
     rate: Optional[Amount] = None
 
-    def made(self) -> "_nsiso.End":
-        end = _nsiso.End(network(self.at))
+    def made(self) -> "_nsiso.Endpoint":
+        end = _nsiso.Endpoint(network(self.at))
         for name, value in (("name", self.name), ("mac", self.mac), ("port_of", self.port_of)):
             if value is not None:
                 getattr(end, name)(text(name, value))

@@ -5,7 +5,7 @@ use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
 use nix::errno::Errno;
 use nix::sys::socket::{MsgFlags, recv, send};
 
-use super::message::{Message, Reply, attribute, replies, string, u32_at};
+use super::netlink::{Message, Reply, attribute, replies, string, u32_at};
 use super::socket::{own, socket};
 use crate::{Error, Result, Step};
 
@@ -105,7 +105,7 @@ impl RouteSocket {
 
 /// `struct nlmsgerr`: the negative errno, the header of the request, attributes.
 fn outcome(reply: &Reply) -> std::result::Result<(), Refusal> {
-    let fixed = 4 + super::message::HEADER;
+    let fixed = 4 + super::netlink::HEADER;
     match u32_at(reply.body, 0).unwrap_or_default() as i32 {
         0 => Ok(()),
         failed => {

@@ -43,7 +43,7 @@ impl Plan {
         self.mapped_caller();
         self.classic = classic(spec.propagation == Propagation::Private);
         if self.classic != Classic::No {
-            self.push(Step::Mount, Action::View(MountOp::Stage));
+            self.push(Step::Mount, Action::Rootfs(MountOp::Stage));
         }
         if !is_at_root(&spec.mounts[0]) {
             let mut host = Mount::bind("/", "/")?;
@@ -62,16 +62,16 @@ impl Plan {
             self.change(mount, spec, Some(index)).map_err(|error| error.with_index(Some(index)))?;
         }
         if let Some(path) = &spec.proc_mount {
-            self.change(&Mount::proc(std::ffi::OsStr::from_bytes(path.to_bytes()))?, spec, None)?;
+            self.change(&Mount::procfs(std::ffi::OsStr::from_bytes(path.to_bytes()))?, spec, None)?;
         }
         self.sources_first(begin);
-        self.push(Step::Root, Action::View(MountOp::Pivot));
+        self.push(Step::Root, Action::Rootfs(MountOp::Pivot));
         let here = std::env::current_dir().unwrap_or_else(|_| PathBuf::from("/"));
         let path = match &spec.cwd {
             Some(path) => self.arena.text(path),
             None => self.arena.text(&CString::new(here.as_os_str().as_bytes()).unwrap_or_default()),
         };
-        self.push(Step::Cwd, Action::View(MountOp::Enter { path, optional: spec.cwd.is_none() }));
+        self.push(Step::Cwd, Action::Rootfs(MountOp::Enter { path, optional: spec.cwd.is_none() }));
         Ok(())
     }
 
@@ -156,7 +156,7 @@ impl Plan {
         let source = self.arena.text(source);
         let slot = Ref::at(self.arena.value(-1i32).offset() as u32);
         let open = MountOp::Open { source, fd, recursive, optional, slot };
-        self.sources.push(Op { action: Action::View(open), step: Step::Mount, index });
+        self.sources.push(Op { action: Action::Rootfs(open), step: Step::Mount, index });
         self.push_mount(Step::Mount, index, MountOp::Bind { source, slot, recursive, attributes, at });
     }
 
@@ -167,7 +167,7 @@ impl Plan {
     }
 
     pub(super) fn push_mount(&mut self, step: Step, index: Option<usize>, op: MountOp) {
-        self.ops.push(Op { action: Action::View(op), step, index });
+        self.ops.push(Op { action: Action::Rootfs(op), step, index });
     }
 
     pub(super) fn place(&mut self, path: &Path) -> Place {
