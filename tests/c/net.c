@@ -169,7 +169,7 @@ static void bad_input_is_refused(void)
     ns_spec *spec = ns_spec_new();
     FAILS(ns_endpoint_name(one, "a name", &err), EINVAL, "no name of a network device");
     FAILS(ns_endpoint_name(one, NULL, &err), EINVAL, "name is NULL");
-    FAILS(ns_endpoint_name(NULL, "eth0", &err), EINVAL, "end is NULL");
+    FAILS(ns_endpoint_name(NULL, "eth0", &err), EINVAL, "endpoint is NULL");
     FAILS(ns_endpoint_name(one, "\xff", &err), EINVAL, "not UTF-8");
     FAILS(ns_endpoint_mac(one, "01:00:00:00:00:00", &err), EINVAL, "of a group");
     FAILS(ns_endpoint_mtu(one, 5, &err), EINVAL, "MTU");

@@ -303,7 +303,7 @@ static void the_sandbox_is_loosened_part_by_part(void)
     spec = rooted("true");
     OK(ns_spec_deadline(spec, 1000000000, &err));
     OK(ns_spec_init(spec, 0, &err));
-    FAILS(ns_spawn(spec, &process, &err), EINVAL, "deadline needs the init process");
+    FAILS(ns_spawn(spec, &process, &err), EINVAL, "deadline needs init, which is off");
     ns_spec_free(spec);
 }
 

@@ -78,7 +78,7 @@ fn attempt(kinds: Kinds, task: Task, mount_proc: bool) -> Result<()> {
     if mount_proc {
         spec.mount_proc("/proc")?;
     }
-    spec.task = Some(task);
+    spec.program.task = Some(task);
     spec.spawn()?.wait().map(drop)
 }
 

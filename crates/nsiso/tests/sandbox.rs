@@ -77,7 +77,7 @@ fn limits_are_the_programs_alone() {
 }
 
 #[test]
-fn limits_and_treatment_are_set() {
+fn limits_and_scheduling_are_set() {
     let mut spec = shell(
         "ulimit -n; ulimit -Hn; ulimit -c; cut -d' ' -f19 /proc/self/stat; cat /proc/self/oom_score_adj; umask; grep NoNewPrivs /proc/self/status | cut -f2; grep Cpus_allowed_list /proc/self/status | cut -f2; cat /proc/self/personality",
     );

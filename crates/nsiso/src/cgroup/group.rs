@@ -53,7 +53,7 @@ impl Group {
         let in_v2 = |controller: &&str| places.v1(v1_name(controller)).is_none();
         let needed_in_v2: Vec<&str> = needed.iter().copied().filter(in_v2).collect();
         let mut refused = None;
-        let v2 = match &spec.cgroup_parent {
+        let v2 = match &spec.resources.cgroup_parent {
             Some(parent) => Some(of_version_2(parent)?),
             None => places.v2.as_ref().map(|place| {
                 // Best where all is counted, too; where nothing fits, the error says why.
@@ -74,7 +74,7 @@ impl Group {
                     group.v2_controllers = text.split_whitespace().map(str::to_owned).collect();
                     group.v2 = Some(directory);
                 }
-                Err(error) if !needed_in_v2.is_empty() || spec.cgroup_parent.is_some() => {
+                Err(error) if !needed_in_v2.is_empty() || spec.resources.cgroup_parent.is_some() => {
                     return Err(no_group(parent, &error));
                 }
                 Err(error) => refused = Some(no_group(parent, &error)),

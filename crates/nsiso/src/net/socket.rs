@@ -43,7 +43,7 @@ pub(super) fn send(namespace: &Handle, task: Task) -> Result<Option<OwnedFd>> {
         spec.join(owner.as_fd())?;
     }
     spec.join(namespace.as_fd())?;
-    spec.task = Some(task);
+    spec.program.task = Some(task);
     let mut process = spec.spawn()?;
     process.wait()?;
     Ok(process.take_notify())

@@ -11,7 +11,7 @@ use crate::{Kinds, Result, Spec};
 /// A cgroup namespace has its root where the process is that makes it: in the group, so it comes
 /// after the group.
 pub(super) fn in_group(spec: &Spec) -> Kinds {
-    match spec.limits {
+    match spec.resources.limits {
         Some(_) => Kinds::CGROUP,
         None => Kinds::empty(),
     }
@@ -19,7 +19,7 @@ pub(super) fn in_group(spec: &Spec) -> Kinds {
 
 impl Plan {
     pub(super) fn make_group(&mut self, spec: &Spec) -> Result<()> {
-        if let Some(limits) = &spec.limits {
+        if let Some(limits) = &spec.resources.limits {
             self.pipes.parent.group = Some(Group::new(spec, limits)?);
         }
         Ok(())

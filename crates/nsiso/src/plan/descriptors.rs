@@ -47,10 +47,10 @@ pub(crate) struct Ends {
 
 impl Plan {
     pub(super) fn descriptors(&mut self, spec: &Spec) -> Result<()> {
-        for (index, (to, source)) in spec.descriptors.iter().enumerate() {
+        for (index, (to, source)) in spec.program.descriptors.iter().enumerate() {
             let nth = |error: Error| error.with_index(Some(index));
             let Some(from) = self.open(*to, *source).map_err(nth)? else { continue };
-            let targets = spec.descriptors.iter().map(|(number, _)| *number);
+            let targets = spec.program.descriptors.iter().map(|(number, _)| *number);
             let from = self.out_of_the_way(from, *to, targets).map_err(nth)?;
             self.push_nth(Step::Descriptor, index, Action::Descriptor { from, to: *to });
         }
@@ -121,7 +121,7 @@ impl Plan {
 
     /// A descriptor of ours, above all numbers that the program's have.
     pub(super) fn above_targets(&mut self, fd: OwnedFd, spec: &Spec) -> Result<RawFd> {
-        let targets = spec.descriptors.iter().map(|(number, _)| *number).chain(0..=2);
+        let targets = spec.program.descriptors.iter().map(|(number, _)| *number).chain(0..=2);
         let number = self.out_of_the_way(fd.as_raw_fd(), -1, targets)?;
         self.pipes.child.push(fd);
         Ok(number)
@@ -155,7 +155,7 @@ impl Plan {
 pub(super) fn are_open(spec: &Spec) -> Result<()> {
     // SAFETY: numbers only.
     let is_open = |fd: RawFd| unsafe { libc::fcntl(fd, libc::F_GETFD) } >= 0;
-    for (index, (to, source)) in spec.descriptors.iter().enumerate() {
+    for (index, (to, source)) in spec.program.descriptors.iter().enumerate() {
         if let Source::Borrowed(fd) = source
             && !is_open(fd.as_raw_fd())
         {
@@ -165,7 +165,7 @@ pub(super) fn are_open(spec: &Spec) -> Result<()> {
                 .with_hint(CLOSED));
         }
     }
-    let directories = [(spec.root_at, Step::Root), (spec.cwd_at, Step::Cwd)];
+    let directories = [(spec.rootfs.root_at, Step::Root), (spec.program.cwd_at, Step::Cwd)];
     for (fd, step) in directories.into_iter().filter_map(|(fd, step)| Some((fd?.as_raw_fd(), step))) {
         if !is_open(fd) {
             return Err(Error::new(step, libc::EBADF, format!("descriptor {fd}")).with_hint(CLOSED));

@@ -96,14 +96,16 @@ impl Maps {
     pub fn new(spec: &Spec, joins: &Joins) -> Result<Self> {
         // In a joined user namespace the child has become root.
         let caller = |kind: IdKind| if joins.has(USER) { 0 } else { kind.of_caller() };
-        if spec.stand_in.is_some() && joins.has(USER) {
+        if spec.identity.stand_in.is_some() && joins.has(USER) {
             return Err(Error::argument(
                 "root's sandbox runs its program as nobody of the host, whom a joined user namespace need not know: spawn it as an ordinary user, or give its parts one by one",
             ));
         }
-        let group = Map::new(IdKind::Group, &spec.gid_map, caller(IdKind::Group), spec.stand_in)?;
-        let user = Map::new(IdKind::User, &spec.uid_map, caller(IdKind::User), spec.stand_in)?;
-        let deny_setgroups = match spec.setgroups {
+        let group =
+            Map::new(IdKind::Group, &spec.identity.gid_map, caller(IdKind::Group), spec.identity.stand_in)?;
+        let user =
+            Map::new(IdKind::User, &spec.identity.uid_map, caller(IdKind::User), spec.identity.stand_in)?;
+        let deny_setgroups = match spec.identity.setgroups {
             Some(allow) => !allow,
             None => group.own_id_alone(),
         };
@@ -191,17 +193,17 @@ impl Plan {
     }
 
     pub(super) fn identity(&mut self, spec: &Spec) {
-        let uid = spec.uid.or_else(|| self.maps.user.fallback_id());
-        let gid = spec.gid.or_else(|| self.maps.group.fallback_id());
+        let uid = spec.identity.uid.or_else(|| self.maps.user.fallback_id());
+        let gid = spec.identity.gid.or_else(|| self.maps.group.fallback_id());
         // The caller's groups go with its identity, unless the kernel itself forbids the change.
         let dropped = self.joins.has(USER) && !spec.kinds.contains(Kinds::USER);
         let drop_groups = (uid.is_some() || gid.is_some()) && !self.maps.deny_setgroups && !dropped;
-        let groups = match &spec.groups {
+        let groups = match &spec.identity.groups {
             Some(groups) => Some(groups.as_slice()),
             None if drop_groups && self.may_set_groups(spec) => Some([].as_slice()),
             None => None,
         };
-        let keeps = spec.keep_caps || spec.treatment.capabilities.is_some();
+        let keeps = spec.identity.keep_caps || spec.privileges.capabilities.is_some();
         if keeps && uid.is_some() {
             self.push(Step::Capabilities, Action::KeepCapabilities);
         }
@@ -215,7 +217,7 @@ impl Plan {
         if let Some(uid) = uid {
             self.push(Step::Uid, Action::SetUid(uid));
         }
-        if spec.keep_caps {
+        if spec.identity.keep_caps {
             self.push(Step::Capabilities, Action::RaiseAmbient);
         }
     }

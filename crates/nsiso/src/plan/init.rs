@@ -25,7 +25,7 @@ impl Plan {
             None => None,
         };
         let parent = parent.map_or(-1, |pidfd| self.keep(pidfd));
-        let after = spec.treatment.deadline.map_or(0, |after| after.as_nanos());
+        let after = spec.deadline.map_or(0, |after| after.as_nanos());
         let deadline = u64::try_from(after).unwrap_or(u64::MAX);
         let other_user = spec.kinds.contains(Kinds::USER) || self.joins.has(crate::kind::USER);
         let anew = other_user && !nix::unistd::geteuid().is_root();

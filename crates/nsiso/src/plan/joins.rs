@@ -118,17 +118,17 @@ impl Plan {
             let kind = NAMES[kind].0.bits() as i32;
             self.push_nth(Step::Join, index, Action::Join { fd, kind, inode });
         }
-        if joins.has(USER) && !spec.keep_credentials {
+        if joins.has(USER) && !spec.identity.keep_credentials {
             self.push(Step::Groups, Action::DropGroups);
-            if spec.uid.is_none() && spec.gid.is_none() {
+            if spec.identity.uid.is_none() && spec.identity.gid.is_none() {
                 self.push(Step::Uid, Action::BecomeRoot);
             }
         }
-        if let Some(directory) = spec.root_at {
+        if let Some(directory) = spec.rootfs.root_at {
             self.push(Step::Root, Action::EnterDirectory(directory.as_raw_fd()));
             self.push(Step::Root, Action::ChangeRoot);
         }
-        if let Some(directory) = spec.cwd_at {
+        if let Some(directory) = spec.program.cwd_at {
             self.push(Step::Cwd, Action::EnterDirectory(directory.as_raw_fd()));
         }
         self.joins = joins;

@@ -121,7 +121,7 @@ impl Plan {
         plan.init(spec)?;
         plan.privileges(spec);
         plan.landlock(spec)?;
-        let runs_program = spec.task.is_none();
+        let runs_program = spec.program.task.is_none();
         let joined = plan.joins_processes();
         if runs_program && joined {
             plan.descriptors(spec)?;
@@ -130,17 +130,17 @@ impl Plan {
             plan.joined_process(spec)?;
         }
         plan.session(spec);
-        match &spec.task {
+        match &spec.program.task {
             Some(task) => plan.task(task, spec)?,
             None => {
-                if spec.notify.is_some() {
+                if spec.privileges.notify.is_some() {
                     plan.socket(spec, Step::Seccomp)?;
                 }
                 if !joined {
                     plan.descriptors(spec)?;
                 }
                 plan.lowered_limits(spec);
-                plan.push(Step::Signals, Action::ResetSignals { all: spec.reset_signals });
+                plan.push(Step::Signals, Action::ResetSignals { all: spec.program.reset_signals });
                 plan.filters(spec);
                 plan.program(spec);
             }
@@ -285,11 +285,11 @@ impl Plan {
     }
 
     fn names(&mut self, spec: &Spec) {
-        if let Some(name) = &spec.hostname {
+        if let Some(name) = &spec.names.hostname {
             let name = self.arena.bytes(name.to_bytes());
             self.push(Step::Hostname, Action::SetHostname(name));
         }
-        if let Some(name) = &spec.domainname {
+        if let Some(name) = &spec.names.domainname {
             let name = self.arena.bytes(name.to_bytes());
             self.push(Step::Domainname, Action::SetDomainname(name));
         }
@@ -299,7 +299,7 @@ impl Plan {
         if !spec.kinds.contains(Kinds::MNT) {
             return;
         }
-        let change = match spec.propagation {
+        let change = match spec.rootfs.propagation {
             Propagation::Private => Some(libc::MS_PRIVATE),
             Propagation::Slave => Some(libc::MS_SLAVE),
             Propagation::Shared => Some(libc::MS_SHARED),
@@ -308,11 +308,11 @@ impl Plan {
         if let Some(flag) = change {
             self.propagation(Step::Propagation, c"/", flag | libc::MS_REC);
         }
-        if !spec.mounts.is_empty() {
+        if !spec.rootfs.mounts.is_empty() {
             return;
         }
-        let Some(path) = &spec.proc_mount else { return };
-        if matches!(spec.propagation, Propagation::Shared | Propagation::Unchanged) {
+        let Some(path) = &spec.rootfs.proc_mount else { return };
+        if matches!(spec.rootfs.propagation, Propagation::Shared | Propagation::Unchanged) {
             // The new proc must not spread to the host: its mount point is cut off first.
             self.propagation(Step::MountProc, path, libc::MS_PRIVATE | libc::MS_REC);
         }
@@ -329,18 +329,18 @@ impl Plan {
     }
 
     fn session(&mut self, spec: &Spec) {
-        if spec.new_session {
+        if spec.program.new_session {
             self.push(Step::Session, Action::NewSession);
         }
         self.controlling_terminal();
     }
 
     fn surroundings(&mut self, spec: &Spec) {
-        if let Some(path) = spec.cwd.as_ref().filter(|_| spec.mounts.is_empty()) {
+        if let Some(path) = spec.program.cwd.as_ref().filter(|_| spec.rootfs.mounts.is_empty()) {
             let path = self.arena.text(path);
             self.push(Step::Cwd, Action::ChangeDirectory(path));
         }
-        if spec.kinds.contains(Kinds::NET) && spec.loopback {
+        if spec.kinds.contains(Kinds::NET) && spec.network.loopback {
             self.push(Step::Loopback, Action::LoopbackUp);
         }
     }
@@ -355,10 +355,18 @@ pub(crate) fn caller_name() -> String {
 /// An option for a namespace that is shared would change the caller's own, so it is refused.
 fn consistent(spec: &Spec) -> Result<()> {
     let options = [
-        (!spec.mounts.is_empty() || spec.proc_mount.is_some(), Kinds::MNT, "a view of the file system"),
-        (spec.hostname.is_some() || spec.domainname.is_some(), Kinds::UTS, "a host name"),
-        (spec.treatment.no_user_namespaces, Kinds::USER, "a ban on user namespaces"),
-        (spec.monotonic.is_some() || spec.boottime.is_some(), Kinds::TIME, "an offset of a clock"),
+        (
+            !spec.rootfs.mounts.is_empty() || spec.rootfs.proc_mount.is_some(),
+            Kinds::MNT,
+            "a view of the file system",
+        ),
+        (spec.names.hostname.is_some() || spec.names.domainname.is_some(), Kinds::UTS, "a host name"),
+        (spec.privileges.no_user_namespaces, Kinds::USER, "a ban on user namespaces"),
+        (
+            spec.clocks.monotonic.is_some() || spec.clocks.boottime.is_some(),
+            Kinds::TIME,
+            "an offset of a clock",
+        ),
         (spec.init.is_some(), Kinds::PID, "an init process"),
     ];
     match options.into_iter().find(|(wanted, kind, _)| *wanted && !spec.kinds.contains(*kind)) {
@@ -369,13 +377,15 @@ fn consistent(spec: &Spec) -> Result<()> {
             )));
         }
     }
-    let restricted = spec.landlock.is_some() || !spec.filters.is_empty() || spec.notify.is_some();
-    if restricted && !spec.treatment.no_new_privs {
+    let restricted = spec.privileges.landlock.is_some()
+        || !spec.privileges.filters.is_empty()
+        || spec.privileges.notify.is_some();
+    if restricted && !spec.privileges.no_new_privs {
         return Err(crate::Error::argument(
             "Landlock and seccomp need new_privs to be off: turn it off, or leave them out",
         ));
     }
-    if spec.treatment.deadline.is_some() && spec.init.is_none() {
+    if spec.deadline.is_some() && spec.init.is_none() {
         return Err(crate::Error::argument("deadline needs init, which is off"));
     }
     Ok(())

@@ -11,10 +11,10 @@ use crate::{Kinds, Result, Spec, rlimit};
 impl Plan {
     /// Before the program's view takes the host's /proc away.
     pub(super) fn no_user_namespaces(&mut self, spec: &Spec) {
-        if spec.treatment.no_user_namespaces {
+        if spec.privileges.no_user_namespaces {
             self.write_proc(Step::UserNamespaces, c"sys/user/max_user_namespaces", "0", false);
         }
-        if spec.treatment.few_user_resources && spec.kinds.contains(Kinds::USER) {
+        if spec.resources.few_user_resources && spec.kinds.contains(Kinds::USER) {
             self.write_proc(Step::UserNamespaces, c"sys/user/max_inotify_instances", "32", true);
             self.write_proc(Step::UserNamespaces, c"sys/user/max_inotify_watches", "4096", true);
         }
@@ -22,26 +22,25 @@ impl Plan {
 
     /// Before the joins: a lower score takes a privilege of the host.
     pub(super) fn oom_score(&mut self, spec: &Spec) {
-        if let Some(score) = spec.treatment.oom_score_adj {
+        if let Some(score) = spec.scheduling.oom_score_adj {
             self.write_own(Step::OomScore, c"self/oom_score_adj", &score.to_string());
         }
     }
 
     /// What may take privileges that go with the uid.
     pub(super) fn limits(&mut self, spec: &Spec) {
-        let treatment = &spec.treatment;
         self.rlimits(spec, is_raised);
-        if let Some(nice) = treatment.nice {
+        if let Some(nice) = spec.scheduling.nice {
             self.push(Step::Nice, Action::SetPriority(nice));
         }
-        if let Some(mask) = &treatment.cpus {
+        if let Some(mask) = &spec.scheduling.cpus {
             let mask = self.arena.table(mask);
             self.push(Step::Affinity, Action::SetAffinity(mask));
         }
-        if let Some(mask) = treatment.umask {
+        if let Some(mask) = spec.program.umask {
             self.push(Step::Umask, Action::SetUmask(mask));
         }
-        if let Some(personality) = treatment.personality {
+        if let Some(personality) = spec.program.personality {
             self.push(Step::Personality, Action::SetPersonality(personality));
         }
     }
@@ -52,7 +51,7 @@ impl Plan {
     }
 
     fn rlimits(&mut self, spec: &Spec, which: impl Fn(u32, &libc::rlimit64) -> bool) {
-        for (index, (resource, limit)) in spec.treatment.rlimits.iter().enumerate() {
+        for (index, (resource, limit)) in spec.resources.rlimits.iter().enumerate() {
             if which(*resource, limit) {
                 let limit = Limit { resource: *resource, soft: limit.rlim_cur, hard: limit.rlim_max };
                 self.push_nth(Step::Rlimit, index, Action::SetLimit(limit));
@@ -62,34 +61,34 @@ impl Plan {
 
     /// After the change of uid.
     pub(super) fn privileges(&mut self, spec: &Spec) {
-        let treatment = &spec.treatment;
-        if let Some(bits) = treatment.securebits {
+        let privileges = &spec.privileges;
+        if let Some(bits) = privileges.securebits {
             let (option, argument) = (libc::PR_SET_SECUREBITS, bits as usize);
             self.push(Step::Securebits, Action::Control { option, argument });
         }
-        if let Some(keep) = treatment.capabilities {
+        if let Some(keep) = privileges.capabilities {
             // What cannot be taken from the bounding set is of no use without new privileges.
-            let bounding = !treatment.no_new_privs || spec.kinds.contains(Kinds::USER);
+            let bounding = !privileges.no_new_privs || spec.kinds.contains(Kinds::USER);
             self.push(Step::Capabilities, Action::KeepOnly { keep, bounding });
         }
-        if treatment.no_user_namespaces && treatment.capabilities.is_none() {
+        if privileges.no_user_namespaces && privileges.capabilities.is_none() {
             // It could lift the ban.
             const CAP_SYS_RESOURCE: usize = 24;
             let (option, argument) = (libc::PR_CAPBSET_DROP, CAP_SYS_RESOURCE);
             self.push(Step::Capabilities, Action::Control { option, argument });
         }
-        if treatment.no_new_privs {
+        if privileges.no_new_privs {
             self.push(Step::NoNewPrivs, Action::Control { option: libc::PR_SET_NO_NEW_PRIVS, argument: 1 });
         }
     }
 
     /// In the program's view of the file system.
     pub(super) fn landlock(&mut self, spec: &Spec) -> Result<()> {
-        let Some(rules) = &spec.landlock else { return Ok(()) };
+        let Some(rules) = &spec.privileges.landlock else { return Ok(()) };
         let version = landlock_version();
         let Some(attributes) = rules.attributes(version)? else { return Ok(()) };
         let below_root = |mount: &&Mount| mount.at.as_bytes() != b"/" && mount.is_written();
-        let written = spec.mounts.iter().filter(|mount| rules.as_mounted && below_root(mount));
+        let written = spec.rootfs.mounts.iter().filter(|mount| rules.as_mounted && below_root(mount));
         let paths: Vec<PathRule> = rules
             .paths
             .iter()
@@ -120,11 +119,11 @@ impl Plan {
 
     /// Last of all: a filter may refuse what the child still has to do.
     pub(super) fn filters(&mut self, spec: &Spec) {
-        for (index, filter) in spec.filters.iter().enumerate() {
+        for (index, filter) in spec.privileges.filters.iter().enumerate() {
             let program = self.filter_program(filter);
             self.push_nth(Step::Seccomp, index, Action::Filter(program));
         }
-        if let (Some(filter), Some(socket)) = (&spec.notify, self.socket) {
+        if let (Some(filter), Some(socket)) = (&spec.privileges.notify, self.socket) {
             let program = self.filter_program(filter);
             self.push(Step::Seccomp, Action::NotifyFilter { program, socket });
         }

@@ -12,13 +12,13 @@ const DEFAULT_PATH: &CStr = c"/bin:/usr/bin";
 
 impl Plan {
     pub(super) fn program(&mut self, spec: &Spec) {
-        let environment = environment::entries(&spec.environment);
+        let environment = environment::entries(&spec.program.environment);
         let places = places_in(spec, &environment);
         let candidates: Vec<Text> = places.iter().map(|place| self.arena.text(place)).collect();
-        let argv: Vec<Text> = spec.argv.iter().map(|arg| self.arena.text(arg)).collect();
+        let argv: Vec<Text> = spec.program.argv.iter().map(|arg| self.arena.text(arg)).collect();
         let envp: Vec<Text> = environment.iter().map(|entry| self.arena.text(entry)).collect();
         let action = Action::Execute {
-            program: self.arena.text(&spec.program),
+            program: self.arena.text(&spec.program.path),
             candidates: self.arena.table(&candidates),
             argv: self.arena.strings(&argv),
             envp: self.arena.strings(&envp),
@@ -29,15 +29,15 @@ impl Plan {
 
 /// Where the program of `spec` may be, in the order of looking.
 pub(crate) fn places(spec: &Spec) -> Vec<CString> {
-    places_in(spec, &environment::entries(&spec.environment))
+    places_in(spec, &environment::entries(&spec.program.environment))
 }
 
 fn places_in(spec: &Spec, environment: &[&CStr]) -> Vec<CString> {
-    if spec.program.to_bytes().contains(&b'/') {
-        return vec![spec.program.clone()];
+    if spec.program.path.to_bytes().contains(&b'/') {
+        return vec![spec.program.path.clone()];
     }
     let path = environment::lookup(environment, "PATH");
-    search(path.as_deref().unwrap_or(DEFAULT_PATH), &spec.program)
+    search(path.as_deref().unwrap_or(DEFAULT_PATH), &spec.program.path)
 }
 
 /// Every place a name without a slash stands for; an empty part of PATH is the working directory.

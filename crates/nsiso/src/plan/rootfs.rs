@@ -31,47 +31,47 @@ const LINKS: [(&CStr, &str); 5] = [
 
 impl Plan {
     pub(super) fn view(&mut self, spec: &Spec) -> Result<()> {
-        if spec.mounts.is_empty() {
+        if spec.rootfs.mounts.is_empty() {
             return Ok(());
         }
-        if matches!(spec.propagation, Propagation::Shared | Propagation::Unchanged) {
+        if matches!(spec.rootfs.propagation, Propagation::Shared | Propagation::Unchanged) {
             return Err(Error::argument(
                 "a view of its own would spread to the host: it takes the propagation private or slave",
             ));
         }
         let begin = self.ops.len();
         self.mapped_caller();
-        self.classic = classic(spec.propagation == Propagation::Private);
+        self.classic = classic(spec.rootfs.propagation == Propagation::Private);
         if self.classic != Classic::No {
             self.push(Step::Mount, Action::Rootfs(MountOp::Stage));
         }
-        if !is_at_root(&spec.mounts[0]) {
+        if !is_at_root(&spec.rootfs.mounts[0]) {
             let mut host = Mount::bind("/", "/")?;
             host.attributes = 0;
             self.change(&host, spec, None)?;
         }
-        for (index, mount) in spec.mounts.iter().enumerate() {
+        for (index, mount) in spec.rootfs.mounts.iter().enumerate() {
             if index > 0 && is_at_root(mount) && makes_a_mount(mount) {
                 return Err(Error::argument("what is mounted at / comes first")
                     .with_hint("the view has a root already: the sandbox's own, or that of an earlier mount")
                     .with_index(Some(index)));
             }
-            if gives_way(mount, &spec.mounts[index + 1..]) {
+            if gives_way(mount, &spec.rootfs.mounts[index + 1..]) {
                 continue;
             }
             self.change(mount, spec, Some(index)).map_err(|error| error.with_index(Some(index)))?;
         }
-        if let Some(path) = &spec.proc_mount {
+        if let Some(path) = &spec.rootfs.proc_mount {
             self.change(&Mount::procfs(std::ffi::OsStr::from_bytes(path.to_bytes()))?, spec, None)?;
         }
         self.sources_first(begin);
         self.push(Step::Root, Action::Rootfs(MountOp::Pivot));
         let here = std::env::current_dir().unwrap_or_else(|_| PathBuf::from("/"));
-        let path = match &spec.cwd {
+        let path = match &spec.program.cwd {
             Some(path) => self.arena.text(path),
             None => self.arena.text(&CString::new(here.as_os_str().as_bytes()).unwrap_or_default()),
         };
-        self.push(Step::Cwd, Action::Rootfs(MountOp::Enter { path, optional: spec.cwd.is_none() }));
+        self.push(Step::Cwd, Action::Rootfs(MountOp::Enter { path, optional: spec.program.cwd.is_none() }));
         Ok(())
     }
 
@@ -232,7 +232,7 @@ impl Plan {
         let pts = self.place(&at.join("pts"));
         let mut options =
             vec![("newinstance", None), ("ptmxmode", Some(b"0666".as_slice())), ("mode", Some(b"620"))];
-        if spec.treatment.few_user_resources {
+        if spec.resources.few_user_resources {
             options.push(("max", Some(b"64")));
         }
         let change = self.filesystem("devpts", &options, quiet, pts);

@@ -12,7 +12,8 @@ use crate::{Error, Kinds, Result, Spec};
 
 /// The child's new namespaces with which the parent does something.
 pub(super) fn parent_kinds(spec: &Spec) -> Kinds {
-    let linked = !spec.links.is_empty() || !spec.devices.is_empty() || spec.uplink.is_some();
+    let linked =
+        !spec.network.links.is_empty() || !spec.network.devices.is_empty() || spec.network.uplink.is_some();
     let network = if linked { Kinds::NET } else { Kinds::empty() };
     spec.pins.iter().map(|(kind, _)| *kind).collect::<Kinds>() | spec.held | network
 }

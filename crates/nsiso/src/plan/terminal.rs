@@ -16,7 +16,7 @@ const TIOCGPTPEER: libc::c_ulong = 0x5441;
 impl Plan {
     /// Opens both ends, and returns the program's.
     pub(super) fn terminal(&mut self, spec: &Spec) -> Result<()> {
-        let Some((rows, columns)) = spec.pty else { return Ok(()) };
+        let Some((rows, columns)) = spec.program.pty else { return Ok(()) };
         let failed = |errno: Errno| {
             let error = io::Error::from(errno);
             Error::new(Step::Pty, errno as i32, "a pseudo-terminal").with_hint(match errno {
@@ -54,7 +54,7 @@ impl Plan {
 
     /// Those of the program's standard descriptors that it is.
     pub(super) fn terminal_at(&self, spec: &Spec) -> Option<(RawFd, Vec<RawFd>)> {
-        let given = |number: &RawFd| spec.descriptors.iter().any(|(to, _)| to == number);
+        let given = |number: &RawFd| spec.program.descriptors.iter().any(|(to, _)| to == number);
         self.terminal.map(|fd| (fd, (0..=2).filter(|number| !given(number)).collect()))
     }
 }

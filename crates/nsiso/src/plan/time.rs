@@ -16,7 +16,7 @@ impl Plan {
             Some(offset) => format!("{clock} {} {}\n", offset.seconds(), offset.nanoseconds()),
             None => String::new(),
         };
-        let offsets = line("monotonic", spec.monotonic) + &line("boottime", spec.boottime);
+        let offsets = line("monotonic", spec.clocks.monotonic) + &line("boottime", spec.clocks.boottime);
         if !offsets.is_empty() {
             self.write_own(Step::ClockOffset, c"self/timens_offsets", &offsets);
         }

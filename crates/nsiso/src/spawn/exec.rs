@@ -65,17 +65,18 @@ fn may_make_namespaces() -> bool {
 
 /// Nobody is left to do what a parent does.
 fn supported(spec: &Spec) -> Result<()> {
-    let pipes = spec.descriptors.iter().any(|(_, source)| matches!(source, Source::Stdio(Stdio::Pipe)));
+    let pipes =
+        spec.program.descriptors.iter().any(|(_, source)| matches!(source, Source::Stdio(Stdio::Pipe)));
     let options = [
         (spec.init.is_some(), "an init process"),
-        (spec.treatment.deadline.is_some(), "a deadline"),
+        (spec.deadline.is_some(), "a deadline"),
         (pipes, "a pipe"),
-        (spec.pty.is_some(), "a terminal"),
-        (spec.notify.is_some(), "a filter that asks the caller"),
+        (spec.program.pty.is_some(), "a terminal"),
+        (spec.privileges.notify.is_some(), "a filter that asks the caller"),
         (spec.sync_fds.is_some(), "waiting for the caller"),
-        (!spec.links.is_empty(), "a link"),
-        (!spec.devices.is_empty(), "a device"),
-        (spec.uplink.is_some(), "an uplink"),
+        (!spec.network.links.is_empty(), "a link"),
+        (!spec.network.devices.is_empty(), "a device"),
+        (spec.network.uplink.is_some(), "an uplink"),
     ];
     if let Some((_, what)) = options.into_iter().find(|(wanted, _)| *wanted) {
         return Err(Error::argument(format!("{what} takes a parent, and exec leaves none"))

@@ -48,6 +48,7 @@ pub(super) fn of_step(plan: &Plan, op: &Op, errno: i32, spec: &Spec) -> Error {
 /// The rules, with the paths that they are about.
 fn landlock_object(spec: &Spec, object: &str) -> String {
     let paths = spec
+        .privileges
         .landlock
         .iter()
         .flat_map(|rules| &rules.paths)
@@ -188,7 +189,7 @@ const NOT_EXECUTABLE: &str = "possible causes: no execute permission for the pro
 
 /// exec failed: the file, or what it needs, is missing or may not be executed.
 pub(super) fn of_exec(errno: i32, spec: &Spec) -> Error {
-    let program = spec.program.to_string_lossy();
+    let program = spec.program.path.to_string_lossy();
     let error = |object: String| Error::new(Step::Exec, errno, object);
     match errno {
         libc::ENOENT => match interpreter::missing(spec) {
@@ -197,14 +198,14 @@ pub(super) fn of_exec(errno: i32, spec: &Spec) -> Error {
             None if program.contains('/') => error(program.into()).with_hint("there is no such file in the program's view of the file system"),
             None => error(program.into()).with_hint("it is in no directory of the PATH that the program gets"),
         },
-        libc::EPERM if !spec.filters.is_empty() => error(program.into()).with_hint("a filter of system calls may refuse execve"),
-        libc::EACCES if spec.landlock.is_some() => {
+        libc::EPERM if !spec.privileges.filters.is_empty() => error(program.into()).with_hint("a filter of system calls may refuse execve"),
+        libc::EACCES if spec.privileges.landlock.is_some() => {
             error(program.into()).with_hint(format!("{NOT_EXECUTABLE}, or rules of Landlock that do not let it and its interpreter be executed"))
         }
         libc::EACCES => error(program.into()).with_hint(NOT_EXECUTABLE),
         libc::ENOEXEC => error(program.into()).with_hint("the kernel does not know this format: a script needs a #! line, a binary this machine's architecture"),
-        libc::ENOMEM if spec.limits.is_some() => error(program.into()).with_hint("the limit of memory is too small for the program to be loaded"),
-        libc::E2BIG if spec.limits.is_some() => {
+        libc::ENOMEM if spec.resources.limits.is_some() => error(program.into()).with_hint("the limit of memory is too small for the program to be loaded"),
+        libc::E2BIG if spec.resources.limits.is_some() => {
             error(program.into()).with_hint("arguments and environment together are too long, or the limit of memory is too small for them")
         }
         libc::E2BIG => error(program.into()).with_hint("arguments and environment together are too long"),

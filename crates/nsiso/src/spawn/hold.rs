@@ -14,19 +14,19 @@ impl Spec<'_> {
                 "what is held is of one kind at least, and no pid namespace, which ends with its first process",
             ));
         }
-        if self.limits.is_some() {
+        if self.resources.limits.is_some() {
             return Err(Error::argument(
                 "limits are a program's, and what is held has none: give them to the programs that join it",
             ));
         }
-        if self.uplink.is_some() {
+        if self.network.uplink.is_some() {
             return Err(Error::argument(
                 "an uplink ends with its program, and what is held has none: give it to a program with a network of its own",
             ));
         }
         let mut spec = self.clone();
         spec.unshare(kinds);
-        (spec.held, spec.task) = (kinds, Some(Task::Arrive));
+        (spec.held, spec.program.task) = (kinds, Some(Task::Arrive));
         let mut process = spec.spawn()?;
         process.wait()?;
         Ok(process.take_held())

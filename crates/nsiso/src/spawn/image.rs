@@ -92,7 +92,7 @@ impl Image {
         let refused = |hint: String| Error::new(Step::Prepare, libc::EACCES, OBJECT).with_hint(hint);
         // Who is privileged in there could reach the file through /proc/PID/exe and overwrite it,
         // to be executed outside the next time: CVE-2019-5736.
-        if is_privileged() && (!spec.joins.is_empty() || spec.root_at.is_some()) {
+        if is_privileged() && (!spec.joins.is_empty() || spec.rootfs.root_at.is_some()) {
             return Err(refused(format!(
                 "{why}; a privileged caller that joins namespaces never executes an installed helper, which \
                  programs in there could overwrite (CVE-2019-5736): allow programs in memory (sysctl \

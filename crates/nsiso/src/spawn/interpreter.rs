@@ -13,10 +13,11 @@ use crate::plan::places;
 /// The interpreter that `spec`'s program names and that does not exist.
 pub(super) fn missing(spec: &Spec) -> Option<String> {
     // In another view the caller's files say nothing.
-    if !spec.mounts.is_empty() {
+    if !spec.rootfs.mounts.is_empty() {
         return None;
     }
-    let cwd = spec.cwd.as_ref().map_or(Path::new(""), |cwd| Path::new(OsStr::from_bytes(cwd.to_bytes())));
+    let cwd =
+        spec.program.cwd.as_ref().map_or(Path::new(""), |cwd| Path::new(OsStr::from_bytes(cwd.to_bytes())));
     let file = places(spec)
         .iter()
         .map(|place| cwd.join(OsStr::from_bytes(place.to_bytes())))

@@ -51,15 +51,15 @@ fn network(child: &Child, spec: &Spec, namespaces: &[Handle], outside: &mut Atta
         return Ok(());
     };
     // It needs a certain name for its device; links take others.
-    if let Some(wanted) = &spec.uplink {
+    if let Some(wanted) = &spec.network.uplink {
         outside.uplink = Some(Box::new(uplink::start(child, own, wanted)?));
     }
     let at = |endpoint: &Endpoint<'_>| Endpoint { namespace: None, ..endpoint.clone() };
-    for (index, (inside, other)) in spec.links.iter().enumerate() {
+    for (index, (inside, other)) in spec.network.links.iter().enumerate() {
         let pair = net::pair(&at(inside).netns(own.as_fd()), other);
         outside.links.push(pair.map_err(|error| error.with_index(Some(index)))?);
     }
-    for (index, (device, inside)) in spec.devices.iter().enumerate() {
+    for (index, (device, inside)) in spec.network.devices.iter().enumerate() {
         let moved = net::moved(None, device, &at(inside).netns(own.as_fd()));
         outside.devices.push(moved.map_err(|error| error.with_index(Some(index)))?);
     }

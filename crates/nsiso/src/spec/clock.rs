@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use crate::{Error, Result};
+use super::Spec;
+use crate::{Error, Kinds, Result};
 
 const NANOS_PER_SEC: i64 = 1_000_000_000;
 
@@ -74,6 +75,28 @@ fn now(clock: libc::clockid_t) -> i64 {
     // SAFETY: `time` is valid for writing, and both clocks exist on every kernel.
     unsafe { libc::clock_gettime(clock, &mut time) };
     time.tv_sec * NANOS_PER_SEC + time.tv_nsec
+}
+
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Clocks {
+    pub monotonic: Option<ClockOffset>,
+    pub boottime: Option<ClockOffset>,
+}
+
+impl Spec<'_> {
+    /// What is added to `CLOCK_MONOTONIC` inside. Asks for a new time namespace.
+    pub fn monotonic(&mut self, offset: ClockOffset) -> Result<&mut Self> {
+        offset.check(libc::CLOCK_MONOTONIC)?;
+        self.clocks.monotonic = Some(offset);
+        Ok(self.unshare(Kinds::TIME))
+    }
+
+    /// What is added to `CLOCK_BOOTTIME` (and so to the uptime) inside. Asks for a new time namespace.
+    pub fn boottime(&mut self, offset: ClockOffset) -> Result<&mut Self> {
+        offset.check(libc::CLOCK_BOOTTIME)?;
+        self.clocks.boottime = Some(offset);
+        Ok(self.unshare(Kinds::TIME))
+    }
 }
 
 #[cfg(test)]

@@ -61,16 +61,7 @@ impl<'fd> Spec<'fd> {
         if after.is_zero() || after > Duration::from_secs(1 << 33) {
             return Err(Error::argument("a deadline lies more than 0 and less than 270 years ahead"));
         }
-        self.treatment.deadline = Some(after);
+        self.deadline = Some(after);
         Ok(self.init(true))
-    }
-
-    /// Gives the program a terminal of its own, with this many rows and columns: a pseudo-terminal is its controlling terminal
-    /// and its descriptors 0, 1 and 2, unless these are given. The other end is taken by
-    /// [`Process::take_pty`](crate::Process::take_pty). So a shell inside has job control, and nobody can push
-    /// input into the host's terminal. `pty(7)`.
-    pub fn pty(&mut self, rows: u16, columns: u16) -> &mut Self {
-        self.pty = Some((rows, columns));
-        self.new_session()
     }
 }

@@ -54,19 +54,6 @@ impl<'fd> Spec<'fd> {
         Ok(self)
     }
 
-    /// The directory that is the program's root, `chroot(2)`: a descriptor, of another mount namespace perhaps. Where mounts are
-    /// joined, it is entered after them. Takes CAP_SYS_CHROOT.
-    pub fn root_at(&mut self, directory: BorrowedFd<'fd>) -> &mut Self {
-        self.root_at = Some(directory);
-        self
-    }
-
-    /// The working directory as a descriptor, entered after [`Spec::root_at`], which may leave it outside.
-    pub fn cwd_at(&mut self, directory: BorrowedFd<'fd>) -> &mut Self {
-        self.cwd_at = Some(directory);
-        self
-    }
-
     /// Keeps the new namespace of one kind at `path`, as [`pin`](crate::pin()) does, before the program runs. Asks for a new namespace.
     /// If the program cannot be started, nothing is kept.
     pub fn pin(&mut self, kind: Kinds, path: impl AsRef<Path>) -> Result<&mut Self> {
@@ -81,12 +68,6 @@ impl<'fd> Spec<'fd> {
     /// waits for that, with all signals blocked. For whoever gives it id maps, a network or the like from outside.
     pub fn sync_fds(&mut self, info: BorrowedFd<'fd>, block: BorrowedFd<'fd>) -> &mut Self {
         self.sync_fds = Some((info, block));
-        self
-    }
-
-    /// In a joined user namespace the program keeps the caller's uid, gid and groups, mapped or not.
-    pub fn keep_credentials(&mut self) -> &mut Self {
-        self.keep_credentials = true;
         self
     }
 }

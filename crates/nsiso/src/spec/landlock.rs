@@ -129,8 +129,8 @@ impl Spec<'_> {
     /// Restricts the program by these rules; `None` lifts what was set before, by
     /// [`Spec::sandbox`] for example. Rules bring `new_privs(false)`, which the kernel demands.
     pub fn landlock(&mut self, rules: impl Into<Option<Landlock>>) -> &mut Self {
-        self.landlock = rules.into();
-        match self.landlock {
+        self.privileges.landlock = rules.into();
+        match self.privileges.landlock {
             Some(_) => self.new_privs(false),
             None => self,
         }

@@ -162,6 +162,15 @@ fn same_kind(one: &Setting, other: &Setting) -> bool {
     }
 }
 
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Resources {
+    pub limits: Option<Limits>,
+    pub cgroup_parent: Option<PathBuf>,
+    pub rlimits: Vec<(u32, libc::rlimit64)>,
+    /// Bounds on terminals and inotify, which all processes of the user share on the whole host.
+    pub few_user_resources: bool,
+}
+
 impl Spec<'_> {
     /// Puts the program into a control group of its own, with these limits. It is removed when the process has ended and been waited
     /// for; what is left in it then is killed.
@@ -169,7 +178,7 @@ impl Spec<'_> {
     /// The group is made below the nearest group of the caller's that can be used (root's own, or one that is delegated to the
     /// user, `Delegate=yes` of `systemd.resource-control(5)`), or below [`Spec::cgroup_parent`].
     pub fn limits(&mut self, limits: Limits) -> &mut Self {
-        self.limits = Some(limits);
+        self.resources.limits = Some(limits);
         self
     }
 
@@ -178,7 +187,7 @@ impl Spec<'_> {
         let path: &Path = path.as_ref();
         CString::new(path.as_os_str().as_encoded_bytes())
             .map_err(|_| Error::argument("the path of the parent group has a NUL byte in it"))?;
-        self.cgroup_parent = Some(PathBuf::from(path));
+        self.resources.cgroup_parent = Some(PathBuf::from(path));
         Ok(self)
     }
 }

@@ -329,7 +329,7 @@ impl<'fd> Spec<'fd> {
     /// # Ok::<(), nsiso::Error>(())
     /// ```
     pub fn mount(&mut self, mount: Mount<'fd>) -> &mut Self {
-        self.mounts.push(mount);
+        self.rootfs.mounts.push(mount);
         self.unshare(Kinds::MNT)
     }
 }

@@ -240,7 +240,27 @@ fn ports(outside: u16, inside: u16) -> Result<(u16, u16)> {
     }
 }
 
+#[derive(Clone, Debug)]
+pub(crate) struct Network<'fd> {
+    pub loopback: bool,
+    pub links: Vec<(Endpoint<'fd>, Endpoint<'fd>)>,
+    pub devices: Vec<(String, Endpoint<'fd>)>,
+    pub uplink: Option<Uplink>,
+}
+
+impl Default for Network<'_> {
+    fn default() -> Self {
+        Network { loopback: true, links: Vec::new(), devices: Vec::new(), uplink: None }
+    }
+}
+
 impl<'fd> Spec<'fd> {
+    /// Whether the loopback device of a new network namespace is brought up: yes by default.
+    pub fn loopback(&mut self, up: bool) -> &mut Self {
+        self.network.loopback = up;
+        self
+    }
+
     /// Links the program's new network namespace to another one or to the caller's: a pair of devices, `veth(4)`, that is there
     /// when the program starts and is removed when the program has been waited for, unless its network namespace is pinned or held; nobody waiting, it goes
     /// with the network namespace. Asks for a new network namespace.
@@ -248,21 +268,21 @@ impl<'fd> Spec<'fd> {
     /// Takes CAP_NET_ADMIN in the user namespaces that own both network namespaces: root has it, an ordinary user where one user namespace owns both,
     /// as when the program joins that of the other.
     pub fn link(&mut self, inside: Endpoint<'fd>, outside: Endpoint<'fd>) -> &mut Self {
-        self.links.push((inside, outside));
+        self.network.links.push((inside, outside));
         self.unshare(Kinds::NET)
     }
 
     /// Moves a network device of the caller's network namespace into the program's new one, with what `inside` says; its name is kept
     /// where that says none. When the namespace ends, the kernel gives hardware back and removes what is virtual. Asks for a new network namespace.
     pub fn device(&mut self, device: &str, inside: Endpoint<'fd>) -> Result<&mut Self> {
-        self.devices.push((device_name(device)?, inside));
+        self.network.devices.push((device_name(device)?, inside));
         Ok(self.unshare(Kinds::NET))
     }
 
     /// Gives the program a way to the outside, as an ordinary user, too: `pasta(1)` runs beside it and ends with it. It must be installed
     /// (Debian: `passt`). Asks for a new network namespace.
     pub fn uplink(&mut self, uplink: Uplink) -> &mut Self {
-        self.uplink = Some(uplink);
+        self.network.uplink = Some(uplink);
         self.unshare(Kinds::NET)
     }
 }

@@ -69,12 +69,12 @@ impl Spec<'_> {
     /// it.
     pub fn sandbox(&mut self) -> Result<&mut Self> {
         self.unshare(Kinds::all());
-        self.hostname.get_or_insert(HOSTNAME.into());
-        self.domainname.get_or_insert(DOMAINNAME.into());
+        self.names.hostname.get_or_insert(HOSTNAME.into());
+        self.names.domainname.get_or_insert(DOMAINNAME.into());
         self.map_current();
         let (mut uid, mut gid) = (nix::unistd::geteuid().as_raw(), nix::unistd::getegid().as_raw());
         if uid == 0 && nobody_is_there() {
-            self.stand_in = Some(NOBODY);
+            self.identity.stand_in = Some(NOBODY);
             self.groups(&[])?;
             (uid, gid) = (NOBODY, NOBODY);
         }
@@ -108,7 +108,7 @@ impl Spec<'_> {
             .env("HOME", "/tmp")?
             .env("LANG", "C.UTF-8")?;
         self.caps::<&str>([])?.user_namespaces(false).new_privs(false);
-        self.treatment.few_user_resources = true;
+        self.resources.few_user_resources = true;
         self.sandbox_limits();
         self.landlock(Landlock::new().execute("/")?.write_as_mounted().scoped().best_effort());
         self.seccomp(Filter::untrusted());
@@ -124,7 +124,7 @@ impl Spec<'_> {
             (resource, rlimit::soft(resource).min(most), rlimit::hard(resource).min(most))
         });
         for (resource, rlim_cur, rlim_max) in lowered.into_iter().chain([(libc::RLIMIT_CORE, core, core)]) {
-            let limits = &mut self.treatment.rlimits;
+            let limits = &mut self.resources.rlimits;
             if limits.iter().all(|(chosen, _)| *chosen != resource) {
                 limits.push((resource, libc::rlimit64 { rlim_cur, rlim_max }));
             }
@@ -136,8 +136,8 @@ impl Spec<'_> {
         self.kinds -= kinds;
         if kinds.contains(Kinds::UTS) {
             // The sandbox's own names go with the namespace; those of the caller are refused later.
-            self.hostname.take_if(|name| name.as_c_str() == HOSTNAME);
-            self.domainname.take_if(|name| name.as_c_str() == DOMAINNAME);
+            self.names.hostname.take_if(|name| name.as_c_str() == HOSTNAME);
+            self.names.domainname.take_if(|name| name.as_c_str() == DOMAINNAME);
         }
         self
     }

@@ -340,11 +340,11 @@ impl Spec<'_> {
     pub fn seccomp(&mut self, filter: impl Into<Option<Filter>>) -> &mut Self {
         match filter.into() {
             Some(filter) => {
-                self.filters.push(filter);
+                self.privileges.filters.push(filter);
                 self.new_privs(false)
             }
             None => {
-                self.filters.clear();
+                self.privileges.filters.clear();
                 self
             }
         }
@@ -356,7 +356,7 @@ impl Spec<'_> {
     /// [`Process::take_notify`](crate::Process::take_notify) hands out: `seccomp_unotify(2)`. The program waits meanwhile. Brings
     /// [`Spec::new_privs`].
     pub fn seccomp_notify<S: AsRef<str>>(&mut self, calls: impl IntoIterator<Item = S>) -> Result<&mut Self> {
-        self.notify = Some(Filter::notify(calls)?);
+        self.privileges.notify = Some(Filter::notify(calls)?);
         Ok(self.new_privs(false))
     }
 }
