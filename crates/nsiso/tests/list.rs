@@ -63,7 +63,8 @@ fn a_process_in_new_namespaces_is_found_with_all_that_is_known() {
     check(&listing, process.pid());
     drop(input);
     assert_eq!(process.wait().unwrap().exit(), Exit::Code(0));
-    assert!(Query::new().list().unwrap().find_inode(listing.get(0).unwrap().inode()).is_some());
+    let own = listing.find_process(std::process::id() as i32, Kinds::USER).unwrap().inode();
+    assert!(Query::new().list().unwrap().find_inode(own).is_some());
     let gone = listing.find_process(process.pid(), Kinds::USER).unwrap().inode();
     assert!(Query::new().list().unwrap().find_inode(gone).is_none());
 }
