@@ -33,7 +33,7 @@ import pytest
         (dict(monotonic=math.nan), TypeError, "no offset of a clock"),
         (dict(monotonic=()), TypeError, "no offset of a clock"),
         (dict(pty=(24,)), TypeError, "rows, columns"),
-        (dict(sync_fds=5), TypeError, "halt: 5 is not two descriptors"),
+        (dict(sync_fds=5), TypeError, "sync_fds: 5 is not two descriptors"),
         (dict(pin=["net"]), TypeError, "pin is a mapping"),
         (dict(links=[5]), TypeError, "links: 5 is not an nsiso.Endpoint and another one"),
         (dict(links=[(None, None)]), TypeError, "links: None is no nsiso.Endpoint"),

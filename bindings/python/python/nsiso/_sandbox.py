@@ -67,10 +67,10 @@ class Sandbox:
         others = [kind for kind in share if kind != "net"]
         if others:
             granted.append("shared with the host: " + ", ".join(others))
-        granted += [text for (name, value), text in _LOOSENED.items() if words.get(name) is value]
+        granted += [text for name, (value, text) in _LOOSENED.items() if words.get(name) is value]
         told = ("share", "mounts", "caps", "landlock", "seccomp", "sandbox")
         others = [(name, value) for name, value in words.items() if name not in told and value is not None]
-        granted += [f"{name}: {value!r}" for name, value in others if (name, value) not in _LOOSENED]
+        granted += [f"{name}: {value!r}" for name, value in others if not (name in _LOOSENED and _LOOSENED[name][0] is value)]
         return f"<Sandbox {'; '.join(granted)}>"
 
 
@@ -85,10 +85,10 @@ def _state(value: Any) -> str:
 
 
 _LOOSENED = {
-    ("init", False): "no init process",
-    ("die_with_parent", False): "outlives this process",
-    ("new_privs", True): "set-user-ID programs count",
-    ("user_namespaces", True): "user namespaces can be made",
+    "init": (False, "no init process"),
+    "die_with_parent": (False, "outlives this process"),
+    "new_privs": (True, "set-user-ID programs count"),
+    "user_namespaces": (True, "user namespaces can be made"),
 }
 _OF_SUBPROCESS = {*inspect.signature(subprocess.Popen.__init__).parameters} - {"self", "args"}
 _KEYWORDS = {*KEYWORDS, *_OF_SUBPROCESS, "join", "input", "capture_output", "timeout", "check"}
