@@ -37,6 +37,8 @@ mod helper {
     mod tests;
 }
 mod attachments;
+#[cfg(feature = "serde")]
+pub mod document;
 mod kind;
 mod list;
 mod net;
@@ -53,6 +55,8 @@ mod status;
 mod unshare;
 
 pub use cgroup::{Pressure, Resources, Stall};
+#[cfg(feature = "serde")]
+pub use document::Document;
 pub use enter::{Entered, call, enter};
 pub use error::{Error, Result, Step};
 pub use handle::Handle;

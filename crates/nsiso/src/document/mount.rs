@@ -1,0 +1,204 @@
+//! The mounts of a spec document.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::units::Size;
+use super::{OneOrMany, Propagation};
+use crate::{Error, Mount, Result};
+
+/// What a mount entry does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum MountType {
+    /// Shows `source`, a file or directory of the caller's, at `target`, with all that is mounted
+    /// below it.
+    Bind,
+    /// An empty file system in memory. tmpfs(5).
+    Tmpfs,
+    /// A fresh proc of the program's pid namespace. proc(5).
+    Procfs,
+    /// A fresh sysfs of the program's network namespace, read-only. sysfs(5).
+    Sysfs,
+    /// The POSIX message queues of the program's IPC namespace. mq_overview(7).
+    Mqueue,
+    /// A small /dev: null, zero, full, random, urandom, tty, pts, shm, and links to the descriptors.
+    Dev,
+    /// A writable layer over the trees `lower`. Without `upper` and `work` changes are thrown away.
+    Overlay,
+    /// A directory with `mode`. An existing one stays as it is.
+    Dir,
+    /// A symbolic link to `to`.
+    Symlink,
+    /// A file with `content` and `mode`.
+    File,
+    /// Hides `target`: a directory becomes empty, a file reads as /dev/null.
+    Mask,
+    /// Makes `target` read-only, with all that is mounted below it.
+    ReadOnly,
+    /// Sets the permissions of `target` to `mode`.
+    Chmod,
+    /// Sets the propagation of the mount at `target`.
+    Propagation,
+}
+
+/// One operation on the program's file system view: a mount, or a file, directory or symbolic link
+/// that is made.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct MountEntry {
+    /// What is done.
+    #[serde(rename = "type")]
+    pub kind: MountType,
+    /// The absolute path as the program sees it. It is made where it is missing.
+    pub target: String,
+    /// bind: the path as the caller sees it.
+    pub source: Option<String>,
+    /// overlay: the trees below, the uppermost first.
+    pub lower: Option<OneOrMany<String>>,
+    /// overlay: the directory that keeps changes.
+    pub upper: Option<String>,
+    /// overlay: an empty directory on the file system of `upper`, for the kernel's use.
+    pub work: Option<String>,
+    /// symlink: where it leads.
+    pub to: Option<String>,
+    /// file: what it contains.
+    pub content: Option<String>,
+    /// dir, file, chmod, tmpfs: permissions as a number; 493 is 0755.
+    pub mode: Option<u32>,
+    /// tmpfs: the most bytes that it holds. Half of the memory by default.
+    pub size: Option<Size>,
+    /// procfs: which processes it shows: off, noaccess, invisible or ptraceable.
+    pub hidepid: Option<String>,
+    /// procfs: only processes, none of the machine's settings.
+    pub subset_pid: Option<bool>,
+    /// propagation: what it becomes.
+    pub propagation: Option<Propagation>,
+    /// bind, tmpfs, procfs, overlay: nothing can be written through it.
+    pub ro: Option<bool>,
+    /// bind, tmpfs, overlay: programs in it cannot be executed.
+    pub noexec: Option<bool>,
+    /// bind, tmpfs, overlay: set-user-ID bits and file capabilities take effect.
+    pub suid: Option<bool>,
+    /// bind, tmpfs, overlay: device files work.
+    pub dev: Option<bool>,
+    /// bind, read_only, file: skip it where the source or target does not exist.
+    pub if_exists: Option<bool>,
+    /// bind, read_only: without what is mounted below it. mount(8).
+    pub non_recursive: Option<bool>,
+}
+
+/// Directories and files that are made without a mode.
+const DIRECTORY: u32 = 0o755;
+const FILE: u32 = 0o644;
+
+impl MountEntry {
+    pub(super) fn mount(&self) -> Result<Mount<'static>> {
+        self.check_fields()?;
+        let at = &self.target;
+        let made = match self.kind {
+            MountType::Bind => Mount::bind(needed(&self.source, "source")?, at)?,
+            MountType::Tmpfs => {
+                let tmpfs = Mount::tmpfs(at)?;
+                let tmpfs = self.mode.map_or(tmpfs.clone(), |mode| tmpfs.mode(mode));
+                self.size.map_or(tmpfs.clone(), |size| tmpfs.size(size.0))
+            }
+            MountType::Procfs => {
+                let proc = Mount::procfs(at)?;
+                let proc = if self.subset_pid == Some(true) { proc.subset_pid() } else { proc };
+                match &self.hidepid {
+                    Some(hidepid) => proc.hidepid(hidepid)?,
+                    None => proc,
+                }
+            }
+            MountType::Sysfs => Mount::sysfs(at)?,
+            MountType::Mqueue => Mount::mqueue(at)?,
+            MountType::Dev => Mount::dev(at)?,
+            MountType::Overlay => self.overlay()?,
+            MountType::Dir => Mount::dir(at, self.mode.unwrap_or(DIRECTORY))?,
+            MountType::Symlink => Mount::symlink(needed(&self.to, "to")?, at)?,
+            MountType::File => {
+                let content = needed(&self.content, "content")?;
+                Mount::file(content.as_bytes(), at, self.mode.unwrap_or(FILE))?
+            }
+            MountType::Mask => Mount::mask(at)?,
+            MountType::ReadOnly => Mount::read_only_path(at)?,
+            MountType::Chmod => Mount::chmod(at, *needed(&self.mode, "mode")?)?,
+            MountType::Propagation => {
+                Mount::propagation(at, (*needed(&self.propagation, "propagation")?).into())?
+            }
+        };
+        Ok(self.flagged(made))
+    }
+
+    fn overlay(&self) -> Result<Mount<'static>> {
+        let lower = needed(&self.lower, "lower")?.items();
+        let [first, others @ ..] = lower else {
+            return Err(Error::argument(".lower: an overlay has one tree below it at least"));
+        };
+        let made = match (&self.upper, &self.work) {
+            (None, None) => Mount::overlay(first, &self.target)?,
+            (Some(upper), Some(work)) => Mount::overlay_kept(first, upper, work, &self.target)?,
+            (Some(_), None) => return Err(Error::argument(".work: it goes with upper")),
+            (None, Some(_)) => return Err(Error::argument(".upper: it goes with work")),
+        };
+        others.iter().try_fold(made, Mount::lower)
+    }
+
+    fn flagged(&self, mut mount: Mount<'static>) -> Mount<'static> {
+        type Flag = (Option<bool>, fn(Mount<'static>) -> Mount<'static>);
+        let flags: [Flag; 6] = [
+            (self.ro, Mount::read_only),
+            (self.noexec, Mount::no_exec),
+            (self.suid, Mount::suid),
+            (self.dev, Mount::devices),
+            (self.if_exists, Mount::if_exists),
+            (self.non_recursive, Mount::non_recursive),
+        ];
+        for (_, set) in flags.into_iter().filter(|(flag, _)| *flag == Some(true)) {
+            mount = set(mount);
+        }
+        mount
+    }
+
+    /// A field that means nothing for the type is an error.
+    fn check_fields(&self) -> Result<()> {
+        use MountType::*;
+        let has_flags = [Bind, Tmpfs, Overlay].as_slice();
+        let fields: [(&str, bool, &[MountType]); 17] = [
+            ("source", self.source.is_some(), &[Bind]),
+            ("lower", self.lower.is_some(), &[Overlay]),
+            ("upper", self.upper.is_some(), &[Overlay]),
+            ("work", self.work.is_some(), &[Overlay]),
+            ("to", self.to.is_some(), &[Symlink]),
+            ("content", self.content.is_some(), &[File]),
+            ("mode", self.mode.is_some(), &[Dir, File, Chmod, Tmpfs]),
+            ("size", self.size.is_some(), &[Tmpfs]),
+            ("hidepid", self.hidepid.is_some(), &[Procfs]),
+            ("subset_pid", self.subset_pid.is_some(), &[Procfs]),
+            ("propagation", self.propagation.is_some(), &[Propagation]),
+            ("ro", self.ro.is_some(), &[Bind, Tmpfs, Procfs, Overlay]),
+            ("noexec", self.noexec.is_some(), has_flags),
+            ("suid", self.suid.is_some(), has_flags),
+            ("dev", self.dev.is_some(), has_flags),
+            ("if_exists", self.if_exists.is_some(), &[Bind, ReadOnly, File]),
+            ("non_recursive", self.non_recursive.is_some(), &[Bind, ReadOnly]),
+        ];
+        match fields.into_iter().find(|(_, given, types)| *given && !types.contains(&self.kind)) {
+            None => Ok(()),
+            Some((field, _, types)) => {
+                let kind = serde_json::to_string(&self.kind).unwrap_or_default();
+                let types: Vec<_> =
+                    types.iter().filter_map(|kind| serde_json::to_string(kind).ok()).collect();
+                Err(Error::argument(format!(
+                    ".{field}: a mount of type {kind} has none; it is for {}",
+                    types.join(", ")
+                )))
+            }
+        }
+    }
+}
+
+fn needed<'a, T>(field: &'a Option<T>, name: &str) -> Result<&'a T> {
+    field.as_ref().ok_or_else(|| Error::argument(format!(".{name}: it is missing")))
+}

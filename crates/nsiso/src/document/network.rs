@@ -1,0 +1,168 @@
+//! The network of a spec document.
+
+use std::net::IpAddr;
+use std::os::fd::RawFd;
+use std::time::Duration;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::units::{Rate, Time};
+use super::{OneOrMany, descriptor};
+use crate::{Endpoint, Error, Result, Spec, Uplink};
+
+/// One end of a link: a network device with its settings.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct EndpointOption {
+    /// The network namespace as a descriptor of the caller's; the caller's own by default.
+    pub netns: Option<RawFd>,
+    /// The device's name; the first free one of eth0, eth1, ... by default.
+    pub name: Option<String>,
+    /// The hardware address, such as "02:00:00:00:00:01".
+    pub mac: Option<String>,
+    /// The most bytes of a packet: 68 to 65535, 1500 by default.
+    pub mtu: Option<u32>,
+    /// Addresses with their network, such as "10.0.0.1/24".
+    pub addresses: Option<OneOrMany<String>>,
+    /// The router for all other networks.
+    pub gateway: Option<OneOrMany<String>>,
+    /// Routes to networks.
+    pub routes: Option<Vec<RouteOption>>,
+    /// The bridge that the device becomes a port of.
+    pub port_of: Option<String>,
+    /// How long packets that leave are delayed. tc-netem(8).
+    pub delay: Option<Time>,
+    /// By how much the delay varies.
+    pub jitter: Option<Time>,
+    /// The part of the packets that get lost: 0 to 1.
+    pub loss: Option<f64>,
+    /// The most bits per second that leave. tc-tbf(8).
+    pub rate: Option<Rate>,
+}
+
+/// A route.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RouteOption {
+    /// The network, such as "10.1.0.0/16".
+    pub to: String,
+    /// The router; none if the network is on the link itself.
+    pub via: Option<String>,
+}
+
+impl EndpointOption {
+    fn endpoint(&self) -> Result<Endpoint<'static>> {
+        let mut endpoint = Endpoint::new();
+        if let Some(fd) = self.netns {
+            endpoint = endpoint.netns(descriptor(fd)?);
+        }
+        if let Some(name) = &self.name {
+            endpoint = endpoint.name(name)?;
+        }
+        if let Some(mac) = &self.mac {
+            endpoint = endpoint.mac(mac)?;
+        }
+        if let Some(mtu) = self.mtu {
+            endpoint = endpoint.mtu(mtu)?;
+        }
+        for address in self.addresses.iter().flat_map(OneOrMany::items) {
+            endpoint = endpoint.address(address)?;
+        }
+        for route in self.routes.iter().flatten() {
+            endpoint = endpoint.route(&route.to, route.via.as_deref())?;
+        }
+        for router in self.gateway.iter().flat_map(OneOrMany::items) {
+            endpoint = endpoint.gateway(router)?;
+        }
+        if let Some(bridge) = &self.port_of {
+            endpoint = endpoint.port_of(bridge)?;
+        }
+        if self.delay.is_some() || self.jitter.is_some() {
+            let time = |time: Option<Time>, field| match time {
+                None => Ok(Duration::ZERO),
+                Some(time) => time
+                    .duration()
+                    .ok_or_else(|| Error::argument(format!(".{field}: a time is not negative"))),
+            };
+            endpoint = endpoint.delay(time(self.delay, "delay")?, time(self.jitter, "jitter")?)?;
+        }
+        if let Some(part) = self.loss {
+            endpoint = endpoint.loss(part)?;
+        }
+        match self.rate {
+            Some(rate) => endpoint.rate(rate.0),
+            None => Ok(endpoint),
+        }
+    }
+}
+
+/// A link between the program's new network namespace and another one.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct LinkOption {
+    /// The end in the program's network namespace.
+    pub inside: EndpointOption,
+    /// The other end.
+    pub outside: EndpointOption,
+}
+
+impl LinkOption {
+    pub(super) fn put(&self, spec: &mut Spec<'static>) -> Result<()> {
+        if self.inside.netns.is_some() {
+            return Err(Error::argument(".inside.netns: this end is in the program's new network namespace"));
+        }
+        let end = |end: &EndpointOption, name: &str| {
+            end.endpoint().map_err(|error| Error::argument(format!(".{name}{}", super::json::below(&error))))
+        };
+        spec.link(end(&self.inside, "inside")?, end(&self.outside, "outside")?);
+        Ok(())
+    }
+}
+
+pub(super) fn put_device(device: &str, inside: &EndpointOption, spec: &mut Spec<'static>) -> Result<()> {
+    spec.device(device, inside.endpoint()?).map(drop)
+}
+
+/// A way out for the program's network, by pasta(1): `true`, or with ports of the caller's that
+/// lead to the program.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged, expecting = "true, false, or ports such as {\"tcp\": [[8080, 80]]}")]
+pub enum UplinkOption {
+    /// On or off.
+    Switch(bool),
+    /// With ports.
+    Ports(UplinkPorts),
+}
+
+/// The ports of an uplink, each as [outside, inside].
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct UplinkPorts {
+    /// TCP ports.
+    pub tcp: Option<Vec<(u16, u16)>>,
+    /// UDP ports.
+    pub udp: Option<Vec<(u16, u16)>>,
+    /// The caller's address at which they are: 127.0.0.1 by default.
+    #[schemars(with = "Option<String>")]
+    pub listen: Option<IpAddr>,
+}
+
+impl UplinkOption {
+    pub(super) fn put(&self, spec: &mut Spec<'static>) -> Result<()> {
+        let ports = match self {
+            UplinkOption::Switch(false) => return Ok(()),
+            UplinkOption::Switch(true) => UplinkPorts::default(),
+            UplinkOption::Ports(ports) => ports.clone(),
+        };
+        let mut uplink = Uplink::new();
+        for (outside, inside) in ports.tcp.unwrap_or_default() {
+            uplink = uplink.tcp(outside, inside)?;
+        }
+        for (outside, inside) in ports.udp.unwrap_or_default() {
+            uplink = uplink.udp(outside, inside)?;
+        }
+        spec.uplink(ports.listen.map_or(uplink.clone(), |ip| uplink.listen(ip)));
+        Ok(())
+    }
+}

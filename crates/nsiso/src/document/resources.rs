@@ -1,0 +1,140 @@
+//! Resource limits of a spec document, those of the cgroup and those of the process.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::units::Size;
+use crate::{Error, Io, Limits, Result, Spec, UNLIMITED};
+
+/// Limits of the program and its descendants together, enforced by a cgroup. cgroups(7).
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct LimitsOption {
+    /// Memory; beyond it the kernel kills a process of the cgroup.
+    pub memory: Option<Size>,
+    /// Memory beyond which the cgroup is slowed down. Version 2.
+    pub memory_high: Option<Size>,
+    /// Memory that the kernel does not reclaim for others. Version 2.
+    pub memory_low: Option<Size>,
+    /// Swap space. On version 1 it needs `memory`.
+    pub swap: Option<Size>,
+    /// Processor time in processors: 0.5 is half of one.
+    pub cpu: Option<f64>,
+    /// The share of processor time against other cgroups: 1 to 10000, 100 is usual.
+    pub cpu_weight: Option<u64>,
+    /// The processors that it runs on, as a list such as "0-2,7". cpuset(7).
+    pub cpus: Option<String>,
+    /// Processes and threads.
+    pub pids: Option<u64>,
+    /// Limits of block devices, by device file or by a path on the device.
+    pub io: Option<BTreeMap<String, IoOption>>,
+    /// Huge pages in bytes, by page size such as "2MB".
+    pub huge_pages: Option<BTreeMap<String, Size>>,
+    /// The cgroup of version 2 in which the program's is made.
+    pub parent: Option<String>,
+}
+
+/// The most that is done on a block device in a second.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct IoOption {
+    /// Bytes read.
+    pub rbps: Option<Size>,
+    /// Bytes written.
+    pub wbps: Option<Size>,
+    /// Read operations.
+    pub riops: Option<u64>,
+    /// Write operations.
+    pub wiops: Option<u64>,
+}
+
+impl LimitsOption {
+    pub(super) fn put(&self, spec: &mut Spec<'static>) -> Result<()> {
+        let bytes = |size: Option<Size>| size.map(|size| size.0);
+        let mut limits = Limits::new();
+        type Setter = fn(Limits, u64) -> Limits;
+        let plain: [(Option<u64>, Setter); 5] = [
+            (bytes(self.memory), Limits::memory),
+            (bytes(self.memory_high), Limits::memory_high),
+            (bytes(self.memory_low), Limits::memory_low),
+            (bytes(self.swap), Limits::swap),
+            (self.pids, Limits::pids),
+        ];
+        for (value, set) in plain {
+            limits = value.map_or(limits.clone(), |value| set(limits, value));
+        }
+        if let Some(processors) = self.cpu {
+            limits = limits.cpu(processors)?;
+        }
+        if let Some(weight) = self.cpu_weight {
+            limits = limits.cpu_weight(weight)?;
+        }
+        if let Some(cpus) = &self.cpus {
+            limits = limits.cpus(cpus)?;
+        }
+        for (device, io) in self.io.iter().flatten() {
+            let io = Io {
+                read_bytes: bytes(io.rbps),
+                write_bytes: bytes(io.wbps),
+                reads: io.riops,
+                writes: io.wiops,
+            };
+            limits = limits.io(device, io)?;
+        }
+        for (size, most) in self.huge_pages.iter().flatten() {
+            limits = limits.huge_pages(size, most.0)?;
+        }
+        spec.limits(limits);
+        if let Some(parent) = &self.parent {
+            spec.cgroup_parent(parent)?;
+        }
+        Ok(())
+    }
+}
+
+/// A resource limit of a process: a number for both, or a pair of the soft and the hard limit;
+/// "unlimited" for none.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged, expecting = "a number, \"unlimited\", or a pair of them")]
+pub enum Rlimit {
+    /// Soft and hard.
+    Both(Bound),
+    /// Soft, and hard.
+    Each(Bound, Bound),
+}
+
+/// A number or "unlimited".
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged, expecting = "a number or \"unlimited\"")]
+pub enum Bound {
+    /// A number in the limit's unit.
+    Number(u64),
+    /// The word "unlimited".
+    Word(Unlimited),
+}
+
+/// The word "unlimited".
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Unlimited {
+    /// No limit.
+    Unlimited,
+}
+
+pub(super) fn put_rlimits(rlimits: &BTreeMap<String, Rlimit>, spec: &mut Spec<'static>) -> Result<()> {
+    let number = |bound: &Bound| match bound {
+        Bound::Number(number) => *number,
+        Bound::Word(_) => UNLIMITED,
+    };
+    for (name, limit) in rlimits {
+        let (soft, hard) = match limit {
+            Rlimit::Both(both) => (both, both),
+            Rlimit::Each(soft, hard) => (soft, hard),
+        };
+        let set = spec.rlimit(name, number(soft), number(hard));
+        set.map_err(|error| Error::argument(format!(".{name}: {}", error.message())))?;
+    }
+    Ok(())
+}

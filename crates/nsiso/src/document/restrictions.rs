@@ -1,0 +1,165 @@
+//! Landlock and seccomp in a spec document.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::OneOrMany;
+use crate::{Filter, Landlock, Result, SeccompAction, Spec};
+
+/// Rules of Landlock: everything that they do not grant is refused. landlock(7).
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct LandlockRules {
+    /// Paths below which files may be read and directories listed.
+    pub read: Option<Vec<String>>,
+    /// Paths below which files may be read and executed.
+    pub execute: Option<Vec<String>>,
+    /// Paths below which files may be read, written, made and removed.
+    pub write: Option<Vec<String>>,
+    /// The TCP ports that sockets may be bound to. Linux 6.7.
+    pub bind_tcp: Option<Vec<u16>>,
+    /// The TCP ports that connections may be made to. Linux 6.7.
+    pub connect_tcp: Option<Vec<u16>>,
+    /// No signals to processes outside the sandbox, no connections to abstract Unix sockets made
+    /// outside. Linux 6.12.
+    pub scoped: Option<bool>,
+    /// Every writable mount of the view except the root may be written.
+    pub as_mounted: Option<bool>,
+    /// Where the kernel lacks a part, the rest is enforced. Without it the spawn fails.
+    pub best_effort: Option<bool>,
+}
+
+impl LandlockRules {
+    fn rules(&self) -> Result<Landlock> {
+        let paths = |paths: &Option<Vec<String>>| paths.clone().unwrap_or_default();
+        let mut rules = paths(&self.read).iter().try_fold(Landlock::new(), Landlock::read)?;
+        rules = paths(&self.execute).iter().try_fold(rules, Landlock::execute)?;
+        rules = paths(&self.write).iter().try_fold(rules, Landlock::write)?;
+        if let Some(ports) = &self.bind_tcp {
+            rules = rules.bind_tcp(ports);
+        }
+        if let Some(ports) = &self.connect_tcp {
+            rules = rules.connect_tcp(ports);
+        }
+        type Flag = (Option<bool>, fn(Landlock) -> Landlock);
+        let flags: [Flag; 3] = [
+            (self.scoped, Landlock::scoped),
+            (self.as_mounted, Landlock::write_as_mounted),
+            (self.best_effort, Landlock::best_effort),
+        ];
+        let given = flags.into_iter().filter(|(flag, _)| *flag == Some(true));
+        Ok(given.fold(rules, |rules, (_, set)| set(rules)))
+    }
+}
+
+/// `false` lifts the sandbox's rules.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged, expecting = "false, or an object of Landlock rules such as {\"read\": [\"/usr\"]}")]
+pub enum LandlockOption {
+    /// `false`: no rules.
+    Off(Off),
+    /// Rules.
+    Rules(LandlockRules),
+}
+
+impl LandlockOption {
+    pub(super) fn put(&self, spec: &mut Spec<'static>) -> Result<()> {
+        spec.landlock(match self {
+            LandlockOption::Off(_) => None,
+            LandlockOption::Rules(rules) => Some(rules.rules()?),
+        });
+        Ok(())
+    }
+}
+
+/// The value `false`.
+#[derive(Clone, Copy, Debug, PartialEq, JsonSchema)]
+#[schemars(extend("const" = false))]
+pub struct Off(bool);
+
+impl Serialize for Off {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+        serializer.serialize_bool(false)
+    }
+}
+
+impl<'de> Deserialize<'de> for Off {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
+        match bool::deserialize(deserializer)? {
+            false => Ok(Off(false)),
+            true => Err(serde::de::Error::custom("expected false")),
+        }
+    }
+}
+
+/// What happens to a system call.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Action {
+    /// It fails with `errno`.
+    #[default]
+    Fail,
+    /// The program is killed by SIGSYS.
+    Kill,
+    /// The thread gets SIGSYS, which it may handle.
+    Trap,
+    /// It is made, and written to the audit log.
+    Log,
+}
+
+/// A filter of system calls by name: `deny` or `allow`. seccomp(2).
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct SeccompFilter {
+    /// These calls get the action; all others are allowed.
+    pub deny: Option<Vec<String>>,
+    /// These calls are allowed; all others get the action.
+    pub allow: Option<Vec<String>>,
+    /// What happens to a call that is not allowed: fail by default.
+    pub action: Option<Action>,
+    /// The errno of `fail`, as a number: 1 (EPERM) by default.
+    pub errno: Option<i32>,
+}
+
+impl SeccompFilter {
+    fn filter(&self) -> Result<Filter> {
+        let errno = self.errno.unwrap_or(libc::EPERM);
+        let action = match self.action.unwrap_or_default() {
+            Action::Fail if (1..4096).contains(&errno) => SeccompAction::Fail(errno),
+            Action::Fail => return Err(crate::Error::argument(format!(".errno: {errno} is no errno"))),
+            Action::Kill => SeccompAction::Kill,
+            Action::Trap => SeccompAction::Trap,
+            Action::Log => SeccompAction::Log,
+        };
+        match (&self.deny, &self.allow) {
+            (Some(calls), None) => Filter::deny(calls, action),
+            (None, Some(calls)) => Filter::allow(calls, action),
+            _ => Err(crate::Error::argument(": a filter has either deny or allow")),
+        }
+    }
+}
+
+/// `true`: the filter for programs that are not trusted; `false`: no filter, not even the
+/// sandbox's; or filters of your own.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged, expecting = "true, false, a filter such as {\"deny\": [\"mkdir\"]}, or a list of filters")]
+pub enum SeccompOption {
+    /// On or off.
+    Switch(bool),
+    /// Filters.
+    Filters(OneOrMany<SeccompFilter>),
+}
+
+impl SeccompOption {
+    pub(super) fn put(&self, spec: &mut Spec<'static>) -> Result<()> {
+        match self {
+            SeccompOption::Switch(on) => drop(spec.seccomp(on.then(Filter::untrusted))),
+            SeccompOption::Filters(filters) => {
+                for filter in filters.items() {
+                    spec.seccomp(filter.filter()?);
+                }
+            }
+        }
+        Ok(())
+    }
+}
