@@ -1,4 +1,4 @@
-//! Builds the helper, a program of its own, which the library carries.
+//! Builds the helper, a separate program that the library embeds.
 
 use std::env;
 use std::ffi::OsString;
@@ -22,7 +22,7 @@ fn main() {
         .arg("-o")
         .arg(&output);
     if env::var_os("CARGO_CFG_TARGET_ARCH").is_some_and(|arch| arch == "aarch64") {
-        // Calls for atomics would ask the C library, which is not there, what the processor can do.
+        // Outlined atomics would ask the C library, which is missing, for the processor's features.
         rustc.arg("-Ctarget-feature=-outline-atomics");
     }
     if let Some(linker) = env::var_os("RUSTC_LINKER") {
@@ -37,8 +37,7 @@ fn main() {
     fs::write(&output, image).expect("it is ours");
 }
 
-/// Takes away what comes after the last segment: the table of sections, which nobody needs to
-/// execute it.
+/// Removes the section table after the last segment, which execution does not need.
 fn cut_sections(image: &mut Vec<u8>) {
     const HEADER: usize = 56;
     let number = |at: usize, len: usize| -> usize {
@@ -46,12 +45,12 @@ fn cut_sections(image: &mut Vec<u8>) {
         bytes.fold(0, |value, byte| value << 8 | usize::from(*byte))
     };
     let (headers, count) = (number(32, 8), number(56, 2));
-    // Where each segment's bytes end in the file, `elf(5)`.
+    // Where each segment ends in the file, `elf(5)`.
     let segments = (0..count).map(|n| headers + n * HEADER).map(|at| (number(at + 8, 8), number(at + 32, 8)));
     let ends = segments.filter(|(_, size)| *size > 0).map(|(start, size)| start + size);
     let end = ends.max().expect("it has segments");
     image.truncate(end);
-    // Offset, number and names of sections.
+    // e_shoff, and e_shentsize, e_shnum, e_shstrndx.
     image[40..48].fill(0);
     image[58..64].fill(0);
 }

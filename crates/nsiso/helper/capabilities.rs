@@ -1,4 +1,4 @@
-//! Capabilities, `capabilities(7)`.
+//! Sets, keeps and drops capabilities, `capabilities(7)`.
 
 use super::kernel;
 use super::plan::Capabilities;
@@ -22,14 +22,14 @@ struct Half {
     inheritable: u32,
 }
 
-/// Without this the change to a uid that is not 0 would clear the permitted set.
+/// Without this, the change to a nonzero uid would clear the permitted set.
 pub(super) fn keep_over_uid_change() -> Outcome<()> {
-    // SAFETY: numbers only.
+    // SAFETY: integer arguments only.
     unsafe { check(kernel::SYS_prctl, [kernel::PR_SET_KEEPCAPS as usize, 1]) }.map(drop)
 }
 
-/// The sets of the calling thread of the host. It may have more here, as uid 0 has after exec, and
-/// those of another uid came over exec as ambient ones. What exec has taken all the same is gone.
+/// Restores the sets of the caller's thread. After exec, uid 0 has more, and other uids have theirs
+/// as ambient capabilities. Those that exec has removed all the same are lost.
 pub(super) fn set(sets: &Capabilities) -> Outcome<()> {
     let before = get()?;
     let [low, high] = before;
@@ -50,17 +50,17 @@ pub(super) fn raise_ambient() -> Outcome<()> {
     raise(permitted)
 }
 
-/// Gives up all capabilities but `keep`, in every set, and with `bounding` for good. A change of
-/// uid has left the permitted ones without effect.
+/// Drops all capabilities but `keep` from every set. `bounding`: fails if the bounding set cannot
+/// be reduced. A change of uid has cleared the effective set, so this fills it first.
 pub(super) fn keep_only(keep: u64, bounding: bool) -> Outcome<()> {
     let before = get()?.map(|half| Half { effective: half.permitted, ..half });
     put(&before)?;
-    // The first number that the kernel does not know ends it.
+    // The first number that the kernel does not know ends the loop.
     for capability in 0..64 {
         if keep & (1 << capability) != 0 {
             continue;
         }
-        // SAFETY: numbers only.
+        // SAFETY: integer arguments only.
         match unsafe { check(kernel::SYS_prctl, [kernel::PR_CAPBSET_DROP as usize, capability]) } {
             Err(kernel::EINVAL) => break,
             Err(kernel::EPERM) if !bounding => break,
@@ -72,12 +72,12 @@ pub(super) fn keep_only(keep: u64, bounding: bool) -> Outcome<()> {
     raise(keep)
 }
 
-/// Gives up all but `keep`, or all where `keep` is not there.
+/// Drops all capabilities but `keep`, or all of them if the process does not have `keep`.
 pub(super) fn drop_to(keep: u64) -> Outcome<()> {
     put(&halves(keep, keep, 0)).or_else(|_| put(&halves(0, 0, 0)))
 }
 
-/// Gives up all but `keep`, which stays over exec.
+/// Drops all capabilities but `keep`, which stays across exec.
 pub(super) fn keep_over_exec(keep: u64) -> Outcome<()> {
     put(&halves(keep, keep, keep))?;
     raise(keep)
@@ -94,14 +94,14 @@ fn halves(effective: u64, permitted: u64, inheritable: u64) -> [Half; 2] {
 fn get() -> Outcome<[Half; 2]> {
     let version = Version { version: VERSION_3, pid: 0 };
     let mut sets = halves(0, 0, 0);
-    // SAFETY: structs as version 3 has them.
+    // SAFETY: the structs have the layout of version 3.
     unsafe { check(kernel::SYS_capget, [&raw const version as usize, &raw mut sets as usize])? };
     Ok(sets)
 }
 
 fn put(sets: &[Half; 2]) -> Outcome<()> {
     let version = Version { version: VERSION_3, pid: 0 };
-    // SAFETY: structs as version 3 has them.
+    // SAFETY: the structs have the layout of version 3.
     unsafe { check(kernel::SYS_capset, [&raw const version as usize, sets.as_ptr() as usize]) }.map(drop)
 }
 
@@ -116,6 +116,6 @@ fn raise(mut set: u64) -> Outcome<()> {
 
 fn ambient(what: i32, capability: usize) -> Outcome<()> {
     let args = [kernel::PR_CAP_AMBIENT as usize, what as usize, capability, 0, 0];
-    // SAFETY: numbers only.
+    // SAFETY: integer arguments only.
     unsafe { check(kernel::SYS_prctl, args) }.map(drop)
 }

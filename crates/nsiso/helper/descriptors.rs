@@ -1,4 +1,4 @@
-//! Descriptors put in their place, and all others closed.
+//! Puts file descriptors at their final numbers, and closes all others.
 
 use core::mem::MaybeUninit;
 use core::sync::atomic::{AtomicI32, Ordering};
@@ -6,10 +6,10 @@ use core::sync::atomic::{AtomicI32, Ordering};
 use super::kernel::{self, c_int, c_uint, flock};
 use super::syscall::{Outcome, check};
 
-/// Puts `from` at the number `to`, open over exec.
+/// Duplicates `from` to the number `to`, without close-on-exec.
 pub(super) fn place(from: c_int, to: c_int) -> Outcome<()> {
     let (from, to) = (from as usize, to as usize);
-    // SAFETY: numbers only.
+    // SAFETY: integer arguments only.
     unsafe {
         match from == to {
             true => check(kernel::SYS_fcntl, [to, kernel::F_SETFD as usize, 0])?,
@@ -19,29 +19,29 @@ pub(super) fn place(from: c_int, to: c_int) -> Outcome<()> {
     Ok(())
 }
 
-/// What is not open fails where it is used.
+/// Ignores a descriptor that is not open: the action that uses it fails.
 pub(super) fn set_close_on_exec(fd: c_int) -> Outcome<()> {
     let args = [fd as usize, kernel::F_SETFD as usize, kernel::FD_CLOEXEC as usize];
-    // SAFETY: numbers only.
+    // SAFETY: integer arguments only.
     match unsafe { check(kernel::SYS_fcntl, args) } {
         Err(kernel::EBADF) => Ok(()),
         set => set.map(drop),
     }
 }
 
-/// The descriptor of [`lock_until_exec`], or 0.
+/// The descriptor that [`lock_until_exec`] keeps, or 0.
 static LOCKED: AtomicI32 = AtomicI32::new(0);
 
-/// Locks the file for this process until it executes the program or ends: then its last descriptor
-/// of the file is closed. A fork has no lock. The new number is one that no program is likely to
-/// want.
+/// Locks the file until this process executes the program or ends, since either closes its last
+/// descriptor of the file. A forked child does not have the lock. The descriptor gets a number that
+/// programs are unlikely to use.
 pub(super) fn lock_until_exec(fd: usize) -> Outcome<()> {
     const LIKELY: usize = 200;
     let lock = flock { l_type: kernel::F_WRLCK, ..flock::default() };
-    // SAFETY: numbers, and a struct that lives until the call returns.
+    // SAFETY: integers, and a struct that lives until the call returns.
     unsafe {
         let kept = check(kernel::SYS_fcntl, [fd, kernel::F_DUPFD_CLOEXEC as usize, LIKELY])?;
-        // To close any of them takes the lock away.
+        // Closing any descriptor of the file releases the lock, so close this one first.
         check(kernel::SYS_close, [fd])?;
         check(kernel::SYS_fcntl, [kept, kernel::F_SETLK as usize, &raw const lock as usize])?;
         LOCKED.store(kept as c_int, Ordering::Relaxed);
@@ -49,7 +49,7 @@ pub(super) fn lock_until_exec(fd: usize) -> Outcome<()> {
     Ok(())
 }
 
-/// Closes the numbers from `first` to `last`, but for what is locked.
+/// Closes the numbers from `first` to `last`, except the locked file.
 pub(super) fn close(first: c_uint, last: c_uint) -> Outcome<()> {
     match LOCKED.load(Ordering::Relaxed) as c_uint {
         locked if locked != 0 && (first..=last).contains(&locked) => {
@@ -63,17 +63,17 @@ pub(super) fn close(first: c_uint, last: c_uint) -> Outcome<()> {
 }
 
 fn close_all(first: c_uint, last: c_uint) -> Outcome<()> {
-    // SAFETY: numbers only.
+    // SAFETY: integer arguments only.
     match unsafe { check(kernel::SYS_close_range, [first as usize, last as usize, 0]) } {
-        // A container's filter may not know the call.
+        // A container's seccomp filter may not know the call.
         Err(kernel::ENOSYS | kernel::EPERM) if LEFT_HOST.load(Ordering::Relaxed) == 0 => {
             close_listed(first, last)
         }
-        // What /proc says in a joined mount namespace is not to be trusted. All that is open now
-        // was kept before, or has one of the lowest numbers that were free.
+        // The /proc of a joined mount namespace cannot be trusted. All descriptors that are open
+        // now were kept before, or have one of the lowest free numbers.
         Err(kernel::ENOSYS | kernel::EPERM) => {
             for fd in first..=last.min(first.saturating_add(1 << 16)) {
-                // SAFETY: numbers only. Most are not open.
+                // SAFETY: integer arguments only. Most of them are not open.
                 let _ = unsafe { check(kernel::SYS_close, [fd as usize]) };
             }
             Ok(())
@@ -82,19 +82,18 @@ fn close_all(first: c_uint, last: c_uint) -> Outcome<()> {
     }
 }
 
-/// Not 0 when the helper may have left the host's mount namespace.
+/// Nonzero once the helper may have left the caller's mount namespace.
 static LEFT_HOST: AtomicI32 = AtomicI32::new(0);
 
 pub(super) fn leave_host() {
     LEFT_HOST.store(1, Ordering::Relaxed);
 }
 
-/// Closes what `/proc/self/fd` lists, again and again until it lists no more of them. For hosts
-/// whose seccomp filter refuses close_range(2).
+/// Closes what `/proc/self/fd` lists. For callers whose seccomp filter refuses close_range(2).
 fn close_listed(first: c_uint, last: c_uint) -> Outcome<()> {
     let path = c"/proc/self/fd".as_ptr() as usize;
     let flags = (kernel::O_RDONLY | kernel::O_DIRECTORY | kernel::O_CLOEXEC) as usize;
-    // SAFETY: a constant path and numbers; `buffer` is as long as said.
+    // SAFETY: a constant path and integers; `buffer` has the size passed.
     unsafe {
         let listing = check(kernel::SYS_openat, [kernel::AT_FDCWD as usize, path, flags])?;
         let mut buffer = MaybeUninit::<Records>::uninit();
@@ -121,22 +120,22 @@ fn close_listed(first: c_uint, last: c_uint) -> Outcome<()> {
     Ok(())
 }
 
-/// Room for `struct linux_dirent64`s, aligned as they are.
+/// Room for `struct linux_dirent64` records, with their alignment.
 #[repr(C, align(8))]
 struct Records([u8; 2048]);
 
-/// Where a record has its own length, and where its name.
+/// Offsets of a record's length and of its name.
 const LENGTH: usize = 16;
 const NAME: usize = 19;
 
-/// A file name of digits.
+/// Parses a file name of digits.
 ///
 /// # Safety
-/// `name` is a string.
+/// `name` is a NUL-terminated string.
 unsafe fn number(mut name: *const u8) -> Option<usize> {
     let mut value = 0usize;
     loop {
-        // SAFETY: the caller's promise: the NUL comes first.
+        // SAFETY: guaranteed by the caller: the NUL ends the loop.
         match unsafe { name.read() } {
             0 => return Some(value),
             digit @ b'0'..=b'9' => {

@@ -1,14 +1,14 @@
-//! Files by their descriptors: found, looked at, closed.
+//! Opens, inspects and closes files by descriptor.
 
 use core::mem::MaybeUninit;
 
 use super::kernel::{self, c_char, c_int};
 use super::syscall::{Outcome, check};
 
-/// How often a path is looked up that is being changed meanwhile.
+/// How often a lookup is repeated while other processes change the path.
 const TRIES: usize = 1000;
 
-/// The working directory, where a directory is asked for.
+/// The working directory, for arguments that take a directory's descriptor.
 pub(super) const HERE: usize = kernel::AT_FDCWD as usize;
 
 /// `struct open_how`.
@@ -19,35 +19,35 @@ struct How {
     resolve: u64,
 }
 
-/// Opens a path from `directory` on with O_PATH.
+/// Opens `path`, relative to `directory`, with O_PATH.
 ///
 /// # Safety
-/// `path` is a string.
+/// `path` is a NUL-terminated string.
 pub(super) unsafe fn find(directory: usize, path: *const c_char) -> Outcome<usize> {
     let flags = (kernel::O_PATH | kernel::O_CLOEXEC) as usize;
-    // SAFETY: the caller's promise.
+    // SAFETY: guaranteed by the caller.
     unsafe { check(kernel::SYS_openat, [directory, path as usize, flags]) }
 }
 
 /// Opens a path with O_PATH as if `root` were the root directory, so that no symbolic link leads
-/// out of it. `refused`: what must not be on the way besides, `RESOLVE_...`.
+/// out of it. `refused` adds `RESOLVE_...` flags.
 ///
 /// # Safety
-/// `path` is a string.
+/// `path` is a NUL-terminated string.
 pub(super) unsafe fn find_within(
     root: usize,
     path: *const c_char,
     flags: c_int,
     refused: u64,
 ) -> Outcome<usize> {
-    // SAFETY: the caller's promise.
+    // SAFETY: guaranteed by the caller.
     unsafe { open_within(root, path, kernel::O_PATH | flags, refused) }
 }
 
 /// Opens a path with `flags` as if `root` were the root directory.
 ///
 /// # Safety
-/// `path` is a string.
+/// `path` is a NUL-terminated string.
 pub(super) unsafe fn open_within(
     root: usize,
     path: *const c_char,
@@ -61,7 +61,7 @@ pub(super) unsafe fn open_within(
     };
     let args = [root, path as usize, &raw const how as usize, size_of::<How>()];
     for _ in 0..TRIES {
-        // SAFETY: the caller's promise; the struct has the size given.
+        // SAFETY: guaranteed by the caller; the struct has the size passed.
         match unsafe { check(kernel::SYS_openat2, args) } {
             Err(kernel::EAGAIN) => {}
             found => return found,
@@ -70,12 +70,12 @@ pub(super) unsafe fn open_within(
     Err(kernel::EAGAIN)
 }
 
-/// What statx(2) tells of an open file.
+/// Calls statx(2) for an open file.
 pub(super) fn about(fd: usize, mask: u32) -> Outcome<kernel::statx> {
     let mut about = MaybeUninit::<kernel::statx>::uninit();
     let flags = (kernel::AT_EMPTY_PATH | kernel::AT_STATX_DONT_SYNC) as usize;
     let (path, place) = (c"".as_ptr() as usize, about.as_mut_ptr() as usize);
-    // SAFETY: room for what the kernel writes, which it has written when it says so.
+    // SAFETY: room for the struct, which the kernel has filled in on success.
     unsafe {
         check(kernel::SYS_statx, [fd, path, flags, mask as usize, place])?;
         Ok(about.assume_init())
@@ -97,6 +97,6 @@ pub(super) fn is_same(one: usize, other: usize) -> Outcome<bool> {
 }
 
 pub(super) fn close(fd: usize) -> Outcome<()> {
-    // SAFETY: numbers only.
+    // SAFETY: integer arguments only.
     unsafe { check(kernel::SYS_close, [fd]) }.map(drop)
 }

@@ -1,8 +1,8 @@
-//! The init process of a new pid namespace: PID 1, with the program as its child.
+//! The init process (PID 1) of a new pid namespace; the program is its child.
 //!
-//! It reaps orphans, passes signals on to the program, and ends when the program ends, the deadline
-//! is over or the parent has died; the kernel then ends everything in the namespace. It writes the
-//! program's true status into a pipe.
+//! It reaps orphans and forwards signals to the program. It ends when the program ends, the
+//! deadline passes or the parent dies; the kernel then kills every process in the namespace. It
+//! writes the program's unmodified wait status into a pipe.
 
 use core::mem::MaybeUninit;
 
@@ -13,10 +13,10 @@ use super::{descriptors, processes, run, signals};
 
 static ALL_SIGNALS: u64 = !0;
 const SECOND: u64 = 1_000_000_000;
-/// Signals passed on before clock and parent are looked at again: a program may send any number.
+/// Signals forwarded before clock and parent are checked again: a program may send any number.
 const SIGNALS_A_ROUND: usize = 64;
-/// How long processes that were killed may take to end. Those that may not be killed, as a
-/// set-user-ID program of another user, are killed by the kernel when this process ends.
+/// How long killed processes may take to end. The kernel kills those that this process may not
+/// kill, such as a set-user-ID program of another user, when this process ends.
 const KILL_PATIENCE: u64 = SECOND / 2;
 
 struct State {
@@ -29,8 +29,8 @@ struct State {
     deadline: Option<u64>,
 }
 
-/// Returns in the program's process, or where that cannot be made. This process becomes the init
-/// process.
+/// Forks the program's process and makes this process the init process. Returns only in the
+/// program's process, or with an error if that process cannot be made.
 pub(super) fn start(init: &Init) -> Outcome<()> {
     let deadline = match init.deadline {
         0 => None,
@@ -46,8 +46,7 @@ pub(super) fn start(init: &Init) -> Outcome<()> {
         true => unsafe { run::open_proc(c"self/exe".as_ptr(), kernel::O_PATH)? as c_int },
         false => -1,
     };
-    // Where SIGCHLD is ignored, the kernel collects children, and the program's status would be
-    // lost.
+    // If SIGCHLD is ignored, the kernel reaps children itself, and the program's status is lost.
     let ignored = signals::listen_to_children()?;
     let Some(program) = processes::fork()? else {
         return signals::restore_child(ignored);
@@ -56,9 +55,9 @@ pub(super) fn start(init: &Init) -> Outcome<()> {
     stay(&State { program, signals, parent, report, wait_for_all, deadline }, image)
 }
 
-/// Whoever reads from the program must see the end when the program closes its end.
+/// Closes all other descriptors: a reader of the program's output must see its end.
 fn close_others(state: &State, image: c_int) -> Outcome<()> {
-    // Exec closes the last one, and so tells the helper that this process is ready.
+    // exec closes this one last, which tells the helper that the init process is ready.
     let ready = if image < 0 { -1 } else { processes::ready_end() };
     let kept = [state.signals, state.report, state.parent, image, ready];
     let mut first: c_int = 0;
@@ -71,12 +70,12 @@ fn close_others(state: &State, image: c_int) -> Outcome<()> {
     descriptors::close(first as c_uint, c_uint::MAX)
 }
 
-/// Nothing but the right to signal the program is needed, and nobody may look into this process.
+/// Keeps only CAP_KILL, to signal the program, and forbids other processes to trace this one.
 fn give_up_privileges() -> Outcome<()> {
     let name = c"nsiso-init".as_ptr() as usize;
-    // SAFETY: numbers and a constant string.
+    // SAFETY: integers and a constant string.
     unsafe {
-        // The change of uid may have set it as the kernel has it for set-user-ID programs.
+        // A change of uid may have set it to fs.suid_dumpable, proc(5).
         check(kernel::SYS_prctl, [kernel::PR_SET_DUMPABLE as usize, 0])?;
         check(kernel::SYS_prctl, [kernel::PR_SET_NO_NEW_PRIVS as usize, 1])?;
         check(kernel::SYS_prctl, [kernel::PR_SET_NAME as usize, name])?;
@@ -86,7 +85,7 @@ fn give_up_privileges() -> Outcome<()> {
 
 const CAP_KILL: u64 = 1 << 5;
 
-/// Executes the helper again, which goes on in [`resume`]. The state goes through a pipe.
+/// Executes the helper again, which continues in [`resume`]. A pipe carries the state.
 fn execute_anew(state: &State, image: c_int) -> Outcome<()> {
     let used = [state.signals, state.report, state.parent, image, processes::ready_end()];
     let number = (0..=5).find(|number| !used.contains(number)).unwrap_or(0);
@@ -94,9 +93,9 @@ fn execute_anew(state: &State, image: c_int) -> Outcome<()> {
     let mut environment = *b"i0=\0";
     environment[1] = b'0' + number as u8;
     let (argv, envp) = ([c"nsiso-init".as_ptr() as usize, 0], [environment.as_ptr() as usize, 0]);
-    // Without it a program of another uid could not be killed, as before.
+    // Without CAP_KILL it could no longer kill a program of another uid.
     let _ = super::capabilities::keep_over_exec(CAP_KILL);
-    // SAFETY: numbers, and values that live until the calls return.
+    // SAFETY: integers, and values that live until the calls return.
     unsafe {
         check(kernel::SYS_pipe2, [&raw mut ends as usize, 0])?;
         let [read, write] = ends;
@@ -115,11 +114,11 @@ fn execute_anew(state: &State, image: c_int) -> Outcome<()> {
     Ok(())
 }
 
-/// Goes on as the init process after [`execute_anew`]; `number` is where the state is read.
+/// Continues as the init process after [`execute_anew`]. The state is read from `number`.
 pub(super) fn resume(number: c_int) -> ! {
     let mut state = MaybeUninit::<State>::uninit();
     let (place, size) = (state.as_mut_ptr() as usize, size_of::<State>());
-    // SAFETY: room for the state, which this program has written itself.
+    // SAFETY: room for the state, which this program itself has written.
     let state = unsafe {
         match check(kernel::SYS_read, [number as usize, place, size]) {
             Ok(read) if read == size => state.assume_init(),
@@ -129,7 +128,7 @@ pub(super) fn resume(number: c_int) -> ! {
     stay(&state, -1)
 }
 
-/// From here on nothing can be reported: the namespace ends with this process.
+/// Runs as the init process. Errors cannot be reported from here: the namespace ends with it.
 fn stay(state: &State, image: c_int) -> ! {
     let done = close_others(state, image).and_then(|()| match image {
         ..0 => give_up_privileges().and_then(|()| watch(state)),
@@ -138,7 +137,7 @@ fn stay(state: &State, image: c_int) -> ! {
     processes::exit(done.unwrap_or(128 + kernel::SIGKILL as usize))
 }
 
-/// The exit code of this process.
+/// Runs until the namespace is to end. Returns the exit code of this process.
 fn watch(state: &State) -> Outcome<usize> {
     let mut report = Report { timed_out: 0, status: 0, usage: [0; 18] };
     let mut ended = false;
@@ -163,9 +162,9 @@ fn watch(state: &State) -> Outcome<usize> {
     }
 }
 
-/// Kills everything in the namespace and collects it.
+/// Kills and reaps every other process in the namespace.
 fn end_all(state: &State, report: &mut Report, ended: &mut bool) -> Outcome<()> {
-    // SAFETY: numbers: everybody but this process.
+    // SAFETY: integer arguments; -1 stands for every process but this one.
     let _ = unsafe { check(kernel::SYS_kill, [usize::MAX, kernel::SIGKILL as usize]) };
     let patience = now()?.saturating_add(KILL_PATIENCE);
     while !reap(state, report, ended) {
@@ -182,7 +181,7 @@ fn end_all(state: &State, report: &mut Report, ended: &mut bool) -> Outcome<()> 
     Ok(())
 }
 
-/// Sleeps until there is a signal, the time is up or the parent has died: then true.
+/// Waits for a signal, for the parent's death (then returns true), or until `left` has passed.
 fn wait(signals: c_int, parent: c_int, left: Option<u64>) -> Outcome<bool> {
     let poll = |fd| pollfd { fd, events: kernel::POLLIN, revents: 0 };
     let mut polls = [poll(signals), poll(parent)];
@@ -194,7 +193,7 @@ fn wait(signals: c_int, parent: c_int, left: Option<u64>) -> Outcome<bool> {
     Ok(parent.revents != 0)
 }
 
-/// Collects the children that have ended. True if there are none any more.
+/// Reaps the children that have ended. Returns whether none are left.
 fn reap(state: &State, report: &mut Report, ended: &mut bool) -> bool {
     loop {
         let mut status = 0i32;
@@ -216,14 +215,14 @@ fn reap(state: &State, report: &mut Report, ended: &mut bool) -> bool {
     }
 }
 
-/// `struct signalfd_siginfo`, which begins with the number.
+/// `struct signalfd_siginfo`, which begins with the signal number.
 #[repr(C)]
 struct SignalInfo([u32; 32]);
 
 fn next_signal(signals: c_int) -> Option<usize> {
     let mut info = MaybeUninit::<SignalInfo>::uninit();
     let place = info.as_mut_ptr() as usize;
-    // SAFETY: room for one; read fills in all of it or nothing.
+    // SAFETY: room for one struct; read(2) fills in all of it or nothing.
     unsafe {
         let read = check(kernel::SYS_read, [signals as usize, place, size_of::<SignalInfo>()]).ok()?;
         let SignalInfo([number, ..]) = info.assume_init();
@@ -231,12 +230,12 @@ fn next_signal(signals: c_int) -> Option<usize> {
     }
 }
 
-/// Gives signals but SIGCHLD to the program.
+/// Forwards all signals except SIGCHLD to the program.
 fn pass_on(state: &State) {
     for _ in 0..SIGNALS_A_ROUND {
         let Some(signal) = next_signal(state.signals) else { return };
         if signal != kernel::SIGCHLD as usize {
-            // SAFETY: numbers.
+            // SAFETY: integer arguments only.
             let _ = unsafe { check(kernel::SYS_kill, [state.program, signal]) };
         }
     }
@@ -253,7 +252,7 @@ fn drain(signals: c_int) {
 fn finish(state: &State, report: &Report) -> Outcome<usize> {
     let (signal, code) = (report.status & 0x7F, report.status >> 8 & 0xFF);
     let place = &raw const *report as usize;
-    // SAFETY: the struct lives.
+    // SAFETY: the struct lives until the call returns.
     let _ = unsafe { check(kernel::SYS_write, [state.report as usize, place, size_of::<Report>()]) };
     Ok(if signal == 0 { code as usize } else { 128 + signal as usize })
 }

@@ -1,6 +1,6 @@
-//! Numbers and structs of the kernel that the helper uses, under their names in the man pages.
+//! The kernel's numbers and structs that the helper uses, under their names in the man pages.
 //!
-//! The helper is linked with nothing, so they are here. A test compares them with the libc crate.
+//! The helper links no library, so they are defined here. A test compares them with the libc crate.
 
 #![allow(non_camel_case_types, non_upper_case_globals)]
 
@@ -316,7 +316,7 @@ pub struct pollfd {
     pub revents: i16,
 }
 
-/// `fcntl(2)`; all zero but for the type means the whole file.
+/// `fcntl(2)`; all zero except the type locks the whole file.
 #[repr(C)]
 #[derive(Default)]
 pub struct flock {
@@ -333,14 +333,14 @@ pub struct timespec {
     pub tv_nsec: u64,
 }
 
-/// `sock_fprog`: a filter of system calls.
+/// `struct sock_fprog`: a seccomp filter program.
 #[repr(C)]
 pub struct sock_fprog {
     pub len: u16,
     pub filter: *const u64,
 }
 
-/// `struct statx`, the part before the timestamps and what follows them.
+/// `struct statx`. `sizes`, `times` and `rest` combine fields that the helper does not use.
 #[repr(C)]
 pub struct statx {
     pub stx_mask: u32,

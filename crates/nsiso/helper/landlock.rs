@@ -1,4 +1,4 @@
-//! Landlock, `landlock(7)`.
+//! Makes a Landlock ruleset from the plan and applies it, `landlock(7)`.
 
 use super::files::{close, find, is_directory};
 use super::kernel;
@@ -16,15 +16,15 @@ struct PathBeneath {
 }
 
 /// # Safety
-/// The references in `rules` lead into the plan.
+/// The references in `rules` point into the plan.
 pub(super) unsafe fn restrict(rules: &Ruleset) -> Outcome<()> {
-    // SAFETY: the caller's promise.
+    // SAFETY: guaranteed by the caller.
     unsafe {
         let attributes = rules.attributes.pointer() as usize;
         let set = check(kernel::SYS_landlock_create_ruleset, [attributes, rules.size, 0])?;
         for rule in rules.paths.slice() {
             let fd = match find(kernel::AT_FDCWD as usize, rule.path.string()) {
-                // What cannot be reached need not be granted.
+                // A path that cannot be reached needs no rule.
                 Err(kernel::ENOENT | kernel::ENOTDIR | kernel::ELOOP | kernel::EACCES) if rule.optional => {
                     continue;
                 }

@@ -1,9 +1,9 @@
-//! The loopback device of a new network namespace, which is down at first, `netdevice(7)`.
+//! Brings up the loopback device of a new network namespace, which starts down, `netdevice(7)`.
 
 use super::kernel;
 use super::syscall::{Outcome, check};
 
-/// The part of `struct ifreq` that SIOCSIFFLAGS reads, in its full size.
+/// The part of `struct ifreq` that SIOCSIFFLAGS reads, padded to the full size.
 #[repr(C)]
 struct InterfaceFlags {
     name: [u8; kernel::IFNAMSIZ],
@@ -18,7 +18,7 @@ pub(super) fn bring_up() -> Outcome<()> {
     let kind = (kernel::SOCK_DGRAM | kernel::SOCK_CLOEXEC) as usize;
     // SAFETY: `request` is a whole ifreq and lives until the call returns.
     unsafe {
-        // Any family will do; this one exists where IPv4 is not compiled in.
+        // Any address family works; this one also exists in kernels without IPv4.
         let socket = check(kernel::SYS_socket, [kernel::AF_UNIX as usize, kind, 0])?;
         let request = &raw const request as usize;
         let set = check(kernel::SYS_ioctl, [socket, kernel::SIOCSIFFLAGS as usize, request]);

@@ -1,12 +1,12 @@
-//! The helper: a small static program that sets a process up and then becomes its program.
+//! The helper: a small static program that sets a process up and then executes the program.
 //!
-//! The library starts it from a sealed memfd, in the caller's own namespaces and with its
-//! credentials. It joins and makes namespaces, builds the file system view, gives privileges up and
-//! executes the program, or stays as the init process of a pid namespace. It shares no memory with
-//! anybody but one page of results, so whoever may trace it later reaches nothing of the caller.
+//! The library starts it from a sealed memfd, in the caller's namespaces and with its credentials.
+//! It joins and makes namespaces, builds the file system view, drops privileges and executes the
+//! program, or stays as the init process of a pid namespace. It shares only one page of results
+//! with the caller, so a process that may trace it later reaches no memory of the caller.
 //!
-//! It takes no arguments. Its environment is one string: the number of the plan's descriptor, and
-//! the size of the plan in bytes, and an equals sign.
+//! It takes no arguments. Its environment is one string: the number of the plan's descriptor, a
+//! space, the size of the plan in bytes, and an equals sign.
 
 #![no_std]
 #![no_main]
@@ -54,7 +54,7 @@ global_asm!(
 #[cfg(target_arch = "aarch64")]
 global_asm!(".globl _start", "_start:", "mov x0, sp", "bl {}", "brk 0", sym start);
 
-/// What a robust futex list begins with, `get_robust_list(2)`: its address is given to the kernel.
+/// `struct robust_list_head`, `get_robust_list(2)`. Its address is registered with the kernel.
 #[repr(C)]
 struct RobustList {
     first: usize,
@@ -65,7 +65,7 @@ struct RobustList {
 
 unsafe extern "C" fn start(stack: *const usize) -> ! {
     let mut list = RobustList { first: 0, offset: 0, pending: 0 };
-    // SAFETY: the kernel has put argc, argv and envp there.
+    // SAFETY: the kernel has put argc, argv and envp on the stack.
     let ready = unsafe {
         let environment = *stack.add(*stack + 2).cast::<*const u8>();
         // The init process has executed this program again.
@@ -76,18 +76,18 @@ unsafe extern "C" fn start(stack: *const usize) -> ! {
     };
     match ready {
         Ok((page, header)) => run::run(page, header),
-        // There is no page to say so.
+        // There is no page to report the error in.
         Err(errno) => processes::exit(errno as usize),
     }
 }
 
 /// # Safety
-/// `environment` is a string or NULL; `list` lives as long as the process.
+/// `environment` is a NUL-terminated string or NULL; `list` lives as long as the process.
 unsafe fn prepare(
     environment: *const u8,
     list: *mut RobustList,
 ) -> Outcome<(&'static Page, &'static Header)> {
-    // SAFETY: numbers; the caller's promise.
+    // SAFETY: integers; guaranteed by the caller.
     unsafe {
         check(kernel::SYS_prctl, [kernel::PR_SET_DUMPABLE as usize, 0])?;
         let (page, header, fd) = map(environment)?;
@@ -96,7 +96,7 @@ unsafe fn prepare(
     }
 }
 
-/// Room for a plan of the usual size, which costs fewer page faults than a mapping of its own.
+/// Memory for a plan of the usual size, which costs fewer page faults than a separate mapping.
 static ROOM: Room = Room(UnsafeCell::new([MaybeUninit::uninit(); 2048]));
 
 struct Room(UnsafeCell<[MaybeUninit<u64>; 2048]>);
@@ -104,16 +104,16 @@ struct Room(UnsafeCell<[MaybeUninit<u64>; 2048]>);
 // SAFETY: there is one thread.
 unsafe impl Sync for Room {}
 
-/// Maps the page and takes the plan. Returns the file's descriptor, too.
+/// Maps the page of results, and reads or maps the plan. Also returns the file's descriptor.
 ///
 /// # Safety
-/// `environment` is a string or NULL. To be called once.
+/// `environment` is a NUL-terminated string or NULL. To be called once.
 unsafe fn map(environment: *const u8) -> Outcome<(&'static Page, &'static Header, usize)> {
     if environment.is_null() {
         return Err(kernel::EINVAL);
     }
-    // SAFETY: the caller's promise; new mappings at places of the kernel's choice, never unmapped;
-    // nobody else uses the room.
+    // SAFETY: guaranteed by the caller. New mappings at addresses that the kernel chooses, never
+    // unmapped; nothing else uses `ROOM`.
     unsafe {
         let (fd, rest) = number(environment);
         let (size, _) = number(rest);
@@ -134,14 +134,14 @@ unsafe fn map(environment: *const u8) -> Outcome<(&'static Page, &'static Header
     }
 }
 
-/// A number, and what comes after the character behind it.
+/// Parses a decimal number. Also returns the text after the character that follows the number.
 ///
 /// # Safety
-/// `text` is a string.
+/// `text` is a NUL-terminated string.
 unsafe fn number(mut text: *const u8) -> (usize, *const u8) {
     let mut value = 0usize;
     loop {
-        // SAFETY: the caller's promise: the NUL comes first.
+        // SAFETY: guaranteed by the caller: the NUL ends the loop.
         match unsafe { text.read() } {
             digit @ b'0'..=b'9' => value = value.wrapping_mul(10).wrapping_add(usize::from(digit - b'0')),
             0 => return (value, text),
@@ -153,22 +153,22 @@ unsafe fn number(mut text: *const u8) -> (usize, *const u8) {
     }
 }
 
-/// Has the kernel tell the library when this process executes the program or ends. Uses up `fd`,
-/// that of the plan.
+/// Makes the kernel notify the library when this process executes the program or ends. Closes `fd`,
+/// the plan's descriptor.
 ///
 /// # Safety
 /// `list` lives as long as the process.
 unsafe fn watch(page: &Page, list: *mut RobustList, fd: usize) -> Outcome<()> {
     let head = list as usize;
-    // SAFETY: the caller's promise; the word is in the page.
+    // SAFETY: guaranteed by the caller; the word is in the page.
     unsafe {
         let thread = check(kernel::SYS_gettid, [])?;
-        // The list is empty but for what is pending: the word itself.
+        // The list is empty except for the pending entry, which is the futex word.
         (*list).first = head;
         (*list).offset = page.owner.as_ptr() as isize - head as isize;
         (*list).pending = head;
         let waiters = match check(kernel::SYS_set_robust_list, [head, size_of::<RobustList>()]) {
-            // Emulators have none: there the library looks at a lock again and again.
+            // Emulators have no robust lists. There the library polls a file lock.
             Err(kernel::ENOSYS) => {
                 descriptors::lock_until_exec(fd)?;
                 0
@@ -194,7 +194,7 @@ fn panic(_: &core::panic::PanicInfo) -> ! {
 unsafe extern "C" fn memset(start: *mut u8, byte: i32, len: usize) -> *mut u8 {
     let mut at = 0;
     while at < len {
-        // SAFETY: the caller's promise.
+        // SAFETY: guaranteed by the caller.
         unsafe { start.add(at).write_volatile(byte as u8) };
         at += 1;
     }
@@ -206,7 +206,7 @@ unsafe extern "C" fn memset(start: *mut u8, byte: i32, len: usize) -> *mut u8 {
 unsafe extern "C" fn memcpy(to: *mut u8, from: *const u8, len: usize) -> *mut u8 {
     let mut at = 0;
     while at < len {
-        // SAFETY: the caller's promise.
+        // SAFETY: guaranteed by the caller.
         unsafe { to.add(at).write_volatile(from.add(at).read()) };
         at += 1;
     }

@@ -1,4 +1,4 @@
-//! Where the plan is mapped, and what its references lead to.
+//! Turns the plan's references into pointers, given the address at which the plan is mapped.
 
 use core::slice;
 use core::sync::atomic::{AtomicI32, AtomicUsize, Ordering};
@@ -8,16 +8,16 @@ use super::plan::{Ref, Slot, Strings, Table, Text};
 
 static BASE: AtomicUsize = AtomicUsize::new(0);
 
-/// From now on references are counted from `base`.
+/// Sets the address from which references count.
 ///
 /// # Safety
-/// The plan of which references are used is mapped there, and stays.
+/// The plan is mapped at `base`, and stays mapped.
 pub(super) unsafe fn set_base(base: usize) {
     BASE.store(base, Ordering::Relaxed);
 }
 
 impl<T> Ref<T> {
-    /// NULL if it is none.
+    /// NULL for [`Ref::NONE`].
     pub fn pointer(self) -> *const T {
         match self.is_none() {
             true => core::ptr::null(),
@@ -36,7 +36,7 @@ impl<T> Table<T> {
     pub fn slice(self) -> &'static [T] {
         match self.len {
             0 => &[],
-            // SAFETY: the plan has as many values there, and nobody changes them.
+            // SAFETY: the plan has that many values there, and nothing changes them.
             len => unsafe { slice::from_raw_parts(self.first.pointer(), len as usize) },
         }
     }
@@ -44,7 +44,7 @@ impl<T> Table<T> {
 
 impl Slot {
     fn number(self) -> &'static AtomicI32 {
-        // SAFETY: it is in the plan, which is mapped for writing.
+        // SAFETY: the value is in the plan, which is mapped writable.
         unsafe { &*self.pointer() }
     }
 
@@ -57,14 +57,14 @@ impl Slot {
     }
 }
 
-/// Makes pointers of the offsets. To be called once for each table.
+/// Turns a table of offsets into pointers, in place. To be called once for each table.
 ///
 /// # Safety
-/// The table ends with 0, and nobody else uses it.
+/// The table ends with 0, and nothing else uses it.
 pub(super) unsafe fn as_pointers(strings: Strings) -> *const *const c_char {
     let base = BASE.load(Ordering::Relaxed) as u64;
     let mut entry = strings.pointer().cast_mut();
-    // SAFETY: the caller's promise; the plan is mapped for writing.
+    // SAFETY: guaranteed by the caller; the plan is mapped writable.
     unsafe {
         while *entry != 0 {
             *entry = (*entry).wrapping_add(base);

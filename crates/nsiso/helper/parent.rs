@@ -1,20 +1,19 @@
-//! The part of a spawn that only the host can do, as writing id maps: the child asks for it and
-//! waits.
+//! Asks for the part of a spawn that only the parent can do, such as writing id maps, and waits.
 
 use super::kernel::{self, c_int, pollfd, timespec};
 use super::processes;
 use super::syscall::{Outcome, check};
 
-/// Asks over the socket and returns when the host has answered. `parent` is the host's pidfd, -1
-/// where a child of this process answers: `child` is its pid.
+/// Asks over the socket and returns when the parent has answered. `parent` is the parent's pidfd,
+/// or -1 if a child of this process answers: `child` is then its pid.
 ///
-/// `dumpable`: newuidmap(1) takes a process whose files in /proc are its user's.
+/// `dumpable`: newuidmap(1) accepts only a process whose files in /proc belong to its user.
 pub(super) fn wait(socket: c_int, parent: c_int, child: c_int, dumpable: bool) -> Outcome<()> {
     let set = kernel::PR_SET_PDEATHSIG as usize;
-    // SAFETY: numbers, and values that live until the calls return.
+    // SAFETY: integers, and values that live until the calls return.
     unsafe {
-        // If the host dies now, nobody will answer; nor if it has died before this, which
-        // getppid(2) in a new pid namespace does not tell.
+        // If the parent dies now, nobody answers. It may also have died already, which getppid(2)
+        // does not tell in a new pid namespace.
         if parent >= 0 {
             check(kernel::SYS_prctl, [set, kernel::SIGKILL as usize])?;
             if has_ended(parent)? {
@@ -31,9 +30,9 @@ pub(super) fn wait(socket: c_int, parent: c_int, child: c_int, dumpable: bool) -
             check(kernel::SYS_prctl, [kernel::PR_SET_DUMPABLE as usize, 0])?;
         }
         let status = collect(child);
-        // The host has ended, or refuses.
+        // The parent has ended, or refuses.
         if read == 0 || answer != b'g' {
-            // The child has written what was in the way.
+            // The child has already written why.
             if status == Some(REPORTED) {
                 processes::exit(REPORTED);
             }
@@ -46,11 +45,10 @@ pub(super) fn wait(socket: c_int, parent: c_int, child: c_int, dumpable: bool) -
     Ok(())
 }
 
-/// What a child exits with that has written why it failed.
+/// Exit code of a child that has written why it failed.
 const REPORTED: usize = 126;
 
-/// Waits for the end of a child; returns what it exited with. The program must not find a child
-/// that it did not make.
+/// Reaps a child and returns its exit code. The program must not find a child that it did not make.
 fn collect(child: c_int) -> Option<usize> {
     if child <= 0 {
         return None;

@@ -1,8 +1,8 @@
-//! The plan: what the library writes and the helper carries out.
+//! The plan: the actions that the library writes down and the helper carries out.
 //!
-//! It is a memfd. Its first page is the [`Page`], which both sides map shared; what follows is
-//! mapped privately by the helper: the [`Header`], and all that its actions refer to. A [`Ref`]
-//! counts bytes from the header, so the plan means the same at any address.
+//! A plan is a memfd. Its first page is the [`Page`], which both sides map shared. The helper maps
+//! the rest privately: the [`Header`], and the data that its actions refer to. A [`Ref`] counts
+//! bytes from the header, so a plan is valid at any address.
 
 use core::fmt;
 use core::marker::PhantomData;
@@ -10,29 +10,28 @@ use core::sync::atomic::{AtomicI32, AtomicU32};
 
 use super::kernel::{c_int, c_uint, c_ulong};
 
-/// The page of a plan comes first, and takes this many bytes of the file.
+/// Size of the plan's first page in the file, in bytes.
 pub(crate) const PAGE: usize = 4096;
 
-/// What the helper and its child tell the library. A program that is already running may have
-/// written anything in here if it is as privileged as the helper was, so the library checks what it
-/// reads.
+/// What the helper and its child report to the library. A running program that is as privileged as
+/// the helper was may have overwritten it, so the library checks what it reads.
 #[repr(C)]
 #[derive(Default)]
 pub(crate) struct Page {
     /// The helper's thread id with `FUTEX_WAITERS`. When the helper executes the program or ends,
     /// the kernel sets `FUTEX_OWNER_DIED` and wakes the library, `set_robust_list(2)`. Without
-    /// `FUTEX_WAITERS` the helper has locked the plan's file until then, `fcntl(2)`.
+    /// `FUTEX_WAITERS` the helper holds a lock on the plan's file until then, `fcntl(2)`.
     pub owner: AtomicU32,
-    /// Which action is being carried out: its index.
+    /// Index of the current action.
     pub progress: AtomicU32,
-    /// 0, or why that action failed.
+    /// Errno of that action if it failed, else 0.
     pub errno: AtomicI32,
-    /// The pid of the process that the helper made, 0 if there is none. The kernel writes it.
+    /// Pid of the child that the helper has made, or 0. The kernel writes it.
     pub child: AtomicI32,
-    /// Not 0 once that process has executed the program, has ended or stays as init: the helper
-    /// says so. A helper that was killed does not.
+    /// Nonzero once the child has executed the program, has ended or stays as the init process. The
+    /// helper sets this, so it stays 0 if the helper is killed.
     pub settled: AtomicU32,
-    /// Why the helper could not wait for that process, which is ended then.
+    /// Errno if the helper could not wait for the child, else 0. The child is then killed.
     pub wait_errno: AtomicI32,
 }
 
@@ -70,10 +69,10 @@ impl<T> fmt::Debug for Ref<T> {
     }
 }
 
-/// A string that ends with NUL.
+/// A NUL-terminated string.
 pub(crate) type Text = Ref<u8>;
 
-/// Several values in a row.
+/// An array of values.
 #[repr(C)]
 #[derive(Debug)]
 pub(crate) struct Table<T> {
@@ -93,48 +92,46 @@ impl<T> Clone for Table<T> {
 
 impl<T> Copy for Table<T> {}
 
-/// Strings, each by its offset, then 0: the helper makes pointers of them, as `execve(2)` takes
-/// them.
+/// Offsets of strings, then 0. The helper turns them into the pointers that `execve(2)` takes.
 pub(crate) type Strings = Ref<u64>;
 
-/// What a plan begins with.
+/// The start of a plan.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Header {
     pub actions: Table<Action>,
-    /// Descriptors of the host's, which lost close-on-exec for the helper.
+    /// Descriptors of the caller whose close-on-exec flag was cleared for the helper.
     pub inherited: Table<c_int>,
-    /// Mounts are made by `mount(2)` alone; see [`Classic`].
+    /// Whether only `mount(2)` makes mounts; see [`Classic`].
     pub classic: Classic,
-    /// Where nobody waits for the outcome, a failure is written to descriptor 2: the words for each
-    /// action, and for each errno.
+    /// If nobody waits for the outcome, the helper writes a failure to descriptor 2: the text for
+    /// the action, and the text for the errno from `causes`.
     pub words: Table<Text>,
     pub causes: Table<Text>,
 }
 
-/// Whether the newer calls for mounts are missing, so that mounts are made ready in a small file
-/// system of their own.
+/// Whether the newer mount calls are missing. Mounts are then prepared in a tmpfs of their own.
 #[repr(u32)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Classic {
     No,
-    /// Mounts of the host may still change those of the view.
+    /// The caller's mounts may still propagate into the view.
     Yes,
     /// The view's mounts are private.
     Private,
 }
 
-/// One thing that the helper does. Numbers of descriptors are the host's own. All descriptors of
-/// the helper are close-on-exec, but those that [`Action::Descriptor`] puts in their place.
+/// One action of the helper. Descriptor numbers are those of the caller. All descriptors of the
+/// helper are close-on-exec, except those that [`Action::Descriptor`] puts in place.
 #[repr(C, u32)]
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Action {
-    /// Set the capabilities that the calling thread of the host has: exec may have changed them.
+    /// Restore the capabilities of the caller's thread, which exec may have changed.
     SetCapabilities(Capabilities),
-    /// Open the host's `/proc`, below which files are written later.
+    /// Open the caller's `/proc`, for later actions that write files below it.
     OpenProc,
-    /// Go into a cgroup: its `cgroup.procs` or `tasks`. `born`: a process that was made in the
-    /// cgroup of version 2 is there already.
+    /// Enter a cgroup through its `cgroup.procs` or `tasks`. `born`: a process that was made in the
+    /// cgroup of version 2 is already there.
     EnterGroup {
         fd: c_int,
         born: bool,
@@ -143,39 +140,39 @@ pub(crate) enum Action {
     Unshare(c_int),
     /// Enter the time namespace that was made for children.
     EnterOwnTime,
-    /// Write a file below `/proc` in one go.
+    /// Write a file below `/proc` with one write(2).
     WriteProc(WriteProc),
-    /// Open a link below `/proc`, and send what it leads to over a socket.
+    /// Open a namespace link below `/proc`, and send its descriptor over `socket`.
     SendNamespace {
         link: Text,
         socket: c_int,
     },
-    /// Make a socket, and send it over another one.
+    /// Make a socket, and send it over `socket`.
     SendSocket {
         domain: c_int,
         kind: c_int,
         protocol: c_int,
         socket: c_int,
     },
-    /// Enter an existing namespace.
+    /// Join an existing namespace.
     Join {
         fd: c_int,
         kind: c_int,
         inode: u64,
     },
-    /// No supplementary groups, unless the user namespace forbids any change.
+    /// Drop supplementary groups, unless the user namespace forbids setgroups(2).
     DropGroups,
-    /// Uid and gid 0, where they are mapped.
+    /// Become uid 0 and gid 0, each if it is mapped.
     BecomeRoot,
-    /// Make a child of the host's, in new namespaces of these kinds and in a cgroup of version 2,
-    /// if there is one. It carries out the rest.
+    /// Make a child of the caller, in new namespaces of these kinds and in the cgroup v2 directory
+    /// `cgroup`, unless that is -1. The child carries out the remaining actions.
     Clone {
         kinds: c_int,
         socket: c_int,
         cgroup: c_int,
     },
-    /// Ask the host for its part, and wait until that is done. `parent` is the host's pidfd, -1
-    /// where a child answers: `child` is its pid, and it is collected.
+    /// Ask for the parent set-up, and wait until it is done. `parent` is the parent's pidfd, or -1
+    /// if a child does the set-up: `child` is then its pid, and the helper reaps it.
     AwaitParent {
         socket: c_int,
         parent: c_int,
@@ -191,27 +188,27 @@ pub(crate) enum Action {
         flags: c_ulong,
         data: Text,
     },
-    /// Build the file system view.
+    /// Do one operation on the file system view.
     Rootfs(MountOp),
     ChangeDirectory(Text),
-    /// Enter a directory that is open.
+    /// Change to a directory that is open.
     EnterDirectory(c_int),
-    /// Make the working directory the root.
+    /// Make the working directory the root directory.
     ChangeRoot,
     LoopbackUp,
     NewSession,
-    /// Make a terminal the controlling one of the session.
+    /// Make a terminal the controlling terminal of the session.
     ControllingTerminal(c_int),
-    /// Make the program's process, which carries out the rest, and stay as its init process.
+    /// Fork the program's process, which carries out the remaining actions; stay as its init.
     Init(Init),
-    /// Keep the permitted capabilities over the change of uid.
+    /// Keep the permitted capabilities across the change of uid.
     KeepCapabilities,
     SetGroups(Table<u32>),
     SetGid(u32),
     SetUid(u32),
     /// Make every permitted capability inheritable and ambient.
     RaiseAmbient,
-    /// Give up all capabilities but these; `bounding`: it must be for good.
+    /// Drop all capabilities but `keep`. `bounding`: fail if the bounding set cannot be reduced.
     KeepOnly {
         keep: u64,
         bounding: bool,
@@ -227,14 +224,14 @@ pub(crate) enum Action {
     SetUmask(u32),
     SetPersonality(u32),
     Landlock(Ruleset),
-    /// Install a filter of system calls.
+    /// Install a seccomp filter.
     Filter(Table<u64>),
-    /// Install one that asks the host, and send the host its descriptor over a socket.
+    /// Install a seccomp filter that asks the caller, and send its listener over `socket`.
     NotifyFilter {
         program: Table<u64>,
         socket: c_int,
     },
-    /// Put `from` at the number `to`, open over exec.
+    /// Duplicate `from` to the number `to`, without close-on-exec.
     Descriptor {
         from: c_int,
         to: c_int,
@@ -244,12 +241,12 @@ pub(crate) enum Action {
         first: c_uint,
         last: c_uint,
     },
-    /// No signal is blocked; `all`: each one is at its default, else only those that the kernel
-    /// sends for a pipe without reader or a file that is too large.
+    /// Unblock all signals. `all`: reset every signal to its default. Otherwise only SIGPIPE and
+    /// SIGXFSZ, which the kernel sends for a pipe without a reader and a file that is too large.
     ResetSignals {
         all: bool,
     },
-    /// Execute the first candidate that can be. `program` is for messages.
+    /// Execute the first candidate that can be executed. `program` is for messages.
     Execute {
         program: Text,
         candidates: Table<Text>,
@@ -258,7 +255,7 @@ pub(crate) enum Action {
     },
 }
 
-/// The sets of a thread, `capabilities(7)`.
+/// The capability sets of a thread, `capabilities(7)`.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Capabilities {
@@ -273,27 +270,25 @@ pub(crate) struct Capabilities {
 pub(crate) struct WriteProc {
     pub path: Text,
     pub data: Table<u8>,
-    /// It need not exist.
+    /// The file may be missing.
     pub optional: bool,
-    /// It is a file of the process's own, which an ordinary user may write only while the process
-    /// is dumpable.
+    /// An ordinary user may write this file of the process only while the process is dumpable.
     pub dumpable: bool,
 }
 
-/// What the init process does. Descriptors are -1 where there is none.
+/// Options of the init process. A missing descriptor is -1.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Init {
-    /// Where the program's status is written.
+    /// The pipe to which the [`Report`] is written.
     pub report: c_int,
-    /// The pidfd of the process with which everything ends.
+    /// Pidfd of the process whose end also ends the namespace.
     pub parent: c_int,
-    /// Nanoseconds from now until everything ends; 0 for never.
+    /// Nanoseconds from now until the namespace ends; 0 for never.
     pub deadline: u64,
     pub wait_for_all: bool,
-    /// It executes the helper anew, so that its memory belongs to its own user namespace: an
-    /// ordinary caller, who owns that, can open its namespaces then, although nobody inside may
-    /// trace it.
+    /// Execute the helper again, so that its memory belongs to its own user namespace. An ordinary
+    /// caller, who owns that, can then open its namespaces, but no process inside may trace it.
     pub anew: bool,
 }
 
@@ -301,7 +296,7 @@ pub(crate) struct Init {
 #[repr(C)]
 pub(crate) struct Report {
     pub timed_out: u32,
-    /// As `wait(2)` gives it.
+    /// The wait status, as `wait(2)` returns it.
     pub status: i32,
     /// `struct rusage`.
     pub usage: [u64; 18],
@@ -315,11 +310,11 @@ pub(crate) struct Limit {
     pub hard: u64,
 }
 
-/// A ruleset that the child makes where it can see the paths.
+/// A Landlock ruleset. The helper makes it where the program's paths are visible.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Ruleset {
-    /// `struct landlock_ruleset_attr`, and how much of it the kernel knows.
+    /// `struct landlock_ruleset_attr`; `size` is how much of it the kernel knows.
     pub attributes: Ref<[u64; 3]>,
     pub size: usize,
     pub paths: Table<PathRule>,
@@ -330,10 +325,10 @@ pub(crate) struct Ruleset {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct PathRule {
     pub path: Text,
-    /// What cannot be reached needs no rule.
+    /// Skip the rule if the path cannot be reached.
     pub optional: bool,
     pub access: u64,
-    /// Which rights a rule for a file may have.
+    /// The rights that a rule for a file (not a directory) may have.
     pub of_files: u64,
 }
 
@@ -349,7 +344,8 @@ pub(crate) struct PortRule {
 #[repr(C, u32)]
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum MountOp {
-    /// Open the tree at `source`; where `fd` is not -1, this alone. The slot is for its descriptor.
+    /// Open the mount tree at `source` and put its descriptor into `slot`. If `fd` is not -1,
+    /// `source` must still lead to the file that `fd` refers to.
     Open {
         source: Text,
         fd: c_int,
@@ -357,9 +353,9 @@ pub(crate) enum MountOp {
         optional: bool,
         slot: Slot,
     },
-    /// Make the place where mounts are made ready by mount(2).
+    /// Mount the tmpfs in which mount(2) prepares mounts.
     Stage,
-    /// Mount what was opened.
+    /// Mount what [`MountOp::Open`] has put into `slot`.
     Bind {
         source: Text,
         slot: Slot,
@@ -374,7 +370,7 @@ pub(crate) enum MountOp {
         attributes: u64,
         at: Place,
     },
-    /// Mount an overlay. If it is thrown away, its layer is [`UPPER`] and [`WORK`] in a new tmpfs.
+    /// Mount an overlay. `thrown_away`: its layer is [`UPPER`] and [`WORK`] in a new tmpfs.
     Overlay {
         lower: Text,
         options: Options,
@@ -395,7 +391,7 @@ pub(crate) enum MountOp {
         mode: u32,
         at: Place,
     },
-    /// Hide a directory by an empty tmpfs with these options, a file by `/dev/null`.
+    /// Hide a directory under an empty tmpfs with these options, or a file under `/dev/null`.
     Mask {
         options: Options,
         at: Place,
@@ -413,23 +409,23 @@ pub(crate) enum MountOp {
         flag: u64,
         at: Place,
     },
-    /// Make the working directory the root, and detach the old one.
+    /// Make the working directory the root, and detach the old root.
     Pivot,
-    /// Go to a directory of the view.
+    /// Change to a directory of the view.
     Enter {
         path: Text,
         optional: bool,
     },
 }
 
-/// Directories of the layer of an overlay that is thrown away.
+/// Directories in the tmpfs that is the writable layer of an overlay.
 pub(crate) const UPPER: &core::ffi::CStr = c"upper";
 pub(crate) const WORK: &core::ffi::CStr = c"work";
 
 /// Where the helper keeps a descriptor: -1 until it is open.
 pub(crate) type Slot = Ref<AtomicI32>;
 
-/// What `mount_setattr(2)` sets; `id_map` is -1 for none.
+/// Attributes for `mount_setattr(2)`. `id_map` is the descriptor of a user namespace, or -1.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Attributes {
@@ -443,8 +439,8 @@ impl Attributes {
     }
 }
 
-/// A target in the view: its path, and each directory on the way with its last part, itself
-/// included, then two of none. No part for `/`.
+/// A target in the view. `parts` has an entry for each directory on the way and one for the target:
+/// its path and its last component. An entry of none ends it. `/` has no parts.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Place {
@@ -452,8 +448,8 @@ pub(crate) struct Place {
     pub parts: Ref<[Text; 2]>,
 }
 
-/// The options of a file system: one by one, then a name of none; and as mount(2) takes them, none
-/// where it cannot take them.
+/// The options of a file system. `each` has one entry for each option and ends with a name of none.
+/// `joined` is the string for mount(2), or none if mount(2) cannot take these options.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Options {

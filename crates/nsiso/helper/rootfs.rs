@@ -1,8 +1,7 @@
-//! The file system view, built below the working directory, while the root is still the host's.
+//! Builds the file system view below the working directory, while the root is still the caller's.
 //!
-//! A program in another sandbox may change what is in there at any time, so every target is found
-//! by openat2(2) as if the view were the root already, and what is made is changed through a
-//! descriptor.
+//! A program in another sandbox may change files in the view at any time. So every target is opened
+//! by openat2(2) as if the view were the root already, and new files are changed by descriptor.
 
 use core::sync::atomic::{AtomicI32, AtomicU64, AtomicUsize, Ordering};
 
@@ -12,13 +11,13 @@ use super::mount::{self, Options, QUIET};
 use super::plan::{Attributes, MountOp, Place, Slot, Table, Text, UPPER, WORK};
 use super::syscall::{Outcome, check};
 
-/// The host's umask plus 1, while files are made with the very modes that the plan says; 0 before.
+/// The caller's umask plus 1, while files are made with exactly the modes of the plan; else 0.
 static UMASK: AtomicI32 = AtomicI32::new(0);
 
 /// # Safety
-/// The references in `op` lead into the plan.
+/// The references in `op` point into the plan.
 pub(super) unsafe fn change(op: &MountOp) -> Outcome<()> {
-    // SAFETY: the caller's promise is handed on.
+    // SAFETY: guaranteed by the caller.
     unsafe {
         match *op {
             MountOp::Open { source, fd, recursive, optional, slot } => {
@@ -26,7 +25,7 @@ pub(super) unsafe fn change(op: &MountOp) -> Outcome<()> {
             }
             MountOp::Stage => mount::prepare(),
             MountOp::Bind { slot, recursive, attributes, at, .. } => match slot.get() {
-                // It did not exist, and need not.
+                // The optional source did not exist.
                 ..0 => Ok(()),
                 opened => {
                     let mount = mount::mount_of(opened as usize, recursive)?;
@@ -92,9 +91,9 @@ pub(super) unsafe fn change(op: &MountOp) -> Outcome<()> {
 const OVERLAY: *const c_char = c"overlay".as_ptr();
 
 /// # Safety
-/// `source` is a string.
+/// `source` is a NUL-terminated string.
 unsafe fn open(source: *const c_char, fd: c_int, recursive: bool, optional: bool, slot: Slot) -> Outcome<()> {
-    // SAFETY: the caller's promise.
+    // SAFETY: guaranteed by the caller.
     let opened = match unsafe { mount::open(source, recursive) } {
         Err(kernel::ENOENT) if optional => return Ok(()),
         opened => opened?,
@@ -106,12 +105,13 @@ unsafe fn open(source: *const c_char, fd: c_int, recursive: bool, optional: bool
     Ok(())
 }
 
-/// Attaches a mount to its place, and closes it. A mount at the root becomes the working directory.
+/// Attaches a mount to its target, and closes it. A mount at the root becomes the working
+/// directory.
 ///
 /// # Safety
 /// `at` is valid.
 unsafe fn attach(mount: usize, is_directory: bool, at: Place) -> Outcome<()> {
-    // SAFETY: the caller's promise.
+    // SAFETY: guaranteed by the caller.
     unsafe {
         if is_root(at) {
             forget()?;
@@ -127,20 +127,20 @@ unsafe fn attach(mount: usize, is_directory: bool, at: Place) -> Outcome<()> {
     }
 }
 
-/// An overlay on a tmpfs that lies hidden beneath it.
+/// Mounts an overlay on the tmpfs that is its writable layer, and so hides that tmpfs.
 ///
 /// # Safety
-/// `lower` is a string, `at` is valid.
+/// `lower` is a NUL-terminated string, `at` is valid.
 unsafe fn throw_away(lower: *const c_char, options: Options, attributes: u64, at: Place) -> Outcome<()> {
-    // SAFETY: the caller's promise; paths without a slash at the start are found in the tmpfs.
+    // SAFETY: guaranteed by the caller; relative paths are looked up in the tmpfs.
     unsafe {
         let found = find(HERE, lower)?;
         let mode = mode(found)? & 0o7777;
         close(found)?;
-        // It has to be writable, whatever the overlay is.
+        // The layer must be writable even if the overlay is not.
         let writable = attributes & !kernel::MOUNT_ATTR_RDONLY;
         let layer = mount::filesystem(c"tmpfs".as_ptr(), Options::none(), writable)?;
-        // A second descriptor, since the first one is closed when it is mounted.
+        // A second descriptor, because `attach` closes the first.
         let tree = find(layer, c".".as_ptr())?;
         let view = find(HERE, c".".as_ptr())?;
         attach(layer, true, at)?;
@@ -157,14 +157,14 @@ unsafe fn throw_away(lower: *const c_char, options: Options, attributes: u64, at
     }
 }
 
-/// A file upon one that is there, which is not changed. It lies in a file system of its own, which
-/// takes a place in the view only as long as it takes to bind the file.
+/// Mounts a new file over an existing one, which is not changed. The new file is in a tmpfs of its
+/// own, which is attached in the view only until the file is bound.
 ///
 /// # Safety
 /// `at` is valid.
 unsafe fn cover(data: Table<u8>, mode: u32, at: Place) -> Outcome<()> {
     let name = c"file".as_ptr();
-    // SAFETY: the caller's promise; constant strings.
+    // SAFETY: guaranteed by the caller; constant strings.
     unsafe {
         let target = resolve(at.path, 0)?;
         if is_directory(target)? {
@@ -192,7 +192,7 @@ unsafe fn cover(data: Table<u8>, mode: u32, at: Place) -> Outcome<()> {
 /// `at` is valid.
 unsafe fn mask(options: Options, at: Place) -> Outcome<()> {
     const READ_ONLY: u64 = kernel::MOUNT_ATTR_RDONLY;
-    // SAFETY: the caller's promise.
+    // SAFETY: guaranteed by the caller.
     unsafe {
         let target = match resolve(at.path, 0) {
             Err(kernel::ENOENT) => return Ok(()),
@@ -203,8 +203,8 @@ unsafe fn mask(options: Options, at: Place) -> Outcome<()> {
             mount::filesystem(c"tmpfs".as_ptr(), options, QUIET | READ_ONLY)?
         } else {
             let null = mount::mount_of(mount::open(c"/dev/null".as_ptr(), false)?, false)?;
-            // Not nodev, or it could not be opened. Read-only: it is the host's own device file,
-            // whose mode could be changed.
+            // Not nodev, or it could not be opened. Read-only, because it is the caller's own
+            // device file, whose mode could be changed.
             let set = READ_ONLY | kernel::MOUNT_ATTR_NOSUID | kernel::MOUNT_ATTR_NOEXEC;
             mount::set(null, false, Attributes::of(set))?;
             null
@@ -217,7 +217,7 @@ unsafe fn mask(options: Options, at: Place) -> Outcome<()> {
 /// `at` is valid.
 unsafe fn read_only(recursive: bool, optional: bool, at: Place) -> Outcome<()> {
     let read_only = Attributes::of(kernel::MOUNT_ATTR_RDONLY);
-    // SAFETY: the caller's promise.
+    // SAFETY: guaranteed by the caller.
     let (target, root) = match unsafe { (resolve(at.path, 0), is_root(at)) } {
         (Err(kernel::ENOENT), _) if optional => return Ok(()),
         (target, root) => (target?, root),
@@ -232,20 +232,20 @@ unsafe fn read_only(recursive: bool, optional: bool, at: Place) -> Outcome<()> {
     onto(copy, target)
 }
 
-/// Changes the mode of what is there. A symbolic link on the way is an error: another program could
-/// have put it there.
+/// Changes the mode of an existing file. A symbolic link on the way is an error, because another
+/// program could have put it there.
 ///
 /// # Safety
 /// `at` is valid.
 unsafe fn permissions(at: Place, mode: u32) -> Outcome<()> {
     const FCHMODAT2: usize = 452;
     const NO_LINKS: u64 = kernel::RESOLVE_NO_SYMLINKS;
-    // SAFETY: the caller's promise; constant strings.
+    // SAFETY: guaranteed by the caller; constant strings.
     unsafe {
         let path = at.path.string();
         let target = find_within(HERE, path, 0, NO_LINKS)?;
         let here = kernel::AT_EMPTY_PATH as usize;
-        // By a descriptor that opens nothing, where the kernel takes one (Linux 6.6).
+        // By an O_PATH descriptor, which opens nothing, if the kernel takes one (Linux 6.6).
         let done = check(FCHMODAT2, [target, c"".as_ptr() as usize, mode as usize, here]);
         close(target)?;
         if !matches!(done, Err(kernel::ENOSYS | kernel::EPERM)) {
@@ -258,36 +258,36 @@ unsafe fn permissions(at: Place, mode: u32) -> Outcome<()> {
     }
 }
 
-/// Attaches `mount` upon what is open, and closes both.
+/// Attaches `mount` to the open `target`, and closes both.
 fn onto(mount: usize, target: usize) -> Outcome<()> {
     mount::attach(mount, Some(target))?;
     close(target)?;
     close(mount)
 }
 
-/// Opens a path of the view, out of which no symbolic link leads.
+/// Opens a path of the view. No symbolic link leads out of the view.
 fn resolve(path: Text, flags: c_int) -> Outcome<usize> {
-    // SAFETY: a string of the plan.
+    // SAFETY: a NUL-terminated string of the plan.
     unsafe { find_within(HERE, path.string(), flags, 0) }
 }
 
-/// Whether it is the root of the view.
+/// Whether the target is the root of the view.
 ///
 /// # Safety
 /// `at` is valid.
 unsafe fn is_root(at: Place) -> bool {
-    // SAFETY: the caller's promise: the table has one entry at least, its end.
+    // SAFETY: guaranteed by the caller: the table has at least its end entry.
     unsafe { (*at.parts.pointer())[0].is_none() }
 }
 
-/// Opens the target, made if it is not there; and whether it was made.
+/// Opens the target, and makes it if it is missing. Also returns whether it was made.
 ///
 /// # Safety
 /// `at` is valid.
 unsafe fn target(at: Place, directory: bool) -> Outcome<(usize, bool)> {
-    // SAFETY: the caller's promise.
+    // SAFETY: guaranteed by the caller.
     unsafe {
-        // Where nobody else makes anything, it is probably not there.
+        // Where no other process makes files, the target is probably missing.
         let alone = kept(at).is_some();
         if !alone {
             match resolve(at.path, 0) {
@@ -316,12 +316,12 @@ unsafe fn target(at: Place, directory: bool) -> Outcome<(usize, bool)> {
     }
 }
 
-/// Device numbers of the tmpfs made here, each of them another: until the program runs nobody else
-/// reaches what is in there, so no name can be swapped. 0 for none.
+/// Device numbers of the tmpfs file systems made here, all different; 0 marks a free entry. Other
+/// processes cannot reach their contents until the program runs, so no name can be swapped.
 static OWN: [AtomicU64; 8] = [const { AtomicU64::new(0) }; 8];
-/// A directory in one of these, open for what is made next: its descriptor plus 1, or 0; and its
-/// path. No mount may come upon it or a directory above it, or it is not the one at this path any
-/// more.
+/// A directory in one of these, kept open for the next files: its descriptor plus 1, or 0.
+/// `KEPT_PATH` is its path. No mount may cover it or a directory above it while it is kept, because
+/// the path would then lead elsewhere.
 static KEPT: AtomicI32 = AtomicI32::new(0);
 static KEPT_PATH: AtomicUsize = AtomicUsize::new(0);
 
@@ -337,13 +337,13 @@ fn note_own(mount: usize) -> Outcome<()> {
     Ok(())
 }
 
-/// The directory that the target is in, if it is the one that is open; and the target's name.
+/// The target's directory, if it is the one kept open, and the target's name.
 ///
 /// # Safety
 /// `at` is valid.
 unsafe fn kept(at: Place) -> Option<(usize, *const c_char)> {
     let fd = (KEPT.load(Ordering::Relaxed) as usize).checked_sub(1)?;
-    // SAFETY: the table ends with two of none; strings of the plan.
+    // SAFETY: the table ends with an entry of none; NUL-terminated strings of the plan.
     unsafe {
         if is_root(at) {
             return None;
@@ -358,7 +358,7 @@ unsafe fn kept(at: Place) -> Option<(usize, *const c_char)> {
     }
 }
 
-/// Closes the directory that is open, if there is one.
+/// Closes the directory that is kept open, if there is one.
 fn forget() -> Outcome<()> {
     match KEPT.swap(0, Ordering::Relaxed) {
         0 => Ok(()),
@@ -367,9 +367,9 @@ fn forget() -> Outcome<()> {
 }
 
 /// # Safety
-/// Both are strings.
+/// Both are NUL-terminated strings.
 unsafe fn is_equal(mut one: *const c_char, mut other: *const c_char) -> bool {
-    // SAFETY: the caller's promise: neither goes past its NUL.
+    // SAFETY: guaranteed by the caller: neither pointer goes past its NUL.
     unsafe {
         while *one == *other {
             if *one == 0 {
@@ -381,7 +381,7 @@ unsafe fn is_equal(mut one: *const c_char, mut other: *const c_char) -> bool {
     false
 }
 
-/// An open directory, for one or more things that are made in it.
+/// An open directory in which files are made.
 struct Directory {
     fd: usize,
     kept: bool,
@@ -393,13 +393,13 @@ impl Directory {
     }
 }
 
-/// The directory that the target is in, opened, with those on the way made where they are missing;
-/// and the target's name.
+/// Opens the target's directory, and makes missing directories on the way. Also returns the
+/// target's name.
 ///
 /// # Safety
 /// `at` is valid.
 unsafe fn parent(at: Place) -> Outcome<(Directory, *const c_char)> {
-    // SAFETY: the table ends with two of none, and there is one part at least.
+    // SAFETY: the table ends with an entry of none, and has at least one part.
     unsafe {
         if is_root(at) {
             return Err(kernel::EEXIST);
@@ -441,7 +441,7 @@ unsafe fn parent(at: Place) -> Outcome<(Directory, *const c_char)> {
 /// # Safety
 /// `at` is valid.
 unsafe fn new_directory(at: Place, mode: u32) -> Outcome<()> {
-    // SAFETY: the caller's promise.
+    // SAFETY: guaranteed by the caller.
     unsafe {
         let (parent, name) = parent(at)?;
         make_directory(parent.fd, name, mode)?;
@@ -452,7 +452,7 @@ unsafe fn new_directory(at: Place, mode: u32) -> Outcome<()> {
 /// # Safety
 /// `at` is valid.
 unsafe fn new_file(at: Place, mode: u32) -> Outcome<usize> {
-    // SAFETY: the caller's promise.
+    // SAFETY: guaranteed by the caller.
     unsafe {
         let (parent, name) = parent(at)?;
         let file = create(parent.fd, name, mode)?;
@@ -462,16 +462,16 @@ unsafe fn new_file(at: Place, mode: u32) -> Outcome<usize> {
 }
 
 /// # Safety
-/// `name` is a string.
+/// `name` is a NUL-terminated string.
 unsafe fn make_directory(parent: usize, name: *const c_char, mode: u32) -> Outcome<()> {
     clear_umask()?;
-    // SAFETY: the caller's promise.
+    // SAFETY: guaranteed by the caller.
     unsafe {
         check(kernel::SYS_mkdirat, [parent, name as usize, mode as usize])?;
         if mode & SET_IDS == 0 {
             return Ok(());
         }
-        // mkdir(2) leaves these bits out. Another program may have put a link there meanwhile.
+        // mkdir(2) ignores these bits. Another program may have put a link there meanwhile.
         let flags = kernel::O_RDONLY | kernel::O_DIRECTORY | kernel::O_NOFOLLOW | kernel::O_CLOEXEC;
         let made = check(kernel::SYS_openat, [parent, name as usize, flags as usize])?;
         check(kernel::SYS_fchmod, [made, mode as usize])?;
@@ -480,22 +480,22 @@ unsafe fn make_directory(parent: usize, name: *const c_char, mode: u32) -> Outco
 }
 
 /// # Safety
-/// `name` is a string.
+/// `name` is a NUL-terminated string.
 unsafe fn create(directory: usize, name: *const c_char, mode: u32) -> Outcome<usize> {
     clear_umask()?;
     let flags = kernel::O_WRONLY | kernel::O_CREAT | kernel::O_EXCL | kernel::O_CLOEXEC;
-    // SAFETY: the caller's promise.
+    // SAFETY: guaranteed by the caller.
     unsafe { check(kernel::SYS_openat, [directory, name as usize, flags as usize, mode as usize]) }
 }
 
 /// Set-user-ID and set-group-ID.
 const SET_IDS: u32 = 0o6000;
 
-/// So that files are made with their modes at once: a mode that is changed by name could be that of
-/// another file.
+/// Clears the umask, so that files get their modes when they are made. A later change by name could
+/// change the mode of another file.
 fn clear_umask() -> Outcome<()> {
     if UMASK.load(Ordering::Relaxed) == 0 {
-        // SAFETY: a number.
+        // SAFETY: an integer argument only.
         let umask = unsafe { check(kernel::SYS_umask, [0])? };
         UMASK.store(umask as i32 + 1, Ordering::Relaxed);
     }
@@ -505,34 +505,34 @@ fn clear_umask() -> Outcome<()> {
 fn restore_umask() -> Outcome<()> {
     let after = UMASK.swap(0, Ordering::Relaxed);
     if after > 0 {
-        // SAFETY: a number.
+        // SAFETY: an integer argument only.
         unsafe { check(kernel::SYS_umask, [after as usize - 1])? };
     }
     Ok(())
 }
 
-/// Writes all of it, and closes the file.
+/// Writes all data, and closes the file.
 fn fill(file: usize, data: Table<u8>) -> Outcome<()> {
     let mut rest = data.slice();
     while !rest.is_empty() {
-        // SAFETY: as much as is said.
+        // SAFETY: the buffer has the size passed.
         let written = unsafe { check(kernel::SYS_write, [file, rest.as_ptr() as usize, rest.len()])? };
         rest = rest.get(written..).unwrap_or(&[]);
     }
     close(file)
 }
 
-/// The new root comes upon the old one, which then lies at the same place, on top, with what it was
-/// covered by, and all of that goes.
+/// Makes the working directory the root. The old root, with everything mounted on it, is then
+/// mounted on top of the new one, and is detached.
 fn pivot() -> Outcome<()> {
     forget()?;
     restore_umask()?;
     let here = c".".as_ptr() as usize;
-    // SAFETY: constant strings and numbers.
+    // SAFETY: constant strings and integers.
     unsafe {
         check(kernel::SYS_pivot_root, [here, here])?;
         loop {
-            // Above the root directory is what is mounted on it.
+            // If a mount covers the root directory, `..` crosses into it: EXDEV.
             match find_within(HERE, c"..".as_ptr(), 0, kernel::RESOLVE_NO_XDEV) {
                 Err(kernel::EXDEV) => check(kernel::SYS_umount2, [here, kernel::MNT_DETACH as usize])?,
                 Err(errno) => return Err(errno),

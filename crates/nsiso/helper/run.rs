@@ -1,4 +1,4 @@
-//! Carries the plan out, action by action.
+//! Carries out the plan, action by action.
 
 use core::sync::atomic::{AtomicI32, Ordering};
 
@@ -9,11 +9,11 @@ use super::syscall::{Outcome, check};
 use super::{capabilities, descriptors, init, landlock, loopback, mount, parent, processes, rootfs};
 use super::{seccomp, send_fd, signals};
 
-/// The host's `/proc`, whatever is mounted there in namespaces that are joined: its descriptor plus
-/// 1; or the negative errno that says why it is not open.
+/// Descriptor of the caller's `/proc` plus 1, whatever joined namespaces have mounted there; or the
+/// negative errno that says why it is not open.
 static PROC: AtomicI32 = AtomicI32::new(0);
 
-/// Becomes the program, or leaves word in the page and ends.
+/// Becomes the program, or reports the failure in the page and exits.
 pub(super) fn run(page: &Page, header: &Header) -> ! {
     mount::set_classic(header.classic);
     for fd in header.inherited.slice() {
@@ -32,7 +32,7 @@ pub(super) fn run(page: &Page, header: &Header) -> ! {
                 let with_init = actions.iter().any(|action| matches!(action, Action::Init(_)));
                 processes::clone(page, *kinds, *socket, *cgroup, with_init)
             }
-            // SAFETY: the references of an action lead into the plan.
+            // SAFETY: the references of an action point into the plan.
             action => unsafe { carry_out(action) },
         };
         if let Err(errno) = done {
@@ -53,14 +53,14 @@ fn fail(page: &Page, header: &Header, errno: i32) -> ! {
             write_error(text);
         }
     }
-    // As a shell has it: not found, or not executable.
+    // Exit codes as in a shell: 127 for not found, 126 for not executable.
     processes::exit(if executed && errno == kernel::ENOENT { 127 } else { 126 })
 }
 
 fn write_error(text: Text) {
     const STDERR: usize = 2;
     let mut end = text.pointer();
-    // SAFETY: a string of the plan.
+    // SAFETY: a NUL-terminated string of the plan.
     unsafe {
         while *end != 0 {
             end = end.add(1);
@@ -71,17 +71,16 @@ fn write_error(text: Text) {
 }
 
 /// # Safety
-/// The references of `action` lead into the plan.
+/// The references of `action` point into the plan.
 unsafe fn carry_out(action: &Action) -> Outcome<()> {
-    // SAFETY: the caller's promise; what the calls take are numbers, strings and tables of the
-    // plan.
+    // SAFETY: guaranteed by the caller; integers, strings and tables of the plan.
     unsafe {
         match *action {
             Action::SetCapabilities(ref sets) => return capabilities::set(sets),
             Action::OpenProc => {
                 let flags = (kernel::O_PATH | kernel::O_DIRECTORY | kernel::O_CLOEXEC) as usize;
                 let here = kernel::AT_FDCWD as usize;
-                // Where there is none, what needs it fails.
+                // Without a /proc, only the actions that need it fail.
                 let opened = check(kernel::SYS_openat, [here, c"/proc".as_ptr() as usize, flags]);
                 PROC.store(opened.map_or_else(|errno| -errno, |fd| fd as c_int + 1), Ordering::Relaxed);
                 return Ok(());
@@ -117,7 +116,7 @@ unsafe fn carry_out(action: &Action) -> Outcome<()> {
                 unless(kernel::EINVAL, check(kernel::SYS_setresgid, [0, 0, 0]))?;
                 return unless(kernel::EINVAL, check(kernel::SYS_setresuid, [0, 0, 0]));
             }
-            // Done where it is known whether an init process follows.
+            // `run` has done it, since it knows whether an init process follows.
             Action::Clone { .. } => return Ok(()),
             Action::AwaitParent { socket, parent, child, dumpable } => {
                 return parent::wait(socket, parent, child, dumpable);
@@ -176,7 +175,7 @@ unsafe fn carry_out(action: &Action) -> Outcome<()> {
     Ok(())
 }
 
-/// A failure with this errno is none.
+/// Treats a failure with this errno as success.
 fn unless(errno: i32, outcome: Outcome<usize>) -> Outcome<()> {
     match outcome {
         Err(failed) if failed != errno => Err(failed),
@@ -185,34 +184,34 @@ fn unless(errno: i32, outcome: Outcome<usize>) -> Outcome<()> {
 }
 
 /// # Safety
-/// `path` is a string.
+/// `path` is a NUL-terminated string.
 pub(super) unsafe fn open_proc(path: *const c_char, flags: c_int) -> Outcome<usize> {
     let flags = (flags | kernel::O_CLOEXEC) as usize;
     match PROC.load(Ordering::Relaxed) {
         errno @ ..0 => Err(-errno),
         0 => Err(kernel::ENOENT),
-        // SAFETY: the caller's promise.
+        // SAFETY: guaranteed by the caller.
         after => unsafe { check(kernel::SYS_openat, [after as usize - 1, path as usize, flags]) },
     }
 }
 
 fn write_proc(file: &WriteProc) -> Outcome<()> {
     let set_dumpable = |dumpable: bool| match file.dumpable {
-        // SAFETY: numbers.
+        // SAFETY: integer arguments only.
         true => unsafe {
             check(kernel::SYS_prctl, [kernel::PR_SET_DUMPABLE as usize, usize::from(dumpable)]).map(drop)
         },
         false => Ok(()),
     };
     set_dumpable(true)?;
-    // SAFETY: a string of the plan.
+    // SAFETY: a NUL-terminated string of the plan.
     let opened = unsafe { open_proc(file.path.string(), kernel::O_WRONLY) };
     set_dumpable(false)?;
     let fd = match opened {
         Err(kernel::ENOENT) if file.optional => return Ok(()),
         opened => opened?,
     };
-    // SAFETY: data of the plan.
+    // SAFETY: the data is in the plan.
     unsafe {
         let (data, len) = (file.data.first.pointer() as usize, file.data.len as usize);
         let written = check(kernel::SYS_write, [fd, data, len]);
@@ -224,17 +223,17 @@ fn write_proc(file: &WriteProc) -> Outcome<()> {
     }
 }
 
-/// Tries one place after the other, as execvp(3) does: what is missing is passed over, what may not
-/// be executed is remembered, anything else is final.
+/// Tries the candidates in turn, as execvp(3) does: it skips missing files, remembers EACCES, and
+/// fails at once with any other error.
 ///
 /// # Safety
-/// `argv` and `envp` end with 0, and are used here alone.
+/// `argv` and `envp` end with 0, and nothing else uses them.
 unsafe fn execute(candidates: &[Text], argv: Strings, envp: Strings) -> Outcome<()> {
-    // SAFETY: the caller's promise.
+    // SAFETY: guaranteed by the caller.
     let (argv, envp) = unsafe { (as_pointers(argv) as usize, as_pointers(envp) as usize) };
     let (mut refused, mut missing) = (None, kernel::ENOENT);
     for candidate in candidates {
-        // SAFETY: strings of the plan.
+        // SAFETY: NUL-terminated strings of the plan.
         match unsafe { check(kernel::SYS_execve, [candidate.pointer() as usize, argv, envp]) } {
             Err(kernel::EACCES) => refused = Some(kernel::EACCES),
             Err(

@@ -1,4 +1,4 @@
-//! Filters of system calls, `seccomp(2)`.
+//! Installs seccomp filters from the plan, `seccomp(2)`.
 
 use super::kernel::{self, c_int, sock_fprog};
 use super::plan::Table;
@@ -7,7 +7,7 @@ use super::syscall::{Outcome, check};
 
 pub(super) fn install(program: Table<u64>) -> Outcome<()> {
     match set(program, 0) {
-        // An earlier filter may refuse seccomp(2), as Docker's once did, and not prctl(2).
+        // An earlier filter may refuse seccomp(2), as Docker's once did, but allow prctl(2).
         Err(kernel::EPERM | kernel::ENOSYS) => {
             let filter = of(program);
             let (option, mode) = (kernel::PR_SET_SECCOMP as usize, kernel::SECCOMP_MODE_FILTER as usize);
@@ -18,7 +18,7 @@ pub(super) fn install(program: Table<u64>) -> Outcome<()> {
     }
 }
 
-/// Installs a filter that asks the host, `seccomp_unotify(2)`, and sends the host its descriptor.
+/// Installs a filter that asks the caller, `seccomp_unotify(2)`, and sends it the listener.
 pub(super) fn notify(program: Table<u64>, socket: c_int) -> Outcome<()> {
     let listener = set(program, kernel::SECCOMP_FILTER_FLAG_NEW_LISTENER as usize)?;
     send_fd::send(b's', listener as c_int, socket)

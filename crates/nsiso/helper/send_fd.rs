@@ -1,9 +1,9 @@
-//! A descriptor sent to the host over a socket, `unix(7)`.
+//! Sends file descriptors to the caller over a socket, `unix(7)`.
 
 use super::kernel::{self, c_int, iovec};
 use super::syscall::{Outcome, check};
 
-/// `struct cmsghdr` and one descriptor, as `SCM_RIGHTS` takes them.
+/// `struct cmsghdr` with one descriptor, as `SCM_RIGHTS` takes it.
 #[repr(C)]
 struct Rights {
     len: usize,
@@ -25,7 +25,7 @@ struct Message {
     flags: u32,
 }
 
-/// Sends `fd`, if it is one, with a letter that says what it is, and closes it.
+/// Sends `letter`, which says what `fd` is, with `fd` unless that is negative. Closes `fd`.
 pub(super) fn send(mut letter: u8, fd: c_int, socket: c_int) -> Outcome<()> {
     let mut data = iovec { iov_base: &raw mut letter as usize, iov_len: 1 };
     let mut rights = Rights {
@@ -47,7 +47,7 @@ pub(super) fn send(mut letter: u8, fd: c_int, socket: c_int) -> Outcome<()> {
     };
     // SAFETY: the structs are what sendmsg(2) takes and live until it returns.
     unsafe {
-        // Nobody who has taken the socket from the child can make this wait.
+        // A process that has taken the socket from the child must not be able to block this.
         let flags = kernel::MSG_DONTWAIT as usize;
         check(kernel::SYS_sendmsg, [socket as usize, &raw const message as usize, flags])?;
         if with_fd {

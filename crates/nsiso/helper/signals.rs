@@ -1,22 +1,22 @@
-//! What the program gets of the host's signal handling.
+//! Resets signal handling before the program is executed.
 //!
-//! All signals are blocked since the host's clone. Handlers went with exec; what the host ignores
-//! is ignored.
+//! The library blocked all signals before it made the helper. exec(2) has removed handlers, but
+//! kept ignored signals ignored.
 
 use super::kernel;
 use super::syscall::{Outcome, check};
 
-/// Signals are numbered from 1 to this.
+/// The highest signal number.
 const LAST: usize = 64;
 
 /// The kernel's `struct sigaction`; all zero is SIG_DFL.
 #[repr(C)]
 struct Disposition([usize; 4]);
 
-/// Disposition first, then the mask: a pending signal must not meet the wrong one.
+/// Resets dispositions, then unblocks signals: a pending one must not meet an old disposition.
 ///
-/// `all`: each signal is at its default. Else only those are that a host, as Python, ignores for
-/// itself.
+/// `all`: resets every signal. Otherwise only SIGPIPE and SIGXFSZ, which callers such as Python
+/// ignore.
 pub(super) fn reset(all: bool) -> Outcome<()> {
     for signal in 1..=LAST as i32 {
         let own = matches!(signal, kernel::SIGPIPE | kernel::SIGXFSZ);
@@ -30,7 +30,7 @@ pub(super) fn reset(all: bool) -> Outcome<()> {
     unsafe { check(kernel::SYS_rt_sigprocmask, args) }.map(drop)
 }
 
-/// Children leave their status from now on. Returns whether SIGCHLD was ignored.
+/// Sets SIGCHLD to its default, so that children can be waited for. Returns whether it was ignored.
 pub(super) fn listen_to_children() -> Outcome<bool> {
     const SIG_IGN: usize = 1;
     let mut before = Disposition([0; 4]);
@@ -42,7 +42,7 @@ pub(super) fn listen_to_children() -> Outcome<bool> {
     Ok(handler == SIG_IGN)
 }
 
-/// SIGCHLD is ignored again, if it was.
+/// Makes SIGCHLD ignored again, if it was.
 pub(super) fn restore_child(ignored: bool) -> Outcome<()> {
     set(kernel::SIGCHLD, &Disposition([usize::from(ignored), 0, 0, 0]))
 }

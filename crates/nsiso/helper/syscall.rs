@@ -1,19 +1,19 @@
-//! Raw system calls, with no C library between: neither errno nor thread-local storage is touched.
+//! Raw system calls without a C library: they touch neither errno nor thread-local storage.
 
 use core::arch::asm;
 
 /// A result with a bare errno.
 pub(crate) type Outcome<T> = Result<T, i32>;
 
-/// One system call whose failure is worth a report.
+/// Makes a system call and turns a failure into an errno.
 ///
 /// # Safety
-/// The arguments are what the system call takes.
+/// The arguments are valid for the system call.
 #[inline(always)]
 pub(crate) unsafe fn check<const N: usize>(number: usize, args: [usize; N]) -> Outcome<usize> {
     const { assert!(N <= 6) };
     let arg = |n: usize| if n < N { args[n] } else { 0 };
-    // SAFETY: the caller's promise.
+    // SAFETY: guaranteed by the caller.
     let result = unsafe {
         match N {
             ..=3 if cfg!(nsiso_helper) => short(number, arg(0), arg(1), arg(2)),
@@ -26,26 +26,26 @@ pub(crate) unsafe fn check<const N: usize>(number: usize, args: [usize; N]) -> O
     }
 }
 
-/// Most calls take few arguments, and are made from many places: one function for them makes the
-/// helper a page smaller. Not for the library, whose child must call nothing.
+/// Makes a call with few arguments. Most calls are like that, so one shared function makes the
+/// helper a page smaller. The library does not use it, because its child must not call functions.
 ///
 /// # Safety
-/// The arguments are what the system call takes.
+/// The arguments are valid for the system call.
 #[inline(never)]
 unsafe fn short(number: usize, first: usize, second: usize, third: usize) -> isize {
-    // SAFETY: the caller's promise.
+    // SAFETY: guaranteed by the caller.
     unsafe { syscall(number, [first, second, third, 0, 0, 0]) }
 }
 
-/// One system call; a failure is the negative errno.
+/// Makes a system call. A failure is the negative errno.
 ///
 /// # Safety
-/// The arguments are what the system call takes.
+/// The arguments are valid for the system call.
 #[cfg(target_arch = "x86_64")]
 #[inline(always)]
 pub(crate) unsafe fn syscall(number: usize, args: [usize; 6]) -> isize {
     let result: isize;
-    // SAFETY: the kernel clobbers rcx and r11 alone; the caller answers for the arguments.
+    // SAFETY: the kernel clobbers only rcx and r11; the caller guarantees the arguments.
     unsafe {
         asm!(
             "syscall",
@@ -64,15 +64,15 @@ pub(crate) unsafe fn syscall(number: usize, args: [usize; 6]) -> isize {
     result
 }
 
-/// One system call; a failure is the negative errno.
+/// Makes a system call. A failure is the negative errno.
 ///
 /// # Safety
-/// The arguments are what the system call takes.
+/// The arguments are valid for the system call.
 #[cfg(target_arch = "aarch64")]
 #[inline(always)]
 pub(crate) unsafe fn syscall(number: usize, args: [usize; 6]) -> isize {
     let result: isize;
-    // SAFETY: the caller answers for the arguments.
+    // SAFETY: the caller guarantees the arguments.
     unsafe {
         asm!(
             "svc 0",

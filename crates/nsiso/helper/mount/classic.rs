@@ -1,8 +1,7 @@
-//! Mounts by mount(2), made ready in a small file system upon the host's root directory, below the
-//! view.
+//! Mounts by mount(2), prepared in a tmpfs that is mounted on the caller's root directory and lies
+//! below the view.
 //!
-//! Places are named to mount(2) by links of the host's /proc to open files, so that no path is
-//! looked up twice.
+//! mount(2) gets paths of the form /proc/self/fd/N, so that no path is looked up twice.
 
 use core::mem::MaybeUninit;
 use core::ptr;
@@ -15,7 +14,7 @@ use super::super::syscall::{Outcome, check};
 use super::mountinfo::{Entry, Mounts, room};
 
 static MODE: AtomicU32 = AtomicU32::new(Classic::No as u32);
-/// The file system in which mounts are made ready: its descriptor plus 1; 0 before [`prepare`].
+/// Descriptor plus 1 of the tmpfs in which mounts are prepared; 0 before [`prepare`].
 static ROOT: AtomicI32 = AtomicI32::new(0);
 static NEXT_PLACE: AtomicUsize = AtomicUsize::new(0);
 
@@ -37,13 +36,13 @@ fn root() -> usize {
     (ROOT.load(Ordering::Relaxed) - 1) as usize
 }
 
-/// Attributes have the same numbers as flags of mount(2) and as those that statfs(2) tells.
+/// Mount attributes have the same values as the flags of mount(2) and of statfs(2).
 const FLAGS: c_ulong = kernel::MS_RDONLY | kernel::MS_NOSUID | kernel::MS_NODEV | kernel::MS_NOEXEC;
 const ST_NOSYMFOLLOW: c_ulong = 0x2000;
-/// What statfs(2) says of a proc.
+/// PROC_SUPER_MAGIC, `statfs(2)`.
 const PROC: c_ulong = 0x9FA0;
 
-/// Makes the file system in which mounts are made ready. Fails with ENOENT without /proc.
+/// Mounts the tmpfs in which mounts are prepared. Fails with ENOENT without /proc.
 pub(in super::super) fn prepare() -> Outcome<()> {
     let tmpfs = c"tmpfs".as_ptr();
     // SAFETY: constant strings.
@@ -54,9 +53,9 @@ pub(in super::super) fn prepare() -> Outcome<()> {
         }
         close(links)?;
         mount(tmpfs, c"/".as_ptr(), tmpfs, FLAGS & !kernel::MS_RDONLY, c"mode=700".as_ptr())?;
-        // What is above the root directory is what is mounted on it.
+        // `/..` leads to the topmost mount on the root directory.
         let root = find(HERE, c"/..".as_ptr())?;
-        // So that it is in no copy of the host's tree.
+        // Copies of the caller's tree leave out unbindable mounts.
         mount(ptr::null(), Link::to(root).path(), ptr::null(), kernel::MS_UNBINDABLE, ptr::null())?;
         ROOT.store(root as c_int + 1, Ordering::Relaxed);
     }
@@ -66,13 +65,13 @@ pub(in super::super) fn prepare() -> Outcome<()> {
 pub(super) fn copy(of: usize, recursive: bool) -> Outcome<usize> {
     let flags = kernel::MS_BIND | if recursive { kernel::MS_REC } else { 0 };
     let place = Place::new(is_directory(of)?)?;
-    // SAFETY: strings.
+    // SAFETY: NUL-terminated strings, or NULL where mount(2) takes none.
     unsafe { mount(Link::to(of).path(), Link::to(place.fd).path(), ptr::null(), flags, ptr::null())? };
     place.mounted()
 }
 
 /// # Safety
-/// `kind` is a string; `options` are one, or NULL for what mount(2) cannot take.
+/// `kind` is a NUL-terminated string; `options` is another, or NULL if mount(2) cannot take them.
 pub(super) unsafe fn filesystem(
     kind: *const c_char,
     options: *const c_char,
@@ -83,12 +82,12 @@ pub(super) unsafe fn filesystem(
     }
     let place = Place::new(true)?;
     let link = Link::to(place.fd);
-    // The mount is made read-only, not the file system, which others may have, too.
+    // Only the mount becomes read-only, not the file system, which others may share.
     let flags = attributes & !kernel::MS_RDONLY;
-    // SAFETY: the caller's promise.
+    // SAFETY: guaranteed by the caller.
     unsafe {
         match mount(kind, link.path(), kind, flags, options) {
-            // Unless the host has it read-only itself: then the kernel gives no other.
+            // If the caller has it read-only, the kernel allows only read-only mounts.
             Err(kernel::EPERM) if attributes != flags => mount(kind, link.path(), kind, attributes, options)?,
             done => done?,
         }
@@ -100,12 +99,12 @@ pub(super) unsafe fn filesystem(
     Ok(mounted)
 }
 
-/// Each mount of a tree is changed by itself, whatever its place is called meanwhile.
+/// Sets attributes. Each mount of a tree is opened and changed by itself, so renames do not matter.
 pub(super) fn set(mount: usize, recursive: bool, attributes: Attributes) -> Outcome<()> {
     if attributes.id_map >= 0 {
         return Err(kernel::ENOTSUP);
     }
-    // Below a file there is nothing.
+    // Nothing is mounted below a file.
     if !recursive || !is_directory(mount)? {
         return remount(mount, attributes.set);
     }
@@ -117,7 +116,8 @@ pub(super) fn set(mount: usize, recursive: bool, attributes: Attributes) -> Outc
                 remount(found, attributes.set)?;
                 close(found)?;
             }
-            // Whoever can take away what hides it could change it, too; unless it is the host.
+            // A hidden mount need not be changed: a process that could uncover it could also change
+            // it. But if mounts propagate, the caller's namespace could uncover it.
             None if mode() == Classic::Private => {}
             None => return Err(kernel::EBUSY),
         }
@@ -126,14 +126,14 @@ pub(super) fn set(mount: usize, recursive: bool, attributes: Attributes) -> Outc
 }
 
 pub(super) fn set_propagation(target: usize, flag: u64) -> Outcome<()> {
-    // SAFETY: strings.
+    // SAFETY: NUL-terminated strings, or NULL where mount(2) takes none.
     unsafe { mount(ptr::null(), Link::to(target).path(), ptr::null(), flag as c_ulong, ptr::null()) }
 }
 
 pub(super) fn attach(mounted: usize, target: Option<usize>) -> Outcome<()> {
     let from = Link::to(mounted);
     let move_to = |path| {
-        // SAFETY: strings.
+        // SAFETY: NUL-terminated strings, or NULL where mount(2) takes none.
         unsafe { mount(from.path(), path, ptr::null(), kernel::MS_MOVE, ptr::null()) }
     };
     match target {
@@ -142,19 +142,19 @@ pub(super) fn attach(mounted: usize, target: Option<usize>) -> Outcome<()> {
     }
 }
 
-/// The mount of the tree, if it is not hidden by another.
+/// Opens the mount of `entry`. Returns `None` if another mount hides it.
 fn reach(tree: usize, entry: &Entry) -> Outcome<Option<usize>> {
-    // SAFETY: a string.
+    // SAFETY: a NUL-terminated string.
     let failed = match unsafe { find_within(tree, entry.path(), 0, kernel::RESOLVE_NO_SYMLINKS) } {
         Ok(found) if mount_id(found)? == entry.id => return Ok(Some(found)),
-        // Somebody renames directories.
+        // Another process renames directories.
         Ok(other) => close(other).and(Err(kernel::EAGAIN)),
         Err(errno) => Err(errno),
     };
     if is_hidden(tree, entry)? { Ok(None) } else { failed }
 }
 
-/// Whether something is mounted over it, or over a mount that it is below.
+/// Whether a mount covers this one, or covers a mount that this one is below.
 fn is_hidden(tree: usize, entry: &Entry) -> Outcome<bool> {
     let (mut chunk, mut upper, mut other) = (room(), room(), room());
     let mut mounts = Mounts::of(tree, &mut chunk)?;
@@ -179,7 +179,7 @@ fn is_hidden(tree: usize, entry: &Entry) -> Outcome<bool> {
     Ok(hidden)
 }
 
-/// Adds to the flags of a mount; the kernel wants all of them anew.
+/// Adds flags to a mount. mount(2) replaces all flags, so the present ones are passed again.
 fn remount(target: usize, set: u64) -> Outcome<()> {
     if set & !FLAGS != 0 {
         return Err(kernel::EINVAL);
@@ -187,12 +187,12 @@ fn remount(target: usize, set: u64) -> Outcome<()> {
     let has = FileSystem::of(target)?.flags;
     let symlinks = if has & ST_NOSYMFOLLOW != 0 { kernel::MS_NOSYMFOLLOW } else { 0 };
     let flags = kernel::MS_REMOUNT | kernel::MS_BIND | set | (has & FLAGS) | symlinks;
-    // SAFETY: strings.
+    // SAFETY: NUL-terminated strings, or NULL where mount(2) takes none.
     unsafe { mount(ptr::null(), Link::to(target).path(), ptr::null(), flags, ptr::null()) }
 }
 
 /// # Safety
-/// Strings, or NULL where mount(2) wants none.
+/// The pointers are NUL-terminated strings, or NULL where mount(2) takes none.
 unsafe fn mount(
     source: *const c_char,
     target: *const c_char,
@@ -201,7 +201,7 @@ unsafe fn mount(
     options: *const c_char,
 ) -> Outcome<()> {
     let args = [source as usize, target as usize, kind as usize, flags as usize, options as usize];
-    // SAFETY: the caller's promise.
+    // SAFETY: guaranteed by the caller.
     unsafe { check(kernel::SYS_mount, args) }.map(drop)
 }
 
@@ -228,7 +228,7 @@ struct FileSystem {
 impl FileSystem {
     fn of(fd: usize) -> Outcome<Self> {
         let mut about = MaybeUninit::<Self>::uninit();
-        // SAFETY: room for what the kernel writes, which it has written when it says so.
+        // SAFETY: room for the struct, which the kernel has filled in on success.
         unsafe {
             check(kernel::SYS_fstatfs, [fd, about.as_mut_ptr() as usize])?;
             Ok(about.assume_init())
@@ -236,7 +236,7 @@ impl FileSystem {
     }
 }
 
-/// Where a mount is made on the stage: a number for a name, and what is there before.
+/// A mount point in the tmpfs: its name, a number, and its descriptor before the mount.
 struct Place {
     name: [u8; 11],
     fd: usize,
@@ -247,7 +247,7 @@ impl Place {
         let mut name = *b"0000000000\0";
         write_number(&mut name, NEXT_PLACE.fetch_add(1, Ordering::Relaxed));
         let (root, path) = (root(), name.as_ptr() as usize);
-        // SAFETY: a string and numbers.
+        // SAFETY: a NUL-terminated string and integers.
         unsafe {
             match directory {
                 true => check(kernel::SYS_mkdirat, [root, path, 0o700])?,
@@ -257,15 +257,15 @@ impl Place {
         }
     }
 
-    /// What is there now.
+    /// Opens what is mounted there now.
     fn mounted(self) -> Outcome<usize> {
         close(self.fd)?;
-        // SAFETY: a string.
+        // SAFETY: a NUL-terminated string.
         unsafe { find(root(), self.name.as_ptr().cast()) }
     }
 }
 
-/// The path of an open file, by number.
+/// The path `/proc/self/fd/N` of an open file.
 struct Link([u8; 25]);
 
 impl Link {
@@ -280,7 +280,7 @@ impl Link {
     }
 }
 
-/// Before the NUL at the end.
+/// Writes the number directly before the NUL at the end.
 fn write_number(text: &mut [u8], mut number: usize) {
     for digit in text.iter_mut().rev().skip(1) {
         *digit = b'0' + (number % 10) as u8;

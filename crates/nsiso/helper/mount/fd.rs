@@ -1,5 +1,5 @@
-//! Mounts that are attached nowhere yet: open_tree(2), fsopen(2), mount_setattr(2), move_mount(2),
-//! Linux 5.12.
+//! Mounts by file descriptor: made detached by open_tree(2) or fsopen(2), changed by
+//! mount_setattr(2), attached by move_mount(2). Linux 5.12.
 
 use super::super::files::{HERE, close};
 use super::super::kernel::{self, c_char};
@@ -11,11 +11,11 @@ fn empty() -> usize {
 }
 
 /// # Safety
-/// `source` is a string.
+/// `source` is a NUL-terminated string.
 pub(super) unsafe fn copy(directory: usize, source: *const c_char, recursive: bool) -> Outcome<usize> {
     let flags =
         (kernel::OPEN_TREE_CLONE | kernel::OPEN_TREE_CLOEXEC) as usize | kernel::AT_EMPTY_PATH as usize;
-    // SAFETY: the caller's promise.
+    // SAFETY: guaranteed by the caller.
     unsafe { check(kernel::SYS_open_tree, [directory, source as usize, flags | below(recursive)]) }
 }
 
@@ -24,13 +24,13 @@ fn below(recursive: bool) -> usize {
 }
 
 /// # Safety
-/// `kind` is a string; `options` ends with a name of none.
+/// `kind` is a NUL-terminated string; `options` ends with a name of none.
 pub(super) unsafe fn filesystem(
     kind: *const c_char,
     mut options: *const [Text; 2],
     attributes: u64,
 ) -> Outcome<usize> {
-    // SAFETY: the caller's promise.
+    // SAFETY: guaranteed by the caller.
     unsafe {
         let context = check(kernel::SYS_fsopen, [kind as usize, kernel::FSOPEN_CLOEXEC as usize])?;
         while !(*options)[0].is_none() {
@@ -67,7 +67,7 @@ pub(super) fn set_propagation(mount: usize, flag: u64) -> Outcome<()> {
 fn change_attributes(mount: usize, below: usize, change: &kernel::mount_attr) -> Outcome<()> {
     let flags = below | kernel::AT_EMPTY_PATH as usize;
     let args = [mount, empty(), flags, &raw const *change as usize, size_of::<kernel::mount_attr>()];
-    // SAFETY: the struct has the size given.
+    // SAFETY: the struct has the size passed.
     unsafe { check(kernel::SYS_mount_setattr, args) }.map(drop)
 }
 
@@ -78,6 +78,6 @@ pub(super) fn attach(mount: usize, target: Option<usize>) -> Outcome<()> {
         Some(target) => (target, empty(), FROM | ONTO),
         None => (HERE, c"/".as_ptr() as usize, FROM),
     };
-    // SAFETY: numbers and constant strings.
+    // SAFETY: integers and constant strings.
     unsafe { check(kernel::SYS_move_mount, [mount, empty(), target, path, flags]) }.map(drop)
 }

@@ -1,8 +1,8 @@
-//! Mounts, by the calls for mounts that are attached nowhere yet, or by mount(2) where these are
-//! missing.
+//! The helper's mount operations, by detached mounts (`fd`), or by mount(2) (`classic`) if the
+//! newer calls are missing.
 //!
-//! Either way a mount is a descriptor while it is made ready, where the program does not see it,
-//! and is then attached to its place.
+//! Either way a mount is a descriptor while it is prepared, hidden from the program, and is then
+//! attached to its target.
 
 mod classic;
 mod fd;
@@ -15,8 +15,7 @@ use super::syscall::Outcome;
 
 pub(super) use classic::{prepare, set_classic};
 
-/// The options of a file system, `plan::Options`, in memory. NULL in place of `joined` where
-/// mount(2) cannot take them.
+/// `plan::Options` as pointers. `joined` is NULL if mount(2) cannot take these options.
 #[derive(Clone, Copy)]
 pub(super) struct Options {
     pub each: *const [Text; 2],
@@ -39,12 +38,12 @@ fn by_fd() -> bool {
     classic::mode() == Classic::No
 }
 
-/// Finds what is to be mounted elsewhere, now and with the present credentials.
+/// Opens the source of a later mount, with the present credentials.
 ///
 /// # Safety
-/// `source` is a string.
+/// `source` is a NUL-terminated string.
 pub(super) unsafe fn open(source: *const c_char, recursive: bool) -> Outcome<usize> {
-    // SAFETY: the caller's promise.
+    // SAFETY: guaranteed by the caller.
     unsafe {
         match by_fd() {
             true => fd::copy(HERE, source, recursive),
@@ -53,7 +52,7 @@ pub(super) unsafe fn open(source: *const c_char, recursive: bool) -> Outcome<usi
     }
 }
 
-/// A mount of what was found by [`open`], which is used up.
+/// Makes a mount of what [`open`] has opened, and consumes that descriptor.
 pub(super) fn mount_of(opened: usize, recursive: bool) -> Outcome<usize> {
     if by_fd() {
         return Ok(opened);
@@ -63,7 +62,7 @@ pub(super) fn mount_of(opened: usize, recursive: bool) -> Outcome<usize> {
     Ok(mount)
 }
 
-/// Another mount of what is open.
+/// Makes another mount of what is open.
 pub(super) fn copy(opened: usize, recursive: bool) -> Outcome<usize> {
     match by_fd() {
         // SAFETY: a constant string.
@@ -72,12 +71,12 @@ pub(super) fn copy(opened: usize, recursive: bool) -> Outcome<usize> {
     }
 }
 
-/// A new file system.
+/// Makes a new file system.
 ///
 /// # Safety
-/// `kind` is a string, `options` are valid.
+/// `kind` is a NUL-terminated string, `options` are valid.
 pub(super) unsafe fn filesystem(kind: *const c_char, options: Options, attributes: u64) -> Outcome<usize> {
-    // SAFETY: the caller's promise.
+    // SAFETY: guaranteed by the caller.
     unsafe {
         match by_fd() {
             true => fd::filesystem(kind, options.each, attributes),
@@ -86,7 +85,7 @@ pub(super) unsafe fn filesystem(kind: *const c_char, options: Options, attribute
     }
 }
 
-/// Sets attributes of a mount, with or without all below it; others stay as they are.
+/// Adds attributes to a mount and, if `recursive`, to all mounts below it.
 pub(super) fn set(mount: usize, recursive: bool, attributes: Attributes) -> Outcome<()> {
     match by_fd() {
         true => fd::set(mount, recursive, attributes),
@@ -101,7 +100,7 @@ pub(super) fn set_propagation(mount: usize, flag: u64) -> Outcome<()> {
     }
 }
 
-/// Attaches a mount upon `target`, or upon the root directory.
+/// Attaches a mount to `target`, or to the root directory.
 pub(super) fn attach(mount: usize, target: Option<usize>) -> Outcome<()> {
     match by_fd() {
         true => fd::attach(mount, target),
@@ -109,6 +108,6 @@ pub(super) fn attach(mount: usize, target: Option<usize>) -> Outcome<()> {
     }
 }
 
-/// Of mounts with nothing to run in them.
+/// Attributes of mounts that hold neither programs nor devices.
 pub(super) const QUIET: u64 =
     kernel::MOUNT_ATTR_NOSUID | kernel::MOUNT_ATTR_NODEV | kernel::MOUNT_ATTR_NOEXEC;

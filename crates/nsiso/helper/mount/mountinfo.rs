@@ -1,4 +1,5 @@
-//! `/proc/self/mountinfo`, read mount by mount into memory of a fixed size, which is the reader's, so that nothing big is ever moved.
+//! Reads `/proc/self/mountinfo` mount by mount. The memory has a fixed size and belongs to the
+//! reader, so that nothing large is ever moved.
 
 use core::mem::MaybeUninit;
 
@@ -6,20 +7,20 @@ use super::super::files::{HERE, close, find};
 use super::super::kernel::{self, c_char};
 use super::super::syscall::{Outcome, check};
 
-/// Room for a path, with its NUL.
+/// Room for a path with its NUL.
 pub(super) type PathRoom = [MaybeUninit<u8>; kernel::PATH_MAX as usize];
-/// Room for what is read at once.
+/// Room for one read(2).
 pub(super) type Chunk = [MaybeUninit<u8>; 1024];
 
 pub(super) const fn room<const SIZE: usize>() -> [MaybeUninit<u8>; SIZE] {
     [const { MaybeUninit::uninit() }; SIZE]
 }
 
-/// One mount. Its path begins at the root of the tree that is read.
+/// One mount. Its path starts at the root of the tree that is read.
 pub(super) struct Entry<'room> {
     pub id: u64,
     pub parent: u64,
-    /// With a NUL after its end.
+    /// Followed by a NUL.
     path: &'room mut PathRoom,
     len: usize,
 }
@@ -29,13 +30,13 @@ impl<'room> Entry<'room> {
         Entry { id: 0, parent: 0, path, len: 0 }
     }
 
-    /// A string.
+    /// A NUL-terminated string.
     pub fn path(&self) -> *const c_char {
         self.path.as_ptr().cast()
     }
 
     fn bytes(&self) -> impl Iterator<Item = u8> {
-        // SAFETY: as many have been written.
+        // SAFETY: that many bytes have been written.
         self.path.iter().take(self.len).map(|byte| unsafe { byte.assume_init() })
     }
 
@@ -58,7 +59,7 @@ impl<'room> Entry<'room> {
                 && matches!(rest.next(), None | Some(b'/')))
     }
 
-    /// Whether this mount lies over the other, or over the way to it.
+    /// Whether this mount covers the other, or a directory on the way to it.
     pub fn covers(&self, other: &Entry) -> bool {
         let on_it = self.parent == other.id && self.len == other.len;
         let beside_it = self.parent == other.parent && self.id != other.id;
@@ -66,7 +67,7 @@ impl<'room> Entry<'room> {
     }
 }
 
-/// The mounts of a tree, in the order that the kernel has them in.
+/// The mounts of a tree, in the kernel's order.
 pub(super) struct Mounts<'room> {
     file: usize,
     chunk: &'room mut Chunk,
@@ -75,9 +76,10 @@ pub(super) struct Mounts<'room> {
 }
 
 impl<'room> Mounts<'room> {
-    /// The tree that begins with `mount`: the kernel shows to whoever opens the file what lies below the root directory.
+    /// Opens the list of the tree that begins with `mount`. The kernel lists what lies below the
+    /// root directory of the process that opens the file, so this changes the root meanwhile.
     pub fn of(mount: usize, chunk: &'room mut Chunk) -> Outcome<Self> {
-        // SAFETY: constant strings and numbers.
+        // SAFETY: constant strings and integers.
         unsafe {
             let (root, here) = (find(HERE, c"/".as_ptr())?, find(HERE, c".".as_ptr())?);
             let own = find(HERE, c"/proc/self".as_ptr())?;
@@ -103,11 +105,11 @@ impl<'room> Mounts<'room> {
 
     pub fn rewind(&mut self) -> Outcome<()> {
         (self.next, self.end) = (0, 0);
-        // SAFETY: numbers only.
+        // SAFETY: integer arguments only.
         unsafe { check(kernel::SYS_lseek, [self.file, 0, kernel::SEEK_SET as usize]) }.map(drop)
     }
 
-    /// Reads the next one; false at the end.
+    /// Reads the next mount. Returns false at the end.
     pub fn next(&mut self, entry: &mut Entry) -> Outcome<bool> {
         (entry.id, entry.parent, entry.len) = (0, 0, 0);
         let mut field = 0u32;
@@ -139,7 +141,7 @@ impl<'room> Mounts<'room> {
     fn byte(&mut self) -> Outcome<Option<u8>> {
         if self.next == self.end {
             let (room, size) = (self.chunk.as_mut_ptr() as usize, size_of::<Chunk>());
-            // SAFETY: there is so much room.
+            // SAFETY: the chunk has this size.
             self.end = unsafe { check(kernel::SYS_read, [self.file, room, size])? };
             self.next = 0;
             if self.end == 0 {
@@ -158,7 +160,7 @@ fn shifted(base: u64, number: u64, digit: u8) -> u64 {
 }
 
 fn change_root(directory: usize) -> Outcome<()> {
-    // SAFETY: a constant string and numbers.
+    // SAFETY: a constant string and integers.
     unsafe {
         check(kernel::SYS_fchdir, [directory])?;
         check(kernel::SYS_chroot, [c".".as_ptr() as usize])?;
@@ -184,7 +186,7 @@ mod tests {
         let mut mounts = Mounts::in_file(file.as_raw_fd() as usize, &mut chunk);
         let mut entry = Entry::new(&mut path);
         while mounts.next(&mut entry).unwrap() {
-            // SAFETY: a string.
+            // SAFETY: a NUL-terminated string.
             found.push((entry.id, entry.parent, unsafe { CStr::from_ptr(entry.path()) }.to_owned()));
         }
         found

@@ -1,4 +1,4 @@
-//! The calling process becomes the program, by way of the helper.
+//! Replaces the calling process with the program, by way of the helper.
 
 use std::convert::Infallible;
 use std::fs;
@@ -17,11 +17,11 @@ use crate::{Error, Kinds, Result, Spec, Step};
 
 pub(crate) fn exec(spec: &Spec) -> Result<Infallible> {
     supported(spec)?;
-    // What fails in the helper can only be told in fewer words.
+    // The helper could report this only in fewer words.
     if super::interpreter::missing(spec).is_some() {
         return Err(super::hints::of_exec(libc::ENOENT, spec));
     }
-    // The kernel is certain to refuse this, and here the remedy can be told.
+    // The kernel certainly refuses this, but only an error from here can carry a hint.
     if !(spec.kinds - Kinds::USER).is_empty()
         && !spec.kinds.contains(Kinds::USER)
         && spec.joins.is_empty()
@@ -38,7 +38,7 @@ pub(crate) fn exec(spec: &Spec) -> Result<Infallible> {
     };
     let failed = become_helper(spec, &mut plan, image);
     if let Some(pid) = child {
-        // It ends when nobody can ask it any more.
+        // The child ends when no process can ask it any more.
         plan.pipes.close_helpers();
         // SAFETY: a child of ours; a null status is allowed.
         unsafe { libc::waitpid(pid, std::ptr::null_mut(), libc::__WALL) };
@@ -63,7 +63,7 @@ fn may_make_namespaces() -> bool {
     is_root || ambient_needed().is_some_and(|(sets, _)| sets.permitted & CAP_SYS_ADMIN != 0)
 }
 
-/// Nobody is left to do what a parent does.
+/// Refuses options that need a parent, because exec leaves none.
 fn supported(spec: &Spec) -> Result<()> {
     let pipes =
         spec.program.descriptors.iter().any(|(_, source)| matches!(source, Source::Stdio(Stdio::Pipe)));
@@ -91,8 +91,8 @@ fn supported(spec: &Spec) -> Result<()> {
     Ok(())
 }
 
-/// Makes a child that does the parent's part and ends: it writes id maps and pins namespaces. The
-/// helper collects it, so that the program has no child that it does not know. Returns its pid.
+/// Makes a child that does the parent set-up and exits: it writes id maps and pins namespaces. The
+/// helper reaps it, so that the program has no unknown child. Returns its pid.
 fn answering_child(spec: &Spec, plan: &mut Plan) -> Result<i32> {
     if fs::read_dir("/proc/self/task").map_or(0, Iterator::count) != 1 {
         return Err(Error::argument(
@@ -103,20 +103,20 @@ fn answering_child(spec: &Spec, plan: &mut Plan) -> Result<i32> {
     let pid = std::process::id() as i32;
     let pidfd = crate::pidfd::open_process(pid, None)?;
     let socket = plan.pipes.parent.socket.take();
-    // No signal tells of its end, and no handler of the C library's runs in it.
-    // SAFETY: this process has one thread, so the copy may do whatever it could do itself.
+    // Without an exit signal, and without the C library, whose fork handlers would run in it.
+    // SAFETY: this process has one thread, so the child may do whatever the caller could do.
     match unsafe { libc::syscall(libc::SYS_clone, 0, 0, 0, 0, 0) } {
         0 => {
             plan.pipes.close_helpers();
             let messages = Messages::over(socket);
-            // A panic must not go on into the caller's code.
+            // A panic must not unwind into the caller's code.
             let done = catch_unwind(AssertUnwindSafe(|| answer(spec, plan, messages, &Child { pid, pidfd })));
             let code = match done {
                 Ok(Ok(())) => 0,
                 Ok(Err(_)) => FAILED,
                 Err(_) => 1,
             };
-            // SAFETY: nothing of the caller's is to run at the end.
+            // SAFETY: _exit(2) runs none of the caller's exit handlers.
             unsafe { libc::_exit(code) }
         }
         child if child > 0 => {
@@ -128,10 +128,10 @@ fn answering_child(spec: &Spec, plan: &mut Plan) -> Result<i32> {
     }
 }
 
-/// What the child exits with that has written why it failed: then the helper writes nothing.
+/// Exit code of a child that has written why it failed: the helper then writes nothing.
 const FAILED: i32 = 126;
 
-/// If this fails, the helper finds the socket closed.
+/// Does the parent set-up. If this fails, the helper finds the socket closed.
 fn answer(spec: &Spec, plan: &Plan, mut messages: Messages, child: &Child) -> Result<()> {
     messages.until_asked(child.pidfd.as_fd());
     if !messages.asked {
@@ -148,13 +148,13 @@ fn answer(spec: &Spec, plan: &Plan, mut messages: Messages, child: &Child) -> Re
     done
 }
 
-/// Nobody else could say what was in the way.
+/// Writes an error that no other process could report.
 fn write_error(error: &Error) {
     let hint = match error.hint() {
         "" => String::new(),
         hint => format!("hint: {hint}\n"),
     };
     let text = format!("{}: {}\n{hint}", caller_name(), error.message());
-    // SAFETY: as many bytes as is said.
+    // SAFETY: the buffer has as many bytes as passed.
     unsafe { libc::write(2, text.as_ptr().cast(), text.len()) };
 }

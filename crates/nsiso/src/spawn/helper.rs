@@ -1,7 +1,7 @@
-//! The helper program: where it comes from, how it is started, and when it has become the program.
+//! Starts the helper program and finds out when it has executed the program.
 //!
-//! The child of `clone(2)` shares the caller's memory until it executes the helper, but its
-//! credentials and its namespaces, too: nobody may trace it who may not trace the caller.
+//! The child of `clone(2)` shares the caller's memory until it executes the helper. It also has the
+//! caller's credentials and namespaces, so only a process that may trace the caller may trace it.
 
 use std::ffi::{CStr, CString, c_int, c_void};
 use std::mem::MaybeUninit;
@@ -22,23 +22,23 @@ use crate::pidfd::has_ended;
 use crate::plan::{Plan, ambient_needed};
 use crate::{Result, Spec};
 
-/// The helper while it sets the program up.
+/// The helper while it sets up the program.
 pub(super) struct Helper {
     pub pid: i32,
     pub pidfd: OwnedFd,
     pub file: PlanFile,
-    /// What is mapped as `file`.
+    /// What `file` maps.
     memfd: OwnedFd,
 }
 
 impl Helper {
     pub fn start(plan: &mut Plan, spec: &Spec) -> Result<Self> {
-        // A limit of the size of files makes a signal of a write to memory.
+        // With RLIMIT_FSIZE set, writing to a memfd may raise a signal.
         let blocked = SignalsBlocked::new();
         let mut image = Image::open(spec)?;
         let (memfd, file) = PlanFile::new(plan.image())?;
         let inherited = plan.inherited();
-        // This much of the helper is seen by anybody who lists processes.
+        // Lists of processes show this name.
         let name = if spec.init.is_some() { c"nsiso-init" } else { c"nsiso-helper" };
         let (pid, pidfd) = loop {
             let start = Start::new(image.file(), &memfd, file.plan_size(), &inherited, name);
@@ -55,12 +55,12 @@ impl Helper {
         Ok(Helper { pid, pidfd, file, memfd })
     }
 
-    /// Returns when the helper has executed the program or has ended; false when the time is over.
-    /// Processes that have been stopped meanwhile go on: others may signal them in joined
-    /// namespaces.
+    /// Waits until the helper has executed the program or has ended. Returns false if `within`
+    /// passes first. Until then it resumes stopped processes: others in joined namespaces may stop
+    /// them.
     pub fn wait(&self, within: Option<Duration>) -> bool {
-        // Milliseconds after which the process itself is looked at: the kernel does not tell of one
-        // that was killed in its very first moments.
+        // Milliseconds between checks of the process itself: the kernel does not wake the futex for
+        // a helper that is killed in its very first moments.
         const LOOK_AFTER: u32 = 20;
         let owner = &self.file.page().owner;
         let deadline = within.map(|time| Instant::now() + time);
@@ -87,7 +87,7 @@ impl Helper {
         {
             let mut info = MaybeUninit::<libc::siginfo_t>::zeroed();
             let options = libc::WSTOPPED | libc::WNOHANG | libc::WNOWAIT | libc::__WALL;
-            // SAFETY: room for the struct, in which a pid says that there is such a child.
+            // SAFETY: room for the struct, whose pid is set if there is such a child.
             unsafe {
                 let asked = libc::waitid(libc::P_PID, pid as libc::id_t, info.as_mut_ptr(), options);
                 if asked == 0 && info.assume_init().si_pid() == pid {
@@ -97,19 +97,19 @@ impl Helper {
         }
     }
 
-    /// Whether the helper's lock is gone, where an emulator has no robust futexes.
+    /// Whether the helper's file lock is gone, which emulators without robust futexes need.
     fn has_unlocked(&self, word: u32) -> bool {
         // SAFETY: all zero is a lock of the whole file.
         let mut lock: libc::flock = unsafe { std::mem::zeroed() };
         lock.l_type = libc::F_WRLCK as libc::c_short;
-        // SAFETY: one struct.
+        // SAFETY: room for the struct.
         word != 0
             && word & kernel::FUTEX_WAITERS == 0
             && unsafe { libc::fcntl(self.memfd.as_raw_fd(), libc::F_GETLK, &raw mut lock) } == 0
             && lock.l_type == libc::F_UNLCK as libc::c_short
     }
 
-    /// Collects the helper, which has ended or is about to. Its status is nothing to anybody.
+    /// Reaps the helper, which has ended or is about to. Its status is not needed.
     pub fn reap(&self) {
         reap(&self.pidfd);
     }
@@ -118,7 +118,7 @@ impl Helper {
 fn reap(pidfd: &OwnedFd) {
     let options = libc::WEXITED | libc::__WALL;
     let mut info = MaybeUninit::<libc::siginfo_t>::zeroed();
-    // SAFETY: room for the struct. A failure means that another part of the host has collected it.
+    // SAFETY: room for the struct. A failure means that another part of the caller has reaped it.
     unsafe {
         while libc::waitid(libc::P_PIDFD, pidfd.as_raw_fd() as libc::id_t, info.as_mut_ptr(), options) < 0
             && *libc::__errno_location() == libc::EINTR
@@ -132,27 +132,26 @@ impl AsFd for Helper {
     }
 }
 
-/// False where the time is over.
+/// Returns false if the time has passed.
 fn futex_wait(word: *mut u32, value: u32, milliseconds: u32) -> bool {
     let time = libc::timespec { tv_sec: 0, tv_nsec: libc::c_long::from(milliseconds) * 1_000_000 };
-    // SAFETY: the word lives; a shared futex, since the kernel wakes it for the memory of another
-    // process.
+    // SAFETY: the word lives. The futex is shared, since the kernel wakes it from another process.
     let woken = unsafe { libc::syscall(libc::SYS_futex, word, libc::FUTEX_WAIT, value, &raw const time) };
     woken == 0 || std::io::Error::last_os_error().raw_os_error() != Some(libc::ETIMEDOUT)
 }
 
-/// What the child needs between clone and exec. It calls nothing and allocates nothing: it shares
-/// the memory of all threads of the host.
+/// What the child needs between clone and exec. The child calls no function and allocates nothing,
+/// because it shares the memory of all the caller's threads.
 pub(super) struct Start<'fd> {
     program: RawFd,
-    /// For kernels and emulators that do not execute a descriptor.
+    /// For kernels and emulators that cannot execute a descriptor.
     path: CString,
     plan: RawFd,
     inherited: &'fd [RawFd],
     name: &'static CStr,
     environment: CString,
     capabilities: Option<Ambient>,
-    /// Why the child did not become the helper.
+    /// Errno if the child did not become the helper, else 0.
     errno: AtomicI32,
 }
 
@@ -172,30 +171,30 @@ impl<'fd> Start<'fd> {
             plan,
             inherited,
             name,
-            // qemu-user takes away what has no equals sign.
+            // qemu-user drops environment strings without an equals sign.
             environment: text(format!("{plan} {plan_size}=")),
             capabilities: Ambient::of_caller(),
             errno: AtomicI32::new(0),
         }
     }
 
-    /// The caller itself becomes the helper. Returns why it could not, and is as before then.
+    /// Turns the caller itself into the helper. If this fails, undoes it and returns the errno.
     pub fn execute(&self) -> i32 {
         let flags = |fd: RawFd| {
-            // SAFETY: numbers only.
+            // SAFETY: integer arguments only.
             unsafe { libc::fcntl(fd, libc::F_GETFD) }
         };
         let before: Vec<_> = self.inherited.iter().map(|fd| (*fd, flags(*fd))).collect();
         // SAFETY: all of it lives until the call returns, if it does.
         let errno = unsafe { execute(self) }.err().unwrap_or(0);
         for (fd, flags) in before.into_iter().filter(|(_, flags)| *flags >= 0) {
-            // SAFETY: numbers only.
+            // SAFETY: integer arguments only.
             unsafe { libc::fcntl(fd, libc::F_SETFD, flags) };
         }
         if let Some(capabilities) = &self.capabilities {
             let (version, halves) = (&raw const capabilities.version, &raw const capabilities.before);
-            // SAFETY: structs as the version has them; numbers. What is not inheritable is not
-            // ambient.
+            // SAFETY: structs with the layout of the version, and integers. Capabilities that are
+            // not inheritable are not ambient.
             unsafe {
                 libc::syscall(libc::SYS_capset, version, halves);
                 for n in (0..64).filter(|n| capabilities.raised & 1 << n != 0) {
@@ -207,14 +206,14 @@ impl<'fd> Start<'fd> {
     }
 }
 
-/// Capabilities that exec would take are made ambient before.
+/// Capabilities that exec would remove, which are made ambient before.
 struct Ambient {
     version: [u32; 2],
     halves: [[u32; 3]; 2],
-    /// As they were.
+    /// The sets before the change.
     before: [[u32; 3]; 2],
     set: u64,
-    /// Those that were not ambient before.
+    /// Capabilities that were not ambient before.
     raised: u64,
 }
 
@@ -238,23 +237,23 @@ impl Ambient {
     }
 }
 
-/// Makes the child and returns once it has executed the helper or has failed. Fails with an errno.
+/// Makes the child. Returns once the child has executed the helper or has failed.
 fn clone(start: &Start) -> std::result::Result<(i32, OwnedFd), i32> {
     #[repr(C, align(16))]
     struct Stack([u8; 4096]);
-    // Not on the caller's stack, which may be small.
+    // The caller's own stack may be small.
     let mut stack = Box::<Stack>::new_uninit();
     let mut pidfd: c_int = -1;
     let mut make = |flags| {
         let (top, start) = (stack.as_mut_ptr().wrapping_add(1).cast(), (&raw const *start).cast_mut().cast());
         let flags = libc::CLONE_VM | libc::CLONE_VFORK | flags;
-        // SAFETY: CLONE_VFORK holds this thread until the child uses stack and `start` no more.
+        // SAFETY: CLONE_VFORK suspends this thread while the child uses stack and `start`.
         let pid = unsafe { libc::clone(become_helper, top, flags, start, &raw mut pidfd) };
         Errno::result(pid)
     };
-    // No exit signal: a failure is nothing that a handler of the host's should see.
+    // No exit signal: the caller's handlers must not see a child that fails.
     let pid = match make(libc::CLONE_PIDFD) {
-        // qemu-user makes a fork of it, and has neither another signal there nor a pidfd.
+        // qemu-user makes a fork of it, which has neither another exit signal nor a pidfd.
         Err(Errno::EINVAL) => make(libc::SIGCHLD),
         made => made,
     }
@@ -269,31 +268,30 @@ fn clone(start: &Start) -> std::result::Result<(i32, OwnedFd), i32> {
     })
 }
 
-/// In the child. Why it does not become the helper is told in the shared memory, and by the exit
-/// code, since an emulator may make a copy of the memory. A test looks at its machine code, to see
-/// that it calls nothing.
+/// Runs in the child. Reports a failure in the shared memory and by the exit code, because an
+/// emulator may have copied the memory. A test checks that its machine code has no calls.
 #[inline(never)]
 extern "C" fn become_helper(start: *mut c_void) -> c_int {
     // SAFETY: the caller's struct, which lives until this returns.
     let start = unsafe { &*start.cast::<Start<'_>>() };
-    // SAFETY: what it leads to lives as long.
+    // SAFETY: what the struct refers to lives as long.
     let errno = unsafe { execute(start) }.err().unwrap_or(0);
     start.errno.store(errno, Ordering::Relaxed);
     errno
 }
 
-/// Returns only where it fails.
+/// Executes the helper. Returns only if this fails.
 ///
 /// # Safety
-/// What `start` leads to is valid.
+/// What `start` refers to is valid.
 #[inline(always)]
 unsafe fn execute(start: &Start) -> Outcome<()> {
-    // SAFETY: system calls with what the caller has promised.
+    // SAFETY: system calls with arguments that the caller guarantees.
     unsafe {
         check(kernel::SYS_fcntl, [start.plan as usize, kernel::F_SETFD as usize, 0])?;
         for fd in start.inherited {
             match check(kernel::SYS_fcntl, [*fd as usize, kernel::F_SETFD as usize, 0]) {
-                // What is not open is an error of the action that uses it.
+                // A descriptor that is not open is an error of the action that uses it.
                 Ok(_) | Err(kernel::EBADF) => {}
                 Err(errno) => return Err(errno),
             }
@@ -313,14 +311,14 @@ unsafe fn execute(start: &Start) -> Outcome<()> {
         let (argv, envp) = (argv.as_ptr() as usize, envp.as_ptr() as usize);
         let (here, empty) = (kernel::AT_EMPTY_PATH as usize, c"".as_ptr() as usize);
         match check(kernel::SYS_execveat, [start.program as usize, empty, argv, envp, here]) {
-            // Emulators may not know it, and a filter may refuse it alone.
+            // Emulators may not know execveat, and a seccomp filter may refuse only this call.
             Err(
                 refused @ (kernel::ENOSYS | kernel::EINVAL | kernel::ENOENT | kernel::EACCES | kernel::EPERM),
             ) => {
-                // Emulators may open the path when they have executed themselves.
+                // An emulator may open the path only after it has executed itself.
                 check(kernel::SYS_fcntl, [start.program as usize, kernel::F_SETFD as usize, 0])?;
                 match check(kernel::SYS_execve, [start.path.as_ptr() as usize, argv, envp]) {
-                    // There is no /proc.
+                    // There is no /proc, so report the first error.
                     Err(kernel::ENOENT) => Err(refused),
                     done => done.map(drop),
                 }

@@ -1,5 +1,5 @@
-//! From a step and an errno to what a person can do about it. Nothing here runs unless a spawn has
-//! failed, so there is time to look at the host.
+//! Turns the errno of a failed step into a hint for the user. This runs only after a spawn has
+//! failed, so there is time to inspect the system.
 
 use std::fs;
 
@@ -9,14 +9,14 @@ use crate::helper::plan::Action;
 use crate::plan::{Op, Plan};
 use crate::{Error, Kinds, Spec, rlimit};
 
-/// What a file of the host says, if it is there.
+/// Returns the content of a file of the system, if the file exists.
 type Read<'a> = &'a dyn Fn(&str) -> Option<String>;
 
 fn read_host(path: &str) -> Option<String> {
     fs::read_to_string(path).ok().map(|text| text.trim().to_owned())
 }
 
-/// clone itself failed: no process was made.
+/// The error of a failed clone: no process was made.
 pub(super) fn of_clone(errno: i32, kinds: Kinds) -> Error {
     let object = match kinds.is_empty() {
         true => "a process".into(),
@@ -25,13 +25,13 @@ pub(super) fn of_clone(errno: i32, kinds: Kinds) -> Error {
     Error::new(Step::Clone, errno, object).with_hint(clone_hint(errno, kinds, &read_host))
 }
 
-/// The set-up of a program in joined namespaces took too long.
+/// The error of a set-up in joined namespaces that took too long.
 pub(super) fn held_up() -> Error {
     Error::new(Step::Join, libc::ETIMEDOUT, "the namespaces given")
         .with_hint("a process in there stops or traces the new process, or its program cannot be read")
 }
 
-/// An action of the child failed.
+/// The error of a failed action of the child.
 pub(super) fn of_step(plan: &Plan, op: &Op, errno: i32, spec: &Spec) -> Error {
     let object = plan.object(op);
     let error = match op.step {
@@ -45,7 +45,7 @@ pub(super) fn of_step(plan: &Plan, op: &Op, errno: i32, spec: &Spec) -> Error {
     error.with_hint(step_hint(plan, op, errno, spec.kinds, &read_host))
 }
 
-/// The rules, with the paths that they are about.
+/// The ruleset, with the paths of its rules.
 fn landlock_object(spec: &Spec, object: &str) -> String {
     let paths = spec
         .privileges
@@ -187,7 +187,7 @@ fn step_hint(plan: &Plan, op: &Op, errno: i32, kinds: Kinds, read: Read) -> Stri
 const NOT_EXECUTABLE: &str = "possible causes: no execute permission for the program's user on the file or its interpreter, no search permission on a \
                               directory of the path, a file system mounted noexec, not a regular file";
 
-/// exec failed: the file, or what it needs, is missing or may not be executed.
+/// The error of a failed exec: the file, or one that it needs, is missing or not executable.
 pub(super) fn of_exec(errno: i32, spec: &Spec) -> Error {
     let program = spec.program.path.to_string_lossy();
     let error = |object: String| Error::new(Step::Exec, errno, object);

@@ -1,4 +1,4 @@
-//! The texts for failures that the machine running the tests may not be able to provoke.
+//! Tests the hints for failures that the test machine may not be able to provoke.
 
 use super::*;
 

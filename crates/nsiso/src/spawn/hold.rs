@@ -1,13 +1,17 @@
-//! New namespaces that are held without a program.
+//! Makes new namespaces and holds them open without a program.
 
 use crate::spec::Task;
 use crate::{Error, Handle, Kinds, Result, Spec};
 
 impl Spec<'_> {
-    /// Makes the spec's new namespaces, with all that it says of them, runs no program in them, and returns those of these kinds, ordered as
-    /// time, mnt, cgroup, uts, ipc, user, net. They exist as long as these handles, or processes in them: [`Spec::join`] takes programs there.
+    /// Makes the spec's new namespaces without a program and returns handles to those of `kinds`.
     ///
-    /// Not for pid namespaces, which end with their first process.
+    /// All options apply to them. Handles are ordered as time, mnt, cgroup, uts, ipc, user, net. A
+    /// namespace lives as long as its handle or a process in it; [`Spec::join`] makes programs join
+    /// it.
+    ///
+    /// EINVAL: `kinds` is empty or has pid namespaces, which end with their first process, or the
+    /// spec has limits or an uplink, which need a program.
     pub fn hold(&self, kinds: Kinds) -> Result<Vec<Handle>> {
         if kinds.is_empty() || kinds.contains(Kinds::PID) {
             return Err(Error::argument(

@@ -1,5 +1,5 @@
-//! The id maps that the parent writes: itself where it is privileged, else through `newuidmap(1)`
-//! and `newgidmap(1)`, which are allowed to map what `/etc/subuid` and `/etc/subgid` lend.
+//! Writes the id maps that the parent has to write: itself if it may, else through `newuidmap(1)`
+//! and `newgidmap(1)`, which may map the ranges in `/etc/subuid` and `/etc/subgid`.
 
 use std::fs;
 use std::io::{self, Read};
@@ -13,7 +13,7 @@ pub(super) fn write(child: &Child, maps: &Maps) -> Result<()> {
 }
 
 fn write_one(child: &Child, map: &Map) -> Result<()> {
-    // The child is ours and not reaped, so its pid is still its own.
+    // The child is ours and not reaped, so its pid is not reused.
     let path = format!("/proc/{}/{}", child.pid, map.kind.file());
     match fs::write(&path, map.text()) {
         Ok(()) => Ok(()),
@@ -54,14 +54,14 @@ fn through_helper(child: &Child, map: &Map, path: &str) -> Result<()> {
         let _ = fs::File::from(pipe).read_to_string(&mut said);
     }
     let _ = process.wait();
-    // The map itself tells whether it worked, also where the host has taken the helper's status.
+    // Only the map shows for sure whether it worked: the caller may have reaped the tool itself.
     if fs::read_to_string(path).is_ok_and(|map| !map.trim().is_empty()) {
         return Ok(());
     }
     Err(refused().with_hint(format!("{}{helper} said: {}", missing_lines(map), said.trim())))
 }
 
-/// The lines that would lend the caller all it asked for.
+/// The lines of /etc/subuid or /etc/subgid that would permit the whole map.
 fn missing_lines(map: &Map) -> String {
     let own = map.kind.of_caller();
     let others = || map.ranges.iter().filter(|range| (range.outside(), range.count()) != (own, 1));
@@ -75,5 +75,5 @@ fn missing_lines(map: &Map) -> String {
     others().map(|range| format!("add this line to {}; ", line(range))).collect()
 }
 
-/// Below are system accounts, people and nobody, `login.defs(5)`.
+/// Lower ids belong to system accounts, people and nobody, `login.defs(5)`.
 const FIRST_LENT: u32 = 65_536;

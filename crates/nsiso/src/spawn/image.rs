@@ -1,4 +1,4 @@
-//! The helper as a file that can be executed: in memory, or installed.
+//! Opens the helper as an executable file: in a memfd, or installed on disk.
 
 use std::env;
 use std::ffi::{CStr, OsStr};
@@ -18,16 +18,16 @@ use super::plan_file::{failed, memfd, write_at};
 use crate::plan::ambient_needed;
 use crate::{Error, Result, Spec, Step};
 
-/// The program itself: no library, no path, nothing that a view of the file system could lack.
+/// The helper's file. It needs no library and no path, which a file system view could lack.
 static PROGRAM: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/nsiso-helper"));
 
 const NAME: &str = "nsiso-helper";
 
-/// Where the installed helper is, seen from the directory of the library: beside it (the Python
-/// package), below the same prefix, or so from a directory like `lib/x86_64-linux-gnu`.
+/// Paths of the installed helper from the library's directory: beside the library (the Python
+/// package), below the same prefix, or that from a directory like `lib/x86_64-linux-gnu`.
 const NEAR_LIBRARY: [&str; 3] = [NAME, "../libexec/nsiso/nsiso-helper", "../../libexec/nsiso/nsiso-helper"];
 
-/// Where it is otherwise.
+/// Paths to try after those.
 const INSTALLED: [&str; 2] = ["/usr/local/libexec/nsiso/nsiso-helper", "/usr/libexec/nsiso/nsiso-helper"];
 
 const OBJECT: &str = "the helper program";
@@ -36,21 +36,21 @@ const NO_EXEC: &str = "the setting vm.memfd_noexec is 2 here, which forbids prog
 const POLICY: &str = "a security policy (SELinux, AppArmor, IPE) or a seccomp filter forbids to execute \
                       a program in memory";
 
-/// The helper, opened.
+/// The open file of the helper.
 pub(super) enum Image {
     Memory(OwnedFd),
     Installed(OwnedFd, PathBuf),
 }
 
 impl Image {
-    /// A file in memory that nobody can change any more, new each time: a descriptor that was kept
-    /// could be closed by the host, and its number used again. Where the kernel forbids that, the
-    /// installed helper.
+    /// Makes a sealed memfd, which nobody can change. It is new each time, because the caller could
+    /// close a kept descriptor and reuse its number. If the kernel forbids executing a memfd, opens
+    /// the installed helper.
     pub fn open(spec: &Spec) -> Result<Self> {
         const MFD_EXEC: libc::c_uint = 0x10;
         let flags = libc::MFD_CLOEXEC | libc::MFD_ALLOW_SEALING;
         let made = match memfd(flags | MFD_EXEC) {
-            // Before Linux 6.3.
+            // Linux before 6.3.
             Err(Errno::EINVAL) => memfd(flags),
             made => made,
         };
@@ -71,7 +71,7 @@ impl Image {
         }
     }
 
-    /// Another one, where the kernel has refused to execute this one with `errno`.
+    /// Returns another image after the kernel has refused to execute this one with `errno`.
     pub fn after_refusal(self, errno: i32, spec: &Spec) -> Result<Self> {
         match (self, errno) {
             (Image::Memory(_), libc::EACCES | libc::EPERM) => Self::installed(spec, POLICY),
@@ -87,11 +87,11 @@ impl Image {
         }
     }
 
-    /// The installed one. `why` says why it is not the one in memory.
+    /// Opens the installed helper. `why` says why the memfd is not used.
     fn installed(spec: &Spec, why: &str) -> Result<Self> {
         let refused = |hint: String| Error::new(Step::Prepare, libc::EACCES, OBJECT).with_hint(hint);
-        // Who is privileged in there could reach the file through /proc/PID/exe and overwrite it,
-        // to be executed outside the next time: CVE-2019-5736.
+        // A process that is privileged in those namespaces could overwrite the file through
+        // /proc/PID/exe, and the next spawn would execute it outside of them: CVE-2019-5736.
         if is_privileged() && (!spec.joins.is_empty() || spec.rootfs.root_at.is_some()) {
             return Err(refused(format!(
                 "{why}; a privileged caller that joins namespaces never executes an installed helper, which \
@@ -120,7 +120,7 @@ impl Image {
 
 fn seal(file: &OwnedFd, seals: libc::c_int) -> nix::Result<()> {
     use std::os::fd::AsRawFd;
-    // SAFETY: numbers only.
+    // SAFETY: integer arguments only.
     Errno::result(unsafe { libc::fcntl(file.as_raw_fd(), libc::F_ADD_SEALS, seals) }).map(drop)
 }
 
@@ -128,7 +128,7 @@ fn is_privileged() -> bool {
     nix::unistd::geteuid().is_root() || ambient_needed().is_some()
 }
 
-/// Where a helper may be installed, the first one first.
+/// Where a helper may be installed, in the order of preference.
 fn places() -> Vec<PathBuf> {
     let mut directories: Vec<PathBuf> = Vec::new();
     let own = own_file();
@@ -145,24 +145,24 @@ fn places() -> Vec<PathBuf> {
     near.chain(INSTALLED.map(PathBuf::from)).collect()
 }
 
-/// The file that this code was loaded from: the library, or the program it is linked into.
+/// The file that this code was loaded from: the library, or the program that links it.
 fn own_file() -> Option<PathBuf> {
     let here: fn() -> Option<PathBuf> = own_file;
     let mut about = MaybeUninit::<libc::Dl_info>::zeroed();
-    // SAFETY: room for the struct; any address may be asked for.
+    // SAFETY: room for the struct; any address is allowed.
     let found = unsafe { libc::dladdr(here as *const libc::c_void, about.as_mut_ptr()) };
-    // SAFETY: all zero is valid, and a name that is not NULL stays as long as the code is loaded.
+    // SAFETY: all zero is valid, and a non-NULL name stays as long as the code is loaded.
     let name = unsafe {
         let name = about.assume_init().dli_fname;
         (found != 0 && !name.is_null()).then(|| CStr::from_ptr(name))?
     };
-    // A program that was found in PATH has no directory in its name.
+    // The name of a program that was found in PATH has no directory.
     let path = Path::new(OsStr::from_bytes(name.to_bytes()));
     name.to_bytes().contains(&b'/').then(|| path.to_owned())
 }
 
-/// The file, if it is the very program that this library carries, and nobody but root or the caller
-/// can change it. Else why it is not taken; nothing where there is none.
+/// Opens the file if it is exactly this library's helper and only root or the caller can change it.
+/// Otherwise returns why it is refused, or `None` if there is no such file.
 fn trusted(path: &Path) -> std::result::Result<OwnedFd, Option<String>> {
     let unreadable = |error: std::io::Error| match error.kind() {
         std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory => None,
@@ -174,7 +174,7 @@ fn trusted(path: &Path) -> std::result::Result<OwnedFd, Option<String>> {
         .custom_flags(libc::O_PATH | libc::O_DIRECTORY)
         .open(directory)
         .map_err(unreadable)?;
-    // A FIFO or a device would hold the caller up.
+    // Without O_NONBLOCK, opening a FIFO or a device could block.
     let flags = OFlag::O_RDONLY | OFlag::O_CLOEXEC | OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK;
     let mut file = match openat(&opened, NAME, flags, Mode::empty()) {
         Ok(file) => File::from(file),
@@ -202,7 +202,7 @@ fn trusted(path: &Path) -> std::result::Result<OwnedFd, Option<String>> {
     }
 }
 
-/// The child could not become the helper.
+/// The error of a child that could not execute the helper.
 pub(super) fn not_executed(errno: i32) -> Error {
     let hint = match errno {
         libc::EACCES | libc::EPERM => POLICY,

@@ -1,4 +1,4 @@
-//! What a program that exists still needs: the interpreter of a script, the loader of a binary.
+//! Finds what an existing program lacks: the interpreter of a script, or the loader of a binary.
 
 use std::ffi::OsStr;
 use std::fs::File;
@@ -10,9 +10,9 @@ use std::path::{Path, PathBuf};
 use crate::Spec;
 use crate::plan::places;
 
-/// The interpreter that `spec`'s program names and that does not exist.
+/// Returns the interpreter that `spec`'s program names, if that does not exist.
 pub(super) fn missing(spec: &Spec) -> Option<String> {
-    // In another view the caller's files say nothing.
+    // The caller's files say nothing about another file system view.
     if !spec.rootfs.mounts.is_empty() {
         return None;
     }

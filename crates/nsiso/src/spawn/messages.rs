@@ -1,4 +1,4 @@
-//! What the helper and its child send to the library over their socket.
+//! Receives what the helper and its child send to the library over their socket.
 
 use std::io::IoSliceMut;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
@@ -7,17 +7,17 @@ use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::socket::{ControlMessageOwned, MsgFlags, recvmsg};
 
-/// All that was received so far.
+/// All messages received so far.
 #[derive(Default)]
 pub(super) struct Messages {
     socket: Option<OwnedFd>,
     /// New namespaces, in the order of their kinds.
     pub namespaces: Vec<OwnedFd>,
-    /// The descriptor of a filter that asks the host, or a socket.
+    /// The listener of a seccomp filter that asks the caller, or a socket.
     pub other: Option<OwnedFd>,
-    /// Of the process that the helper has made.
+    /// Of the child that the helper has made.
     pub pidfd: Option<OwnedFd>,
-    /// The child waits for the parent's part.
+    /// Whether the child waits for the parent set-up.
     pub asked: bool,
 }
 
@@ -26,14 +26,14 @@ impl Messages {
         Messages { socket, ..Messages::default() }
     }
 
-    /// Takes what has arrived.
+    /// Receives what has arrived.
     pub fn take_all(&mut self) {
-        // More are not the helper's.
+        // The helper does not send more.
         const MOST: usize = 64;
         let _ = (0..MOST).take_while(|_| self.take()).count();
     }
 
-    /// Waits until the child asks for the parent's part, or the helper has ended.
+    /// Waits until the child asks for the parent set-up, or the helper has ended.
     pub fn until_asked(&mut self, helper: BorrowedFd) {
         loop {
             let Some(socket) = &self.socket else { return };
@@ -50,19 +50,19 @@ impl Messages {
         }
     }
 
-    /// The parent's part is done: the child goes on.
+    /// Tells the child to go on: the parent set-up is done.
     pub fn answer(&self) {
         self.send(b'g');
     }
 
-    /// The parent's part cannot be done: the child ends.
+    /// Tells the child to end: the parent set-up cannot be done.
     pub fn refuse(&self) {
         self.send(b'r');
     }
 
     fn send(&self, letter: u8) {
         if let Some(socket) = &self.socket {
-            // SAFETY: one byte. A child that is gone needs no answer.
+            // SAFETY: one byte. A child that has ended needs no answer.
             unsafe { libc::send(socket.as_raw_fd(), (&raw const letter).cast(), 1, libc::MSG_NOSIGNAL) };
         }
     }
@@ -89,14 +89,14 @@ impl Messages {
 }
 
 enum Received {
-    /// A letter, and a descriptor perhaps.
+    /// A letter, and possibly a descriptor.
     Message(u8, Option<OwnedFd>),
     Nothing,
-    /// Nobody has the other end any more.
+    /// No process has the other end any more.
     End,
 }
 
-/// One message, if there is one.
+/// Receives one message, if there is one.
 fn receive(socket: &OwnedFd) -> Received {
     let mut byte = [0];
     let mut data = [IoSliceMut::new(&mut byte)];
@@ -111,8 +111,7 @@ fn receive(socket: &OwnedFd) -> Received {
     let mut fds = Vec::new();
     for part in message.cmsgs().into_iter().flatten() {
         if let ControlMessageOwned::ScmRights(received) = part {
-            // SAFETY: the kernel has made them for us. There is room for one, but alignment makes
-            // it two.
+            // SAFETY: the kernel has made them for us. Alignment leaves room for two.
             fds.extend(received.into_iter().map(|fd| unsafe { OwnedFd::from_raw_fd(fd) }));
         }
     }

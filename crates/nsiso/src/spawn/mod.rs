@@ -1,5 +1,4 @@
-//! The parent's half of a spawn: start the helper, do what only the parent may, and learn how it
-//! went.
+//! The parent's side of a spawn: starts the helper, does the parent set-up, and reads the result.
 
 mod exec;
 mod helper;
@@ -42,7 +41,7 @@ struct Child {
 pub(crate) fn spawn(spec: &Spec) -> Result<Process> {
     let errno = Errno::last_raw();
     let process = attempt(spec)?;
-    // What was tried on the way is nothing to the caller.
+    // Failed attempts on the way must not change the caller's errno.
     Errno::set_raw(errno);
     Ok(process)
 }
@@ -51,11 +50,11 @@ fn attempt(spec: &Spec) -> Result<Process> {
     let mut plan = Plan::new(spec)?;
     let helper = Helper::start(&mut plan, spec)?;
     let mut ends = std::mem::take(&mut plan.pipes.parent);
-    // The helper has its own, and must see when the host's ends are closed.
+    // The helper has its own copies, and must notice when the caller closes the other ends.
     plan.pipes.close_helpers();
     let mut messages = Messages::over(ends.socket.take());
     let answered = answer(&helper, &mut messages, &plan, spec);
-    // Processes in joined namespaces may be able to hold the new one up.
+    // Processes in joined namespaces may be able to delay the new process.
     let within = (!spec.joins.is_empty()).then_some(JOINED_SET_UP);
     let held_up = !helper.wait(within);
     if held_up {
@@ -94,8 +93,8 @@ fn attempt(spec: &Spec) -> Result<Process> {
     }
 }
 
-/// Waits until the caller may open the namespaces of the new process. The kernel tells the end of
-/// an exec a moment before that. With a program that its user may not read this never comes, so the
+/// Waits until the caller may open the new process's namespaces. The kernel reports the end of an
+/// exec a moment before that. It never happens for a program that its user may not read, so the
 /// wait is short.
 fn wait_until_open(pid: i32) {
     let namespace = format!("/proc/{pid}/ns/user");
@@ -105,20 +104,20 @@ fn wait_until_open(pid: i32) {
     }
 }
 
-/// How long the set-up of a program in joined namespaces may take.
+/// Time limit for the set-up of a program in joined namespaces.
 const JOINED_SET_UP: Duration = Duration::from_secs(20);
 
-/// What the helper and its child have left in the page, copied once: it is foreign input.
+/// What the helper and its child have written into the page. It is untrusted, so it is copied once.
 struct Outcome {
     progress: usize,
     errno: Option<i32>,
-    /// The pid of the process that the helper has made.
+    /// Pid of the child that the helper has made.
     child: Option<i32>,
-    /// It has executed the program or has ended, and the helper has lived to see that.
+    /// The child has executed the program or has ended, and the helper lived to report it.
     settled: bool,
-    /// Why the helper could not wait for it.
+    /// Why the helper could not wait for the child.
     wait_errno: Option<i32>,
-    /// The helper has come as far as the plan.
+    /// The helper has reached the plan.
     begun: bool,
 }
 
@@ -143,7 +142,7 @@ impl Outcome {
     }
 }
 
-/// The process that is the program: the helper itself, or the one it has made.
+/// Returns the program's process: the helper itself, or the child that it has made.
 fn program(helper: Helper, messages: &mut Messages, plan: &Plan, child: Option<i32>) -> Result<Child> {
     let Some(pid) = child.filter(|_| plan.makes_child()) else {
         return Ok(Child { pid: helper.pid, pidfd: helper.pidfd });
@@ -151,12 +150,12 @@ fn program(helper: Helper, messages: &mut Messages, plan: &Plan, child: Option<i
     let sent = messages.pidfd.take().filter(|pidfd| is_own_child(pidfd.as_fd()));
     helper.reap();
     if let Some(pidfd) = sent {
-        // One that was collected already has no pid any more.
+        // A process that was already reaped has no pid any more.
         let its = if plan.joins_pid() { pid_of(pidfd.as_fd()) } else { None };
         let pid = its.unwrap_or(pid);
         return Ok(Child { pid, pidfd });
     }
-    // The helper was killed before it could send it, or the caller had no descriptor left.
+    // The helper was killed before it could send the pidfd, or the caller was out of descriptors.
     match open_child(pid) {
         Ok(pidfd) => Ok(Child { pid, pidfd }),
         Err(error) => {
@@ -166,8 +165,8 @@ fn program(helper: Helper, messages: &mut Messages, plan: &Plan, child: Option<i
     }
 }
 
-/// Opens a child of the caller's. Its pid is from the page, where a process that traces the child
-/// may have written another one's.
+/// Opens a child of the caller by the pid in the page. A process that traces the child may have
+/// written another process's pid there.
 fn open_child(pid: i32) -> Result<OwnedFd> {
     let pidfd = open_process(pid, None)?;
     match is_own_child(pidfd.as_fd()) {
@@ -177,9 +176,9 @@ fn open_child(pid: i32) -> Result<OwnedFd> {
     }
 }
 
-/// Whether a pidfd is that of a child of the caller's, or of a process that was collected already.
+/// Whether a pidfd refers to a child of the caller, or to a process that was already reaped.
 fn is_own_child(pidfd: BorrowedFd) -> bool {
-    // One that another thread is collecting is nobody's child any more, but is still there.
+    // A process that another thread is reaping is no child any more, but still exists.
     let deadline = Instant::now() + COLLECTING;
     loop {
         match look_for_child(libc::P_PIDFD, pidfd.as_raw_fd() as libc::id_t) {
@@ -191,16 +190,16 @@ fn is_own_child(pidfd: BorrowedFd) -> bool {
     }
 }
 
-/// How long the kernel may take to collect a process.
+/// How long the kernel may take to reap a process.
 const COLLECTING: Duration = Duration::from_millis(100);
 
 fn is_gone(pidfd: BorrowedFd) -> bool {
-    // SAFETY: a descriptor and numbers; signal 0 only asks.
+    // SAFETY: a descriptor and integers; signal 0 only checks.
     let asked = unsafe { libc::syscall(libc::SYS_pidfd_send_signal, pidfd.as_raw_fd(), 0, 0, 0) };
     Errno::result(asked) == Err(Errno::ESRCH)
 }
 
-/// Fails with ECHILD if the caller has no such child. Collects nothing.
+/// Fails with ECHILD if the caller has no such child. Reaps nothing.
 fn look_for_child(kind: libc::idtype_t, id: libc::id_t) -> nix::Result<()> {
     let options = libc::WEXITED | libc::WNOHANG | libc::WNOWAIT | libc::__WALL;
     let mut info = MaybeUninit::<libc::siginfo_t>::zeroed();
@@ -208,11 +207,10 @@ fn look_for_child(kind: libc::idtype_t, id: libc::id_t) -> nix::Result<()> {
     Errno::result(unsafe { libc::waitid(kind, id, info.as_mut_ptr(), options) }).map(drop)
 }
 
-/// Ends a child for which there is no descriptor to be had.
+/// Kills and reaps a child for which no descriptor can be opened.
 fn end_child(pid: i32) {
     if look_for_child(libc::P_PID, pid as libc::id_t).is_ok() {
-        // SAFETY: numbers; no status is wanted. It is a child that was not collected, so the pid is
-        // its own.
+        // SAFETY: integers and NULL. The child was not reaped, so its pid is not reused.
         unsafe {
             libc::kill(pid, libc::SIGKILL);
             while libc::waitpid(pid, std::ptr::null_mut(), libc::__WALL) < 0 && Errno::last() == Errno::EINTR
@@ -222,7 +220,7 @@ fn end_child(pid: i32) {
     }
 }
 
-/// Does the parent's part once the child asks for it. Failing that, the child is ended here.
+/// Does the parent set-up once the child asks for it. If this fails, the child is killed here.
 fn answer(helper: &Helper, messages: &mut Messages, plan: &Plan, spec: &Spec) -> Result<ParentSetup> {
     if !plan.awaits_parent {
         return Ok(ParentSetup::default());
@@ -231,7 +229,7 @@ fn answer(helper: &Helper, messages: &mut Messages, plan: &Plan, spec: &Spec) ->
     if !messages.asked {
         return Ok(ParentSetup::default());
     }
-    // A child that is not answered would wait for ever.
+    // A child that gets no answer would wait forever.
     let child = being_set_up(helper).inspect_err(|_| messages.refuse())?;
     let received = std::mem::take(&mut messages.namespaces);
     let done = sync::wait(&child, spec)
@@ -244,7 +242,7 @@ fn answer(helper: &Helper, messages: &mut Messages, plan: &Plan, spec: &Spec) ->
     done
 }
 
-/// The process that waits for the parent's part. Failing that, nobody waits any more.
+/// Opens the process that waits for the parent set-up.
 fn being_set_up(helper: &Helper) -> Result<Child> {
     let helpers = || {
         let copied = helper.pidfd.try_clone();
@@ -252,7 +250,7 @@ fn being_set_up(helper: &Helper) -> Result<Child> {
     };
     match helper.file.page().child.load(Ordering::Acquire) {
         pid @ 1.. => match open_child(pid) {
-            // valgrind knows no pidfd_open(2). The helper ends with the child.
+            // valgrind lacks pidfd_open(2). The helper's pidfd will do: it ends with the child.
             Err(error) if error.errno() == libc::ENOSYS => Ok(Child { pid, pidfd: helpers()? }),
             opened => Ok(Child { pid, pidfd: opened? }),
         },
@@ -260,7 +258,7 @@ fn being_set_up(helper: &Helper) -> Result<Child> {
     }
 }
 
-/// Why the program does not run; nothing if it does.
+/// Returns why the program does not run, if it does not.
 fn failure(plan: &Plan, spec: &Spec, outcome: &Outcome, process: &Process) -> Option<Error> {
     if let (Some(errno), Some(op)) = (outcome.wait_errno, plan.clone_op()) {
         return Some(hints::of_step(plan, op, errno, spec));
@@ -272,7 +270,7 @@ fn failure(plan: &Plan, spec: &Spec, outcome: &Outcome, process: &Process) -> Op
     if outcome.progress + 1 >= plan.ops.len() && (outcome.settled || !plan.makes_child()) {
         return None;
     }
-    // It was killed, or could not begin. Where the helper alone was killed, its child goes on.
+    // It was killed, or could not begin. If only the helper was killed, its child still runs.
     let _ = process.kill();
     let code = process.wait_timeout(ENDING).ok().flatten().and_then(|status| status.code());
     if let (false, Some(errno)) = (outcome.begun, code) {
@@ -286,10 +284,10 @@ fn failure(plan: &Plan, spec: &Spec, outcome: &Outcome, process: &Process) -> Op
     Some(Error::new(op.step, errno, plan.object(op)).with_hint(hint))
 }
 
-/// How long a process that was killed may take to end.
+/// How long a killed process may take to end.
 const ENDING: Duration = Duration::from_secs(2);
 
-/// Leaves no child that failed, nor its zombie.
+/// Kills and reaps a child that failed.
 fn collect(process: Process, error: Error) -> Error {
     let _ = process.kill();
     let _ = process.wait();

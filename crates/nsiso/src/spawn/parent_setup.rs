@@ -1,4 +1,4 @@
-//! What the parent does with the child's new namespaces while the child waits.
+//! The parent set-up: what the parent does with the child's new namespaces while the child waits.
 
 use std::os::fd::{AsFd, OwnedFd};
 
@@ -7,7 +7,7 @@ use crate::attachments::Attachments;
 use crate::plan::Plan;
 use crate::{Endpoint, Error, Handle, Kinds, Result, Spec, Step, net};
 
-/// What comes of it.
+/// The result of the parent set-up.
 #[derive(Debug, Default)]
 pub(super) struct ParentSetup {
     pub pinned: bool,
@@ -15,7 +15,7 @@ pub(super) struct ParentSetup {
     pub outside: Attachments,
 }
 
-/// All of it or nothing.
+/// Does all of it, or undoes it and fails.
 pub(super) fn set_up(child: &Child, spec: &Spec, plan: &Plan, received: Vec<OwnedFd>) -> Result<ParentSetup> {
     let mut namespaces = handles(plan, received)?;
     let pinned = !spec.pins.is_empty();
@@ -27,7 +27,7 @@ pub(super) fn set_up(child: &Child, spec: &Spec, plan: &Plan, received: Vec<Owne
     }
     namespaces.retain(|namespace| spec.held.contains(namespace.kind()));
     if pinned || !namespaces.is_empty() {
-        // The network stays when the program has ended.
+        // The network outlives the program, so its links stay.
         outside.links.clear();
     }
     Ok(ParentSetup { pinned, held: namespaces, outside })
@@ -50,7 +50,7 @@ fn network(child: &Child, spec: &Spec, namespaces: &[Handle], outside: &mut Atta
     let Some(own) = namespaces.iter().find(|namespace| namespace.kind() == Kinds::NET) else {
         return Ok(());
     };
-    // It needs a certain name for its device; links take others.
+    // First the uplink, which needs a certain device name; links take other names.
     if let Some(wanted) = &spec.network.uplink {
         outside.uplink = Some(Box::new(uplink::start(child, own, wanted)?));
     }

@@ -1,10 +1,10 @@
-//! New namespaces that are kept before the program runs.
+//! Pins new namespaces before the program runs.
 
 use std::path::PathBuf;
 
 use crate::{Handle, Kinds, Result, Spec, pin, unpin};
 
-/// All of them or none.
+/// Pins all of them or none.
 pub(super) fn make(spec: &Spec, namespaces: &[Handle]) -> Result<()> {
     for (done, (kind, path)) in spec.pins.iter().enumerate() {
         let own = namespaces.iter().find(|namespace| namespace.kind() == *kind);

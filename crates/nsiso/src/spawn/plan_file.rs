@@ -1,4 +1,4 @@
-//! The memfd through which the plan goes to the helper, and in whose first page the helper answers.
+//! The memfd that carries the plan to the helper, and in whose first page the helper reports.
 
 use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
@@ -17,22 +17,21 @@ pub(super) struct PlanFile {
 }
 
 impl PlanFile {
-    /// A file with this plan. All signals must be blocked.
+    /// Makes a file with this plan. All signals must be blocked.
     pub fn new(plan: &[u8]) -> Result<(OwnedFd, Self)> {
         const MFD_NOEXEC_SEAL: libc::c_uint = 8;
         let made = match memfd(libc::MFD_CLOEXEC | MFD_NOEXEC_SEAL) {
-            // Before Linux 6.3.
+            // Linux before 6.3.
             Err(Errno::EINVAL) => memfd(libc::MFD_CLOEXEC),
-            // Some kernels with vm.memfd_noexec=2 refuse what does not say so.
+            // Some kernels with vm.memfd_noexec=2 refuse a call without the flag.
             made => made,
         };
         let memfd = made.map_err(|errno| failed("the plan in memory", errno))?;
         let size = PAGE + plan.len();
         allocate(&memfd, size).map_err(|errno| failed("the plan in memory", errno))?;
         let (access, fd) = (libc::PROT_READ | libc::PROT_WRITE, memfd.as_raw_fd());
-        // A copy of the host that another thread makes by fork(2) must not write the page, also if
-        // it is made between these calls.
-        // SAFETY: a new mapping at a place of the kernel's choice, as long as the file.
+        // A child that another thread forks, even between these calls, must not write the page.
+        // SAFETY: a new mapping at an address that the kernel chooses, as long as the file.
         let map = unsafe {
             let map = libc::mmap(ptr::null_mut(), size, libc::PROT_NONE, libc::MAP_SHARED, fd, 0);
             let usable = map != libc::MAP_FAILED
@@ -43,7 +42,7 @@ impl PlanFile {
         let Some(page) = NonNull::new(map.cast::<Page>()) else {
             return Err(Error::last_os(Step::Prepare, "memory to share with the helper"));
         };
-        // Not by write(2): valgrind would complain of bytes between fields, which nobody has set.
+        // Not by write(2): valgrind would complain about uninitialized bytes between fields.
         // SAFETY: the mapping has this much room after the page.
         unsafe { map.cast::<u8>().add(PAGE).copy_from_nonoverlapping(plan.as_ptr(), plan.len()) };
         Ok((memfd, PlanFile { page, plan_size: plan.len() }))
@@ -61,25 +60,25 @@ impl PlanFile {
 
 impl Drop for PlanFile {
     fn drop(&mut self) {
-        // SAFETY: our own mapping, which nobody uses any more.
+        // SAFETY: our own mapping, which nothing uses any more.
         unsafe { libc::munmap(self.page.as_ptr().cast(), PAGE + self.plan_size) };
     }
 }
 
-/// A new file in memory.
+/// Makes a new memfd.
 pub(super) fn memfd(flags: libc::c_uint) -> nix::Result<OwnedFd> {
-    // SAFETY: a string and numbers; what it returns is new and ours.
+    // SAFETY: a constant string and integers; the returned descriptor is new and ours.
     unsafe { Errno::result(libc::memfd_create(c"nsiso".as_ptr(), flags)).map(|fd| OwnedFd::from_raw_fd(fd)) }
 }
 
-/// Makes room. Memory that is missing is an error here, and a signal where it is written to.
+/// Allocates memory now: a lack of it is an error here, but a signal on a later write.
 fn allocate(file: &OwnedFd, size: usize) -> nix::Result<()> {
-    // SAFETY: numbers only.
+    // SAFETY: integer arguments only.
     let done = unsafe { libc::fallocate(file.as_raw_fd(), 0, 0, size as libc::off_t) };
     without_signal(Errno::result(done)).map(drop)
 }
 
-/// A limit of the size of files holds in memory, too, and makes a signal.
+/// RLIMIT_FSIZE also applies to memfds, and raises SIGXFSZ, which this takes.
 fn without_signal<T>(done: nix::Result<T>) -> nix::Result<T> {
     if matches!(done, Err(Errno::EFBIG)) {
         take_signal(libc::SIGXFSZ);
@@ -87,10 +86,10 @@ fn without_signal<T>(done: nix::Result<T>) -> nix::Result<T> {
     done
 }
 
-/// Writes all of it.
+/// Writes all bytes.
 pub(super) fn write_at(file: &OwnedFd, mut bytes: &[u8], mut at: usize) -> nix::Result<()> {
     while !bytes.is_empty() {
-        // SAFETY: as many bytes as is said.
+        // SAFETY: the buffer has as many bytes as passed.
         let written =
             unsafe { libc::pwrite(file.as_raw_fd(), bytes.as_ptr().cast(), bytes.len(), at as libc::off_t) };
         let written = without_signal(Errno::result(written))? as usize;

@@ -1,9 +1,9 @@
-//! What to do about a refused part of the view.
+//! Hints for refused operations on the file system view.
 
 use crate::helper::plan::{Action, MountOp};
 use crate::plan::{Op, Plan};
 
-/// EPERM or EACCES.
+/// The hint for EPERM or EACCES.
 pub(super) fn denied(plan: &Plan, op: &Op) -> String {
     match filesystem(plan, op) {
         Some("sysfs") => "sysfs needs a new network namespace beside the new user namespace, and a host's /sys that is fully visible",
@@ -25,7 +25,7 @@ pub(super) fn denied(plan: &Plan, op: &Op) -> String {
     .into()
 }
 
-/// EINVAL.
+/// The hint for EINVAL.
 pub(super) fn invalid(op: &Op) -> String {
     match op.action {
         Action::Rootfs(MountOp::Bind { attributes, .. }) if attributes.id_map >= 0 => {
@@ -47,7 +47,7 @@ pub(super) fn invalid(op: &Op) -> String {
     .into()
 }
 
-/// Where mount(2) has to do, this alone is refused, or needs more than the calls that are missing.
+/// Hints for openat2(2), which has no replacement, and for mount(2) where newer calls are missing.
 pub(super) fn by_mount(op: &Op, errno: i32) -> Option<String> {
     let hint = match (op.action, errno) {
         (Action::Rootfs(_), libc::ENOSYS) => {
@@ -73,7 +73,7 @@ pub(super) fn by_mount(op: &Op, errno: i32) -> Option<String> {
     Some(hint.into())
 }
 
-/// ENOENT.
+/// The hint for ENOENT.
 pub(super) fn missing(op: &Op) -> String {
     match op.action {
         Action::Rootfs(MountOp::ReadOnly { .. } | MountOp::Propagation { .. }) => {

@@ -1,11 +1,10 @@
-//! Signals blocked on the calling thread.
+//! Blocks signals on the calling thread, and takes signals that the library has caused.
 
-/// As the kernel sees a signal set. The C library's calls would leave out the two signals it uses
-/// itself, and one of their handlers would then run in the child.
+/// The kernel's signal set. The C library's calls leave out the two signals that it uses itself,
+/// and one of their handlers would then run in the child.
 type SignalSet = u64;
 
-/// Blocks every signal until it is dropped, so that no handler runs in a child that shares the
-/// memory.
+/// Blocks every signal until dropped, so that no handler runs in a child that shares the memory.
 pub(super) struct SignalsBlocked {
     before: SignalSet,
 }
@@ -24,7 +23,7 @@ impl Drop for SignalsBlocked {
 
 fn set_mask(mask: SignalSet) -> SignalSet {
     let mut before: SignalSet = 0;
-    // SAFETY: both sets have the size that is said.
+    // SAFETY: both sets have the size passed.
     unsafe {
         libc::syscall(
             libc::SYS_rt_sigprocmask,
@@ -37,12 +36,10 @@ fn set_mask(mask: SignalSet) -> SignalSet {
     before
 }
 
-/// Takes a signal that the kernel has sent for something that the library has done, while it is
-/// blocked.
+/// Takes a blocked signal that the kernel has sent because of something that the library did.
 pub(super) fn take_signal(signal: libc::c_int) {
     let at_once = libc::timespec { tv_sec: 0, tv_nsec: 0 };
-    // SAFETY: room for the set, which sigemptyset fills in; the signal's description is not asked
-    // for.
+    // SAFETY: room for the set, which sigemptyset fills in; no siginfo is requested.
     unsafe {
         let mut set = std::mem::zeroed();
         libc::sigemptyset(&raw mut set);

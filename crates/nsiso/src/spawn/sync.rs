@@ -1,4 +1,4 @@
-//! A child that waits for the caller before its set-up.
+//! Makes the child wait for the caller before its set-up.
 
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 
@@ -10,7 +10,7 @@ use super::signals::{SignalsBlocked, take_signal};
 use crate::error::Step;
 use crate::{Error, Result, Spec};
 
-/// Writes the child's pid, and waits until the other descriptor can be read.
+/// Writes the child's pid, and waits until the other descriptor is readable or the child ends.
 pub(super) fn wait(child: &Child, spec: &Spec) -> Result<()> {
     let Some((tell, go)) = spec.sync_fds else { return Ok(()) };
     let _blocked = SignalsBlocked::new();
@@ -26,9 +26,9 @@ pub(super) fn wait(child: &Child, spec: &Spec) -> Result<()> {
     }
 }
 
-/// The signal of a pipe that nobody reads is taken, since the host has not written there.
+/// Takes the SIGPIPE of a pipe without a reader, because the caller did not write there.
 fn write(fd: BorrowedFd, text: &[u8]) -> std::result::Result<(), Errno> {
-    // SAFETY: `text` has as many bytes as is said.
+    // SAFETY: `text` has as many bytes as passed.
     let written = Errno::result(unsafe { libc::write(fd.as_raw_fd(), text.as_ptr().cast(), text.len()) });
     if written == Err(Errno::EPIPE) {
         take_signal(libc::SIGPIPE);

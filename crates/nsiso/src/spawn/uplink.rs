@@ -1,4 +1,4 @@
-//! The way to the outside: `pasta(1)` beside the program, in the same user namespace, and bound to the program's life.
+//! Runs `pasta(1)` as the uplink: beside the program, in its user namespace, and ended with it.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -15,19 +15,19 @@ use crate::kind;
 use crate::spec::Uplink;
 use crate::{Error, Handle, Kinds, Mount, Result, Spec, Step};
 
-/// Where it finds the program's network namespace, in a view of its own: a file that there always is.
+/// Where pasta's file system view has the program's network namespace: a file that always exists.
 const NETWORK: &str = "/proc/version";
 const TOOL: &str = "pasta";
 
-/// Returns when it is ready.
-#[inline(never)] // so that the stack of other spawns stays small
+/// Starts pasta, and returns when it is ready.
+#[inline(never)] // keeps the stack of other spawns small
 pub(super) fn start(child: &Child, network: &Handle, wanted: &Uplink) -> Result<Companion> {
     are_free(wanted)?;
     let failed =
         |what: &'static str| move |error: io::Error| Error::no_descriptor(Step::Uplink, what, &error);
     let (mut ready, says_ready) = io::pipe().map_err(failed("a pipe"))?;
     let (complaints, complains) = io::pipe().map_err(failed("a pipe"))?;
-    // It opens the pipe by its path, as the user that it becomes; and it must not wait for anybody to read.
+    // pasta opens the pid pipe by path, as another user. Its messages must not block it.
     let prepared = fchmod(&says_ready, Mode::from_bits_truncate(0o666))
         .and_then(|()| fcntl(&complains, FcntlArg::F_SETFL(OFlag::O_NONBLOCK)))
         .and_then(|_| fcntl(&complaints, FcntlArg::F_SETFL(OFlag::O_NONBLOCK)));
@@ -42,7 +42,8 @@ pub(super) fn start(child: &Child, network: &Handle, wanted: &Uplink) -> Result<
     let owner = network.owner()?;
     match owner.as_ref().filter(|owner| own_inode(kind::USER).ok() != Some(owner.inode())) {
         Some(owner) => drop(spec.join(owner.as_fd())?.keep_caps()),
-        // As nobody, which it would choose, it could not enter the network namespace of somebody who is as privileged as the caller.
+        // pasta would become nobody, who may not enter the network namespace of a user who is as
+        // privileged as the caller.
         None => drop(spec.args(["--runas", "0"])?),
     }
     let source = format!("/proc/self/fd/{}", network.as_fd().as_raw_fd());
@@ -66,7 +67,7 @@ pub(super) fn start(child: &Child, network: &Handle, wanted: &Uplink) -> Result<
     Err(Error::new(Step::Uplink, libc::EIO, TOOL).with_hint(hint(&said)))
 }
 
-/// The tool goes on where some of its ports are taken, and they would lead to others.
+/// Fails if a port is taken. pasta would start all the same, and the port would lead elsewhere.
 fn are_free(wanted: &Uplink) -> Result<()> {
     let taken = |kind: &'static str, port: u16| {
         move |error: io::Error| {
@@ -99,7 +100,7 @@ fn ports(wanted: &Uplink, ports: &[(u16, u16)]) -> String {
     }
 }
 
-/// What it has said, and what may be meant.
+/// The last line of pasta's messages, and its likely cause.
 fn hint(said: &str) -> String {
     let mut lines = said.lines().filter(|line| !line.trim().is_empty() && !line.contains("syslog"));
     let said = lines.next_back().unwrap_or("nothing").trim();
