@@ -1,5 +1,6 @@
-//! Code of the host itself in existing namespaces: the calling thread for a while, or a function on a thread of
-//! its own.
+//! Runs code of the calling process in existing namespaces: [`enter`] moves the calling thread,
+//! [`call`] runs a function on a new thread. Programs that join namespaces are started by
+//! [`Spec`](crate::Spec).
 
 use std::marker::PhantomData;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
@@ -11,25 +12,42 @@ use crate::handle::identify;
 use crate::kind::NAMES;
 use crate::{Error, Handle, Kinds, Result, Step};
 
-/// What a thread may enter and leave again.
+/// The kinds of namespace that a thread can enter and leave again.
 const REVERSIBLE: Kinds = Kinds::NET.union(Kinds::UTS).union(Kinds::IPC).union(Kinds::CGROUP);
 
-/// The calling thread is in other namespaces. It returns when this is dropped, or with [`Entered::leave`], which
-/// tells whether that worked. Bound to its thread.
+/// A guard that keeps the calling thread in the namespaces that [`enter`] moved it to.
+///
+/// The thread returns when the guard is dropped, or by [`Entered::leave`], which reports whether
+/// the return worked. The guard cannot be sent to another thread. Guards may be nested; leave the
+/// inner one first.
 #[derive(Debug)]
 #[must_use = "the thread returns at once when this is dropped"]
 pub struct Entered {
-    /// Where the thread was, in the order of entering.
+    /// The namespaces that the thread came from, in the order of entering.
     before: Vec<Handle>,
     _bound_to_its_thread: PhantomData<*const ()>,
 }
 
-/// Takes the calling thread, no other, into existing namespaces of the kinds net, uts, ipc and cgroup, `setns(2)`.
+/// Moves the calling thread into existing namespaces of the kinds net, uts, ipc and cgroup, and
+/// returns a guard that moves it back.
 ///
-/// What the thread opens meanwhile belongs to them: a socket stays in the network namespace it was made in.
-/// Takes CAP_SYS_ADMIN in the user namespaces that own them, that own those the thread is in (it could not return otherwise,
-/// and is not let go), and in the caller's own. For the other kinds a
-/// thread cannot come back: use [`call`] for mount namespaces, and a [`Spec`](crate::Spec) that joins for user, pid and time.
+/// Other threads stay where they are. What the thread opens meanwhile belongs to the namespaces: a
+/// socket stays in the network namespace in which it was made.
+///
+/// Needs CAP_SYS_ADMIN in the caller's own user namespace, in the user namespaces that own the
+/// target namespaces, and in those that own the thread's present namespaces, without which the
+/// thread could not return. If the call fails, the thread is back in its previous namespaces.
+///
+/// A thread cannot return from namespaces of the other kinds. Use [`call`] for mount namespaces,
+/// and a [`Spec`](crate::Spec) that joins for user, pid and time namespaces. `setns(2)`.
+///
+/// Errors:
+///
+/// * EPERM ([`Step::Join`]): a privilege is missing. The hint says whether the thread could not
+///   enter or could not return.
+/// * EINVAL ([`Step::Join`]): a namespace is of another kind.
+/// * EINVAL ([`Step::Argument`]): a descriptor is not a namespace.
+/// * ENOENT ([`Step::Open`]): `/proc` is not mounted, or the kernel does not have the kind.
 ///
 /// ```no_run
 /// use std::net::TcpListener;
@@ -46,8 +64,8 @@ pub fn enter<F: AsFd>(namespaces: &[F]) -> Result<Entered> {
         Entered { before: Vec::with_capacity(targets.len()), _bound_to_its_thread: PhantomData };
     for (fd, kind) in targets {
         let before = Handle::own(NAMES[kind].0)?;
-        // Who may enter where it is may come back there; others would be lost. What was entered so far is left
-        // again if this fails.
+        // A thread that may not enter its present namespace again could not return later. On
+        // failure the drop of `entered` leaves the namespaces entered so far.
         setns(before.as_fd(), before.kind()).map_err(|errno| no_return(&before, errno))?;
         join(fd, kind)?;
         entered.before.push(before);
@@ -56,7 +74,10 @@ pub fn enter<F: AsFd>(namespaces: &[F]) -> Result<Entered> {
 }
 
 impl Entered {
-    /// Goes back. On failure the thread is lost where it is: end it, or use it for nothing else.
+    /// Returns the thread to the namespaces that it came from.
+    ///
+    /// On failure ([`Step::Leave`]) the thread stays in a namespace that it entered. Do nothing
+    /// else with it, and end it.
     pub fn leave(mut self) -> Result<()> {
         self.go_back()
     }
@@ -81,15 +102,28 @@ impl Drop for Entered {
     }
 }
 
-/// Runs `function` on a thread of its own inside existing namespaces of the kinds net, uts, ipc, cgroup and mnt, and
-/// returns its result. The thread has a root and working directory of its own: those of the mount
-/// namespace where one is given.
+/// Runs `function` on a new thread inside existing namespaces of the kinds net, uts, ipc, cgroup
+/// and mnt, and returns its result.
 ///
-/// Takes what [`enter`] takes, and CAP_SYS_CHROOT for mount namespaces.
+/// The call returns when the function has returned; a panic of the function continues in the
+/// caller. The thread has its own root and working directory, which are those of the mount
+/// namespace if one is given. What the function opens belongs to the namespaces.
+///
+/// Needs CAP_SYS_ADMIN in the caller's own user namespace and in the user namespaces that own the
+/// target namespaces, and CAP_SYS_CHROOT for mount namespaces. The thread never returns, so no
+/// privilege over the caller's present namespaces is needed. `setns(2)`, `unshare(2)`.
+///
+/// Errors:
+///
+/// * EPERM ([`Step::Join`]): a privilege is missing.
+/// * EINVAL ([`Step::Join`]): a namespace is of kind user, pid or time.
+/// * EINVAL ([`Step::Argument`]): a descriptor is not a namespace.
+/// * EAGAIN ([`Step::Prepare`]): a new thread cannot be made.
 pub fn call<F: AsFd + Sync, T: Send>(namespaces: &[F], function: impl FnOnce() -> T + Send) -> Result<T> {
     let targets = targets(namespaces, REVERSIBLE | Kinds::MNT)?;
     let inside = || {
-        // SAFETY: numbers only. The thread is new and will be gone, so nobody misses what it shared.
+        // SAFETY: the call takes numbers only. This thread is new and ends here, so it may stop
+        // sharing its root and working directory with the others.
         Errno::result(unsafe { libc::unshare(libc::CLONE_FS) })
             .map_err(|errno| Error::new(Step::Join, errno as i32, "a thread of its own"))?;
         targets.iter().try_for_each(|(fd, kind)| join(*fd, *kind))?;
@@ -102,7 +136,7 @@ pub fn call<F: AsFd + Sync, T: Send>(namespaces: &[F], function: impl FnOnce() -
     })
 }
 
-/// The namespaces and their kinds, all of which must be `allowed`.
+/// Pairs the namespaces with their kinds, all of which must be `allowed`.
 fn targets<F: AsFd>(namespaces: &[F], allowed: Kinds) -> Result<Vec<(BorrowedFd<'_>, usize)>> {
     let target = |(index, namespace): (usize, &'_ F)| {
         let checked =
@@ -122,7 +156,7 @@ fn no_return(before: &Handle, errno: Errno) -> Error {
     )
 }
 
-/// The rule that keeps a thread out, setns(2).
+/// The error for a kind that a thread cannot enter, with the rule of setns(2) that forbids it.
 fn refused(kind: Kinds) -> Error {
     let rule = match kind {
         Kinds::USER => "the kernel lets no process with more than one thread enter a user namespace",
@@ -153,6 +187,6 @@ fn join(fd: BorrowedFd, kind: usize) -> Result<()> {
 }
 
 fn setns(fd: BorrowedFd, kind: Kinds) -> std::result::Result<(), Errno> {
-    // SAFETY: numbers only.
+    // SAFETY: the call takes numbers only.
     Errno::result(unsafe { libc::setns(fd.as_raw_fd(), kind.bits() as i32) }).map(drop)
 }

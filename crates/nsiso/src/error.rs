@@ -1,134 +1,137 @@
-//! What went wrong, where, and what to do about it: one type for every call.
+//! Defines the error type of every call: the step that failed, the errno, a message and a hint.
+//! Where an error arises, the code there chooses the hint.
 
 use std::fmt::Display;
 use std::io;
 
 use nix::errno::Errno;
 
-/// What a failing call returns.
+/// The result of a call that may fail with an [`Error`].
 pub type Result<T> = std::result::Result<T, Error>;
 
-/// The step of the work at which an error happened. The numbers are part of the C interface:
-/// new steps go to the end.
+/// The step at which an error happened.
+///
+/// The numbers are part of the C interface. New steps get new numbers at the end.
 #[repr(i32)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Step {
-    /// No step: there was no error.
+    /// No step: no error happened.
     None = 0,
     /// A bad argument, found before anything was done.
     Argument = 1,
-    /// Memory or a file descriptor that the caller's own side needs.
+    /// Getting memory, a thread or a file descriptor in the calling process.
     Prepare = 2,
-    /// `clone3(2)` or `clone(2)`: the process and its namespaces.
+    /// `clone3(2)`, `clone(2)` or `unshare(2)`: making the process and its new namespaces.
     Clone = 3,
-    /// `unshare(2)` in the child: the time namespace.
+    /// `unshare(2)`: making a time namespace or a cgroup namespace in the child, or moving the
+    /// caller into new namespaces.
     Unshare = 4,
-    /// `/proc/PID/setgroups`.
+    /// Writing `/proc/PID/setgroups`.
     Setgroups = 5,
-    /// `/proc/PID/uid_map`.
+    /// Writing `/proc/PID/uid_map`.
     UidMap = 6,
-    /// `/proc/PID/gid_map`.
+    /// Writing `/proc/PID/gid_map`.
     GidMap = 7,
-    /// `/proc/PID/timens_offsets`.
+    /// Writing `/proc/PID/timens_offsets`.
     ClockOffset = 8,
-    /// `sethostname(2)`.
+    /// Setting the host name, `sethostname(2)`.
     Hostname = 9,
-    /// `setdomainname(2)`.
+    /// Setting the NIS domain name, `setdomainname(2)`.
     Domainname = 10,
-    /// The propagation of the mounts under `/`.
+    /// Setting the propagation of mounts, `mount_namespaces(7)`.
     Propagation = 11,
-    /// The mount of a fresh proc file system.
+    /// Mounting a new proc file system.
     MountProc = 12,
-    /// `chdir(2)`.
+    /// Entering the working directory, `chdir(2)` or `fchdir(2)`.
     Cwd = 13,
-    /// The loopback device.
+    /// Bringing up the loopback device.
     Loopback = 14,
-    /// `setsid(2)`.
+    /// Starting a session, `setsid(2)`.
     Session = 15,
-    /// `setgroups(2)`.
+    /// Setting the supplementary groups, `setgroups(2)`.
     Groups = 16,
-    /// `setresgid(2)`.
+    /// Setting the gid, `setresgid(2)`.
     Gid = 17,
-    /// `setresuid(2)`.
+    /// Setting the uid, `setresuid(2)`.
     Uid = 18,
-    /// `capset(2)` and the ambient set.
+    /// Setting the capability sets, `capset(2)` and `PR_CAP_AMBIENT`.
     Capabilities = 19,
-    /// The program's file descriptors.
+    /// Passing or closing the program's file descriptors.
     Descriptor = 20,
-    /// Signal dispositions and the signal mask.
+    /// Resetting signal dispositions and the signal mask.
     Signals = 21,
-    /// `execve(2)`.
+    /// Executing the program, `execve(2)`.
     Exec = 22,
-    /// Waiting for the process to end.
+    /// Waiting for a process to end.
     Wait = 23,
     /// Sending a signal.
     Signal = 24,
-    /// A fault of the library itself, caught at its boundary.
+    /// A fault of the library itself, caught before it left the library.
     Internal = 25,
-    /// Listing the machine's namespaces.
+    /// Listing the namespaces of the machine.
     List = 26,
-    /// Opening a namespace.
+    /// Opening a namespace or a process.
     Open = 27,
-    /// `setns(2)`: joining a namespace.
+    /// Joining a namespace, `setns(2)`.
     Join = 28,
-    /// `setns(2)`: going back to where a thread was.
+    /// Returning a thread to the namespaces that it came from, `setns(2)`.
     Leave = 29,
-    /// Keeping a namespace at a path.
+    /// Pinning a namespace to a path, or removing a pin.
     Pin = 30,
-    /// `chroot(2)` or `pivot_root(2)`.
+    /// Changing the root directory, `chroot(2)` or `pivot_root(2)`.
     Root = 31,
     /// Mounting a file system or changing a mount.
     Mount = 32,
-    /// Making a file, a directory or a symbolic link.
+    /// Making a file, directory or symbolic link, or changing its mode.
     Make = 33,
-    /// `prlimit(2)`.
+    /// Setting a resource limit, `prlimit(2)`.
     Rlimit = 34,
-    /// `setpriority(2)`.
+    /// Setting the nice value, `setpriority(2)`.
     Nice = 35,
-    /// `/proc/PID/oom_score_adj`.
+    /// Writing `/proc/PID/oom_score_adj`.
     OomScore = 36,
-    /// `sched_setaffinity(2)`.
+    /// Setting the CPU affinity, `sched_setaffinity(2)`.
     Affinity = 37,
-    /// `umask(2)`.
+    /// Setting the file mode creation mask, `umask(2)`.
     Umask = 38,
-    /// `personality(2)`.
+    /// Setting the execution domain, `personality(2)`.
     Personality = 39,
-    /// `PR_SET_SECUREBITS`.
+    /// Setting the securebits, `PR_SET_SECUREBITS`.
     Securebits = 40,
-    /// `PR_SET_NO_NEW_PRIVS`.
+    /// Setting no_new_privs, `PR_SET_NO_NEW_PRIVS`.
     NoNewPrivs = 41,
-    /// `/proc/sys/user/max_user_namespaces`.
+    /// Forbidding or limiting user namespaces and inotify, `/proc/sys/user`.
     UserNamespaces = 42,
-    /// `landlock_restrict_self(2)`.
+    /// Making and enforcing a Landlock ruleset, `landlock_restrict_self(2)`.
     Landlock = 43,
-    /// `seccomp(2)`.
+    /// Installing a seccomp filter, `seccomp(2)`.
     Seccomp = 44,
-    /// The init process of a new pid namespace.
+    /// Starting the init process of a new pid namespace.
     Init = 45,
-    /// The pseudo-terminal.
+    /// Opening the pseudo-terminal, or making it the controlling terminal.
     Pty = 46,
-    /// A limit of a control group.
+    /// Setting a limit of a cgroup.
     Limit = 47,
-    /// The control group itself.
+    /// Making, entering, freezing or reading a cgroup.
     Cgroup = 48,
     /// Making a socket in another network namespace.
     Socket = 49,
-    /// A network device, or a pair of linked ones.
+    /// Setting up a network device or a pair of linked devices.
     Link = 50,
-    /// An address of a network device.
+    /// Adding an address to a network device.
     Address = 51,
-    /// A route.
+    /// Adding a route.
     Route = 52,
-    /// The delay, loss or rate of a link.
+    /// Setting the delay, loss or rate of a link, `tc(8)`.
     Qdisc = 53,
-    /// A setting of the kernel below `/proc/sys`.
+    /// Writing a kernel setting below `/proc/sys`.
     Setting = 54,
-    /// The way to the outside, `pasta(1)`.
+    /// Starting the program's uplink, `pasta(1)`.
     Uplink = 55,
 }
 
 impl Step {
-    /// What was being done, to be read before an object: "mount proc at".
+    /// The verb of the step, which precedes its object in a message: "mount proc at".
     pub(crate) fn doing(self) -> &'static str {
         match self {
             Step::None => "nothing",
@@ -188,7 +191,10 @@ impl Step {
     }
 }
 
-/// A failure: where it happened, to what, why, and what can be done.
+/// An error of the library: the failed step, the errno, a message and a hint.
+///
+/// It displays as its message, without the hint. It converts into a [`std::io::Error`] of the
+/// errno's kind.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
 pub struct Error {
@@ -200,7 +206,8 @@ pub struct Error {
 }
 
 impl Error {
-    /// An error of `step` done to `object`.
+    /// Makes an error of `step` on `object`, caused by `errno`. The message is composed from all
+    /// three.
     pub fn new(step: Step, errno: i32, object: impl Display) -> Self {
         let cause = Errno::from_raw(errno);
         Error {
@@ -212,7 +219,8 @@ impl Error {
         }
     }
 
-    /// A bad argument: `message` says which and what was expected.
+    /// Makes an error about a bad argument: EINVAL, at [`Step::Argument`]. `message` says which
+    /// argument is bad and what was expected.
     pub fn argument(message: impl Into<String>) -> Self {
         Error {
             errno: libc::EINVAL,
@@ -223,7 +231,8 @@ impl Error {
         }
     }
 
-    /// A fault of ours, caught where it would have left the library.
+    /// Makes an error about a fault of the library itself: EFAULT, at [`Step::Internal`]. For code
+    /// that catches panics at the boundary to another language.
     pub fn internal(message: impl Into<String>) -> Self {
         Error {
             errno: libc::EFAULT,
@@ -234,7 +243,7 @@ impl Error {
         }
     }
 
-    /// The last failed call of the C library, as an error of `step` done to `object`.
+    /// Makes an error of `step` on `object` from the errno of the last failed call.
     pub(crate) fn last_os(step: Step, object: impl Display) -> Self {
         Self::from_io(step, object, &io::Error::last_os_error())
     }
@@ -243,12 +252,13 @@ impl Error {
         Self::new(step, error.raw_os_error().unwrap_or(libc::EIO), object)
     }
 
-    /// For a descriptor that could not be had in the caller's own process.
+    /// Makes an error about a file descriptor that the calling process could not open, with a hint
+    /// at its limit.
     pub(crate) fn no_descriptor(step: Step, object: impl Display, error: &io::Error) -> Self {
         Self::from_io(step, object, error).with_hint(crate::rlimit::descriptor_hint(error))
     }
 
-    /// The error with a remedy.
+    /// Returns the error with this hint in place of its own.
     pub fn with_hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = hint.into();
         self
@@ -264,18 +274,19 @@ impl Error {
         self
     }
 
-    /// The errno value: always positive.
+    /// The errno of the failure, always positive.
     pub fn errno(&self) -> i32 {
         self.errno
     }
 
-    /// The step at which it happened.
+    /// The step at which the failure happened.
     pub fn step(&self) -> Step {
         self.step
     }
 
-    /// Which of several alike was meant (an id range, a descriptor), counted from 0 in the order
-    /// they were asked for.
+    /// The position of the failing option among options of its kind, such as id ranges or file
+    /// descriptors. Counted from 0 in the order in which they were added. None if the option cannot
+    /// be repeated.
     pub fn index(&self) -> Option<usize> {
         self.index
     }
@@ -285,7 +296,7 @@ impl Error {
         &self.message
     }
 
-    /// What to do about it; empty where the message says all there is.
+    /// What the caller can do about the failure. Empty if there is nothing to add to the message.
     pub fn hint(&self) -> &str {
         &self.hint
     }

@@ -1,4 +1,5 @@
-//! An existing namespace, held by a descriptor of it: the way to join, enter or keep it.
+//! Defines [`Handle`], an open namespace, and the ways to open one. `nsfs.rs` makes the requests to
+//! the kernel.
 
 use std::ffi::{CString, OsStr};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
@@ -12,12 +13,14 @@ use crate::kind::{self, NAMES};
 use crate::pidfd::{open_process, pid_of};
 use crate::{Error, Kinds, Result, Step, nsfs};
 
-/// Where `ip-netns(8)` keeps the network namespaces that have a name.
+/// The directory in which `ip-netns(8)` keeps named network namespaces.
 const NAMED: &str = "/run/netns";
 
-/// One namespace, which exists as long as this does. The descriptor is close-on-exec.
+/// An open namespace, which the kernel keeps alive while the handle exists.
 ///
-/// Two handles are equal if they are of the same namespace.
+/// The file descriptor is close-on-exec. Two handles are equal if they refer to the same namespace.
+/// Pass a handle to [`Spec::join`](crate::Spec::join), [`enter`](crate::enter),
+/// [`call`](crate::call) or [`pin`](crate::pin).
 ///
 /// ```
 /// use nsiso::{Handle, Kinds};
@@ -34,13 +37,17 @@ pub struct Handle {
 }
 
 impl Handle {
-    /// Takes a descriptor of a namespace: one of `/proc/PID/ns`, or of a bind mount of such a file.
+    /// Takes ownership of a file descriptor of a namespace.
+    ///
+    /// It refers to a file of `/proc/PID/ns` or to a bind mount of one. EINVAL if it does not.
     pub fn from_fd(fd: OwnedFd) -> Result<Self> {
         let (kind, inode) = identify(fd.as_fd())?;
         Ok(Handle { fd, kind, inode })
     }
 
-    /// A handle of its own for a descriptor of a namespace.
+    /// Makes a handle with its own copy of a namespace's file descriptor.
+    ///
+    /// EINVAL if `fd` is not a namespace; EMFILE if the caller has no file descriptors left.
     pub fn of_fd(fd: BorrowedFd) -> Result<Self> {
         let copy = fd.try_clone_to_owned().map_err(|error| {
             Error::no_descriptor(Step::Open, format!("descriptor {}", fd.as_raw_fd()), &error)
@@ -48,7 +55,12 @@ impl Handle {
         Handle::from_fd(copy)
     }
 
-    /// Opens a file of `/proc/PID/ns` or a bind mount of one. Another file is not opened for reading, whatever it is.
+    /// Opens a namespace by the path of a file in `/proc/PID/ns`, or of a bind mount of such a
+    /// file.
+    ///
+    /// Symbolic links are followed. A file that is not a namespace is never opened for reading, and
+    /// the error is EINVAL. ENOENT if the path does not exist; EACCES if the caller may not reach
+    /// it.
     pub fn open(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
         let failed = |errno: Errno| Error::new(Step::Open, errno as i32, path.display());
@@ -59,30 +71,49 @@ impl Handle {
         reopen(&place).map_err(failed).and_then(Handle::from_fd)
     }
 
-    /// The network namespace that `ip-netns(8)` knows by this name.
+    /// Opens the network namespace that `ip-netns(8)` knows by this name, `/run/netns/NAME`.
+    ///
+    /// ENOENT if there is none. EINVAL if the name is empty, `.`, `..` or contains a slash.
     pub fn named(name: impl AsRef<OsStr>) -> Result<Self> {
         Handle::open(name_path(name.as_ref())?)
     }
 
-    /// The namespace of one kind that the calling thread is in.
+    /// Opens the namespace of one kind in which the calling thread is.
+    ///
+    /// EINVAL if `kind` is not exactly one kind. ENOENT if `/proc` is not mounted, or if the kernel
+    /// does not have the kind. `namespaces(7)`.
     pub fn own(kind: Kinds) -> Result<Self> {
         let path = own_link(one(kind)?);
         let opened = open(path.as_str(), OFlag::O_RDONLY | OFlag::O_CLOEXEC, Mode::empty());
         Handle::from_fd(opened.map_err(|errno| no_own(&path, errno))?)
     }
 
-    /// The namespace of one kind that a process is in. Takes the right to `ptrace(2)` it.
+    /// Opens the namespace of one kind in which a process is.
+    ///
+    /// Needs the right to `ptrace(2)` the process: its user, or root. Uses requests to the pidfd
+    /// since Linux 6.11, and `/proc` before.
+    ///
+    /// EINVAL if `kind` is not exactly one kind. ESRCH if the process has ended. EPERM or EACCES if
+    /// the caller may not trace it. EMFILE if the caller has no file descriptors left.
     pub fn of_process(pidfd: BorrowedFd, kind: Kinds) -> Result<Self> {
         let kind = one(kind)?;
         open_of(pidfd, NAMES[kind].1, nsfs::of_pidfd(pidfd, kind)).and_then(Handle::from_fd)
     }
 
-    /// The same by a pid, which must not be held over time: another process may get it.
+    /// Opens the namespace of one kind in which the process with this pid is.
+    ///
+    /// A pid may be reused when its process has ended. Use it at once, or use
+    /// [`Handle::of_process`] with a pidfd. Needs the right to `ptrace(2)` the process. Fails as
+    /// [`Handle::of_process`] and [`open_process`](crate::open_process) do: ESRCH if there is no
+    /// such process.
     pub fn of_pid(pid: i32, kind: Kinds) -> Result<Self> {
         Handle::of_process(open_process(pid, None)?.as_fd(), kind)
     }
 
-    /// The namespace, of kind pid or time, that the future children of a process will be in.
+    /// Opens the pid or time namespace in which future children of a process will be.
+    ///
+    /// Needs the right to `ptrace(2)` the process. EINVAL for other kinds; ESRCH if the process has
+    /// ended. `pid_namespaces(7)`, `time_namespaces(7)`.
     pub fn for_children(pidfd: BorrowedFd, kind: Kinds) -> Result<Self> {
         let (request, link) = match kind {
             Kinds::PID => (nsfs::PID_FOR_CHILDREN, "pid_for_children"),
@@ -92,7 +123,9 @@ impl Handle {
         open_of(pidfd, link, nsfs::new_descriptor(pidfd, request)).and_then(Handle::from_fd)
     }
 
-    /// The network namespace that a socket was made in. Takes CAP_NET_ADMIN in it, `socket(7)`.
+    /// Opens the network namespace in which a socket was made.
+    ///
+    /// Needs CAP_NET_ADMIN in that network namespace; EPERM without it. `SIOCGSKNS`, Linux 4.10.
     pub fn of_socket(socket: BorrowedFd) -> Result<Self> {
         match nsfs::of_socket(socket) {
             Some(fd) => Handle::from_fd(fd),
@@ -105,28 +138,35 @@ impl Handle {
         }
     }
 
-    /// Its kind.
+    /// The kind of the namespace.
     pub fn kind(&self) -> Kinds {
         NAMES[self.kind].0
     }
 
-    /// The number in its link, `/proc/PID/ns`.
+    /// The inode number of the namespace, as in the link `/proc/PID/ns/KIND`. The kernel may reuse
+    /// it after the namespace has ended.
     pub fn inode(&self) -> u64 {
         self.inode
     }
 
-    /// The 64-bit id, which is never used again; none before Linux 6.18 (6.8 for mount namespaces).
+    /// The 64-bit id of the namespace, which the kernel never reuses. None before Linux 6.18 (6.8
+    /// for mount namespaces).
     pub fn id(&self) -> Option<u64> {
         Some(nsfs::id(self.fd.as_fd())).filter(|id| *id != 0)
     }
 
-    /// The user namespace that owns it; its parent for a user namespace. None where that is out of the caller's
-    /// sight, or where there is none.
+    /// Opens the user namespace that owns this namespace. For a user namespace that is its parent.
+    ///
+    /// None if the owner is outside the caller's user namespace and its descendants, or if there is
+    /// none. `ioctl_nsfs(2)`.
     pub fn owner(&self) -> Result<Option<Handle>> {
         self.relative(nsfs::NS_GET_USERNS)
     }
 
-    /// The parent of a pid or user namespace; none as for [`Handle::owner`].
+    /// Opens the parent of a pid or user namespace.
+    ///
+    /// None for the other kinds, if the parent is outside the caller's own namespace and its
+    /// descendants, or if there is no parent. `ioctl_nsfs(2)`.
     pub fn parent(&self) -> Result<Option<Handle>> {
         match self.kind {
             kind::USER | kind::PID => self.relative(nsfs::NS_GET_PARENT),
@@ -134,7 +174,8 @@ impl Handle {
         }
     }
 
-    /// The uid that made a user namespace, as seen from the caller's.
+    /// The uid of the user that made a user namespace, as seen in the caller's user namespace. None
+    /// for the other kinds.
     pub fn owner_uid(&self) -> Option<u32> {
         nsfs::owner_uid(self.fd.as_fd()).filter(|_| self.kind == kind::USER)
     }
@@ -158,7 +199,7 @@ impl From<Handle> for OwnedFd {
 
 impl PartialEq for Handle {
     fn eq(&self, other: &Self) -> bool {
-        // Both exist, so neither number has been used again.
+        // Both namespaces exist, so neither inode number can have been reused.
         self.inode == other.inode
     }
 }
@@ -188,20 +229,20 @@ fn no_own(path: &str, errno: Errno) -> Error {
     })
 }
 
-/// The inode of the namespace that the calling thread is in, without opening it.
+/// The inode of the namespace in which the calling thread is, found without opening it.
 pub(crate) fn own_inode(kind: usize) -> Result<u64> {
     let path = own_link(kind);
     let about = nix::sys::stat::stat(path.as_str()).map_err(|errno| no_own(&path, errno))?;
     Ok(about.st_ino)
 }
 
-/// The kind's place and the inode of what must be a namespace.
+/// The kind, as an index of [`NAMES`], and the inode of a namespace. EINVAL if `fd` is not one.
 pub(crate) fn identify(fd: BorrowedFd) -> Result<(usize, u64)> {
     nsfs::identify(fd)
         .ok_or_else(|| Error::argument(format!("descriptor {} is no namespace", fd.as_raw_fd())))
 }
 
-/// The path of a name for `ip-netns(8)`.
+/// The path below [`NAMED`] of a network namespace's name.
 pub(crate) fn name_path(name: &OsStr) -> Result<std::path::PathBuf> {
     match name.as_encoded_bytes() {
         b"" | b"." | b".." => Err(Error::argument(format!("{name:?} is no name for a network namespace"))),
@@ -212,7 +253,7 @@ pub(crate) fn name_path(name: &OsStr) -> Result<std::path::PathBuf> {
     }
 }
 
-/// The place in [`NAMES`] of what must be one kind.
+/// The index in [`NAMES`] of exactly one kind.
 pub(crate) fn one(kind: Kinds) -> Result<usize> {
     NAMES.iter().position(|(known, _)| *known == kind).ok_or_else(|| {
         Error::argument(match kind.is_empty() {
@@ -222,13 +263,14 @@ pub(crate) fn one(kind: Kinds) -> Result<usize> {
     })
 }
 
-/// What `place` is, for reading.
+/// Opens the file behind an O_PATH descriptor for reading.
 fn reopen(place: &OwnedFd) -> std::result::Result<OwnedFd, Errno> {
     let link = CString::new(format!("/proc/self/fd/{}", place.as_raw_fd())).unwrap_or_default();
     open(link.as_c_str(), OFlag::O_RDONLY | OFlag::O_CLOEXEC, Mode::empty())
 }
 
-/// The result of a request to a pidfd, or the link below `/proc` where the kernel does not know the request.
+/// The result of a request to a pidfd. If the kernel does not know the request, opens the link
+/// below `/proc`.
 fn open_of(pidfd: BorrowedFd, link: &str, asked: Option<OwnedFd>) -> Result<OwnedFd> {
     if let Some(fd) = asked {
         return Ok(fd);
@@ -239,7 +281,7 @@ fn open_of(pidfd: BorrowedFd, link: &str, asked: Option<OwnedFd>) -> Result<Owne
             Ok(fd) => return Ok(fd),
             Err(errno) => (errno, Some(pid)),
         },
-        // Nobody has a pid any more who has been reaped.
+        // A reaped process has no pid any more.
         (Errno::ENOTTY | Errno::EINVAL, None) if signalled(pidfd) == Err(Errno::ESRCH) => {
             (Errno::ESRCH, None)
         }
@@ -261,20 +303,22 @@ fn open_of(pidfd: BorrowedFd, link: &str, asked: Option<OwnedFd>) -> Result<Owne
     Err(Error::new(Step::Open, errno as i32, object).with_hint(hint))
 }
 
-/// Through `/proc/PID/ns`; the process is still there afterwards, so it was the one.
+/// Opens `/proc/PID/ns/LINK`. The process still exists afterwards, so the pid was not reused
+/// meanwhile.
 fn through_proc(pidfd: BorrowedFd, pid: i32, link: &str) -> std::result::Result<OwnedFd, Errno> {
     let path = format!("/proc/{pid}/ns/{link}");
     let fd = open(path.as_str(), OFlag::O_RDONLY | OFlag::O_CLOEXEC, Mode::empty());
     match (signalled(pidfd), fd) {
-        // One that is not collected yet has no namespaces any more.
+        // A zombie has no namespaces any more.
         (Err(Errno::ESRCH), _) | (_, Err(Errno::ENOENT)) => Err(Errno::ESRCH),
         (_, fd) => fd,
     }
 }
 
-/// Whether a process could be sent a signal: ESRCH if it has been reaped, EBADF if it is none.
+/// Asks with signal 0 whether a process exists: ESRCH if it has been reaped, EBADF if `pidfd` is
+/// not a pidfd.
 fn signalled(pidfd: BorrowedFd) -> std::result::Result<(), Errno> {
-    // SAFETY: a descriptor and numbers; signal 0 is none.
+    // SAFETY: the call takes a file descriptor and numbers; signal 0 sends nothing.
     let sent = unsafe { libc::syscall(libc::SYS_pidfd_send_signal, pidfd.as_raw_fd(), 0, 0, 0) };
     Errno::result(sent).map(drop)
 }

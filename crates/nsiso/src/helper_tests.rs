@@ -1,4 +1,5 @@
-//! The helper's own numbers and structs, compared with those of the libc crate.
+//! Compares the helper's own constants and structs (`helper/kernel.rs`) with those of the libc
+//! crate.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -9,7 +10,7 @@ use super::kernel;
 
 const TEXT: &str = include_str!("../helper/kernel.rs");
 
-/// Compares the constants with those of the same names in the libc crate. Returns the names.
+/// Compares constants with those of equal name in the libc crate, and returns their names.
 macro_rules! same {
     ($($name:ident,)*) => {{
         $(assert_eq!(kernel::$name as i128, libc::$name as i128, stringify!($name));)*
@@ -17,7 +18,8 @@ macro_rules! same {
     }};
 }
 
-/// Compares size, alignment and fields of a struct. Returns its name.
+/// Compares the size, alignment and fields of a struct with those of the libc crate, and returns
+/// its name.
 macro_rules! same_struct {
     ($name:ident { $($field:ident),* }) => {{
         assert_eq!(size_of::<kernel::$name>(), size_of::<libc::$name>(), stringify!($name));
@@ -222,7 +224,8 @@ fn numbers_are_those_of_the_libc_crate() {
         SOL_SOCKET,
         SCM_RIGHTS,
     ];
-    // Those of linux/mount.h are missing there, one has too few bits, one another name.
+    // The libc crate lacks the constants of linux/mount.h, truncates CLONE_INTO_CGROUP, and calls
+    // WALL __WALL.
     let rest = [
         ("FSCONFIG_SET_FLAG", u64::from(kernel::FSCONFIG_SET_FLAG), 0),
         ("FSCONFIG_SET_STRING", u64::from(kernel::FSCONFIG_SET_STRING), 1),
@@ -277,13 +280,13 @@ fn structs_are_those_of_the_libc_crate() {
     assert_eq!(BTreeSet::from(compared), names_after(TEXT, "pub struct "), "each struct is compared");
 }
 
-/// The words that follow `before` in `text`.
+/// The identifiers that follow each `before` in `text`.
 fn names_after<'text>(text: &'text str, before: &str) -> BTreeSet<&'text str> {
     let name = |rest: &'text str| rest.split(|byte: char| !byte.is_alphanumeric() && byte != '_').next();
     text.split(before).skip(1).filter_map(name).collect()
 }
 
-/// The numbers of system calls for one architecture, as they are written.
+/// The system call numbers of one architecture by name, as text.
 fn calls_for(arch: &str) -> BTreeMap<&'static str, &'static str> {
     let begin = format!("#[cfg(target_arch = \"{arch}\")]\nmod number {{\n");
     let (_, module) = TEXT.split_once(&begin).expect(arch);
@@ -304,7 +307,7 @@ fn both_architectures_have_the_same_calls() {
     assert_eq!(names("x86_64"), names("aarch64"));
 }
 
-/// The test of the numbers themselves knows those of one architecture alone.
+/// The comparison above covers only the architecture that the test runs on.
 #[test]
 fn numbers_of_both_architectures_are_in_the_source_of_the_libc_crate() {
     let Some(libc) = source_of_libc() else {
@@ -323,7 +326,8 @@ fn numbers_of_both_architectures_are_in_the_source_of_the_libc_crate() {
     }
 }
 
-/// Of the version that this crate is built with.
+/// The source directory of the libc crate in cargo's registry, in the version that Cargo.lock
+/// names.
 fn source_of_libc() -> Option<PathBuf> {
     let lock = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../Cargo.lock")).ok()?;
     let (_, rest) = lock.split_once("name = \"libc\"\nversion = \"")?;

@@ -1,18 +1,21 @@
-//! Linux namespaces for every program: start a program in any mix of new namespaces, with its own
-//! view of users, processes, mounts, network, host name and clock, without root.
+//! Starts programs in new or existing Linux namespaces: with their own users, processes, mounts,
+//! network, host name and clocks. Root is not required.
 //!
-//! [`Spec`] says what is wanted, [`Spec::spawn`] starts it, [`Process`] is what runs. [`Query`]
-//! lists every namespace of the machine and who holds it. [`Handle`] is an existing namespace: a
-//! [`Spec`] may join it, [`enter`] takes a thread and [`call`] a function into it, [`pin`] keeps
-//! it. The library is made for multi-threaded hosts with big heaps: it never forks them, prints
-//! nothing, handles no signals, and keeps nothing but a list of processes that were dropped while
-//! they ran, to collect them.
+//! A [`Spec`] describes the program and its namespaces. [`Spec::spawn`] starts it and returns a
+//! [`Process`]. A [`Query`] lists the namespaces of the machine and their holders. A [`Handle`] is
+//! an open namespace: a [`Spec`] can join it, [`enter`] moves a thread into it, [`call`] runs a
+//! function in it, and [`pin`] keeps it alive at a path. [`probe`] finds out what the kernel and
+//! the user's privileges allow.
+//!
+//! The library is made for multi-threaded programs with large heaps. It never forks the caller,
+//! prints nothing and handles no signals. Its only state is a list of the processes whose
+//! [`Process`] was dropped while they ran, so that it can reap them.
 
 mod cgroup;
 mod enter;
 mod error;
 mod handle;
-/// What the library and its helper program share.
+/// The code that the library shares with its helper program.
 #[path = "../helper"]
 mod helper {
     #[allow(dead_code, unused_imports, reason = "the helper uses the rest")]
@@ -21,7 +24,7 @@ mod helper {
     pub(crate) mod plan;
     pub(crate) mod syscall;
 
-    // For their own tests.
+    // Modules of the helper that have unit tests.
     #[cfg(test)]
     #[allow(dead_code, reason = "the helper uses them")]
     mod files;

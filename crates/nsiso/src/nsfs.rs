@@ -1,5 +1,5 @@
-//! What the kernel answers about a namespace through a descriptor, `ioctl_nsfs(2)`, and about a process
-//! through its pidfd.
+//! Makes the requests to the kernel about an open namespace, `ioctl_nsfs(2)`, and about the
+//! namespaces of a process by its pidfd. `handle.rs` turns failures into errors.
 
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 
@@ -13,25 +13,26 @@ pub(crate) const NS_GET_USERNS: c_ulong = 0xB701;
 pub(crate) const NS_GET_PARENT: c_ulong = 0xB702;
 const NS_GET_NSTYPE: c_ulong = 0xB703;
 const NS_GET_OWNER_UID: c_ulong = 0xB704;
-/// Linux 6.8, and for mount namespaces alone.
+/// The 64-bit id of a mount namespace. Linux 6.8; other kinds are refused.
 const NS_GET_MNTNS_ID: c_ulong = 0x8008_B705;
-/// Linux 6.18.
+/// The 64-bit id of a namespace of any kind. Linux 6.18.
 const NS_GET_ID: c_ulong = 0x8008_B70D;
-/// The network namespace of a socket, `socket(7)`.
+/// The network namespace of a socket, `SIOCGSKNS`.
 const SIOCGSKNS: c_ulong = 0x894C;
-/// `PIDFD_GET_USER_NAMESPACE` and so on, by kind. Linux 6.11.
+/// `PIDFD_GET_*_NAMESPACE` in the order of `kind::NAMES`. Linux 6.11.
 const NAMESPACE_OF_PIDFD: [c_ulong; 8] = [0xFF09, 0xFF05, 0xFF03, 0xFF04, 0xFF02, 0xFF0A, 0xFF07, 0xFF01];
-/// `PIDFD_GET_PID_FOR_CHILDREN_NAMESPACE`: also before it has an init. Linux 6.11.
+/// `PIDFD_GET_PID_FOR_CHILDREN_NAMESPACE`, which also works before the namespace has an init
+/// process. Linux 6.11.
 pub(crate) const PID_FOR_CHILDREN: c_ulong = 0xFF06;
 /// `PIDFD_GET_TIME_FOR_CHILDREN_NAMESPACE`. Linux 6.11.
 pub(crate) const TIME_FOR_CHILDREN: c_ulong = 0xFF08;
 
-/// The namespace of a kind that a process is in.
+/// Opens the namespace of a kind in which a process is.
 pub(crate) fn of_pidfd(pidfd: BorrowedFd, kind: usize) -> Option<OwnedFd> {
     new_descriptor(pidfd, NAMESPACE_OF_PIDFD[kind])
 }
 
-/// The kind's place and the inode, if `fd` is a namespace.
+/// The kind, as an index of `kind::NAMES`, and the inode, if `fd` is a namespace.
 pub(crate) fn identify(fd: BorrowedFd) -> Option<(usize, u64)> {
     // SAFETY: the request takes no argument.
     let bit = unsafe { libc::ioctl(fd.as_raw_fd(), NS_GET_NSTYPE) };
@@ -39,13 +40,14 @@ pub(crate) fn identify(fd: BorrowedFd) -> Option<(usize, u64)> {
     Some((kind, inode(fd)?))
 }
 
-/// The network namespace in which a socket was made. Takes CAP_NET_ADMIN in it.
+/// Opens the network namespace in which a socket was made. Needs CAP_NET_ADMIN in it.
 pub(crate) fn of_socket(socket: BorrowedFd) -> Option<OwnedFd> {
     new_descriptor(socket, SIOCGSKNS)
 }
 
 pub(crate) fn new_descriptor(fd: BorrowedFd, request: c_ulong) -> Option<OwnedFd> {
-    // SAFETY: the request takes no argument; what it returns is new, ours and close-on-exec.
+    // SAFETY: the request takes no argument. It returns a new close-on-exec file descriptor, which
+    // this function owns.
     unsafe {
         match libc::ioctl(fd.as_raw_fd(), request, 0) {
             ..0 => None,
@@ -58,12 +60,12 @@ pub(crate) fn inode(fd: BorrowedFd) -> Option<u64> {
     fstat(fd).ok().map(|about| about.st_ino)
 }
 
-/// Whether it lies in the file system of namespaces, where inodes are theirs.
+/// Whether `fd` is on the nsfs file system, whose only files are namespaces.
 pub(crate) fn is_namespace(fd: BorrowedFd) -> bool {
     fstatfs(fd).is_ok_and(|about| about.filesystem_type() == NSFS_MAGIC)
 }
 
-/// The 64-bit id, which is never used again; 0 where the kernel has none.
+/// The 64-bit id of a namespace, which the kernel never reuses; 0 if it does not provide one.
 pub(crate) fn id(fd: BorrowedFd) -> u64 {
     let mut id = 0u64;
     for request in [NS_GET_ID, NS_GET_MNTNS_ID] {

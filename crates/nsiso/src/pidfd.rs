@@ -1,4 +1,5 @@
-//! A process held by a descriptor, `pidfd_open(2)`.
+//! Opens pidfds, `pidfd_open(2)`, and wraps the calls on them. `process.rs` waits for processes and
+//! collects their status.
 
 use std::fs;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
@@ -11,10 +12,17 @@ use nix::sys::statfs::{FsType, fstatfs};
 
 use crate::{Error, Result, Step};
 
-/// Opens the process with this pid: its pidfd, close-on-exec, which never means another one, also when the pid is used again.
+/// Opens a process by its pid and returns its pidfd, which is close-on-exec.
 ///
-/// Whoever has to keep a process in words keeps its pid and the inode of its pidfd, which no other process ever gets
-/// (`fstat(2)`, Linux 6.9): with `inode`, any other process is refused with ESRCH.
+/// The pidfd refers to this process for ever, even if the kernel reuses the pid. To name a process
+/// in a file or message, store its pid together with the inode of its pidfd (`fstat(2)`), which
+/// since Linux 6.9 no other process ever has. With `inode`, the call opens only the process with
+/// that inode. Needs Linux 5.3, and no privilege.
+///
+/// ESRCH if there is no such process, or if its pidfd has another inode. EINVAL if `pid` is not
+/// positive, or is the id of a thread that is not its process's first. EMFILE or ENFILE if no file
+/// descriptor is left. ENOSYS if the system call is missing or refused by an emulator or a seccomp
+/// filter. `pidfd_open(2)`.
 pub fn open_process(pid: i32, inode: Option<u64>) -> Result<OwnedFd> {
     let failed = |errno, hint| Error::new(Step::Open, errno as i32, format!("process {pid}")).with_hint(hint);
     let pidfd = match open(pid) {
@@ -41,47 +49,48 @@ pub fn open_process(pid: i32, inode: Option<u64>) -> Result<OwnedFd> {
     }
 }
 
-/// That of the calling process.
+/// Opens the calling process.
 pub(crate) fn own() -> Result<OwnedFd> {
     let opened = open_process(std::process::id() as i32, None);
-    // valgrind does not know pidfd_open(2).
+    // valgrind does not support pidfd_open(2).
     opened.or_else(|error| if error.errno() == libc::ENOSYS { of_peer().or(Err(error)) } else { Err(error) })
 }
 
-/// That of the calling process, as the other end of a socket, Linux 6.5.
+/// Opens the calling process as the peer of a socket pair. Linux 6.5.
 fn of_peer() -> nix::Result<OwnedFd> {
     const SO_PEERPIDFD: libc::c_int = 77;
     let (socket, _peer) = socketpair(AddressFamily::Unix, SockType::Stream, None, SockFlag::SOCK_CLOEXEC)?;
     let (mut fd, mut size) = (-1, size_of::<RawFd>() as libc::socklen_t);
     let (level, socket, place) = (libc::SOL_SOCKET, socket.as_raw_fd(), (&raw mut fd).cast());
-    // SAFETY: room for a number; what it returns is new and ours.
+    // SAFETY: `fd` has room for the number. The file descriptor returned is new, and this function
+    // owns it.
     unsafe {
         Errno::result(libc::getsockopt(socket, level, SO_PEERPIDFD, place, &raw mut size))?;
         Ok(OwnedFd::from_raw_fd(fd))
     }
 }
 
-/// `pidfd_open(2)`.
+/// Calls `pidfd_open(2)`.
 pub(crate) fn open(pid: i32) -> nix::Result<OwnedFd> {
-    // SAFETY: numbers; what it returns is new and ours.
+    // SAFETY: the call takes numbers only.
     let fd = Errno::result(unsafe { libc::syscall(libc::SYS_pidfd_open, pid, 0) })?;
-    // SAFETY: as above.
+    // SAFETY: the file descriptor is new, and nothing else owns it.
     Ok(unsafe { OwnedFd::from_raw_fd(fd as RawFd) })
 }
 
-/// `pidfd_send_signal(2)` to a process whose status nobody can have collected.
+/// Sends a signal by `pidfd_send_signal(2)`. The process must not have been reaped.
 pub(crate) fn send_signal(pidfd: BorrowedFd, pid: i32, signal: i32) -> nix::Result<()> {
     let fd = pidfd.as_raw_fd();
-    // SAFETY: a descriptor and numbers.
+    // SAFETY: the call takes a file descriptor and numbers.
     match Errno::result(unsafe { libc::syscall(libc::SYS_pidfd_send_signal, fd, signal, 0, 0) }) {
-        // valgrind does not know it. Until it is collected, the pid is the process's own.
-        // SAFETY: numbers.
+        // valgrind does not support the call. Until the process is reaped, its pid is not reused.
+        // SAFETY: the call takes numbers only.
         Err(Errno::ENOSYS) => Errno::result(unsafe { libc::kill(pid, signal) }).map(drop),
         sent => sent.map(drop),
     }
 }
 
-/// Whether the process has ended, also if it was collected.
+/// Whether a process has ended. It may have been reaped.
 pub(crate) fn has_ended(pidfd: BorrowedFd) -> bool {
     let mut ended = [PollFd::new(pidfd, PollFlags::POLLIN)];
     poll(&mut ended, PollTimeout::ZERO).is_ok_and(|ready| ready > 0)
@@ -89,26 +98,26 @@ pub(crate) fn has_ended(pidfd: BorrowedFd) -> bool {
 
 const PIDFS_MAGIC: FsType = FsType(0x5049_4446);
 
-/// The inode of a pidfd, which no other process ever gets. None before pidfs, about Linux 6.9,
-/// where all pidfds have the same inode; and if it cannot be read.
+/// The inode of a pidfd, which no other process ever gets. None before pidfs (Linux 6.9), where all
+/// pidfds have the same inode, or if it cannot be read.
 pub(crate) fn inode(pidfd: BorrowedFd) -> Option<u64> {
     let is_pidfs = fstatfs(pidfd).ok()?.filesystem_type() == PIDFS_MAGIC;
     is_pidfs.then(|| fstat(pidfd).ok()).flatten().map(|about| about.st_ino)
 }
 
-/// The pid that a pidfd is of, as the caller sees it; none if it is no pidfd, or cannot be read
-/// now.
+/// The pid of a pidfd's process in the caller's pid namespace. None if `pidfd` is not a pidfd, if
+/// the process has been reaped, or if `/proc` cannot be read.
 pub(crate) fn pid_of(pidfd: BorrowedFd) -> Option<i32> {
     let path = format!("/proc/thread-self/fdinfo/{}", pidfd.as_raw_fd());
     let text = fs::read_to_string(path).ok()?;
     text.lines().find_map(|line| line.strip_prefix("Pid:"))?.trim().parse().ok().filter(|pid| *pid > 0)
 }
 
-/// `_IOWR(0xFF, 11, struct pidfd_info)` in the struct's first version.
+/// `_IOWR(0xFF, 11, struct pidfd_info)` with the first version of the struct.
 const PIDFD_GET_INFO: libc::c_ulong = 0xC040_FF0B;
 const PIDFD_INFO_EXIT: u64 = 1 << 3;
 
-/// `struct pidfd_info` in its first version.
+/// The first version of `struct pidfd_info`.
 #[repr(C)]
 #[derive(Default)]
 struct Info {
@@ -118,11 +127,12 @@ struct Info {
     exit_code: i32,
 }
 
-/// The status word, once the process has been reaped. Fails with ESRCH while it is being reaped (and, on
-/// kernels that keep no status, ever after), with another error where the question is not known.
+/// The wait status of a process that has been reaped; None before. Fails with ESRCH while the
+/// process is being reaped, and later too if the kernel keeps no status. Fails with another errno
+/// if the kernel does not know the request.
 pub(crate) fn exit_of(pidfd: BorrowedFd) -> nix::Result<Option<i32>> {
     let mut info = Info { mask: PIDFD_INFO_EXIT, ..Info::default() };
-    // SAFETY: `info` has the size that the request's number carries.
+    // SAFETY: `info` has the size that is part of the request number.
     Errno::result(unsafe { libc::ioctl(pidfd.as_raw_fd(), PIDFD_GET_INFO, &raw mut info) })?;
     Ok((info.mask & PIDFD_INFO_EXIT != 0).then_some(info.exit_code))
 }

@@ -1,4 +1,5 @@
-//! Namespaces kept at a path, by a bind mount of their file: they exist until it is unmounted.
+//! Pins namespaces to paths: a bind mount of the namespace's file keeps it alive until it is
+//! unmounted.
 
 use std::fs::{self, File};
 use std::io;
@@ -16,8 +17,17 @@ use crate::handle::identify;
 use crate::kind::{MNT, NAMES};
 use crate::{Error, Result, Step, nsfs};
 
-/// Keeps a namespace at `path`: an empty file, made if it is not there. `nsenter(1)`, `unshare(1)` and, below `/run/netns`,
-/// `ip-netns(8)` find it there. Takes CAP_SYS_ADMIN in the user namespace that owns the caller's mount namespace.
+/// Keeps a namespace alive at `path`, by a bind mount of the namespace on a file there.
+///
+/// The file is made if it does not exist; otherwise it must be empty. `nsenter(1)`, `unshare(1)`
+/// and, for network namespaces below `/run/netns`, `ip-netns(8)` find the namespace there.
+/// [`unpin`] removes it. Needs CAP_SYS_ADMIN in the user namespace that owns the caller's mount
+/// namespace. `mount(2)`.
+///
+/// EEXIST if there is anything but an empty file, such as another pinned namespace. ELOOP if `path`
+/// is a symbolic link. ENOENT if its directory does not exist. EPERM if the privilege is missing.
+/// EINVAL if `namespace` is not a namespace. EINVAL also for a mount namespace that is not newer
+/// than the caller's, or if mounts at `path` propagate: use a private mount.
 pub fn pin(namespace: impl AsFd, path: impl AsRef<Path>) -> Result<()> {
     let (fd, path) = (namespace.as_fd(), path.as_ref());
     let (kind, inode) = identify(fd)?;
@@ -36,7 +46,7 @@ pub fn pin(namespace: impl AsFd, path: impl AsRef<Path>) -> Result<()> {
         };
         failed(error.raw_os_error().unwrap_or(libc::EIO), hint)
     })?;
-    // Through the descriptors: nobody can put another file in between.
+    // The paths of the open files cannot be redirected to other files meanwhile.
     let (source, target) = (link(fd), link(place.as_fd()));
     mount(Some(source.as_str()), target.as_str(), None::<&str>, MsFlags::MS_BIND, None::<&str>).map_err(|errno| {
         if made {
@@ -52,7 +62,7 @@ pub fn pin(namespace: impl AsFd, path: impl AsRef<Path>) -> Result<()> {
     })
 }
 
-/// The empty file at `path`, and whether it was made for this.
+/// Opens the empty file at `path`, and returns whether it was made now.
 fn place(path: &Path) -> io::Result<(File, bool)> {
     let open = |flags| {
         let flags = libc::O_NOFOLLOW | libc::O_NONBLOCK | libc::O_NOCTTY | flags;
@@ -78,13 +88,16 @@ fn link(fd: BorrowedFd) -> String {
     format!("/proc/self/fd/{}", fd.as_raw_fd())
 }
 
-/// Undoes [`pin`]: unmounts the namespace at `path` and removes the file. The namespace ends if
-/// nothing else holds it.
+/// Unmounts the namespace pinned at `path` and removes the file. The namespace ends if nothing else
+/// holds it.
 ///
 /// Symbolic links in the directory part of `path` are followed, once; the last component must not
-/// be one. Only a namespace is unmounted, also if somebody else changes the path meanwhile. EINVAL
-/// if there is none. Takes CAP_SYS_ADMIN in the user namespace that owns the caller's mount
-/// namespace. `umount(2)`.
+/// be one. Nothing but a namespace is unmounted, even if another process changes the path
+/// meanwhile. Needs CAP_SYS_ADMIN in the user namespace that owns the caller's mount namespace.
+/// `umount(2)`.
+///
+/// ENOENT if `path` does not exist. EINVAL if there is no namespace at `path`, or if it is not a
+/// mount point. EPERM if the privilege is missing.
 pub fn unpin(path: impl AsRef<Path>) -> Result<()> {
     let path = path.as_ref();
     let unopened = |errno: Errno| Error::new(Step::Open, errno as i32, path.display());
@@ -101,8 +114,8 @@ pub fn unpin(path: impl AsRef<Path>) -> Result<()> {
         return Err(no_namespace());
     }
     let failed = |errno: Errno| Error::new(Step::Pin, errno as i32, format!("no longer {}", path.display()));
-    // Through the descriptor: what was looked at, whatever is at the path now. The link must be
-    // followed.
+    // The path of the open file is still the checked one, even if `path` has changed meanwhile. The
+    // link must be followed, so UMOUNT_NOFOLLOW is not set.
     umount2(link(pinned.as_fd()).as_str(), MntFlags::MNT_DETACH).map_err(|errno| {
         failed(errno).with_hint(
             "it must be the mount point itself, and you need CAP_SYS_ADMIN over your mount namespace",

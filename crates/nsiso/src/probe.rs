@@ -1,4 +1,5 @@
-//! What this kernel, this user and this host allow: found by trying, in children that are thrown away.
+//! Finds out which features the kernel and the caller's privileges allow, by trying them in
+//! short-lived children.
 
 use std::fs;
 use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd, RawFd};
@@ -11,32 +12,36 @@ use crate::pidfd::exit_of;
 use crate::spec::Task;
 use crate::{Endpoint, Error, Handle, Kinds, Result, Spec, Stdio, Step};
 
-/// Whether something can be had.
+/// Whether a feature is available.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Support {
-    /// Yes, as it is.
+    /// Available.
     Yes,
-    /// With a new user namespace beside it.
+    /// Available together with a new user namespace.
     InUserNamespace,
-    /// No.
+    /// Not available.
     No,
 }
 
-/// One thing that was tried.
+/// The result of trying one feature.
 #[derive(Clone, Debug)]
 pub struct Feature {
-    /// A kind of namespace (`user`, `pid`, ...), `nested_user`, `proc`, `overlay`, `idmapped_mounts`, `links`, `link_rate`, `link_delay`, `clone3`, `listns`, `pidfd_info_exit`,
-    /// `landlock`, `cgroup_v2` or `cgroup_v1`.
+    /// The name of the feature: a kind of namespace (`user`, `pid`, ...), `nested_user`, `proc`,
+    /// `overlay`, `idmapped_mounts`, `links`, `link_rate`, `link_delay`, `clone3`, `listns`,
+    /// `pidfd_info_exit`, `landlock`, `cgroup_v2` or `cgroup_v1`.
     pub name: &'static str,
-    /// Whether it can be had.
+    /// Whether the feature is available.
     pub support: Support,
-    /// Why not, or what there is. May be empty.
+    /// Why the feature is not available, or more about it, such as a version. May be empty.
     pub detail: String,
-    /// What to do about it. May be empty.
+    /// What the caller can do to make the feature available. May be empty.
     pub hint: String,
 }
 
-/// Tries everything, in some milliseconds. Nothing is kept: a later call tries again.
+/// Tries every feature and returns the results.
+///
+/// It starts short-lived children, which takes some milliseconds. Results are not cached: each call
+/// tries again. Needs no privilege.
 ///
 /// ```
 /// for feature in nsiso::probe() {
@@ -68,7 +73,8 @@ pub fn probe() -> Vec<Feature> {
 
 const SYS_LISTNS: libc::c_long = 470;
 
-/// A child that runs no program: to come so far is to have all that was asked for.
+/// Spawns a child that only carries out `task`. It succeeds if all namespaces of `kinds` could be
+/// made.
 fn attempt(kinds: Kinds, task: Task, mount_proc: bool) -> Result<()> {
     let mut spec = Spec::new("task")?;
     spec.unshare(kinds);
@@ -114,15 +120,15 @@ fn with_or_without_user(name: &'static str, attempt: impl Fn(Kinds) -> Result<()
 
 const MOMENT: Duration = Duration::from_millis(1);
 
-/// A pair of devices in a new network namespace, which goes at once.
+/// Makes a pair of linked devices in a new network namespace, which ends at once.
 fn link(end: Endpoint) -> Result<()> {
     let network = Spec::new("none")?.map_root().hold(Kinds::NET)?;
     let network = network[0].as_fd();
     crate::link(&end.netns(network), &Endpoint::new().netns(network)).map(drop)
 }
 
-/// A copy of the root directory's mount with other ids, which is never attached anywhere, `mount_setattr(2)`.
-#[inline(never)] // so that the stack of `probe` stays small
+/// Makes an id-mapped copy of the root mount, which is never attached, `mount_setattr(2)`.
+#[inline(never)] // Keeps the stack of `probe` small.
 fn idmapped_mount() -> Result<()> {
     let mut holder = Spec::new("cat")?;
     holder.map_root().stdio(0, Stdio::Pipe)?.stdio(1, Stdio::Null)?;
@@ -144,11 +150,11 @@ fn map_ids(user: &Handle) -> Result<()> {
         })
     };
     let flags = libc::OPEN_TREE_CLONE | libc::OPEN_TREE_CLOEXEC;
-    // SAFETY: a string and numbers; what it returns is new and ours.
+    // SAFETY: the call takes a string and numbers.
     let tree =
         Errno::result(unsafe { libc::syscall(libc::SYS_open_tree, libc::AT_FDCWD, c"/".as_ptr(), flags) })
             .map_err(failed)?;
-    // SAFETY: as above.
+    // SAFETY: the file descriptor is new, and nothing else owns it.
     let tree = unsafe { OwnedFd::from_raw_fd(tree as RawFd) };
     let change = libc::mount_attr {
         attr_set: libc::MOUNT_ATTR_IDMAP,
@@ -156,7 +162,7 @@ fn map_ids(user: &Handle) -> Result<()> {
         propagation: 0,
         userns_fd: user.as_fd().as_raw_fd() as u64,
     };
-    // SAFETY: the struct has the size given.
+    // SAFETY: the size passed is that of the struct.
     let changed = unsafe {
         libc::syscall(
             libc::SYS_mount_setattr,
@@ -170,9 +176,9 @@ fn map_ids(user: &Handle) -> Result<()> {
     Errno::result(changed).map(drop).map_err(failed)
 }
 
-/// A system call that is there, but makes nothing of arguments that are all 0.
+/// Whether a system call exists. All its arguments are 0, with which it does nothing.
 fn call(name: &'static str, number: libc::c_long, without: &str) -> Feature {
-    // SAFETY: the calls that are asked about refuse a NULL of size 0.
+    // SAFETY: the calls probed refuse a null pointer of size 0.
     let result = Errno::result(unsafe { libc::syscall(number, 0usize, 0usize, 0usize, 0usize) });
     match result {
         Err(errno @ (Errno::ENOSYS | Errno::EPERM)) => feature(name, Support::No, errno.desc(), without),
@@ -180,8 +186,9 @@ fn call(name: &'static str, number: libc::c_long, without: &str) -> Feature {
     }
 }
 
-/// Whether a pidfd tells the exit status of a process that somebody else has reaped. Linux 6.15.
-#[inline(never)] // as above
+/// Whether a pidfd still reports the exit status when another part of the caller has reaped the
+/// process. Linux 6.15.
+#[inline(never)] // Keeps the stack of `probe` small.
 fn pidfd_info_exit() -> Feature {
     const NAME: &str = "pidfd_info_exit";
     let reaped = || -> Result<_> {
@@ -206,7 +213,7 @@ fn pidfd_info_exit() -> Feature {
 
 fn landlock() -> Feature {
     const LANDLOCK_CREATE_RULESET_VERSION: usize = 1;
-    // SAFETY: numbers only; nothing is made.
+    // SAFETY: the call takes numbers only. With this flag it makes nothing.
     let abi = unsafe {
         libc::syscall(libc::SYS_landlock_create_ruleset, 0usize, 0usize, LANDLOCK_CREATE_RULESET_VERSION)
     };
@@ -221,7 +228,7 @@ fn landlock() -> Feature {
     }
 }
 
-/// Where the controllers of each version are, `cgroups(7)`.
+/// Where cgroup v1 and v2 are mounted, with their controllers, `cgroups(7)`.
 fn cgroups() -> [Feature; 2] {
     let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
     let mut v1 = Vec::new();

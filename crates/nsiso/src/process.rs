@@ -1,4 +1,5 @@
-//! A started process: wait for it, signal it, detach it.
+//! Defines [`Process`], a started program: waiting, signals, its cgroup, and what the caller takes
+//! from it. `process/detached.rs` reaps processes whose [`Process`] was dropped.
 
 mod detached;
 
@@ -19,28 +20,28 @@ use crate::status::{Exit, Report, Status, Usage};
 use crate::{Error, Handle, Limits, Result};
 use detached::Detached;
 
-/// How long another thread's reaping of our process may take.
+/// The longest time that another thread's reaping of the process may take.
 const REAPING: Duration = Duration::from_millis(500);
 
 /// A process started by [`Spec::spawn`](crate::Spec::spawn).
 ///
-/// Its methods may be called from many threads at a time.
+/// Its methods may be called from several threads at the same time.
 ///
 /// Dropping it neither kills the process nor waits for it: the process is detached and runs on, in
 /// its cgroup. When it has ended, the next spawn, finished wait or drop of any [`Process`] in the
-/// caller reaps it and removes its cgroup; processes left in that cgroup are killed. Until then the
-/// library keeps the pidfd. A copy of the caller that `fork(2)` made does neither.
+/// caller reaps it and removes its cgroup; processes still in that cgroup are killed. Until then
+/// the library keeps the pidfd. A copy of the caller that `fork(2)` made does neither.
 #[derive(Debug)]
 pub struct Process {
-    /// The caller's own pid.
+    /// The pid of the calling process, to recognize a copy made by fork(2).
     host: u32,
     pid: i32,
     pidfd: Arc<OwnedFd>,
     ends: Ends,
-    /// Until it has ended.
+    /// The program's cgroup, until the process has been waited for.
     group: Mutex<Option<Group>>,
     outside: Mutex<Attachments>,
-    /// The kernel tells the status once, so the first to hear it keeps it for all.
+    /// The kernel reports the status only once, so the first waiter stores it for all others.
     status: Mutex<Option<Box<Status>>>,
 }
 
@@ -51,45 +52,63 @@ impl Process {
         Process { host, pid, pidfd, ends, group, outside: Mutex::default(), status: Mutex::new(None) }
     }
 
-    /// With its ways to the outside.
+    /// Returns the process with its links, devices and uplink.
     pub(crate) fn with(mut self, outside: Attachments) -> Self {
         self.outside = Mutex::new(outside);
         self
     }
 
-    /// The process id in the caller's pid namespace. For signals and waiting use the methods here:
-    /// they cannot hit another process that got the same id later.
+    /// The process id in the caller's pid namespace.
+    ///
+    /// The kernel may reuse it after the process has been reaped. For signals and waiting use the
+    /// methods here, which cannot reach another process.
     pub fn pid(&self) -> i32 {
         self.pid
     }
 
-    /// The process's pidfd, `pidfd_open(2)`: readable for `poll(2)` and its kin once the process has ended.
+    /// The pidfd of the process.
+    ///
+    /// It becomes readable for `poll(2)`, `select(2)` and `epoll(7)` when the process has ended.
+    /// `pidfd_open(2)`.
     pub fn pidfd(&self) -> BorrowedFd<'_> {
         self.pidfd.as_fd()
     }
 
-    /// Takes the caller's end of the pipe at the program's descriptor 0, 1 or 2, if there is one
-    /// and it has not been taken.
+    /// Takes the caller's end of the pipe at the program's descriptor 0, 1 or 2.
+    ///
+    /// None if there is no pipe at that number, or if it has been taken already. See
+    /// [`Spec::stdio`](crate::Spec::stdio).
     pub fn take_pipe(&mut self, child_fd: i32) -> Option<OwnedFd> {
         self.ends.standard.get_mut(usize::try_from(child_fd).ok()?)?.take()
     }
 
-    /// Takes the host's end of the program's terminal, [`Spec::pty`](crate::Spec::pty), if there is one and it has not been taken.
+    /// Takes the caller's end of the program's pseudo-terminal, `pty(7)`.
+    ///
+    /// None without [`Spec::pty`](crate::Spec::pty), or if it has been taken already.
     pub fn take_pty(&mut self) -> Option<OwnedFd> {
         self.ends.pty.take()
     }
 
-    /// Takes the host's end of [`Spec::seccomp_notify`](crate::Spec::seccomp_notify): readable when the program waits for an answer.
+    /// Takes the seccomp notification descriptor, `seccomp_unotify(2)`.
+    ///
+    /// It becomes readable when the program waits for an answer. None without
+    /// [`Spec::seccomp_notify`](crate::Spec::seccomp_notify), or if it has been taken already.
     pub fn take_notify(&mut self) -> Option<OwnedFd> {
         self.ends.received.take()
     }
 
-    /// The namespaces that were to be held.
+    /// Takes the handles of the namespaces that the spec keeps open.
     pub(crate) fn take_held(&mut self) -> Vec<Handle> {
         std::mem::take(&mut self.ends.held)
     }
 
-    /// Waits until the process has ended. [`Status`] says whose word the status is.
+    /// Waits until the process has ended, and returns its status.
+    ///
+    /// Later calls return the same status at once. [`Status`] says who reports it.
+    ///
+    /// ECHILD if the status is lost: the caller ignores SIGCHLD, or another part of it has reaped
+    /// the process, on a kernel before Linux 6.15. With [`Spec::init`](crate::Spec::init) the
+    /// status of the program is not lost in this way.
     pub fn wait(&self) -> Result<Status> {
         loop {
             if let Some(status) = self.wait_until(None)? {
@@ -98,20 +117,27 @@ impl Process {
         }
     }
 
-    /// Waits until the process has ended or the time is up: then there is no status yet.
+    /// Waits at most `timeout` until the process has ended. None if it still runs then.
+    ///
+    /// Fails as [`Process::wait`] does.
     pub fn wait_timeout(&self, timeout: Duration) -> Result<Option<Status>> {
-        // A time too far away for the clock is no limit.
+        // A time beyond the range of the clock means no limit.
         self.wait_until(Instant::now().checked_add(timeout))
     }
 
-    /// The status, if the process has ended.
+    /// Returns the status if the process has ended, without waiting. None if it runs.
+    ///
+    /// Fails as [`Process::wait`] does.
     pub fn try_wait(&self) -> Result<Option<Status>> {
         self.wait_timeout(Duration::ZERO)
     }
 
-    /// Sends a signal; 0 only asks whether it could be sent. ESRCH once the process has been reaped.
+    /// Sends a signal to the process. Signal 0 only checks whether a signal could be sent.
+    ///
+    /// ESRCH once the process has been reaped. EINVAL if the number is not a signal's. EPERM if the
+    /// process runs as another user. `pidfd_send_signal(2)`.
     pub fn signal(&self, signal: i32) -> Result<()> {
-        // While it is locked, the status is not collected here.
+        // The lock prevents another thread from reaping the process meanwhile.
         let status = self.status.lock().unwrap_or_else(PoisonError::into_inner);
         let sent = match *status {
             None => send_signal(self.pidfd.as_fd(), self.pid, signal),
@@ -129,13 +155,19 @@ impl Process {
         })
     }
 
-    /// Kills the process, and with the first process of a pid namespace everything in it.
+    /// Kills the process with SIGKILL.
+    ///
+    /// If it is the first process of a pid namespace, the kernel kills all processes in that
+    /// namespace. Use [`Process::kill_group`] to kill the program's cgroup. Fails as
+    /// [`Process::signal`] does.
     pub fn kill(&self) -> Result<()> {
         self.signal(libc::SIGKILL)
     }
 
-    /// What everything in the program's control group uses now; what it has used once it has ended. ENOTSUP without
-    /// [`Spec::limits`](crate::Spec::limits).
+    /// The resources that all processes in the program's cgroup use now, or have used once the
+    /// process has been waited for.
+    ///
+    /// ENOTSUP without [`Spec::limits`](crate::Spec::limits). `cgroups(7)`.
     pub fn resources(&self) -> Result<Resources> {
         if let Some(group) = &*self.group() {
             return Ok(group.resources());
@@ -143,18 +175,36 @@ impl Process {
         self.in_the_end().ok_or_else(|| self.no_group())
     }
 
-    /// Changes limits while it runs; those that are not given stay. ESRCH once it has been waited for.
+    /// Changes limits of the program's cgroup while the program runs. Limits that are not set in
+    /// `limits` stay unchanged.
+    ///
+    /// If one limit cannot be set, all are restored. ESRCH once the process has been waited for.
+    /// ENOTSUP without [`Spec::limits`](crate::Spec::limits), or if a limit needs a controller that
+    /// the cgroup does not have. EINVAL if a value is out of range. EBUSY if more is in use than
+    /// the limit allows.
     pub fn set_limits(&self, limits: &Limits) -> Result<()> {
         self.of_group(|group| group.set(limits))
     }
 
-    /// Stops everything in the program's control group, or lets it go on. Returns when all have stopped. ESRCH once it has been waited for.
-    /// An init process stops, too: deadlines and the end with the host wait until all go on, or are killed by [`Process::kill_group`].
+    /// Stops all processes in the program's cgroup, or continues them. Returns when all have
+    /// stopped.
+    ///
+    /// An init process ([`Spec::init`](crate::Spec::init)) stops, too: its deadline and the death
+    /// of the caller take effect only when the cgroup continues, or is killed by
+    /// [`Process::kill_group`].
+    ///
+    /// ESRCH once the process has been waited for. ENOTSUP without
+    /// [`Spec::limits`](crate::Spec::limits), or if the cgroup has neither version 2 nor the
+    /// freezer of version 1. ETIMEDOUT if a process does not stop within two seconds, as one that
+    /// waits for a disk. `cgroups(7)`.
     pub fn freeze(&self, frozen: bool) -> Result<()> {
         self.of_group(|group| group.freeze(frozen))
     }
 
-    /// Kills everything in the program's control group at once. Once it has been waited for there is nothing left to kill.
+    /// Kills all processes in the program's cgroup at once, with SIGKILL. Succeeds without effect
+    /// once the process has been waited for.
+    ///
+    /// ENOTSUP without [`Spec::limits`](crate::Spec::limits).
     pub fn kill_group(&self) -> Result<()> {
         match self.of_group(Group::kill) {
             Err(_) if self.in_the_end().is_some() => Ok(()),
@@ -166,11 +216,12 @@ impl Process {
         if let Some(group) = &*self.group() {
             return what(group);
         }
-        // The status is looked at without the lock: whoever waits takes both in the other order.
+        // The status is locked after the lock on the group is released: a waiter takes the locks in
+        // the opposite order.
         Err(self.no_group())
     }
 
-    /// What its group has used in all, once it has ended.
+    /// The final resource usage of the cgroup, once the process has been waited for.
     fn in_the_end(&self) -> Option<Resources> {
         self.status.lock().unwrap_or_else(PoisonError::into_inner).as_ref()?.resources
     }
@@ -202,18 +253,18 @@ impl Process {
             }
             drop(status);
             if ended {
-                // A debugger holds the status back until it has seen it itself.
+                // A process that is traced shows its end to the debugger first.
                 std::thread::sleep(Duration::from_millis(1));
             }
         }
     }
 
-    /// Whether the process ends before the deadline.
+    /// Waits until the process ends or the deadline passes; returns whether it has ended.
     fn poll(&self, deadline: Option<Instant>) -> Result<bool> {
         loop {
             let timeout = match deadline {
                 None => PollTimeout::NONE,
-                // Rounded up, so that the last wait is not spent in many short ones.
+                // Rounded up, so that the last millisecond is not spent on many short waits.
                 Some(deadline) => {
                     let left = deadline.saturating_duration_since(Instant::now());
                     PollTimeout::try_from(left.as_nanos().div_ceil(1_000_000)).unwrap_or(PollTimeout::MAX)
@@ -227,8 +278,8 @@ impl Process {
         }
     }
 
-    /// Collects the status of a process that has ended. Where there was an init process, it is what
-    /// that wrote about the program.
+    /// Reaps a process that has ended and returns its status. With an init process, this is the
+    /// status that the init process reported about the program.
     fn reap(&self) -> Result<Option<Status>> {
         let reaped = self.reap_child();
         let (Some(report), false) = (&self.ends.report, matches!(reaped, Ok(None))) else { return reaped };
@@ -236,18 +287,19 @@ impl Process {
         Report::read(report, own).map_or(reaped, |status| Ok(Some(status)))
     }
 
-    /// The program runs: what was kept in case it could not be started goes.
+    /// To be called when the program runs. Drops what would undo a failed spawn.
     pub(crate) fn started(&self) {
         detached::reap_ended();
         self.outside.lock().unwrap_or_else(PoisonError::into_inner).devices.clear();
     }
 
-    /// Its ways to the outside, which are the taker's from now on.
+    /// Takes the links, devices and uplink. The caller of this function ends them.
     pub(crate) fn outside(&self) -> Attachments {
         std::mem::take(&mut *self.outside.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// The program has ended: its ways to the outside go, and its group with whatever is left in there.
+    /// Ends what belongs to a process that has ended: its links, its uplink, and its cgroup with
+    /// the processes still in it.
     fn let_go(&self, mut status: Status) -> Status {
         self.outside().end();
         if let Some(group) = self.group().take() {
@@ -260,9 +312,10 @@ impl Process {
     fn reap_child(&self) -> Result<Option<Status>> {
         let mut info = std::mem::MaybeUninit::<libc::siginfo_t>::zeroed();
         let mut usage = std::mem::MaybeUninit::<libc::rusage>::zeroed();
-        // A child that never got to exec has no exit signal, and shows only with __WALL.
+        // A child that has not executed a program has no exit signal, and is only found with
+        // __WALL.
         let options = libc::WEXITED | libc::WNOHANG | libc::__WALL;
-        // SAFETY: both structs are valid for writing; all zero is valid for both.
+        // SAFETY: both structs are valid for writing, and all zeros is a valid value of both.
         let (reaped, info, usage) = unsafe {
             let reaped = libc::syscall(
                 libc::SYS_waitid,
@@ -275,7 +328,7 @@ impl Process {
             (reaped, info.assume_init(), usage.assume_init())
         };
         if reaped == 0 {
-            // SAFETY: waitid has filled in the part that tells of a child, or left zeros.
+            // SAFETY: waitid has filled in the fields of a child, or left zeros.
             let (pid, value) = unsafe { (info.si_pid(), info.si_status()) };
             if pid == 0 {
                 return Ok(None);
@@ -297,8 +350,9 @@ impl Process {
         }
     }
 
-    /// Somebody else has taken the status, or the kernel has, because the host ignores SIGCHLD.
-    /// Since Linux 6.15 the pidfd still knows it, a moment after the process has left waitid's sight.
+    /// The status of a process that another part of the caller has reaped, or that the kernel has
+    /// reaped because the caller ignores SIGCHLD. Since Linux 6.15 the pidfd still reports it, from
+    /// a moment after waitid(2) has ceased to find the process.
     fn status_of_reaped(&self) -> Result<Status> {
         let deadline = Instant::now() + REAPING;
         loop {

@@ -1,4 +1,4 @@
-//! The caller's resource limits, `getrlimit(2)`.
+//! Reads the caller's resource limits, `getrlimit(2)`, for checks and for hints in errors.
 
 use std::io;
 
@@ -11,12 +11,12 @@ fn limit(resource: Resource) -> libc::rlimit {
     limit
 }
 
-/// The limit that is enforced.
+/// The soft limit, which the kernel enforces.
 pub(crate) fn soft(resource: Resource) -> u64 {
     limit(resource).rlim_cur
 }
 
-/// What it can be raised to without privileges.
+/// The hard limit, up to which the soft limit can be raised without privileges.
 pub(crate) fn hard(resource: Resource) -> u64 {
     limit(resource).rlim_max
 }
@@ -28,12 +28,13 @@ pub(crate) fn in_words(resource: Resource) -> String {
     }
 }
 
-/// Why there is no descriptor to be had.
+/// The hint for an error because the caller has no file descriptors left.
 pub(crate) fn of_descriptors() -> String {
     format!("file descriptors are used up: the limit RLIMIT_NOFILE is {}", in_words(libc::RLIMIT_NOFILE))
 }
 
-/// For a descriptor that could not be had in the caller's own process.
+/// The hint for a file descriptor that the calling process could not open; empty if the error needs
+/// none.
 pub(crate) fn descriptor_hint(error: &io::Error) -> String {
     match error.raw_os_error() {
         Some(libc::EMFILE | libc::EINVAL) => of_descriptors(),

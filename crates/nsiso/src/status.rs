@@ -1,41 +1,42 @@
-//! How a process ended, and what it has used.
+//! Defines how a process ended and what it used, and reads the report of an init process.
+//! `process.rs` waits for processes.
 
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::time::Duration;
 
 use crate::cgroup::Resources;
 
-/// How a process ended.
+/// How a process ended: by exit or by a signal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Exit {
-    /// It exited with this code.
+    /// It exited with this code, from 0 to 255.
     Code(i32),
-    /// It was killed.
+    /// It was killed by a signal.
     Signal {
-        /// The signal's number.
+        /// The number of the signal.
         signal: i32,
-        /// Whether a core file was written.
+        /// Whether it dumped core.
         core_dumped: bool,
     },
 }
 
-/// What a process and the children it waited for have used.
+/// The resources that a process and the children that it waited for have used, `getrusage(2)`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Usage {
-    /// Time on a CPU outside the kernel.
+    /// The CPU time spent in user mode.
     pub user_time: Duration,
-    /// Time on a CPU inside the kernel.
+    /// The CPU time spent in the kernel.
     pub system_time: Duration,
-    /// The most physical memory that one of them had at a time, in bytes.
+    /// The peak resident memory of the largest of these processes, in bytes.
     pub peak_memory: u64,
 }
 
-/// The end of a process.
+/// The status of a process that has ended.
 ///
 /// The kernel reports the status of a process, so it is certain. With
 /// [`Spec::init`](crate::Spec::init) the init process reports the status of the program. A program
 /// that is root inside can write a report in its place, and can end the init process with an exit
-/// code of its choice. Then exit, usage and [`Status::timed_out`] are the program's word. The
+/// code of its choice. Then exit, usage and [`Status::timed_out`] are what the program claims. The
 /// library ignores a report that cannot be true, and returns the status of the init process itself.
 /// [`Status::resources`] and [`Status::out_of_memory`] always come from the kernel.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -47,12 +48,12 @@ pub struct Status {
 }
 
 impl Status {
-    /// How it ended.
+    /// How the process ended.
     pub fn exit(&self) -> Exit {
         self.exit
     }
 
-    /// The exit code, unless it was killed.
+    /// The exit code. None if the process was killed by a signal.
     pub fn code(&self) -> Option<i32> {
         match self.exit {
             Exit::Code(code) => Some(code),
@@ -60,27 +61,33 @@ impl Status {
         }
     }
 
-    /// What it used; unknown where somebody else in this process reaped it.
+    /// The resources that the process used. None if another part of the caller reaped it.
     pub fn usage(&self) -> Option<Usage> {
         self.usage
     }
 
-    /// Whether it was killed because its [deadline](crate::Spec::deadline) was over.
+    /// Whether the init process killed the program because its [deadline](crate::Spec::deadline)
+    /// had passed.
     pub fn timed_out(&self) -> bool {
         self.timed_out
     }
 
-    /// What its control group has used in all, if it had one of its own.
+    /// The resources that all processes in the program's cgroup used. None without
+    /// [`Spec::limits`](crate::Spec::limits).
     pub fn resources(&self) -> Option<Resources> {
         self.resources
     }
 
-    /// Whether something in its control group was killed because its memory limit was reached.
+    /// Whether the kernel killed a process in the program's cgroup because the memory limit was
+    /// reached.
+    ///
+    /// Always false without [`Spec::limits`](crate::Spec::limits), or if no memory controller is
+    /// available.
     pub fn out_of_memory(&self) -> bool {
         self.resources.and_then(|resources| resources.oom_kills).is_some_and(|kills| kills > 0)
     }
 
-    /// From the status word of `wait(2)`.
+    /// Converts a status word of `wait(2)`.
     pub(crate) fn from_wait_status(word: i32) -> Self {
         let exit = match libc::WIFSIGNALED(word) {
             true => Exit::Signal { signal: libc::WTERMSIG(word), core_dumped: libc::WCOREDUMP(word) },
@@ -90,9 +97,9 @@ impl Status {
     }
 }
 
-/// What the init process writes when the program has ended.
+/// The report that the init process writes when the program has ended.
 ///
-/// A program that is root inside can write to the same pipe, so nothing in here is certain.
+/// A program that is root inside can write to the same pipe, so no field is certain.
 #[repr(C)]
 pub(crate) struct Report {
     timed_out: u32,
@@ -101,20 +108,21 @@ pub(crate) struct Report {
 }
 
 impl Report {
-    /// The program's status, where `own` is the status of the init process itself, if it is known.
+    /// Reads the report and returns the program's status. `own` is the status of the init process
+    /// itself, if it is known.
     ///
-    /// None if the init process was killed before it wrote, or if what was written cannot be true.
-    /// The init process has ended, so this never waits.
+    /// None if the init process was killed before it wrote, or if the report cannot be true. The
+    /// init process has ended, so this never waits.
     pub fn read(pipe: &OwnedFd, own: Option<Exit>) -> Option<Status> {
         let mut report = std::mem::MaybeUninit::<Report>::uninit();
         let size = size_of::<Report>();
-        // SAFETY: room for what is read; all bits are valid.
+        // SAFETY: the report has room for what is read, and any bytes are a valid value of it.
         let report = unsafe {
             let read = libc::read(pipe.as_raw_fd(), report.as_mut_ptr().cast(), size);
             (read == size as isize).then(|| report.assume_init())?
         };
         let (exit, usage) = (exit_of_word(report.status)?, Usage::checked(&report.usage)?);
-        // The init process exits with the program's code, or 128 and the signal's number.
+        // The init process exits with the program's code, or with 128 plus the signal number.
         let code = match exit {
             Exit::Code(code) => code,
             Exit::Signal { signal, .. } => 128 + signal,
@@ -125,7 +133,8 @@ impl Report {
     }
 }
 
-/// None for a word that `wait(2)` never gives for a process that has ended.
+/// Converts a status word. None for a word that `wait(2)` never returns for a process that has
+/// ended.
 fn exit_of_word(word: i32) -> Option<Exit> {
     const CORE: i32 = 0x80;
     const LAST_SIGNAL: i32 = 64;
@@ -139,7 +148,8 @@ fn exit_of_word(word: i32) -> Option<Exit> {
 }
 
 impl Usage {
-    /// None if a number is negative or too large: a time must fit into 64 bits as nanoseconds.
+    /// Converts a `struct rusage`. None if a number is negative or too large: a time must fit into
+    /// 64 bits as nanoseconds.
     pub(crate) fn checked(usage: &libc::rusage) -> Option<Self> {
         let time = |time: libc::timeval| {
             let (seconds, micros) = (u64::try_from(time.tv_sec).ok()?, u32::try_from(time.tv_usec).ok()?);
@@ -159,12 +169,12 @@ mod tests {
     use super::*;
     use std::io::Write;
 
-    /// What is read of a record that is all zeros but for what `change` does to it.
+    /// Reads a report of zeros that `change` has modified.
     fn read(own: Option<Exit>, change: impl FnOnce(&mut Report)) -> Option<Status> {
-        // SAFETY: all zeros is valid.
+        // SAFETY: all zeros is a valid value.
         let mut report: Report = unsafe { std::mem::zeroed() };
         change(&mut report);
-        // SAFETY: plain numbers without padding.
+        // SAFETY: the struct consists of numbers, without padding.
         let bytes =
             unsafe { std::slice::from_raw_parts((&raw const report).cast::<u8>(), size_of::<Report>()) };
         read_bytes(own, bytes)
@@ -209,7 +219,7 @@ mod tests {
             |report| report.usage.ru_maxrss = -1,
             |report| report.usage.ru_maxrss = i64::MAX as _,
             |report| report.timed_out = 2,
-            // Stopped, continued, and what is nothing at all.
+            // Stopped, continued, and invalid words.
             |report| report.status = 0x137F,
             |report| report.status = 0xFFFF,
             |report| report.status = -1,

@@ -1,4 +1,5 @@
-//! The calling program itself in new namespaces.
+//! Moves the calling process itself into new namespaces. Other programs are started there by
+//! [`Spec`](crate::Spec).
 
 use std::fs;
 
@@ -6,12 +7,23 @@ use nix::errno::Errno;
 
 use crate::{Error, Kinds, Result, Step};
 
-/// Moves the calling program into new namespaces in place, `unshare(2)`; with `map_root` it is root in a new user
-/// namespace. There is no way back.
+/// Moves the calling process into new namespaces of these kinds. There is no way back.
 ///
-/// The kernel takes user namespaces from a program with one thread alone, and so does this for all kinds but net, uts and ipc:
-/// they would be those of the calling thread only. New pid and time namespaces are for children to come. A program with threads starts another one
-/// by [`Spec`](crate::Spec).
+/// With `map_root`, which requires [`Kinds::USER`], the caller's uid and gid are mapped to 0 in the
+/// new user namespace, and `setgroups(2)` is denied there. New pid and time namespaces take only
+/// future children of the caller, not the caller itself. Needs CAP_SYS_ADMIN in the caller's user
+/// namespace, unless `kinds` contains [`Kinds::USER`].
+///
+/// A process with several threads can make only net, uts and ipc namespaces, and these only for the
+/// calling thread. The kernel refuses a user namespace to it; the other kinds are refused here,
+/// because only the calling thread would be in them. Such a process starts another program by
+/// [`Spec`](crate::Spec) instead.
+///
+/// EINVAL ([`Step::Argument`]) if `kinds` is empty, or lacks [`Kinds::USER`] with `map_root`.
+/// EINVAL ([`Step::Unshare`]) if the process has several threads. EPERM if the privilege is
+/// missing. ENOSPC if a limit in `/proc/sys/user` or the nesting depth of 32 is reached. If writing
+/// a map fails, the process is already in its new namespaces: end it. `unshare(2)`,
+/// `namespaces(7)`.
 pub fn unshare(kinds: Kinds, map_root: bool) -> Result<()> {
     if kinds.is_empty() {
         return Err(Error::argument("no kind of namespace is given"));
@@ -32,7 +44,7 @@ pub fn unshare(kinds: Kinds, map_root: bool) -> Result<()> {
         ));
     }
     let (uid, gid) = (nix::unistd::geteuid(), nix::unistd::getegid());
-    // SAFETY: numbers only.
+    // SAFETY: the call takes numbers only.
     Errno::result(unsafe { libc::unshare(kinds.bits() as i32) }).map_err(|errno| {
         let hint = match errno {
             Errno::EPERM if !kinds.contains(Kinds::USER) => {

@@ -1,4 +1,5 @@
-//! An action of the plan, and what it is called in an error message.
+//! Defines [`Op`], one action of the plan with its error context, and the text that names an
+//! action's object in an error message. The helper carries the actions out.
 
 use std::os::fd::RawFd;
 
@@ -7,12 +8,12 @@ use super::format::{Action, Limit, MountOp, Place, Text};
 use crate::Kinds;
 use crate::error::Step;
 
-/// An action, and what a failure of it is called.
+/// An action of the plan, and how an error message describes its failure.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Op {
     pub action: Action,
     pub step: Step,
-    /// Which of several alike.
+    /// The position of the option among options of its kind, counted from 0, if it can be repeated.
     pub index: Option<usize>,
 }
 
@@ -21,7 +22,7 @@ pub(super) fn kinds(flags: i32) -> Kinds {
 }
 
 impl Op {
-    /// What the action is done to, for an error message.
+    /// Names the object of the action for an error message.
     pub(super) fn object(&self, arena: &Arena) -> String {
         let text = |text: Text| arena.read(text).to_string_lossy();
         match self.action {
@@ -85,7 +86,7 @@ impl Op {
     }
 }
 
-/// Whether the helper needs the host's /proc for it.
+/// Whether the helper must open the caller's `/proc` to carry out the action.
 pub(super) fn needs_proc(action: &Action) -> bool {
     match action {
         Action::Init(init) => init.anew,
@@ -93,7 +94,7 @@ pub(super) fn needs_proc(action: &Action) -> bool {
     }
 }
 
-/// The host's descriptors that an action uses. -1 is none.
+/// The caller's file descriptors that an action uses; -1 for none.
 pub(super) fn descriptors(action: &Action) -> [RawFd; 2] {
     match *action {
         Action::EnterGroup { fd, .. }
@@ -121,7 +122,7 @@ fn mount_object(op: &MountOp, arena: &Arena) -> String {
         MountOp::Stage => "a place to make mounts ready".into(),
         MountOp::Bind { source, at, .. } => format!("{} at {}", text(source), path(at)),
         MountOp::Filesystem { kind, at, .. } => match text(kind).as_ref() {
-            // The step says so.
+            // The step's text already contains "proc".
             "proc" => path(at).into(),
             kind => format!("{kind} at {}", path(at)),
         },

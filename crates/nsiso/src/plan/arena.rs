@@ -1,4 +1,5 @@
-//! The bytes of a plan while it is made: pieces are added at the end and known by their offset.
+//! Defines the buffer in which the bytes of a plan are built. Values are appended and addressed by
+//! their offset. Other files decide what goes in.
 
 use std::ffi::CStr;
 
@@ -6,7 +7,8 @@ use super::format::{Header, Ref, Strings, Table, Text};
 
 const WORD: usize = size_of::<u64>();
 
-/// Words, so that every piece is aligned to one. They begin with room for the header.
+/// The buffer consists of words, so that every value is aligned to one. It begins with room for the
+/// header.
 pub(super) struct Arena {
     words: Vec<u64>,
 }
@@ -20,17 +22,17 @@ impl Default for Arena {
 }
 
 impl Arena {
-    /// A copy of bytes.
+    /// Appends a copy of bytes.
     pub fn bytes(&mut self, bytes: &[u8]) -> Table<u8> {
         self.table(bytes)
     }
 
-    /// A copy of a string.
+    /// Appends a copy of a string.
     pub fn text(&mut self, text: &CStr) -> Text {
         self.table(text.to_bytes_with_nul()).first
     }
 
-    /// A copy of bytes, as a string. A NUL among them ends it.
+    /// Appends bytes and a terminating NUL. A NUL among the bytes ends the string early.
     pub fn string(&mut self, bytes: &[u8]) -> Text {
         let mut text = Vec::with_capacity(bytes.len() + 1);
         text.extend(bytes);
@@ -38,41 +40,43 @@ impl Arena {
         self.table(&text).first
     }
 
-    /// A copy of a value.
+    /// Appends a copy of a value.
     pub fn value<T: Copy>(&mut self, value: T) -> Ref<T> {
         self.table(&[value]).first
     }
 
-    /// A copy of values.
+    /// Appends a copy of values in a row.
     pub fn table<T: Copy>(&mut self, values: &[T]) -> Table<T> {
         const { assert!(align_of::<T>() <= WORD) };
         let start = self.words.len();
         self.words.resize(start + size_of_val(values).div_ceil(WORD), 0);
         let place = self.words[start..].as_mut_ptr().cast();
-        // SAFETY: there are enough words, aligned for T, that nobody else uses.
+        // SAFETY: the words from `start` on have room for all values, are aligned for T, and
+        // nothing else refers to them.
         unsafe { std::ptr::copy_nonoverlapping(values.as_ptr(), place, values.len()) };
         Table { first: Ref::at((start * WORD) as u32), len: values.len() as u32 }
     }
 
-    /// Strings as `execve(2)` takes them, once the helper has made pointers of their offsets.
+    /// Appends the table of strings for `execve(2)`. It holds offsets, which the helper turns into
+    /// pointers.
     pub fn strings(&mut self, texts: &[Text]) -> Strings {
         let offsets: Vec<u64> = texts.iter().map(|text| text.offset() as u64).chain([0]).collect();
         self.table(&offsets).first
     }
 
-    /// The string at a reference that was made here.
+    /// Reads the string at a reference into this buffer.
     pub fn read(&self, text: Text) -> &CStr {
         let bytes = self.as_bytes().get(text.offset()..).unwrap_or_default();
         CStr::from_bytes_until_nul(bytes).unwrap_or_default()
     }
 
-    /// The bytes of a table that was made here.
+    /// Reads the bytes of a table in this buffer.
     pub fn read_bytes(&self, table: Table<u8>) -> &[u8] {
         let start = table.first.offset();
         self.as_bytes().get(start..start + table.len as usize).unwrap_or_default()
     }
 
-    /// The numbers of a table that was made here.
+    /// Reads the numbers of a table in this buffer.
     pub fn read_ids(&self, table: Table<u32>) -> Vec<u32> {
         let bytes = Table { first: Ref::at(table.first.offset() as u32), len: table.len * 4 };
         self.read_bytes(bytes)
@@ -81,15 +85,15 @@ impl Arena {
             .collect()
     }
 
-    /// The whole plan, with its header.
+    /// Writes the header and returns the bytes of the whole plan.
     pub fn finish(&mut self, header: Header) -> &[u8] {
-        // SAFETY: there is room for it at the beginning, aligned to a word.
+        // SAFETY: `default` reserved room for the header at the beginning, aligned to a word.
         unsafe { self.words.as_mut_ptr().cast::<Header>().write(header) };
         self.as_bytes()
     }
 
     fn as_bytes(&self) -> &[u8] {
-        // SAFETY: words have no other bytes than those that were written.
+        // SAFETY: every byte of the words is initialized.
         unsafe { std::slice::from_raw_parts(self.words.as_ptr().cast(), size_of_val(self.words.as_slice())) }
     }
 }

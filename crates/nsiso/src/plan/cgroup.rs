@@ -1,4 +1,5 @@
-//! The control group of the program's own.
+//! Plans the program's own cgroup: its creation, and the actions that move the process into it.
+//! `crate::cgroup` makes the cgroup and writes its limits.
 
 use std::os::fd::RawFd;
 
@@ -8,8 +9,8 @@ use crate::cgroup::Group;
 use crate::error::Step;
 use crate::{Kinds, Result, Spec};
 
-/// A cgroup namespace has its root where the process is that makes it: in the group, so it comes
-/// after the group.
+/// The namespace kinds that must be made after the process has entered its cgroup. The root of a
+/// cgroup namespace is the cgroup of the process that makes it.
 pub(super) fn in_group(spec: &Spec) -> Kinds {
     match spec.resources.limits {
         Some(_) => Kinds::CGROUP,
@@ -25,16 +26,17 @@ impl Plan {
         Ok(())
     }
 
-    /// The directory of version 2 in which a process can be made.
+    /// Opens the cgroup v2 directory in which `clone3(2)` can make the child, if there is one.
     pub(super) fn birthplace(&mut self) -> Result<Option<RawFd>> {
         let Some(group) = &self.pipes.parent.group else { return Ok(None) };
         Ok(group.birthplace()?.map(|directory| self.keep(directory)))
     }
 
-    /// In the process that becomes the program: a limit of one process leaves no room for another.
+    /// Moves only the process that becomes the program into the cgroup. A limit of one process
+    /// leaves no room for another.
     pub(super) fn enter_group(&mut self) -> Result<()> {
         let Some(group) = &self.pipes.parent.group else { return Ok(()) };
-        // That of version 2 is the first.
+        // The first file is the one of cgroup v2, if there is one.
         let mut born = group.v2().is_some();
         for entrance in group.entrances()? {
             let fd = self.keep(entrance);

@@ -1,4 +1,5 @@
-//! The program's descriptors: which of the host's goes to which number, and what is closed.
+//! Plans the program's file descriptors: which of the caller's becomes which number, and which
+//! ranges the helper closes. The helper moves and closes them.
 
 use std::fs::File;
 use std::io;
@@ -14,8 +15,8 @@ use crate::error::Step;
 use crate::spec::{Source, Stdio};
 use crate::{Error, Handle, Result, Spec};
 
-/// What was opened for the spawn. The helper's ends close with the plan; the parent's ends become
-/// the process's.
+/// The file descriptors opened for a spawn. The child's ends are closed with the plan; the parent's
+/// ends become part of the [`Process`](crate::Process).
 #[derive(Debug, Default)]
 pub(crate) struct Pipes {
     pub(super) child: Vec<OwnedFd>,
@@ -23,25 +24,25 @@ pub(crate) struct Pipes {
 }
 
 impl Pipes {
-    /// The helper has its own copies.
+    /// Closes the child's ends. To be called once the helper has its own copies.
     pub fn close_helpers(&mut self) {
         self.child.clear();
     }
 }
 
-/// What becomes the process's.
+/// The resources that become part of the [`Process`](crate::Process).
 #[derive(Debug, Default)]
 pub(crate) struct Ends {
     pub standard: [Option<OwnedFd>; 3],
     pub pty: Option<OwnedFd>,
     pub group: Option<Group>,
-    /// The host's end of the socket to the helper.
+    /// The parent's end of the socket to the helper.
     pub socket: Option<OwnedFd>,
-    /// What the helper has sent: the descriptor of a filter that asks the host, or a socket.
+    /// The file descriptor that the helper sent: a seccomp notification descriptor or a socket.
     pub received: Option<OwnedFd>,
-    /// The new namespaces, where they are to be held.
+    /// The new namespaces that the spec keeps open.
     pub held: Vec<Handle>,
-    /// Where the init process tells the program's status.
+    /// The read end of the pipe to which the init process writes the program's status.
     pub report: Option<OwnedFd>,
 }
 
@@ -62,20 +63,21 @@ impl Plan {
         Ok(())
     }
 
-    /// The host's descriptors that the helper needs. They are close-on-exec in there, as in the
-    /// host.
+    /// The caller's file descriptors that the helper inherits. They stay close-on-exec in the
+    /// caller, and the helper sets close-on-exec on its copies.
     pub fn inherited(&self) -> Vec<RawFd> {
         of_ops(&self.ops)
     }
 
-    /// Closes what other threads of the host have open without close-on-exec, and what the host has
-    /// open so itself: only the program's descriptors and those that the helper needs stay.
+    /// Closes every inherited file descriptor that neither the program nor the helper needs. Such
+    /// descriptors exist where the caller, or another of its threads, opened them without
+    /// close-on-exec.
     pub(super) fn close_others(&self) -> Vec<Op> {
         closing_all_but(&self.inherited())
     }
 
-    /// Before the helper makes a child where others may trace it, it closes all that the child does
-    /// not need.
+    /// Makes the helper close every file descriptor that the child does not need before it makes a
+    /// child in a joined pid namespace, where other processes may trace the child.
     pub(super) fn close_before_child(&mut self) {
         let of_child = |op: &Op| matches!(op.action, Action::Clone { kinds: 0, cgroup: -1, .. });
         if let Some(at) = self.ops.iter().position(of_child) {
@@ -90,7 +92,8 @@ impl Plan {
         }
     }
 
-    /// The host's descriptor for one of the program's; none if the program inherits it as it is.
+    /// Opens the source of one of the program's descriptors. None if the program inherits the
+    /// descriptor.
     fn open(&mut self, to: RawFd, source: Source) -> Result<Option<RawFd>> {
         let stdio = match source {
             Source::Borrowed(fd) => return Ok(Some(fd.as_raw_fd())),
@@ -119,7 +122,7 @@ impl Plan {
         Ok(Some(from))
     }
 
-    /// A descriptor of ours, above all numbers that the program's have.
+    /// Keeps `fd` for the helper, at a number above all numbers that the program uses.
     pub(super) fn above_targets(&mut self, fd: OwnedFd, spec: &Spec) -> Result<RawFd> {
         let targets = spec.program.descriptors.iter().map(|(number, _)| *number).chain(0..=2);
         let number = self.out_of_the_way(fd.as_raw_fd(), -1, targets)?;
@@ -127,8 +130,8 @@ impl Plan {
         Ok(number)
     }
 
-    /// A source whose number is somebody else's target would be overwritten before its turn, so a
-    /// duplicate above all targets takes its place. Thus any permutation works.
+    /// Duplicates `from` above all targets if its number is a target, too: placing another
+    /// descriptor there would overwrite it before its turn. So any permutation of numbers works.
     pub(super) fn out_of_the_way(
         &mut self,
         from: RawFd,
@@ -139,21 +142,23 @@ impl Plan {
             return Ok(from);
         }
         let above = targets.max().unwrap_or(to) + 1;
-        // SAFETY: fcntl takes any number; what it returns is a new descriptor of ours.
+        // SAFETY: fcntl(2) accepts any number. It returns a new file descriptor, which this
+        // function owns.
         let copy = unsafe { libc::fcntl(from, libc::F_DUPFD_CLOEXEC, above) };
         if copy < 0 {
             let error = io::Error::last_os_error();
             return Err(Error::no_descriptor(Step::Descriptor, format!("descriptor {from} as {to}"), &error));
         }
-        // SAFETY: as above.
+        // SAFETY: `copy` is the new file descriptor from above, and nothing else owns it.
         self.pipes.child.push(unsafe { OwnedFd::from_raw_fd(copy) });
         Ok(copy)
     }
 }
 
-/// The caller's descriptors, before anything is opened that could take the number of a closed one.
+/// Checks that the caller's descriptors are open. This comes before anything is opened that could
+/// take the number of a closed one.
 pub(super) fn are_open(spec: &Spec) -> Result<()> {
-    // SAFETY: numbers only.
+    // SAFETY: the call takes numbers only.
     let is_open = |fd: RawFd| unsafe { libc::fcntl(fd, libc::F_GETFD) } >= 0;
     for (index, (to, source)) in spec.program.descriptors.iter().enumerate() {
         if let Source::Borrowed(fd) = source
@@ -193,7 +198,8 @@ fn closing_all_but(numbers: &[RawFd]) -> Vec<Op> {
     gaps(&kept).into_iter().map(close).collect()
 }
 
-/// The ranges between the numbers in `kept` (sorted, each once), up to the last one possible.
+/// The ranges between the numbers in `kept`, and the range above the last one. `kept` is sorted and
+/// has no duplicates.
 fn gaps(kept: &[c_uint]) -> Vec<(c_uint, c_uint)> {
     let after = kept.iter().map(|number| number + 1);
     let before = kept.iter().skip(1).map(|number| number - 1).chain([c_uint::MAX]);

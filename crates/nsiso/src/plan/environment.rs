@@ -1,4 +1,5 @@
-//! The environment the program gets.
+//! Works out the environment of the program: the caller's own, with the changes of the spec.
+//! `spec::environment` holds the changes.
 
 use std::ffi::{CStr, CString};
 
@@ -10,7 +11,7 @@ unsafe extern "C" {
     static environ: *const *const c_char;
 }
 
-/// Each entry, `NAME=VALUE`.
+/// The entries of the program's environment, each as `NAME=VALUE`.
 pub(super) fn entries(environment: &Environment) -> Vec<&CStr> {
     let changed = |entry: &&CStr| environment.changes.iter().any(|change| names(entry, &change.prefix));
     let mut entries = Vec::<&CStr>::with_capacity(64);
@@ -25,7 +26,7 @@ pub(super) fn entries(environment: &Environment) -> Vec<&CStr> {
     entries
 }
 
-/// The value of `name` in [`entries`].
+/// The value of the variable `name` in the result of [`entries`].
 pub(super) fn lookup(entries: &[&CStr], name: &str) -> Option<CString> {
     let prefix = format!("{name}=");
     let value = entries.iter().find_map(|entry| entry.to_bytes().strip_prefix(prefix.as_bytes()))?;
@@ -36,13 +37,13 @@ fn names(entry: &CStr, prefix: &[u8]) -> bool {
     entry.to_bytes().starts_with(prefix)
 }
 
-/// The caller's environment. Like every reader of it, this must not run while another thread
-/// changes it, `setenv(3)`.
+/// The caller's environment. Like all code that reads `environ`, this must not run while another
+/// thread changes the environment, `setenv(3)`.
 fn inherited() -> impl Iterator<Item = &'static CStr> {
-    // SAFETY: `environ` is null or a table of strings that ends with null.
+    // SAFETY: `environ` is null, or a table of strings that ends with a null pointer.
     let mut next = unsafe { environ };
     std::iter::from_fn(move || {
-        // SAFETY: as above; `next` never goes past the null.
+        // SAFETY: as above; `next` never passes the null pointer at the end.
         unsafe {
             if next.is_null() || (*next).is_null() {
                 return None;

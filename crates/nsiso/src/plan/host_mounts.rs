@@ -1,10 +1,11 @@
-//! What is mounted on the host, so that an overlay can show all of it.
+//! Reads the caller's mount table, so that an overlay of a directory can include all mounts below
+//! it. `overlay.rs` decides what is mounted.
 
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-/// File systems that are no store of files: an overlay shows them as they are.
+/// File systems that store no files of users. They are bound as they are in place of an overlay.
 const NO_STORE: [&str; 14] = [
     "proc",
     "sysfs",
@@ -22,7 +23,7 @@ const NO_STORE: [&str; 14] = [
     "autofs",
 ];
 
-/// What is mounted where, in the caller's view.
+/// The mount points in the caller's mount namespace, each with its file system type.
 pub(super) struct HostMounts(Vec<(PathBuf, String)>);
 
 impl HostMounts {
@@ -51,7 +52,8 @@ impl HostMounts {
         self.kind_at(path).is_some_and(|kind| NO_STORE.contains(&kind))
     }
 
-    /// File systems in memory that are mounted below what is no store, and have nothing mounted below them.
+    /// The tmpfs mount points below `path` that have no other mount below them. `path` is a mount
+    /// of a file system in [`NO_STORE`].
     pub fn plain_stores_below(&self, path: &Path) -> Vec<PathBuf> {
         let mut points: Vec<_> = self.0.iter().map(|(point, _)| point).collect();
         points.sort();
@@ -62,13 +64,13 @@ impl HostMounts {
         points.into_iter().filter(plain).cloned().collect()
     }
 
-    /// The last mount on a place is the one that is seen.
+    /// The type of the file system at a mount point. The last mount hides the earlier ones there.
     fn kind_at(&self, path: &Path) -> Option<&str> {
         self.0.iter().rev().find(|(point, _)| point == path).map(|(_, kind)| kind.as_str())
     }
 }
 
-/// The kernel writes blanks and backslashes as octal numbers.
+/// Decodes a path of mountinfo, where the kernel writes blanks and backslashes as octal numbers.
 fn unescaped(text: &str) -> PathBuf {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();

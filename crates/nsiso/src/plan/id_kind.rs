@@ -1,4 +1,5 @@
-//! The two kinds of id a user namespace maps, and where each has its place.
+//! Defines the two kinds of id that a user namespace maps, with the names of their files and tools.
+//! `identity.rs` works out the maps.
 
 use crate::error::Step;
 
@@ -9,7 +10,7 @@ pub(crate) enum IdKind {
 }
 
 impl IdKind {
-    /// The caller's effective id.
+    /// The caller's effective uid or gid.
     pub fn of_caller(self) -> u32 {
         match self {
             IdKind::User => nix::unistd::geteuid().as_raw(),
@@ -24,7 +25,7 @@ impl IdKind {
         }
     }
 
-    /// The file under `/proc/PID`.
+    /// The name of the map's file below `/proc/PID`.
     pub fn file(self) -> &'static str {
         match self {
             IdKind::User => "uid_map",
@@ -32,7 +33,7 @@ impl IdKind {
         }
     }
 
-    /// The file that lists the ids lent, and the privileged helper that maps them.
+    /// The file that lists the caller's subordinate ids, and the privileged program that maps them.
     pub fn lent_by(self) -> (&'static str, &'static str) {
         match self {
             IdKind::User => ("/etc/subuid", "newuidmap"),

@@ -1,4 +1,5 @@
-//! Who the program is inside: id maps, who writes them, and the uid, gid and groups it gets.
+//! Works out the id maps of a new user namespace, which process writes them, and the uid, gid and
+//! supplementary groups of the program. `spec::identity` holds the options.
 
 use std::fmt::Write;
 
@@ -10,17 +11,19 @@ use crate::kind::USER;
 use crate::spec::{IdMap, IdRange};
 use crate::{Error, Kinds, Result, Spec};
 
-/// The kernel takes a map in one write of less than a page.
+/// The kernel accepts a map only in one write of less than a page.
 const FILE_MAX: usize = 4096;
 
-/// One map, worked out.
+/// One id map, with all ranges known.
 #[derive(Debug)]
 pub(crate) struct Map {
     pub kind: IdKind,
     pub ranges: Vec<IdRange>,
-    /// The child's id outside: the caller's effective one when the plan was made.
+    /// The child's id in the caller's user namespace: the caller's effective id, or 0 in a joined
+    /// user namespace.
     caller: u32,
-    /// What the id that stands in for the caller's is inside.
+    /// The inside id that the spec's replacement for the caller's id maps to, if it has a
+    /// replacement.
     stand_in: Option<u32>,
 }
 
@@ -31,7 +34,8 @@ impl Map {
         let stand_in = stand_in.and(map.caller).map(|inside| inside.unwrap_or(outside));
         if let Some(inside) = map.caller {
             let own = IdRange::new(inside.unwrap_or(outside), outside, 1)?;
-            // The caller may have listed its own id among the ranges: that says the same.
+            // The caller's own id may be among the ranges already: an equal range is not added
+            // twice.
             if !ranges.contains(&own) {
                 ranges.push(own);
             }
@@ -51,7 +55,8 @@ impl Map {
         }
     }
 
-    /// A process may map its own id alone; anything else takes a privileged parent.
+    /// Whether the map holds only the child's own id. A process may write such a map itself; any
+    /// other map needs a privileged parent.
     fn own_id_alone(&self) -> bool {
         matches!(self.ranges[..], [range] if range.count() == 1 && range.outside() == self.caller)
     }
@@ -61,7 +66,8 @@ impl Map {
         self.ranges.iter().any(|r| (first(*r)..=last(r)).contains(&self.caller))
     }
 
-    /// The id the program gets when it asked for none: none where the caller's stays valid.
+    /// The id that the program gets if the spec sets none. None if the caller's id stays valid
+    /// inside.
     fn fallback_id(&self) -> Option<u32> {
         if self.stand_in.is_some() {
             return self.stand_in;
@@ -72,7 +78,7 @@ impl Map {
         self.ranges.iter().map(|range| range.inside()).min()
     }
 
-    /// What is written to the kernel's file.
+    /// The text that is written to the kernel's map file.
     pub fn text(&self) -> String {
         self.ranges.iter().fold(String::new(), |mut text, range| {
             let _ = writeln!(text, "{range}");
@@ -81,20 +87,21 @@ impl Map {
     }
 }
 
-/// Both maps, the gid map first, as the kernel wants them to be written.
+/// Both id maps, in the order in which they are written: the gid map first.
 #[derive(Debug)]
 pub(crate) struct Maps {
     group: Map,
     user: Map,
-    /// What happens to `setgroups(2)` in the new user namespace.
+    /// Whether `setgroups(2)` is denied in the new user namespace.
     deny_setgroups: bool,
-    /// The child may map its own ids only while `setgroups` is denied.
+    /// Whether the child writes its gid map itself. An ordinary child may do so only while
+    /// `setgroups(2)` is denied.
     group_by_child: bool,
 }
 
 impl Maps {
     pub fn new(spec: &Spec, joins: &Joins) -> Result<Self> {
-        // In a joined user namespace the child has become root.
+        // The child becomes root in a joined user namespace.
         let caller = |kind: IdKind| if joins.has(USER) { 0 } else { kind.of_caller() };
         if spec.identity.stand_in.is_some() && joins.has(USER) {
             return Err(Error::argument(
@@ -125,7 +132,7 @@ impl Maps {
         maps
     }
 
-    /// The maps that the child writes itself, without waiting for anybody.
+    /// The maps that the child writes itself, without waiting for the parent.
     fn for_child(&self) -> Vec<(Step, String)> {
         let mut maps = Vec::new();
         if self.group_by_child {
@@ -140,8 +147,8 @@ impl Maps {
 
 const CAP_SETGID: u32 = 6;
 
-/// Whether the caller may map ids that are not its own. In doubt (root without capabilities) the
-/// kernel decides when the map is written.
+/// Whether the caller may map ids other than its own. Root may lack the capabilities; then the
+/// kernel refuses the write of the map.
 fn privileged() -> bool {
     IdKind::User.of_caller() == 0
 }
@@ -172,8 +179,8 @@ impl Plan {
         Ok(())
     }
 
-    /// The pid of the caller's child that does the parent's part, where the caller becomes the
-    /// program.
+    /// Sets the pid of the child that answers in the parent's place. It is used when the caller
+    /// itself becomes the program.
     pub fn set_answering_child(&mut self, pid: i32) {
         for op in &mut self.ops {
             if let Action::AwaitParent { child, .. } = &mut op.action {
@@ -182,7 +189,8 @@ impl Plan {
         }
     }
 
-    /// A process that makes files must have an id in there.
+    /// Gives the process ids that are mapped in the new user namespace. Without them it could not
+    /// make files.
     pub(super) fn mapped_caller(&mut self) {
         if let Some(gid) = self.maps.group.fallback_id() {
             self.push(Step::Gid, Action::SetGid(gid));
@@ -195,7 +203,8 @@ impl Plan {
     pub(super) fn identity(&mut self, spec: &Spec) {
         let uid = spec.identity.uid.or_else(|| self.maps.user.fallback_id());
         let gid = spec.identity.gid.or_else(|| self.maps.group.fallback_id());
-        // The caller's groups go with its identity, unless the kernel itself forbids the change.
+        // A new identity drops the caller's supplementary groups, unless setgroups(2) is denied
+        // there or joining a user namespace has dropped them already.
         let dropped = self.joins.has(USER) && !spec.kinds.contains(Kinds::USER);
         let drop_groups = (uid.is_some() || gid.is_some()) && !self.maps.deny_setgroups && !dropped;
         let groups = match &spec.identity.groups {
@@ -222,8 +231,8 @@ impl Plan {
         }
     }
 
-    /// Whether the child has CAP_SETGID where its groups count: in a new user namespace with a
-    /// gid map, or where the caller has it.
+    /// Whether the child may call `setgroups(2)`: in a new user namespace if it has a gid map,
+    /// otherwise if the caller has CAP_SETGID.
     fn may_set_groups(&self, spec: &Spec) -> bool {
         match spec.kinds.contains(Kinds::USER) {
             true => !self.maps.group.ranges.is_empty(),

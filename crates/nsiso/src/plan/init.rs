@@ -1,4 +1,5 @@
-//! The init process of the program's pid namespace.
+//! Plans the init process of the program's pid namespace: its pipe, the process it dies with, and
+//! its deadline. The helper becomes the init process.
 
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
@@ -14,8 +15,9 @@ impl Plan {
         let failed =
             |what: &'static str| move |error: io::Error| Error::no_descriptor(Step::Init, what, &error);
         let (read, write) = io::pipe().map_err(failed("a pipe"))?;
-        // Nobody waits for a report: it is there when the init process has ended, or never.
-        // SAFETY: a descriptor of ours and numbers.
+        // The report is read after the init process has ended. The read must not block if there is
+        // none.
+        // SAFETY: the call takes an open file descriptor and numbers.
         unsafe { libc::fcntl(read.as_raw_fd(), libc::F_SETFL, libc::O_NONBLOCK) };
         self.pipes.parent.report = Some(read.into());
         let report = self.keep(write.into());
@@ -34,7 +36,7 @@ impl Plan {
         Ok(())
     }
 
-    /// Keeps `fd` open until the helper has it.
+    /// Keeps `fd` open until the helper has inherited it.
     pub(super) fn keep(&mut self, fd: OwnedFd) -> RawFd {
         let number = fd.as_raw_fd();
         self.pipes.child.push(fd);

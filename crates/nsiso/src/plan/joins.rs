@@ -1,4 +1,5 @@
-//! The namespaces to join, opened and put in the order in which the kernel takes them.
+//! Opens the namespaces to join and sorts them into the order that the kernel needs. The helper
+//! joins them.
 
 use std::os::fd::{AsFd, AsRawFd, RawFd};
 
@@ -13,13 +14,13 @@ use crate::{Error, Handle, Kinds, Result, Spec};
 #[derive(Debug, Default)]
 pub(crate) struct Joins {
     targets: Vec<Target>,
-    /// What was opened for them.
+    /// The handles opened for joins by process.
     opened: Vec<Handle>,
 }
 
 #[derive(Debug)]
 struct Target {
-    /// Which option of the spec it comes from.
+    /// The index of the join among the joins of the spec, for errors.
     index: usize,
     fd: RawFd,
     kind: usize,
@@ -48,7 +49,8 @@ impl Joins {
                     0
                 }
             }
-            // The children of the helper go there, the last of all.
+            // Only later children of the helper are in a joined pid namespace, so it follows the
+            // others.
             PID => 2,
             _ => 1,
         });
@@ -105,7 +107,8 @@ impl Joins {
     }
 }
 
-/// Whether the caller is root where it is. In doubt (root without capabilities) the kernel decides.
+/// Whether the caller is root in its user namespace. Root may lack the capabilities; then the
+/// kernel refuses the join.
 fn privileged() -> bool {
     nix::unistd::geteuid().is_root()
 }

@@ -1,7 +1,8 @@
-//! A spec made flat: the actions that the helper carries out, in the order the kernel needs them,
-//! with every string, table and number they use, as bytes that mean the same at any address.
+//! Turns a spec into a plan: the actions that the helper carries out, in the order that the kernel
+//! needs, with all strings, tables and numbers that they use. Offsets replace pointers, so the
+//! bytes mean the same at any address.
 //!
-//! Everything is decided here. The helper does one action after the other.
+//! The plan makes all decisions. The helper only carries out one action after the other.
 
 mod action;
 mod arena;
@@ -43,38 +44,40 @@ use joins::Joins;
 pub(crate) use program::places;
 pub(crate) use subid::missing_line;
 
-/// Everything the helper reads, and what the parent does meanwhile.
+/// The actions and data for the helper, and what the parent needs while the helper works.
 pub(crate) struct Plan {
     pub ops: Vec<Op>,
-    /// What opens the sources of the view, until its place is known.
+    /// The actions that open the sources of mounts. They are moved in front of the other mount
+    /// operations when all of these are known.
     sources: Vec<Op>,
     classic: Classic,
-    /// The helper's end of the socket over which it sends descriptors and asks for the parent's
-    /// part.
+    /// The helper's end of the socket to the parent. Over it the helper sends file descriptors and
+    /// asks for the parent's set-up.
     socket: Option<RawFd>,
-    /// The program's end of its terminal.
+    /// The program's end of its pseudo-terminal.
     terminal: Option<RawFd>,
     joins: Joins,
-    /// The id maps that the parent writes.
+    /// The id maps, with those that the parent writes.
     pub maps: Maps,
-    /// The new namespaces that the parent does something with.
+    /// The kinds of the new namespaces that the helper sends to the parent.
     pub parent_kinds: Kinds,
-    /// The helper waits for the parent in the middle of its work.
+    /// Whether the helper waits for the parent in the middle of its work.
     pub awaits_parent: bool,
-    /// The parent's and the helper's ends of the pipes, and what else was opened for the helper.
+    /// Both ends of the pipes, and the other file descriptors opened for the helper.
     pub pipes: Pipes,
-    /// The caller itself becomes the program.
+    /// Whether the calling process itself becomes the program.
     exec: bool,
     arena: Arena,
 }
 
 impl Plan {
-    /// Works out `spec`. Opens what the helper gets; makes nothing else.
+    /// Plans a spawn of `spec`. Opens the file descriptors that the helper inherits and makes the
+    /// program's cgroup.
     pub fn new(spec: &Spec) -> Result<Plan> {
         Self::with(spec, false)
     }
 
-    /// Works out `spec` for a caller that becomes the program itself.
+    /// Plans the exec of `spec`: the calling process itself becomes the program.
     pub fn for_exec(spec: &Spec) -> Result<Plan> {
         Self::with(spec, true)
     }
@@ -106,7 +109,8 @@ impl Plan {
         plan.make_group(spec)?;
         plan.new_namespaces(spec)?;
         plan.enter_group()?;
-        // Files under /proc/self come before the change of uid.
+        // Only the owner of a process may write its files below /proc, so they precede the change
+        // of uid.
         plan.late_namespaces(spec);
         plan.id_maps(spec)?;
         plan.clocks(spec);
@@ -149,7 +153,7 @@ impl Plan {
         Ok(plan)
     }
 
-    /// The bytes that the helper reads.
+    /// Builds the bytes that the helper reads.
     pub fn image(&mut self) -> &[u8] {
         let actions: Vec<Action> = self.ops.iter().map(|op| op.action).collect();
         let actions = self.arena.table(&actions);
@@ -159,7 +163,8 @@ impl Plan {
         self.arena.finish(Header { actions, inherited, classic: self.classic, words, causes })
     }
 
-    /// What a failure of each action is called, and each errno.
+    /// The text that reports a failure of each action, and the text for each errno. The helper
+    /// prints them when no parent waits for the outcome.
     fn words(&mut self) -> (Table<Text>, Table<Text>) {
         const ERRNO_MAX: i32 = 133;
         let caller = caller_name();
@@ -178,18 +183,18 @@ impl Plan {
         (self.arena.table(&words), self.arena.table(&causes))
     }
 
-    /// The object of an action, for an error message.
+    /// Names the object of an action for an error message.
     pub fn object(&self, op: &Op) -> String {
         op.object(&self.arena)
     }
 
-    /// A string of the plan.
+    /// Reads a string of the plan.
     pub fn text(&self, text: Text) -> &CStr {
         self.arena.read(text)
     }
 
-    /// Whether the helper makes a process of its own for the program, since a pid namespace takes
-    /// children alone.
+    /// Whether the helper makes a process for the program. A new or joined pid namespace takes only
+    /// later children of the process that makes or joins it.
     pub fn makes_child(&self) -> bool {
         self.clone_op().is_some()
     }
@@ -198,7 +203,7 @@ impl Plan {
         self.joins.has(crate::kind::PID)
     }
 
-    /// What makes that process.
+    /// The action that makes the program's process, if there is one.
     pub fn clone_op(&self) -> Option<&Op> {
         self.ops.iter().find(|op| matches!(op.action, Action::Clone { .. }))
     }
@@ -211,22 +216,22 @@ impl Plan {
         self.ops.push(Op { action, step, index: Some(index) });
     }
 
-    /// Writes a file below /proc.
+    /// Plans the write of a file below `/proc`.
     fn write_proc(&mut self, step: Step, path: &CStr, text: &str, optional: bool) {
         let (path, data) = (self.arena.text(path), self.arena.bytes(text.as_bytes()));
         self.push(step, Action::WriteProc(WriteProc { path, data, optional, dumpable: false }));
     }
 
-    /// Writes a file of the process's own below /proc. While the process is not dumpable, it is
-    /// root's.
+    /// Plans the write of a file below `/proc/self`. Root owns those files while the process is not
+    /// dumpable, so the helper becomes dumpable for the write where it is not root.
     fn write_own(&mut self, step: Step, path: &CStr, text: &str) {
         let dumpable = !nix::unistd::geteuid().is_root() || self.joins.has(crate::kind::USER);
         let (path, data) = (self.arena.text(path), self.arena.bytes(text.as_bytes()));
         self.push(step, Action::WriteProc(WriteProc { path, data, optional: false, dumpable }));
     }
 
-    /// What comes before all else: nothing is open that the plan does not need, /proc is, and the
-    /// capabilities are the caller's.
+    /// Puts the first actions in front: close the file descriptors that the plan does not need,
+    /// restore the caller's capabilities, and open `/proc` if an action needs it.
     fn first(&mut self) {
         self.close_before_child();
         let mut first = self.close_others();
@@ -237,18 +242,17 @@ impl Plan {
         self.ops.splice(0..0, first);
     }
 
-    /// Where a pid namespace is new, or a cgroup of version 2, a child is made in all of them at
-    /// once; else the helper itself goes into new ones.
+    /// Plans the new namespaces. For a new pid namespace or a cgroup v2 directory, the helper makes
+    /// a child in all of them at once; otherwise it moves itself with `unshare(2)`.
     fn new_namespaces(&mut self, spec: &Spec) -> Result<()> {
         let kinds = spec.kinds - Kinds::TIME - in_group(spec);
         let flags = kinds.bits() as i32;
         let cgroup = match self.joins.has(crate::kind::PID) {
             false => self.birthplace()?,
-            // The child is made when it has no right to go there any more.
+            // The child is made at the end, when the helper may no longer enter the cgroup.
             true => None,
         };
-        // A caller that becomes the program stays what it is: its children are in the new pid
-        // namespace.
+        // With exec the caller keeps its own pid namespace. Its children are in the new one.
         if !self.exec && (kinds.contains(Kinds::PID) || cgroup.is_some()) {
             let socket = self.socket(spec, Step::Prepare)?;
             let cgroup = cgroup.unwrap_or(-1);
@@ -259,15 +263,16 @@ impl Plan {
         Ok(())
     }
 
-    /// Whether the program's process is made in a pid namespace that was joined.
+    /// Whether the program's process is made in a joined pid namespace.
     fn joins_processes(&self) -> bool {
         !self.exec && self.joins.has(crate::kind::PID)
     }
 
-    /// A pid namespace that was joined is that of children alone. Those who are privileged in there
-    /// may trace the child, so it is made when it has the program's own privileges and descriptors.
-    /// Of the others only the socket is open, over which the helper sends the child's pidfd: the
-    /// host believes no message that it cannot check.
+    /// Plans the program's process in a joined pid namespace, which takes only later children of
+    /// the helper. Privileged processes in that namespace may trace the child, so the helper makes
+    /// it only when it has the program's own privileges and file descriptors. The one other
+    /// descriptor still open is the socket over which the helper sends the child's pidfd. The
+    /// parent checks every message from it.
     fn joined_process(&mut self, spec: &Spec) -> Result<()> {
         let socket = self.socket(spec, Step::Prepare)?;
         self.push(Step::Clone, Action::Clone { kinds: 0, socket, cgroup: -1 });
@@ -313,7 +318,8 @@ impl Plan {
         }
         let Some(path) = &spec.rootfs.proc_mount else { return };
         if matches!(spec.rootfs.propagation, Propagation::Shared | Propagation::Unchanged) {
-            // The new proc must not spread to the host: its mount point is cut off first.
+            // The mount of proc must not propagate to the caller's mount namespace, so its mount
+            // point becomes private first.
             self.propagation(Step::MountProc, path, libc::MS_PRIVATE | libc::MS_REC);
         }
         let (proc, target) = (self.arena.text(c"proc"), self.arena.text(path));
@@ -346,13 +352,14 @@ impl Plan {
     }
 }
 
-/// What messages of a caller begin with that has become the helper.
+/// The caller's program name, with which error messages begin after an exec.
 pub(crate) fn caller_name() -> String {
     let caller = std::env::args_os().next().unwrap_or_default();
     Path::new(&caller).file_name().unwrap_or(OsStr::new("nsiso")).to_string_lossy().into_owned()
 }
 
-/// An option for a namespace that is shared would change the caller's own, so it is refused.
+/// Checks that options do not contradict each other. An option for a namespace that is shared would
+/// change the caller's own, so it is refused.
 fn consistent(spec: &Spec) -> Result<()> {
     let options = [
         (

@@ -1,4 +1,5 @@
-//! Overlays of the view: what they write to, and those that are thrown away, over whole trees of mounts.
+//! Plans overlay mounts: their layers and options, and temporary overlays over a directory with all
+//! mounts below it. `host_mounts.rs` reads the mount table.
 
 use std::ffi::{CStr, CString};
 use std::fs::{self, File};
@@ -13,18 +14,18 @@ use super::host_mounts::HostMounts;
 use crate::error::Step;
 use crate::{Error, Kinds, Result, Spec};
 
-/// What an overlay writes to.
+/// The writable layer of an overlay.
 #[derive(Clone, Copy)]
 pub(super) enum Layer<'a> {
-    /// Nothing: it is read-only.
+    /// No writable layer: the overlay is read-only.
     Absent,
-    /// These directories: upper and work.
+    /// The upper and the work directory, which keep the changes.
     Kept(&'a CStr, &'a CStr),
-    /// [`UPPER`] and [`WORK`] in a tmpfs beneath it.
+    /// [`UPPER`] and [`WORK`] in a new tmpfs, discarded with the mount.
     ThrownAway,
 }
 
-/// The longest value of an option in fsconfig(2).
+/// The longest value of one option of fsconfig(2), in bytes.
 const OPTION_MAX: usize = 255;
 
 impl Plan {
@@ -48,13 +49,13 @@ impl Plan {
             others.push(("workdir", Some(work.as_bytes())));
         }
         if spec.kinds.contains(Kinds::USER) {
-            // Nobody but the host's root may write the attributes that overlay uses otherwise.
+            // Without this option overlayfs uses attributes that only the initial root may write.
             others.push(("userxattr", None));
         }
         let in_one = vec![("lowerdir", Some(joined.as_slice()))];
         let mut options = self.options("overlay", &[in_one, others.clone()].concat());
         if joined.len() > OPTION_MAX {
-            // Since Linux 6.8 they may come one after the other.
+            // Since Linux 6.8 each lower directory may be an option of its own.
             let each = lower.iter().map(|tree| ("lowerdir+", Some(tree.as_bytes()))).collect();
             options.each = self.options("overlay", &[each, others].concat()).each;
         }
@@ -62,7 +63,8 @@ impl Plan {
         MountOp::Overlay { lower, options, thrown_away: matches!(layer, Layer::ThrownAway), attributes, at }
     }
 
-    /// An overlay of `lower` whose layer is thrown away, with all that is mounted below it.
+    /// Plans an overlay of `lower` with a temporary writable layer, and overlays of all mounts
+    /// below it.
     pub(super) fn layers(
         &mut self,
         lower: &Path,
@@ -82,24 +84,25 @@ impl Plan {
     }
 }
 
-/// The most that is copied of a file, and of all files together.
+/// The most bytes copied from one file, and from all files together.
 const COPY_MAX: u64 = 1 << 20;
 const COPIES_MAX: u64 = 16 << 20;
 
-/// Layers over a directory and over each file system mounted below it, since an overlay shows one alone, and the kernel refuses
-/// one that would bring to light what is mounted over.
+/// Plans one overlay for a directory and one for each file system mounted below it. An overlay
+/// shows a single file system, and the kernel refuses an overlay that would reveal what a mount
+/// hides.
 struct Tree<'a, 's> {
     plan: &'a mut Plan,
     mounts: HostMounts,
     spec: &'a Spec<'s>,
     attributes: u64,
     index: Option<usize>,
-    /// How much may still be copied.
+    /// The number of bytes that may still be copied.
     room: u64,
 }
 
 impl Tree<'_, '_> {
-    /// `own`: its place in the view is not in a file system that was made for this.
+    /// `own`: `at` is not inside a tmpfs that this overlay has made, so `lower` needs a new one.
     fn layer(&mut self, lower: &Path, at: &Path, own: bool) -> Result<()> {
         if self.mounts.is_no_store(lower) {
             self.as_it_is(lower, at, true);
@@ -130,7 +133,7 @@ impl Tree<'_, '_> {
                 Ok(about) if about.is_dir() => self.layer(&from, &to, false)?,
                 Ok(about) if about.is_symlink() => self.link(&from, &to),
                 Ok(_) => self.file(&from, &to),
-                // It is gone.
+                // The entry was removed meanwhile.
                 Err(_) => {}
             }
         }
@@ -147,7 +150,7 @@ impl Tree<'_, '_> {
         self.push(Step::Mount, change);
     }
 
-    /// Read-only: what was written to it would stay.
+    /// Binds `source` read-only in place of an overlay: writes to the bind would be permanent.
     fn as_it_is(&mut self, source: &Path, at: &Path, recursive: bool) {
         let set = self.attributes & !libc::MOUNT_ATTR_NODEV | libc::MOUNT_ATTR_RDONLY;
         let (attributes, place) = (Attributes::of(set), self.plan.place(at));
@@ -161,7 +164,8 @@ impl Tree<'_, '_> {
         }
     }
 
-    /// No overlay is of a file. The caller's own are copied, as long as they are small.
+    /// An overlay cannot cover a single file. The caller's own small files are copied, others are
+    /// bound read-only.
     fn file(&mut self, from: &Path, to: &Path) {
         let Some((content, mode)) = self.small_file(from) else { return self.as_it_is(from, to, false) };
         self.room = self.room.saturating_sub(content.len() as u64);
@@ -169,8 +173,8 @@ impl Tree<'_, '_> {
         self.push(Step::Make, MountOp::File { data, mode, at });
     }
 
-    /// The content and the mode of a file. It is looked at and read through one descriptor, since
-    /// the path may become another file's meanwhile.
+    /// Reads the content and mode of a file if it is small and belongs to the caller. The check and
+    /// the read use one file descriptor, because the path may name another file meanwhile.
     fn small_file(&self, path: &Path) -> Option<(Vec<u8>, u32)> {
         let flags = libc::O_NOFOLLOW | libc::O_NONBLOCK | libc::O_NOCTTY;
         let file = File::options().read(true).custom_flags(flags).open(path).ok()?;
@@ -193,7 +197,7 @@ fn text(path: &Path) -> CString {
     CString::new(path.as_os_str().as_bytes()).unwrap_or_default()
 }
 
-/// A path as an option of overlay, where colons, commas and backslashes mean something.
+/// Escapes a path for an option of overlayfs, where colons, commas and backslashes are special.
 fn escaped(path: &CStr) -> CString {
     let mut text = Vec::with_capacity(path.count_bytes());
     for byte in path.to_bytes() {

@@ -1,5 +1,5 @@
-//! What the program may do and how it is scheduled: limits, priorities, and the privileges that it
-//! gives up for good.
+//! Plans the limits, the scheduling and the privileges of the program: rlimits, nice value,
+//! capabilities, Landlock and seccomp. `spec::privileges` holds the options.
 
 use super::Plan;
 use super::format::{Action, Limit, PathRule, PortRule, Ruleset, Table};
@@ -9,7 +9,8 @@ use crate::spec::{Filter, Mount};
 use crate::{Kinds, Result, Spec, rlimit};
 
 impl Plan {
-    /// Before the program's view takes the host's /proc away.
+    /// Lowers the limits of `/proc/sys/user`. To be called before the program's root file system
+    /// replaces the caller's and its `/proc`.
     pub(super) fn no_user_namespaces(&mut self, spec: &Spec) {
         if spec.privileges.no_user_namespaces {
             self.write_proc(Step::UserNamespaces, c"sys/user/max_user_namespaces", "0", false);
@@ -20,14 +21,15 @@ impl Plan {
         }
     }
 
-    /// Before the joins: a lower score takes a privilege of the host.
+    /// To be called before the joins: lowering the score takes CAP_SYS_RESOURCE in the initial user
+    /// namespace.
     pub(super) fn oom_score(&mut self, spec: &Spec) {
         if let Some(score) = spec.scheduling.oom_score_adj {
             self.write_own(Step::OomScore, c"self/oom_score_adj", &score.to_string());
         }
     }
 
-    /// What may take privileges that go with the uid.
+    /// Sets what may take privileges. To be called before the change of uid, which drops them.
     pub(super) fn limits(&mut self, spec: &Spec) {
         self.rlimits(spec, is_raised);
         if let Some(nice) = spec.scheduling.nice {
@@ -45,7 +47,8 @@ impl Plan {
         }
     }
 
-    /// The helper itself, and an init process, may need more than the program is to have.
+    /// Lowers rlimits late, because the helper and the init process may need more than the program
+    /// is allowed.
     pub(super) fn lowered_limits(&mut self, spec: &Spec) {
         self.rlimits(spec, |resource, limit| !is_raised(resource, limit));
     }
@@ -59,7 +62,7 @@ impl Plan {
         }
     }
 
-    /// After the change of uid.
+    /// To be called after the change of uid.
     pub(super) fn privileges(&mut self, spec: &Spec) {
         let privileges = &spec.privileges;
         if let Some(bits) = privileges.securebits {
@@ -67,12 +70,13 @@ impl Plan {
             self.push(Step::Securebits, Action::Control { option, argument });
         }
         if let Some(keep) = privileges.capabilities {
-            // What cannot be taken from the bounding set is of no use without new privileges.
+            // The helper may lack CAP_SETPCAP to lower the bounding set. With no_new_privs the
+            // program cannot regain capabilities from it, so a refusal is accepted then.
             let bounding = !privileges.no_new_privs || spec.kinds.contains(Kinds::USER);
             self.push(Step::Capabilities, Action::KeepOnly { keep, bounding });
         }
         if privileges.no_user_namespaces && privileges.capabilities.is_none() {
-            // It could lift the ban.
+            // A program with CAP_SYS_RESOURCE could raise the limit again.
             const CAP_SYS_RESOURCE: usize = 24;
             let (option, argument) = (libc::PR_CAPBSET_DROP, CAP_SYS_RESOURCE);
             self.push(Step::Capabilities, Action::Control { option, argument });
@@ -82,7 +86,7 @@ impl Plan {
         }
     }
 
-    /// In the program's view of the file system.
+    /// Plans the Landlock ruleset. Its paths are resolved in the program's root file system.
     pub(super) fn landlock(&mut self, spec: &Spec) -> Result<()> {
         let Some(rules) = &spec.privileges.landlock else { return Ok(()) };
         let version = landlock_version();
@@ -117,7 +121,8 @@ impl Plan {
         Ok(())
     }
 
-    /// Last of all: a filter may refuse what the child still has to do.
+    /// Installs the seccomp filters. To be called last: a filter may refuse calls that the helper
+    /// still needs.
     pub(super) fn filters(&mut self, spec: &Spec) {
         for (index, filter) in spec.privileges.filters.iter().enumerate() {
             let program = self.filter_program(filter);
@@ -130,7 +135,8 @@ impl Plan {
     }
 
     fn filter_program(&mut self, filter: &Filter) -> Table<u64> {
-        // SAFETY: an instruction has eight bytes without padding, and any are valid as a number.
+        // SAFETY: an instruction has eight bytes and no padding, and any eight bytes are a valid
+        // u64.
         let words =
             filter.program().iter().map(|instruction| unsafe { std::mem::transmute_copy(instruction) });
         self.arena.table(&words.collect::<Vec<u64>>())
@@ -143,6 +149,6 @@ fn is_raised(resource: u32, limit: &libc::rlimit64) -> bool {
 
 fn landlock_version() -> i32 {
     const VERSION: usize = 1;
-    // SAFETY: numbers only; nothing is made.
+    // SAFETY: the call takes numbers only. With this flag it makes nothing.
     unsafe { libc::syscall(libc::SYS_landlock_create_ruleset, 0usize, 0usize, VERSION) as i32 }
 }

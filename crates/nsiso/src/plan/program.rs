@@ -1,4 +1,5 @@
-//! What is executed: the places where the program may be, its arguments and its environment.
+//! Plans the exec: the paths at which the program is searched, its arguments and its environment.
+//! The helper tries the paths in order.
 
 use std::ffi::{CStr, CString};
 
@@ -7,7 +8,7 @@ use super::{Plan, environment};
 use crate::Spec;
 use crate::error::Step;
 
-/// Where `execvp(3)` looks when there is no PATH.
+/// The search path of `execvp(3)` if PATH is not set.
 const DEFAULT_PATH: &CStr = c"/bin:/usr/bin";
 
 impl Plan {
@@ -27,7 +28,7 @@ impl Plan {
     }
 }
 
-/// Where the program of `spec` may be, in the order of looking.
+/// The paths at which the program of `spec` is searched, in order.
 pub(crate) fn places(spec: &Spec) -> Vec<CString> {
     places_in(spec, &environment::entries(&spec.program.environment))
 }
@@ -40,7 +41,7 @@ fn places_in(spec: &Spec, environment: &[&CStr]) -> Vec<CString> {
     search(path.as_deref().unwrap_or(DEFAULT_PATH), &spec.program.path)
 }
 
-/// Every place a name without a slash stands for; an empty part of PATH is the working directory.
+/// The path of `name` in each directory of PATH. An empty directory name is the working directory.
 fn search(path: &CStr, name: &CStr) -> Vec<CString> {
     let places = path.to_bytes().split(|byte| *byte == b':').map(|directory| {
         let mut place = match directory {

@@ -1,7 +1,8 @@
-//! The view of the file system, as changes that the child makes one after the other.
+//! Plans the program's root file system as mount operations, which the child carries out in order.
 //!
-//! From the first change on the child's working directory is the new root, while its root is still the host's: so sources
-//! are found by absolute paths, and targets below the working directory.
+//! From the first operation on, the child's working directory is the new root, while its root
+//! directory is still the caller's. So absolute paths find sources, and targets are below the
+//! working directory.
 
 use std::ffi::{CStr, CString};
 use std::fs;
@@ -138,7 +139,8 @@ impl Plan {
         Ok(())
     }
 
-    /// Sources are opened before anything else, with the rights of the caller.
+    /// Plans a bind mount. Sources are opened before any other mount operation, with the caller's
+    /// rights.
     #[allow(clippy::too_many_arguments)]
     pub(super) fn bind(
         &mut self,
@@ -150,7 +152,8 @@ impl Plan {
         at: Place,
         index: Option<usize>,
     ) {
-        // A link to an open file leads to the helper's own descriptor, so it is to have that.
+        // A /proc/self/fd link names the caller's file descriptor; the helper must use its own
+        // copy.
         let named = || source.to_str().ok()?.strip_prefix("/proc/self/fd/")?.parse().ok();
         let fd = if fd < 0 { named().unwrap_or(fd) } else { fd };
         let source = self.arena.text(source);
@@ -160,7 +163,7 @@ impl Plan {
         self.push_mount(Step::Mount, index, MountOp::Bind { source, slot, recursive, attributes, at });
     }
 
-    /// Puts what opens the sources where the plan's view begins.
+    /// Inserts the actions that open sources in front of all other mount operations.
     fn sources_first(&mut self, begin: usize) {
         let sources = std::mem::take(&mut self.sources);
         self.ops.splice(begin..begin, sources);
@@ -195,7 +198,8 @@ impl Plan {
         MountOp::Filesystem { kind: self.arena.string(kind.as_bytes()), options, attributes, at }
     }
 
-    /// A tmpfs with the devices bound into it: nobody but the host's root may make device files.
+    /// Plans a `/dev`: a tmpfs with the caller's device files bound into it, because only the
+    /// initial root may make device files.
     fn devices(&mut self, at: &Path, spec: &Spec, index: Option<usize>) -> Result<()> {
         let place = self.place(at);
         let quiet = libc::MOUNT_ATTR_NOSUID | libc::MOUNT_ATTR_NOEXEC;
@@ -209,13 +213,15 @@ impl Plan {
         for node in NODES {
             let source = CString::new(format!("/dev/{node}")).unwrap_or_default();
             let at = self.place(&at.join(node));
-            // The device is the host's own: it works, but its times, owner and permissions stay.
+            // The device itself works, but a read-only mount protects its times, owner and
+            // permissions.
             let attributes = Attributes::of(quiet | libc::MOUNT_ATTR_RDONLY);
             self.bind(&source, -1, false, attributes, false, at, index);
         }
         if let Some((terminal, _)) = self.terminal_at(spec) {
-            // It is none of the pseudo-terminals in there: here ttyname(3) finds it.
-            // SAFETY: it is open as long as the plan.
+            // The program's terminal is not in the new devpts. Bound to /dev/console, ttyname(3)
+            // finds it.
+            // SAFETY: the plan keeps the file descriptor open.
             let source = path_of(unsafe { BorrowedFd::borrow_raw(terminal) })?;
             let at = self.place(&at.join("console"));
             let attributes = Attributes::of(quiet);
@@ -242,7 +248,8 @@ impl Plan {
 }
 
 impl Plan {
-    /// A value with a comma is for overlays alone, which know it with a backslash.
+    /// Appends mount options in both forms, one by one and joined for mount(2). A value with a
+    /// comma cannot be joined, except for overlayfs, where a backslash escapes the comma.
     pub(super) fn options(&mut self, kind: &str, options: &[(&str, Option<&[u8]>)]) -> Options {
         let mut joined = Vec::new();
         let mut each = Vec::new();
@@ -268,12 +275,13 @@ impl Plan {
     }
 }
 
-/// mount(2) takes a page of options, with the NUL at its end.
+/// mount(2) reads one page of options, including the NUL.
 const JOINED_MAX: usize = 4095;
 
-/// Whether mounts have to be made by mount(2): mount_setattr(2) is the youngest of the newer calls.
+/// Whether mounts must be made by mount(2). mount_setattr(2) (Linux 5.12) is the newest of the
+/// calls that replace it, so a kernel with it has them all.
 fn classic(private: bool) -> Classic {
-    // SAFETY: the kernel finds arguments of no size invalid, before it looks at any other.
+    // SAFETY: the size 0 is invalid. The kernel refuses it before it reads the other arguments.
     let answer = unsafe {
         libc::syscall(libc::SYS_mount_setattr, -1, ptr::null::<u8>(), 0, ptr::null::<u8>(), 0usize)
     };
@@ -284,8 +292,8 @@ fn classic(private: bool) -> Classic {
     }
 }
 
-/// Where an open file is. The kernel binds nothing by a descriptor of another mount namespace, so the child opens it anew, and looks
-/// whether it is the same.
+/// The path of an open file. The kernel binds no file descriptor of another mount namespace, so the
+/// child opens the path again and checks that it is the same file.
 fn path_of(fd: BorrowedFd) -> Result<CString> {
     let link = format!("/proc/self/fd/{}", fd.as_raw_fd());
     let path = fs::read_link(&link).map_err(|error| Error::from_io(Step::Mount, link, &error))?;
@@ -296,7 +304,7 @@ fn is_at_root(mount: &Mount) -> bool {
     mount.at.as_bytes() == b"/"
 }
 
-/// A file that is there for those who bring none of their own.
+/// Whether a mount is an optional file that a later mount at the same path replaces.
 fn gives_way(mount: &Mount, later: &[Mount]) -> bool {
     let file = matches!(mount.what, What::File { .. });
     file && mount.optional && later.iter().any(|other| other.at == mount.at)

@@ -1,5 +1,5 @@
-//! The socket between the library and the helper: descriptors go one way, and the helper asks for
-//! the parent's part.
+//! Makes the socket between the parent and the helper, and plans which namespaces the helper sends
+//! over it. The helper also uses it to ask for the parent's set-up.
 
 use std::os::fd::RawFd;
 
@@ -10,7 +10,7 @@ use super::format::Action;
 use crate::error::Step;
 use crate::{Error, Kinds, Result, Spec};
 
-/// The child's new namespaces with which the parent does something.
+/// The kinds of the child's new namespaces that the parent pins, keeps open or links to a network.
 pub(super) fn parent_kinds(spec: &Spec) -> Kinds {
     let linked =
         !spec.network.links.is_empty() || !spec.network.devices.is_empty() || spec.network.uplink.is_some();
@@ -19,7 +19,7 @@ pub(super) fn parent_kinds(spec: &Spec) -> Kinds {
 }
 
 impl Plan {
-    /// The helper's end, made when it is first needed.
+    /// Returns the helper's end of the socket. The first call makes the socket.
     pub(super) fn socket(&mut self, spec: &Spec, step: Step) -> Result<RawFd> {
         if let Some(socket) = self.socket {
             return Ok(socket);
@@ -33,8 +33,8 @@ impl Plan {
         Ok(socket)
     }
 
-    /// A process in another user namespace cannot be looked into, so the child itself sends its
-    /// namespaces.
+    /// Plans the sending of the child's namespaces. The caller may not be able to open the
+    /// namespaces of a process in another user namespace, so the child sends them itself.
     pub(super) fn send_namespaces(&mut self, spec: &Spec) -> Result<()> {
         for kind in self.parent_kinds.iter() {
             let socket = self.socket(spec, Step::Prepare)?;
@@ -45,7 +45,7 @@ impl Plan {
                 Kinds::NET => c"self/ns/net",
                 Kinds::IPC => c"self/ns/ipc",
                 Kinds::UTS => c"self/ns/uts",
-                // The child enters it later.
+                // The child enters its new time namespace later.
                 Kinds::TIME => c"self/ns/time_for_children",
                 _ => c"self/ns/cgroup",
             });

@@ -1,4 +1,5 @@
-//! The ids that `/etc/subuid` and `/etc/subgid` lend to a user, `subuid(5)`.
+//! Reads the subordinate ids that `/etc/subuid` and `/etc/subgid` grant to the caller, `subuid(5)`,
+//! and places them around other ranges of an id map.
 
 use std::fs;
 
@@ -6,12 +7,12 @@ use super::id_kind::IdKind;
 use crate::spec::IdRange;
 use crate::{Error, Result};
 
-/// The line whose absence keeps the caller from mapping `count` ids from `first` on.
+/// The file and the line that would allow the caller to map `count` ids from `first` on.
 pub(crate) fn missing_line(kind: IdKind, first: u32, count: u32) -> String {
     format!("{}: \"{}:{first}:{count}\"", kind.lent_by().0, caller_names().0)
 }
 
-/// The first block lent to the caller, as (first id, count).
+/// The caller's first block of subordinate ids, as (first id, count).
 pub(super) fn first_block(kind: IdKind) -> Result<(u32, u32)> {
     let file = kind.lent_by().0;
     let text = fs::read_to_string(file)
@@ -23,8 +24,8 @@ pub(super) fn first_block(kind: IdKind) -> Result<(u32, u32)> {
     })
 }
 
-/// The caller's names in those files: its login name, where it has one, and its uid. Group ids
-/// too are lent to users.
+/// The caller's names in both files: its login name, or its uid if it has none, and its uid.
+/// Subordinate gids are granted to users, too.
 fn caller_names() -> (String, String) {
     let uid = nix::unistd::geteuid();
     let name = nix::unistd::User::from_uid(uid).ok().flatten().map(|user| user.name);
@@ -44,15 +45,15 @@ fn find_block(text: &str, name: &str, uid: &str) -> Option<(u32, u32)> {
     })
 }
 
-/// How many of `count` ids from `first` on can be mapped: the last one is 4,294,967,294. A line of
-/// the administrator's may say more.
+/// How many of `count` ids from `first` on can be mapped. The last valid id is 4,294,967,294, but a
+/// line of the file may exceed it.
 fn possible(first: u32, count: u64) -> u32 {
     (u32::MAX - first).min(u32::try_from(count).unwrap_or(u32::MAX))
 }
 
-/// Lays the block out over the ids inside from 0 on, around those that are taken.
+/// Maps the block to the inside ids from 0 on, except those that are mapped already.
 pub(super) fn lay_around(taken: &[IdRange], (first, count): (u32, u32)) -> Vec<IdRange> {
-    // With that, no sum below exceeds u32::MAX: `outside` grows by `count` in all.
+    // This limit keeps the sums below within u32::MAX: `outside` grows by at most `count`.
     let count = possible(first, count.into());
     let mut ranges = taken.to_vec();
     let mut borders: Vec<_> = taken.iter().map(|r| (r.inside(), r.inside() + r.count())).collect();

@@ -1,4 +1,5 @@
-//! The end of a plan that runs no program.
+//! Plans the last actions of a child that carries out a task in place of a program. `spec::task`
+//! defines the tasks.
 
 use std::ffi::CStr;
 

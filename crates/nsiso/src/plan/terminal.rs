@@ -1,4 +1,4 @@
-//! A pseudo-terminal of the program's own.
+//! Opens the program's pseudo-terminal and plans how it becomes the program's controlling terminal.
 
 use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
@@ -10,11 +10,12 @@ use super::format::Action;
 use crate::error::Step;
 use crate::{Error, Result, Spec};
 
-/// `TIOCGPTPEER`: the other end, without a path.
+/// `TIOCGPTPEER`, which opens the other end without a path.
 const TIOCGPTPEER: libc::c_ulong = 0x5441;
 
 impl Plan {
-    /// Opens both ends, and returns the program's.
+    /// Opens both ends. The parent's end goes to the [`Process`](crate::Process), the program's end
+    /// to the helper.
     pub(super) fn terminal(&mut self, spec: &Spec) -> Result<()> {
         let Some((rows, columns)) = spec.program.pty else { return Ok(()) };
         let failed = |errno: Errno| {
@@ -27,7 +28,7 @@ impl Plan {
         };
         let flags = libc::O_RDWR | libc::O_NOCTTY | libc::O_CLOEXEC;
         let size = libc::winsize { ws_row: rows, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 };
-        // SAFETY: what is opened is new and ours; the struct is what the request wants.
+        // SAFETY: the opened file descriptors are new and owned here; TIOCSWINSZ takes a `winsize`.
         let (host, program) = unsafe {
             let host = Errno::result(libc::posix_openpt(flags)).map_err(failed)?;
             let host = OwnedFd::from_raw_fd(host);
@@ -45,14 +46,14 @@ impl Plan {
         Ok(())
     }
 
-    /// In the new session.
+    /// Makes the terminal the controlling one. To be called after the new session is made.
     pub(super) fn controlling_terminal(&mut self) {
         if let Some(fd) = self.terminal {
             self.push(Step::Pty, Action::ControllingTerminal(fd));
         }
     }
 
-    /// Those of the program's standard descriptors that it is.
+    /// The program's end of the terminal, and the standard descriptors that refer to it.
     pub(super) fn terminal_at(&self, spec: &Spec) -> Option<(RawFd, Vec<RawFd>)> {
         let given = |number: &RawFd| spec.program.descriptors.iter().any(|(to, _)| to == number);
         self.terminal.map(|fd| (fd, (0..=2).filter(|number| !given(number)).collect()))

@@ -1,4 +1,4 @@
-//! A new time namespace. Its clocks are set before a process is in it.
+//! Plans a new time namespace. The kernel accepts clock offsets only before a process enters it.
 
 use super::Plan;
 use super::format::Action;
@@ -7,7 +7,7 @@ use crate::spec::ClockOffset;
 use crate::{Kinds, Spec};
 
 impl Plan {
-    /// Sets the clocks of the new time namespace and enters it.
+    /// Plans the clock offsets of the new time namespace, and the entry into it.
     pub(super) fn clocks(&mut self, spec: &Spec) {
         if !spec.kinds.contains(Kinds::TIME) {
             return;

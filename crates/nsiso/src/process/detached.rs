@@ -1,7 +1,8 @@
-//! Processes whose handle was dropped while they ran. Later calls of the library reap them.
+//! Keeps the processes whose [`Process`](super::Process) was dropped while they ran. Later calls of
+//! the library reap them.
 //!
-//! This list is the only state that the library keeps. No thread and no signal handler looks after
-//! it: the kernel gives what nobody reaps to init(1) when the host ends.
+//! This list is the only state that the library keeps. No thread and no signal handler serves it.
+//! When the caller ends, the kernel makes init(1) the parent of the processes still on it.
 
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::ptr;
@@ -14,16 +15,17 @@ use crate::attachments::Attachments;
 use crate::cgroup::Group;
 use crate::pidfd::has_ended;
 
-/// The first entry. The list is taken and given back as a whole by exchanging this pointer: a lock
-/// would stay locked in a copy of the host, if fork(2) makes one while another thread holds it.
+/// The first entry. A thread takes or returns the whole list by exchanging this pointer. A lock
+/// would stay locked in a copy of the caller if fork(2) makes one while another thread holds it.
 static FIRST: AtomicPtr<Detached> = AtomicPtr::new(ptr::null_mut());
 
-/// What is left of a handle.
+/// The parts of a dropped [`Process`](super::Process) that are needed when the process ends.
 pub(super) struct Detached {
-    /// The pid of the host that started it. A copy of the host must neither reap nor remove.
+    /// The pid of the caller that started it. A copy of the caller must neither reap it nor remove
+    /// its cgroup.
     host: u32,
     pidfd: Arc<OwnedFd>,
-    /// Removed when the process has ended.
+    /// The program's cgroup, removed when the process has ended.
     group: Option<Group>,
     outside: Attachments,
     next: *mut Detached,
@@ -34,7 +36,8 @@ impl Detached {
         Box::new(Detached { host, pidfd, group, outside, next: ptr::null_mut() })
     }
 
-    /// Ends what belongs to a process that has ended; one that runs goes on the list.
+    /// Reaps a process that has ended and ends what belongs to it. A process that runs goes on the
+    /// list.
     pub fn settle(mut self: Box<Self>) {
         if self.host != std::process::id() {
             std::mem::forget(self.group.take());
@@ -48,17 +51,18 @@ impl Detached {
         }
     }
 
-    /// Whether it has ended; if so, no zombie is left.
+    /// Whether the process has ended. If so, no zombie is left.
     fn reap(&self) -> bool {
         let mut info = std::mem::MaybeUninit::<libc::siginfo_t>::zeroed();
         let options = libc::WEXITED | libc::WNOHANG | libc::__WALL;
         let fd = self.pidfd.as_raw_fd() as libc::id_t;
-        // SAFETY: `info` is valid for writing, and all zeros is valid for it.
+        // SAFETY: `info` is valid for writing, and all zeros is a valid value.
         let reaped = Errno::result(unsafe { libc::waitid(libc::P_PIDFD, fd, info.as_mut_ptr(), options) });
         match reaped {
-            // SAFETY: waitid has filled in the part that tells of a child, or left zeros.
+            // SAFETY: waitid has filled in the fields of a child, or left zeros.
             Ok(_) => unsafe { info.assume_init().si_pid() != 0 },
-            // Another part of the host has reaped it, or it still runs and is not ours to reap.
+            // Another part of the caller has reaped it, or it is not a child of the caller and may
+            // still run.
             Err(_) => has_ended(self.pidfd.as_fd()),
         }
     }
@@ -67,7 +71,7 @@ impl Detached {
         self.next = FIRST.load(Ordering::Relaxed);
         let entry = Box::into_raw(self);
         loop {
-            // SAFETY: nobody else knows the entry before the exchange succeeds.
+            // SAFETY: no other thread knows the entry before the exchange succeeds.
             let next = unsafe { &mut (*entry).next };
             match FIRST.compare_exchange_weak(*next, entry, Ordering::Release, Ordering::Relaxed) {
                 Ok(_) => return,
@@ -77,15 +81,16 @@ impl Detached {
     }
 }
 
-/// Reaps the detached processes that have ended by now, and removes their groups. Does not wait for
-/// those that run.
+/// Reaps the detached processes that have ended, and removes their cgroups. Does not wait for
+/// processes that run.
 pub(super) fn reap_ended() {
     if FIRST.load(Ordering::Relaxed).is_null() {
         return;
     }
     let mut next = FIRST.swap(ptr::null_mut(), Ordering::Acquire);
     while !next.is_null() {
-        // SAFETY: `push` made it of a box, and whoever takes the list owns its entries.
+        // SAFETY: `push` made the pointer of a box, and the thread that takes the list owns its
+        // entries.
         let entry = unsafe { Box::from_raw(next) };
         next = entry.next;
         entry.settle();
