@@ -1,4 +1,5 @@
-//! Limits written to a group, before and while a program is in it.
+//! Writes limits to a cgroup, before and while a program is in it. `files` says which files a limit
+//! is in.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -9,7 +10,8 @@ use crate::spec::{Limits, Setting};
 use crate::{Error, Result, Step};
 
 impl Group {
-    /// Writes limits; also of a group that is in use. All or none.
+    /// Writes limits, also to a cgroup that is in use. If one fails, the former values are
+    /// restored.
     pub fn set(&self, limits: &Limits) -> Result<()> {
         let mut changed = Vec::new();
         self.write(limits, &mut changed).inspect_err(|_| {
@@ -19,7 +21,7 @@ impl Group {
         })
     }
 
-    /// `changed` gets what was there before.
+    /// Writes limits and adds the former value of each file to `changed`.
     fn write(&self, limits: &Limits, changed: &mut Vec<(PathBuf, String)>) -> Result<()> {
         let memory = limits.memory_limit();
         for setting in &self.ordered(limits) {
@@ -61,7 +63,9 @@ impl Group {
         Ok(())
     }
 
-    /// Version 1 limits memory and memory with swap: the sum has to go first where it grows, and moves with memory where swap is to stay.
+    /// Orders the settings of version 1, which limits memory and the sum of memory and swap. Memory
+    /// may not exceed the sum, so the sum is written first where it grows. If only memory is set,
+    /// the sum moves with it, so that the limit of swap stays.
     fn ordered(&self, limits: &Limits) -> Vec<Setting> {
         let mut settings = limits.settings.clone();
         let Some((directory, false)) = self.directory("memory") else { return settings };
@@ -82,7 +86,8 @@ impl Group {
         settings
     }
 
-    /// On version 1 nothing can join before processors and memory nodes are given.
+    /// Fills an empty cpuset of version 1 from its parent: no process can join without processors
+    /// and memory nodes.
     pub(super) fn seat_cpuset(&self) {
         let Some((directory, false)) = self.directory("cpuset") else { return };
         for file in ["cpuset.cpus", "cpuset.mems"] {
@@ -96,7 +101,8 @@ impl Group {
     }
 }
 
-/// What is to be written to take back what will be written. Files about devices have a line for each.
+/// The text that restores the current value of a file. Files about devices have a line for each
+/// device.
 fn value_before(path: &Path, text: &str) -> Option<String> {
     let now = fs::read_to_string(path).ok()?;
     match text.split_once(' ') {
@@ -114,7 +120,7 @@ fn value_before(path: &Path, text: &str) -> Option<String> {
     }
 }
 
-/// What version 1 says where there is none, give or take a page.
+/// Version 1 reports no limit as a number above this, the largest multiple of the page size.
 const NO_LIMIT: u64 = 1 << 62;
 
 fn there_are(file: &str) -> String {

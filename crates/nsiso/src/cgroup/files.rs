@@ -1,4 +1,5 @@
-//! A limit as the files of a group, in version 1 and in version 2.
+//! Translates a limit to the cgroup files of version 1 and version 2, and to the text written to
+//! them.
 
 use std::fs::File;
 use std::io::{self, Write};
@@ -9,13 +10,13 @@ use crate::spec::{Io, Setting};
 /// The period of processor time, in microseconds.
 const PERIOD: u64 = 100_000;
 
-/// Says one thing to the kernel.
+/// Writes `text` to a cgroup file in one write.
 pub(super) fn write(path: &Path, text: &str) -> io::Result<()> {
     File::options().write(true).open(path)?.write_all(text.as_bytes())
 }
 
 impl Setting {
-    /// The controller that enforces it.
+    /// The controller that enforces the limit, by its name in version 2.
     pub fn controller(&self) -> &'static str {
         match self {
             Setting::Memory(_) | Setting::MemoryHigh(_) | Setting::MemoryLow(_) | Setting::Swap(_) => {
@@ -29,12 +30,12 @@ impl Setting {
         }
     }
 
-    /// As version 2 calls it.
+    /// The file of the limit in version 2, for error messages.
     pub fn name(&self) -> String {
         self.v2().into_iter().map(|(file, _)| file).next().unwrap_or_default()
     }
 
-    /// The files of version 2 and what is written to them.
+    /// The files of version 2 and the text written to each.
     pub fn v2(&self) -> Vec<(String, String)> {
         let one = |file: &str, text: String| vec![(file.to_owned(), text)];
         match self {
@@ -63,7 +64,8 @@ impl Setting {
         }
     }
 
-    /// The same of version 1; none where that does not have it. `memory` is the limit that goes with it.
+    /// The files of version 1 and the text written to each; none if version 1 has no such limit.
+    /// `memory` is the memory limit, which the limit of memory with swap includes.
     pub fn v1(&self, memory: Option<u64>) -> Option<Vec<(String, String)>> {
         let one = |file: &str, text: String| Some(vec![(file.to_owned(), text)]);
         match self {
@@ -76,7 +78,7 @@ impl Setting {
                 ("cpu.cfs_period_us".into(), PERIOD.to_string()),
                 ("cpu.cfs_quota_us".into(), quota(*share).to_string()),
             ]),
-            // 100 is 1024 there.
+            // The default weight of 100 is 1024 in version 1.
             Setting::CpuWeight(weight) => one("cpu.shares", (weight * 1024 / 100).max(2).to_string()),
             Setting::Cpus(list) => one("cpuset.cpus", list.clone()),
             Setting::Pids(count) => one("pids.max", count.to_string()),
@@ -88,7 +90,7 @@ impl Setting {
     }
 }
 
-/// Version 1 has another name for one controller.
+/// The name of a controller in version 1.
 pub(super) fn v1_name(controller: &str) -> &str {
     match controller {
         "io" => "blkio",
@@ -96,7 +98,8 @@ pub(super) fn v1_name(controller: &str) -> &str {
     }
 }
 
-/// Microseconds in a period, of thousandths of a processor. The kernel takes 1000 at least.
+/// The quota for a period, in microseconds, from thousandths of a processor. The kernel takes 1000
+/// at least.
 fn quota(share: u64) -> u64 {
     (share * PERIOD / 1000).max(1000)
 }

@@ -1,4 +1,5 @@
-//! The group itself: made, entered, frozen, killed, removed.
+//! [`Group`]: the cgroup of a program. It is created, entered, frozen, killed and removed here; the
+//! helper moves the program into it.
 
 use std::fs::{self, File, OpenOptions};
 use std::io;
@@ -15,24 +16,25 @@ use super::tree;
 use crate::spec::{Limits, Setting};
 use crate::{Error, Result, Spec, Step};
 
-/// What is used where it is there, without a limit: to count, to freeze.
+/// Controllers used wherever they are available, also without a limit: for usage and freezing.
 const WELCOME: [&str; 6] = ["memory", "cpu", "cpuacct", "pids", "freezer", "io"];
 
-/// The controllers of version 1 that a group may be made for.
+/// The controllers of version 1 that a cgroup may be created for.
 const USED: [&str; 8] = ["memory", "cpu", "cpuacct", "pids", "freezer", "blkio", "cpuset", "hugetlb"];
 
-/// Version 2 counts processor time in every group, and freezes without a controller.
+/// Version 2 counts processor time in every cgroup, and freezes without a controller.
 fn is_v2_name(controller: &str) -> bool {
     !matches!(controller, "cpuacct" | "freezer")
 }
 
-/// How long the kernel may take to let go of a group whose processes have ended.
+/// How long the kernel may take to release a cgroup whose processes have ended.
 pub(super) const PATIENCE: Duration = Duration::from_secs(2);
 
-/// How long the removal of one group with all below it may take: 10,000 levels take a second.
+/// How long the removal of one cgroup with all below it may take: 10,000 levels take a second.
 const LONGEST: Duration = Duration::from_secs(10);
 
-/// One directory for each hierarchy that is used. Removed when dropped; what is left in it is killed.
+/// A cgroup: one directory in each hierarchy that is used. Dropping it removes the directories and
+/// kills the processes still in them.
 #[derive(Debug)]
 pub(crate) struct Group {
     v2: Option<PathBuf>,
@@ -42,7 +44,7 @@ pub(crate) struct Group {
 }
 
 impl Group {
-    /// Makes the group that a spec asks for, with its limits.
+    /// Creates the cgroup that a spec asks for, with its limits.
     pub fn new(spec: &Spec, limits: &Limits) -> Result<Self> {
         let places = Places::read();
         let owner = Owner::this_process();
@@ -56,7 +58,8 @@ impl Group {
         let v2 = match &spec.resources.cgroup_parent {
             Some(parent) => Some(of_version_2(parent)?),
             None => places.v2.as_ref().map(|place| {
-                // Best where all is counted, too; where nothing fits, the error says why.
+                // A parent whose other controllers count usage, too, is best. If no parent fits,
+                // the caller's own cgroup is tried for its error.
                 let counted = WELCOME.iter().filter(|name| is_v2_name(name) && in_v2(name)).copied();
                 let all: Vec<&str> = needed_in_v2.iter().copied().chain(counted).collect();
                 usable(&place.mount, &place.group, &all)
@@ -82,7 +85,7 @@ impl Group {
         }
         for (controllers, place) in &places.v1 {
             let wanted = |name: &String| needed.iter().any(|needed| v1_name(needed) == name);
-            // A dead owner may have needed what is not needed now.
+            // A dead owner may have needed controllers that are not needed now.
             if controllers.iter().any(|name| USED.contains(&name.as_str())) {
                 sweep.below(&place.group);
             }
@@ -126,23 +129,25 @@ impl Group {
         found.map(|(_, directory)| (directory.as_path(), false))
     }
 
-    /// What a process writes itself into, for every directory; that of version 2 is the first.
+    /// Opens the file of each directory by which a process enters it; version 2 comes first.
     ///
-    /// In version 1 it is `tasks`: a process that moves its only thread there is spared the lock over all processes of the machine
-    /// that a write to `cgroup.procs` waits for, 10 ms.
+    /// In version 1 this is `tasks`. A write to `cgroup.procs` waits 10 ms for a lock over all
+    /// processes of the machine; a process that moves its only thread through `tasks` does not take
+    /// it.
     pub fn entrances(&self) -> Result<Vec<OwnedFd>> {
         let v2 = self.v2.iter().map(|directory| directory.join("cgroup.procs"));
         let v1 = self.v1.iter().map(|(_, directory)| directory.join("tasks"));
         v2.chain(v1).map(|path| open(&path, File::options().write(true))).collect()
     }
 
-    /// The directory of version 2, in which clone3(2) can make a process, without that lock, too.
+    /// Opens the directory of version 2, in which clone3(2) can create a process, also without that
+    /// lock.
     pub fn birthplace(&self) -> Result<Option<OwnedFd>> {
         let open = |path: &PathBuf| open(path, File::options().read(true).custom_flags(libc::O_PATH));
         self.v2.as_ref().map(open).transpose()
     }
 
-    /// The directory of version 2, which counts some things without any controller.
+    /// The directory of version 2, which counts some resources without a controller.
     pub fn v2(&self) -> Option<&Path> {
         self.v2.as_deref()
     }
@@ -151,10 +156,10 @@ impl Group {
         self.v2.iter().chain(self.v1.iter().map(|(_, directory)| directory)).map(PathBuf::as_path)
     }
 
-    /// Stops everything in the group, or lets it go on. Returns when all have stopped.
+    /// Freezes or thaws all processes in the cgroup. Returns once the kernel reports the new state.
     pub fn freeze(&self, frozen: bool) -> Result<()> {
         let failed = |path: &Path, error: io::Error| Error::from_io(Step::Cgroup, path.display(), &error);
-        // What version 2 has frozen can still be killed.
+        // Version 2 is preferred: processes that it has frozen can still be killed.
         let (path, text, state, wanted) = match (&self.v2, self.directory("freezer")) {
             (Some(directory), _) => {
                 let digit = if frozen { "1" } else { "0" };
@@ -189,14 +194,14 @@ impl Group {
         }
     }
 
-    /// Kills everything in the group at once.
+    /// Kills all processes in the cgroup.
     pub fn kill(&self) -> Result<()> {
         if let Some(directory) = &self.v2
             && write(&directory.join("cgroup.kill"), "1").is_ok()
         {
             return Ok(());
         }
-        // Nobody may be born meanwhile.
+        // While they are frozen, no process can fork.
         let frozen = self.freeze(true).is_ok();
         let start = Instant::now();
         while start.elapsed() < PATIENCE {
@@ -205,7 +210,7 @@ impl Group {
                 break;
             }
             for pid in pids {
-                // SAFETY: numbers only. A frozen group's pids are not used again.
+                // SAFETY: numbers only. A frozen cgroup's pids are not reused.
                 unsafe { libc::kill(pid, libc::SIGKILL) };
             }
             if frozen {
@@ -216,7 +221,7 @@ impl Group {
         Ok(())
     }
 
-    /// Every process in one of the directories and below it.
+    /// The pids of all processes in the cgroup and below it, read in the first directory.
     pub(super) fn pids(&self) -> Vec<i32> {
         self.directories().next().map(tree::processes).unwrap_or_default()
     }
@@ -227,7 +232,8 @@ impl Group {
             if start.elapsed() > PATIENCE {
                 return;
             }
-            // First, so that no process makes groups faster than they are removed.
+            // Killed before the removal, so that no process creates cgroups faster than they are
+            // removed.
             let _ = self.kill();
             let until = Instant::now() + LONGEST;
             if self.directories().filter(|directory| !tree::remove_path(directory, until)).count() == 0 {

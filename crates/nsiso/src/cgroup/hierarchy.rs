@@ -1,5 +1,5 @@
-//! Where this machine keeps each controller, where the caller's own groups are, and where others can be made: from /proc/self/cgroup and
-//! mountinfo, never assumed.
+//! Finds the mounted cgroup hierarchies, the caller's cgroup in each, and the cgroups below which
+//! new ones can be created. All is read from /proc/self/cgroup and mountinfo, nothing is assumed.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -10,7 +10,7 @@ use nix::sys::statfs::{CGROUP2_SUPER_MAGIC, statfs};
 use super::files::write;
 use crate::{Error, Result, Step};
 
-/// One hierarchy: its mount point and the caller's group in it.
+/// One hierarchy: its mount point and the directory of the caller's cgroup in it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Place {
     pub mount: PathBuf,
@@ -20,7 +20,7 @@ pub(super) struct Place {
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Places {
     pub v2: Option<Place>,
-    /// With its controllers.
+    /// Each hierarchy of version 1 with its controllers.
     pub v1: Vec<(Vec<String>, Place)>,
 }
 
@@ -54,7 +54,8 @@ impl Places {
     }
 }
 
-/// The mount that shows the hierarchy with these controllers (none: version 2), and the group at `path` in it.
+/// Finds the mount of the hierarchy with these controllers (none: version 2), and the cgroup at
+/// `path` in it.
 fn find(mounts: &str, controllers: &[String], path: &str) -> Option<Place> {
     mounts.lines().find_map(|line| {
         let (place, about) = line.split_once(" - ")?;
@@ -75,7 +76,7 @@ fn find(mounts: &str, controllers: &[String], path: &str) -> Option<Place> {
     })
 }
 
-/// What is given as a group of version 2.
+/// Checks that a parent cgroup given by the caller is a directory of a cgroup2.
 pub(super) fn of_version_2(parent: &Path) -> Result<PathBuf> {
     let failed = |errno: Errno| {
         Error::new(Step::Cgroup, errno as i32, format!("{} as parent group", parent.display()))
@@ -86,7 +87,8 @@ pub(super) fn of_version_2(parent: &Path) -> Result<PathBuf> {
     }
 }
 
-/// The nearest group, from the caller's own on upwards, below which groups with these controllers can be made.
+/// The nearest cgroup, from the caller's own upwards, below which cgroups with these controllers
+/// can be created.
 pub(super) fn usable(mount: &Path, own: &Path, needed: &[&str]) -> Option<PathBuf> {
     let mut place = own;
     loop {
@@ -108,7 +110,8 @@ pub(super) fn usable(mount: &Path, own: &Path, needed: &[&str]) -> Option<PathBu
     }
 }
 
-/// Where they are not on already; what cannot be had is told when its limit is set.
+/// Enables controllers that are not enabled yet. An error is ignored: it is reported when the limit
+/// is set.
 pub(super) fn enable(parent: &Path, needed: &[&str]) {
     let control = parent.join("cgroup.subtree_control");
     let on = fs::read_to_string(&control).unwrap_or_default();

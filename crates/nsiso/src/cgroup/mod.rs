@@ -1,4 +1,5 @@
-//! A control group of the program's own, `cgroups(7)`: in version 2 and, controller by controller, in version 1.
+//! The cgroup created for a program, `cgroups(7)`: its limits, usage and removal, in version 2 and,
+//! for each controller that is mounted there, in version 1.
 
 mod controllers;
 mod files;

@@ -1,4 +1,5 @@
-//! The owner of a cgroup: the process that made it, told by the cgroup's name.
+//! [`Owner`]: the process that created a cgroup, identified by the cgroup's name. `sweep` removes
+//! the cgroups of dead owners.
 
 use std::fmt;
 use std::fs;
@@ -12,7 +13,7 @@ use crate::{kind, pidfd};
 
 const PREFIX: &str = "nsiso-";
 
-/// A process, by what can be written down.
+/// A process, in a form that can be written into a name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Owner {
     pid: i32,
@@ -21,12 +22,12 @@ pub(super) struct Owner {
     identity: Identity,
 }
 
-/// What tells a process from a later one with the same pid.
+/// Distinguishes a process from a later one with the same pid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Identity {
     /// The inode of its pidfd in pidfs, which no other process ever gets, about Linux 6.9.
     Inode(u64),
-    /// Its start time as processes in one time namespace read it: the kernel adds the reader's
+    /// Its start time, as processes in one time namespace read it. The kernel adds the reader's
     /// offset of the boot time clock, so readers in other time namespaces cannot compare it.
     Start { time_namespace: u64, ticks: u64 },
     /// Neither could be read.
@@ -42,7 +43,7 @@ impl Owner {
         Owner { pid, pid_namespace, identity: Identity::of_this_process(pid) }
     }
 
-    /// A name for a cgroup of this owner that nobody has used before.
+    /// A new, unused name for a cgroup of this owner.
     pub fn group_name(&self) -> String {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos();
         // SAFETY: no arguments.
@@ -50,7 +51,7 @@ impl Owner {
         format!("{PREFIX}{self}-{now:x}-{thread}")
     }
 
-    /// The owner of a cgroup with this name. None for a cgroup that this library did not make.
+    /// The owner of a cgroup with this name. None for a cgroup that this library did not create.
     pub fn of_group(name: &str) -> Option<Self> {
         let (owner, _) = name.strip_prefix(PREFIX)?.split_once('-')?;
         let mut parts = owner.splitn(3, '.');
@@ -60,16 +61,16 @@ impl Owner {
         (pid > 0).then_some(Owner { pid, pid_namespace, identity })
     }
 
-    /// Whether there is proof that the owner is dead. Whatever cannot be read, or cannot be
-    /// compared from here, is no proof: the caller may be out of descriptors, or in other
-    /// namespaces.
+    /// Whether the owner is certainly dead. A value that cannot be read or compared proves nothing:
+    /// the caller may be out of descriptors, or in other namespaces.
     pub fn is_dead(&self) -> bool {
         if own_inode(kind::PID).ok() != Some(self.pid_namespace) {
             return false;
         }
         let pidfd = match pidfd::open(self.pid) {
             Ok(pidfd) => pidfd,
-            // A positive number that is free, or that of a thread: EINVAL, since Linux 6.15 ENOENT.
+            // The pid is free, or that of a thread. The kernel reports a thread as EINVAL, since
+            // Linux 6.15 as ENOENT.
             Err(Errno::ESRCH | Errno::EINVAL | Errno::ENOENT) => return true,
             Err(_) => return false,
         };
@@ -133,7 +134,7 @@ impl fmt::Display for Identity {
     }
 }
 
-/// The inode of the caller's time namespace; 0 where the kernel has none.
+/// The inode of the caller's time namespace; 0 if the kernel has no time namespaces.
 fn own_time_namespace() -> Option<u64> {
     match own_inode(kind::TIME) {
         Ok(inode) => Some(inode),
@@ -142,10 +143,10 @@ fn own_time_namespace() -> Option<u64> {
     }
 }
 
-/// When a process started, in clock ticks, from its file `stat`.
+/// The start time of a process, in clock ticks, from its file `stat`.
 fn started(stat: &str) -> Option<u64> {
     let text = fs::read_to_string(stat).ok()?;
-    // The name of the program, in parentheses, may have anything in it.
+    // The program's name, in parentheses, may contain any bytes.
     text.rsplit_once(')')?.1.split_whitespace().nth(19)?.parse().ok()
 }
 
@@ -189,14 +190,14 @@ mod tests {
             assert!(dead(Owner { identity: Identity::Inode(1), ..own }));
         }
         assert!(dead(Owner { identity: start(time_namespace, 1), ..own }));
-        // Its start time is not comparable, or not known.
+        // Its start time cannot be compared, or is unknown.
         assert!(!dead(Owner { identity: start(time_namespace + 1, 1), ..own }));
         assert!(!dead(Owner { identity: Identity::Unknown, ..own }));
-        // Numbers of another pid namespace mean nothing here.
+        // Pids of another pid namespace cannot be looked up here.
         let elsewhere = Owner { pid_namespace: own.pid_namespace + 1, ..own };
         assert!(!dead(Owner { identity: Identity::Inode(1), ..elsewhere }));
         assert!(!dead(Owner { pid: i32::MAX, ..elsewhere }));
-        // Nobody has the pid, whatever else is known; or a thread has it.
+        // No process has the pid, whatever the identity is; or it is the id of a thread.
         for identity in [own.identity, start(time_namespace + 1, 1), Identity::Unknown] {
             assert!(dead(Owner { pid: i32::MAX, identity, ..own }));
         }

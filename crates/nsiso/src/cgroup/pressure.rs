@@ -1,16 +1,18 @@
-//! How long a group waits for what it lacks.
+//! [`Pressure`]: how long the processes of a cgroup have waited for a resource, as version 2
+//! reports it.
 
 use std::path::Path;
 use std::time::Duration;
 
 use super::group::Group;
 
-/// How long a group has waited for one resource.
+/// How long the processes of a cgroup have waited for one resource (PSI).
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Pressure {
-    /// One of its processes at least was waiting.
+    /// The time in which at least one of its processes waited.
     pub some: Stall,
-    /// All of them were, so that nothing was done. None where the kernel does not tell.
+    /// The time in which all of its processes waited, so that no work was done. None if the kernel
+    /// does not report it.
     pub full: Option<Stall>,
 }
 
@@ -19,22 +21,23 @@ pub struct Pressure {
 pub struct Stall {
     /// Percent of the last 10 seconds.
     pub avg10: f64,
-    /// Percent of the last minute.
+    /// Percent of the last 60 seconds.
     pub avg60: f64,
-    /// Percent of the last five minutes.
+    /// Percent of the last 300 seconds.
     pub avg300: f64,
-    /// In all.
+    /// The total time since the cgroup was created.
     pub total: Duration,
 }
 
 impl Group {
-    /// From a file of version 2, which every group there has, whatever its controllers; none with a kernel that does not count.
+    /// Reads a pressure file of version 2, which every cgroup has, whatever its controllers. None
+    /// if the kernel does not count pressure.
     pub(super) fn pressure(&self, file: &str) -> Option<Pressure> {
         parse(&std::fs::read_to_string(self.v2().map(|directory: &Path| directory.join(file))?).ok()?)
     }
 }
 
-/// "some avg10=0.00 avg60=0.00 avg300=0.00 total=0", and the same for full.
+/// Parses "some avg10=0.00 avg60=0.00 avg300=0.00 total=0" and the line "full" of the same form.
 fn parse(text: &str) -> Option<Pressure> {
     let stall = |name: &str| {
         let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '))?;
@@ -60,7 +63,7 @@ mod tests {
         let some = Stall { avg10: 1.5, avg60: 0.25, avg300: 0.05, total: Duration::from_micros(2_000_001) };
         let full = Stall { avg10: 0.5, total: Duration::from_micros(7), ..Stall::default() };
         assert_eq!(parse(text), Some(Pressure { some, full: Some(full) }));
-        // Linux 5.10 has no line of full for processors.
+        // Linux 5.10 has no line "full" for processors.
         let first = text.lines().next().unwrap();
         assert_eq!(parse(first), Some(Pressure { some, full: None }));
         assert_eq!((parse(""), parse("some total=5")), (None, None));

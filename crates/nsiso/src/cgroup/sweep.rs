@@ -1,4 +1,5 @@
-//! Removal of cgroups whose owners have died without removing them.
+//! Removes cgroups whose owners have died without removing them. [`Group::new`](super::Group::new)
+//! starts a sweep each time.
 
 use std::collections::HashMap;
 use std::ffi::{CStr, CString};
@@ -14,28 +15,28 @@ use super::group::PATIENCE;
 use super::owner::Owner;
 use super::tree;
 
-/// How many cgroups are looked at beyond those directly below the parent, so that a machine with
-/// thousands of them does not slow every start of a program down.
+/// How many cgroups are examined besides those directly below the parent, so that thousands of them
+/// on a machine do not slow down every start of a program.
 const LOOKS: usize = 256;
 
 /// One search for cgroups of dead owners, in any number of hierarchies.
 pub(super) struct Sweep {
-    /// What is known of owners: whether they are dead.
+    /// The owners examined so far: whether each is dead.
     owners: HashMap<Owner, bool>,
     until: Instant,
 }
 
 impl Sweep {
-    /// `own` is alive.
+    /// Starts a sweep by `own`, the calling process, which is alive.
     pub fn new(own: Owner) -> Self {
         Sweep { owners: HashMap::from([(own, false)]), until: Instant::now() + PATIENCE }
     }
 
-    /// Removes the cgroups of dead owners below `parent`, and below the cgroups above it that
-    /// belong to the caller's user: an owner may have been moved, or have used another parent.
+    /// Removes the cgroups of dead owners below `parent`, and below its ancestors that belong to
+    /// the caller's user: an owner may have been moved, or have used another parent.
     ///
-    /// All that are directly below `parent` are found. Where there are many other cgroups, some of
-    /// those are left to a later call.
+    /// All cgroups directly below `parent` are found. If there are many others, some of them are
+    /// left to a later call.
     pub fn below(&mut self, parent: &Path) {
         let mut top = parent.to_owned();
         let Ok(mut about) = stat(&top) else { return };
@@ -46,7 +47,8 @@ impl Sweep {
                 && (done.is_none() || may_read(&about, &mut looks))
                 && let Ok(directory) = tree::open_path(&top)
             {
-                // Half for each, so that none is in the way of the next.
+                // Each level gets half of the remaining looks, so that no level uses up all of
+                // them.
                 let mut own_looks = looks / 2;
                 looks -= own_looks;
                 self.walk(directory, about.st_dev, done, &mut own_looks);
@@ -54,7 +56,7 @@ impl Sweep {
             }
             top.push("..");
             let Ok(above) = stat(&top) else { return };
-            // Past the root of the hierarchy, or of what is delegated to the user.
+            // This is above the root of the hierarchy, or above the cgroup delegated to the user.
             if !is_own(&above, about.st_dev) || above.st_ino == about.st_ino {
                 return;
             }
@@ -63,7 +65,7 @@ impl Sweep {
         }
     }
 
-    /// Removes what is below `top`, but for the cgroup with the inode `done`.
+    /// Removes cgroups of dead owners below `top`, except below the cgroup with the inode `done`.
     fn walk(&mut self, top: OwnedFd, hierarchy: u64, done: Option<u64>, looks: &mut usize) {
         let descend = |at: &OwnedFd, name: &CStr| {
             if *looks == 0 {
@@ -79,11 +81,11 @@ impl Sweep {
         tree::walk(top, |directory| self.enter(directory), descend);
     }
 
-    /// Removes what is directly below, and gives the names of what is left.
+    /// Removes cgroups of dead owners directly below, and returns the names of the others.
     fn enter(&mut self, directory: &OwnedFd) -> Vec<CString> {
         let mut left = tree::children(directory);
         left.retain(|name| !self.is_dead(name) || !self.remove(directory, name));
-        // Another one is first each time, so that each gets its turn.
+        // The order changes from call to call, so that each cgroup is examined at some time.
         if !left.is_empty() {
             let first = any_below(left.len());
             left.rotate_left(first);
@@ -96,8 +98,8 @@ impl Sweep {
         *self.owners.entry(owner).or_insert_with(|| owner.is_dead())
     }
 
-    /// Removes a cgroup whose owner is dead. A process in it keeps it, and goes on if it is frozen,
-    /// as nobody is left to thaw it.
+    /// Removes a cgroup whose owner is dead. It stays if a process is in it. That process is
+    /// thawed, since nobody else is left to thaw it.
     fn remove(&self, at: &OwnedFd, name: &CStr) -> bool {
         let gone = tree::remove(at, name, self.until);
         if !gone {
@@ -108,8 +110,8 @@ impl Sweep {
     }
 }
 
-/// Whether a directory is read, which takes as long as so many looks. One that takes more than are
-/// left is read now and then.
+/// Whether a directory is read, which costs as many looks as its size suggests. A directory that
+/// costs more than the remaining looks is read at random, now and then.
 fn may_read(about: &FileStat, looks: &mut usize) -> bool {
     let price = 8 + about.st_nlink as usize / 4;
     let may = any_below(price) < *looks;
@@ -124,13 +126,13 @@ fn any_below(end: usize) -> usize {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().subsec_nanos() as usize % end
 }
 
-/// A directory of cgroups has a link for itself, one for its name, and one for each below it.
+/// A cgroup directory has one link for itself, one for its name, and one for each child.
 fn has_children(about: &FileStat) -> bool {
     about.st_nlink > 2
 }
 
-/// Whether it is of the hierarchy, and of the caller's user. What is delegated to another user is
-/// not looked into: names there prove nothing, and that user could make any number of them.
+/// Whether the directory belongs to the hierarchy and to the caller's user. A cgroup of another
+/// user is not searched: names there prove nothing, and that user could create any number of them.
 fn is_own(about: &FileStat, hierarchy: u64) -> bool {
     about.st_dev == hierarchy && about.st_uid == geteuid().as_raw()
 }

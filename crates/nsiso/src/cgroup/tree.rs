@@ -1,8 +1,8 @@
-//! Trees of cgroups, walked with one or two open directories and without recursion.
+//! Walks and removes trees of cgroups with one or two open directories and without recursion.
 //!
-//! A program can nest cgroups thousands of levels deep: more than a stack has room for, and paths
-//! longer than PATH_MAX. Every step is relative to an open directory; the way back is `..`, which
-//! holds because a cgroup cannot be moved to another parent.
+//! A program can nest cgroups thousands of levels deep: too deep for the stack, and with paths
+//! longer than PATH_MAX. Every step is relative to an open directory. The way back is `..`, which
+//! is reliable because a cgroup cannot be moved to another parent.
 
 use std::ffi::{CStr, CString};
 use std::fs::File;
@@ -41,8 +41,8 @@ pub(super) fn children(directory: &OwnedFd) -> Vec<CString> {
         .collect()
 }
 
-/// Calls `enter` for a cgroup and then for those below it, of the names that it returned, that
-/// `descend` accepts.
+/// Calls `enter` for a cgroup, which returns the names of its children, and then for each child
+/// that `descend` accepts.
 pub(super) fn walk(
     top: OwnedFd,
     mut enter: impl FnMut(&OwnedFd) -> Vec<CString>,
@@ -68,7 +68,7 @@ pub(super) fn walk(
     }
 }
 
-/// The processes in a cgroup and in those below it, as the caller numbers them.
+/// The pids of all processes in a cgroup and below it, in the caller's pid namespace.
 pub(super) fn processes(directory: &Path) -> Vec<i32> {
     let mut pids = Vec::new();
     let Ok(top) = open_path(directory) else { return pids };
@@ -85,17 +85,18 @@ pub(super) fn processes(directory: &Path) -> Vec<i32> {
     pids
 }
 
-/// Removes the cgroup `name` below `at` with all cgroups below it, and says whether it is gone.
-/// One with a process in it stays, as do those above it.
+/// Removes the cgroup `name` below `at` and all cgroups below it, and returns whether it is gone. A
+/// cgroup with a process in it stays, and so do its ancestors.
 ///
-/// It stops at `until`: whoever makes cgroups at the same time could keep it busy for ever.
+/// It stops at `until`, since a process that keeps creating cgroups could keep it busy for ever.
 pub(super) fn remove<P: ?Sized + NixPath>(at: impl AsFd, name: &P, until: Instant) -> bool {
-    // Most have nothing below, and then no descriptor is needed.
+    // Most cgroups have no children, and then no descriptor is needed.
     if rmdir(&at, name) {
         return true;
     }
     let Ok(mut here) = open(&at, name) else { return false };
-    // The way from the top to here, and what is still to be removed at each place of it.
+    // The names from the top to the current directory, and the children still to be removed on each
+    // level.
     let mut way: Vec<CString> = Vec::new();
     let mut rest = vec![children(&here)];
     while let Some(names) = rest.last_mut() {
@@ -122,12 +123,12 @@ pub(super) fn remove<P: ?Sized + NixPath>(at: impl AsFd, name: &P, until: Instan
     rmdir(&at, name)
 }
 
-/// Removes a cgroup that has none below it, and says whether it is gone. It takes no descriptor.
+/// Removes a cgroup without children, and returns whether it is gone. Needs no descriptor.
 pub(super) fn remove_leaf(directory: &Path) -> bool {
     rmdir(AT_FDCWD, directory)
 }
 
-/// [`remove`] by a path.
+/// Removes a cgroup given by its path, as [`remove`] does.
 pub(super) fn remove_path(directory: &Path, until: Instant) -> bool {
     remove(AT_FDCWD, directory, until)
 }
@@ -136,7 +137,7 @@ fn rmdir<P: ?Sized + NixPath>(at: impl AsFd, name: &P) -> bool {
     matches!(unlinkat(at, name, UnlinkatFlags::RemoveDir), Ok(()) | Err(Errno::ENOENT))
 }
 
-/// Writes to a file of the cgroup `name` below `at`. An error does not matter.
+/// Writes to a file of the cgroup `name` below `at`. Errors are ignored.
 pub(super) fn write(at: impl AsFd, name: &CStr, file: &str, text: &str) {
     let path = [name.to_bytes(), b"/", file.as_bytes()].concat();
     let flags = OFlag::O_WRONLY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;

@@ -1,4 +1,4 @@
-//! What a group uses and has used.
+//! [`Resources`]: what the processes of a cgroup use and have used, read from its files.
 
 use std::fs;
 use std::path::Path;
@@ -7,35 +7,36 @@ use std::time::Duration;
 use super::group::Group;
 use super::pressure::Pressure;
 
-/// What everything in a program's control group uses, or has used. None where no controller counts it.
+/// What the program's cgroup uses now or has used. A value is `None` if no controller counts it.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Resources {
-    /// Bytes of memory now.
+    /// Memory in use now, in bytes.
     pub memory: Option<u64>,
-    /// The most bytes of memory at a time.
+    /// The highest memory use so far, in bytes.
     pub peak_memory: Option<u64>,
-    /// How many processes the kernel has killed because the memory limit was reached.
+    /// The number of processes that the OOM killer has killed in the cgroup.
     pub oom_kills: Option<u64>,
-    /// Processor time.
+    /// The processor time used so far.
     pub cpu_time: Option<Duration>,
-    /// How long it was held back by its limit of processor time.
+    /// The time for which the limit of processor time has stopped the processes.
     pub throttled_time: Option<Duration>,
-    /// Processes and threads now.
+    /// The number of processes and threads now.
     pub pids: Option<u64>,
-    /// Bytes read from block devices.
+    /// The bytes read from block devices so far.
     pub read_bytes: Option<u64>,
-    /// Bytes written to block devices.
+    /// The bytes written to block devices so far.
     pub written_bytes: Option<u64>,
-    /// How long it waited for memory: to get it back from swap, or to free some first. Pressure is counted by version 2.
+    /// The time spent waiting for memory: to read it back from swap, or to free some first. Only
+    /// version 2 counts pressure.
     pub memory_pressure: Option<Pressure>,
-    /// How long it waited for a processor.
+    /// The time spent waiting for a processor. Only version 2 counts pressure.
     pub cpu_pressure: Option<Pressure>,
-    /// How long it waited for block devices.
+    /// The time spent waiting for block devices. Only version 2 counts pressure.
     pub io_pressure: Option<Pressure>,
 }
 
 impl Group {
-    /// What is counted now.
+    /// Reads the current values.
     pub fn resources(&self) -> Resources {
         let number = |controller, v2: &str, v1: &str| {
             self.read(controller, v2, v1).and_then(|text| text.trim().parse().ok())
@@ -87,7 +88,7 @@ impl Group {
         let Some((directory, is_v2)) = self.directory("io") else { return (None, None) };
         let file = if is_v2 { "io.stat" } else { "blkio.throttle.io_service_bytes" };
         let Ok(text) = fs::read_to_string(directory.join(file)) else { return (None, None) };
-        // "254:0 rbytes=1 wbytes=2 ..." or "254:0 Read 1".
+        // "254:0 rbytes=1 wbytes=2 ..." in version 2, "254:0 Read 1" in version 1.
         let sum = |key: &str, word: &str| {
             let of_line = |line: &str| {
                 let mut words = line.split_whitespace().skip(1);
@@ -104,7 +105,7 @@ impl Group {
     }
 }
 
-/// The number behind a key at the start of a line.
+/// The number after a key at the start of a line.
 fn value(file: &Path, key: &str) -> Option<u64> {
     let text = fs::read_to_string(file).ok()?;
     text.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix(' ')?.trim().parse().ok())

@@ -1,4 +1,5 @@
-//! Addresses with the size of their network, as in `10.0.0.1/24` and `fd00::1/64`.
+//! [`Address`]: an IP address with the prefix length of its network, as in `10.0.0.1/24` and
+//! `fd00::1/64`. Only arithmetic is done here; `net` gives addresses to devices.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -6,7 +7,9 @@ use std::str::FromStr;
 
 use crate::{Error, Result};
 
-/// An IPv4 or IPv6 address and the length of its network's prefix.
+/// An IPv4 or IPv6 address and the prefix length of its network.
+///
+/// It is parsed from and printed as text such as `10.0.0.1/24`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Address {
     ip: IpAddr,
@@ -14,7 +17,9 @@ pub struct Address {
 }
 
 impl Address {
-    /// An address in a network whose prefix has this many bits: at most 32 for IPv4, 128 for IPv6.
+    /// Makes an address from an IP address and a prefix length in bits.
+    ///
+    /// The prefix is 0 to 32 for IPv4 and 0 to 128 for IPv6. EINVAL: the prefix is longer.
     pub fn new(ip: IpAddr, prefix: u8) -> Result<Self> {
         match prefix <= bits(ip) {
             true => Ok(Address { ip, prefix }),
@@ -24,34 +29,37 @@ impl Address {
         }
     }
 
-    /// The same for what is known to fit.
+    /// Makes an address from a prefix that is known to fit.
     pub(crate) const fn of_network(ip: IpAddr, prefix: u8) -> Self {
         Address { ip, prefix }
     }
 
-    /// The address.
+    /// Returns the IP address.
     pub fn ip(self) -> IpAddr {
         self.ip
     }
 
-    /// The length of the prefix, in bits.
+    /// Returns the prefix length, in bits.
     pub fn prefix(self) -> u8 {
         self.prefix
     }
 
-    /// The network's first address: all bits after the prefix are 0.
+    /// Returns the first address of the network: all bits after the prefix are 0.
     pub fn network(self) -> Address {
         self.with_host(0)
     }
 
-    /// The network's last address: all bits after the prefix are 1.
+    /// The last address of the network: all bits after the prefix are 1.
     pub(crate) fn broadcast(self) -> Address {
         let spare = bits(self.ip) - self.prefix;
         self.with_host(1u128.checked_shl(spare.into()).map_or(u128::MAX, |size| size - 1))
     }
 
-    /// The `number`th host of the network, from 1; none if it has no room for it. In a network of two addresses (`/31`, `/127`) both are
-    /// hosts, elsewhere the first and, for IPv4, the last one are not.
+    /// Returns the address of the `number`th host of the network, counted from 1.
+    ///
+    /// In a network of two addresses (`/31`, `/127`) both are hosts. In a larger network the first
+    /// address is not a host, and for IPv4 neither is the last. Returns `None` for number 0, for a
+    /// single address (`/32`, `/128`) and for a number beyond the last host.
     pub fn host(self, number: u32) -> Option<Address> {
         let spare = bits(self.ip) - self.prefix;
         let (first, last) = match (spare, self.ip) {
@@ -65,14 +73,16 @@ impl Address {
         (host <= last).then(|| self.with_host(host))
     }
 
-    /// Whether one of the two networks lies in the other one.
+    /// Returns whether one of the two networks contains the other.
+    ///
+    /// Networks of different address families never overlap.
     pub fn overlaps(self, other: Address) -> bool {
         let shorter = self.prefix.min(other.prefix);
         let cut = |address: Address| Address { prefix: shorter, ..address }.network().ip;
         self.ip.is_ipv4() == other.ip.is_ipv4() && cut(self) == cut(other)
     }
 
-    /// Whether it is the address of one host alone, without a network around it.
+    /// Returns whether the prefix covers the whole address, so that there is no network around it.
     pub fn is_single(self) -> bool {
         self.prefix == bits(self.ip)
     }
@@ -98,7 +108,10 @@ fn bits(ip: IpAddr) -> u8 {
 impl FromStr for Address {
     type Err = Error;
 
-    /// `10.0.0.1/24`; without a slash the one address alone.
+    /// Parses an address such as `10.0.0.1/24`.
+    ///
+    /// Without a slash the prefix is the whole address: `/32` or `/128`. EINVAL: the text is not an
+    /// address, or the prefix is too long.
     fn from_str(text: &str) -> Result<Self> {
         let bad = || Error::argument(format!("{text:?} is no address, like 10.0.0.1/24 or fd00::1/64"));
         let (ip, prefix) = match text.split_once('/') {

@@ -1,4 +1,5 @@
-//! Clock offsets of a time namespace, checked as the kernel checks them.
+//! [`ClockOffset`] and the clock options of a time namespace, `time_namespaces(7)`, checked as the
+//! kernel checks them.
 
 use std::time::Duration;
 
@@ -10,7 +11,9 @@ const NANOS_PER_SEC: i64 = 1_000_000_000;
 /// The kernel's `KTIME_SEC_MAX`: the seconds that fit into 63 bits of nanoseconds.
 const KTIME_SEC_MAX: i64 = i64::MAX / NANOS_PER_SEC;
 
-/// What is added to a clock, `time_namespaces(7)`. Half a second back is −1 s and 500,000,000 ns.
+/// An offset that a time namespace adds to a clock, `time_namespaces(7)`.
+///
+/// It has the form of a `struct timespec`: half a second back is −1 s and 500,000,000 ns.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ClockOffset {
     seconds: i64,
@@ -18,8 +21,9 @@ pub struct ClockOffset {
 }
 
 impl ClockOffset {
-    /// An offset of `seconds`, negative for an earlier time, and `nanoseconds` more
-    /// (0 to 999,999,999), as in a `struct timespec`.
+    /// Makes an offset of `seconds`, negative for an earlier time, plus `nanoseconds`.
+    ///
+    /// EINVAL: `nanoseconds` is not in the range 0 to 999,999,999.
     pub fn new(seconds: i64, nanoseconds: u32) -> Result<Self> {
         if i64::from(nanoseconds) >= NANOS_PER_SEC {
             return Err(Error::argument(format!(
@@ -29,17 +33,18 @@ impl ClockOffset {
         Ok(ClockOffset { seconds, nanoseconds })
     }
 
-    /// Whole seconds, from −1 s.. and up.
+    /// Returns the whole seconds; negative for an offset back in time.
     pub fn seconds(self) -> i64 {
         self.seconds
     }
 
-    /// The nanoseconds on top of the seconds.
+    /// Returns the nanoseconds that are added to the seconds: 0 to 999,999,999.
     pub fn nanoseconds(self) -> u32 {
         self.nanoseconds
     }
 
-    /// The kernel refuses an offset that makes the clock negative or later than half its range.
+    /// Checks that the clock stays in the range that the kernel accepts: not negative, and not
+    /// later than half its range.
     pub(super) fn check(self, clock: libc::clockid_t) -> Result<()> {
         let now = i128::from(now(clock)) + self.total();
         let latest = i128::from(KTIME_SEC_MAX / 2) * i128::from(NANOS_PER_SEC);
@@ -69,7 +74,7 @@ impl TryFrom<Duration> for ClockOffset {
     }
 }
 
-/// The clock as the caller sees it, in nanoseconds.
+/// The clock in the caller's time namespace, in nanoseconds.
 fn now(clock: libc::clockid_t) -> i64 {
     let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
     // SAFETY: `time` is valid for writing, and both clocks exist on every kernel.
@@ -84,14 +89,20 @@ pub(crate) struct Clocks {
 }
 
 impl Spec<'_> {
-    /// What is added to `CLOCK_MONOTONIC` inside. Asks for a new time namespace.
+    /// Adds `offset` to `CLOCK_MONOTONIC` in the new time namespace.
+    ///
+    /// Asks for a new time namespace (Linux 5.6). The offset counts from the caller's clock.
+    /// ERANGE: the clock would be negative or beyond the kernel's range. See `time_namespaces(7)`.
     pub fn monotonic(&mut self, offset: ClockOffset) -> Result<&mut Self> {
         offset.check(libc::CLOCK_MONOTONIC)?;
         self.clocks.monotonic = Some(offset);
         Ok(self.unshare(Kinds::TIME))
     }
 
-    /// What is added to `CLOCK_BOOTTIME` (and so to the uptime) inside. Asks for a new time namespace.
+    /// Adds `offset` to `CLOCK_BOOTTIME`, and so to the uptime, in the new time namespace.
+    ///
+    /// Asks for a new time namespace (Linux 5.6). The offset counts from the caller's clock.
+    /// ERANGE: the clock would be negative or beyond the kernel's range. See `time_namespaces(7)`.
     pub fn boottime(&mut self, offset: ClockOffset) -> Result<&mut Self> {
         offset.check(libc::CLOCK_BOOTTIME)?;
         self.clocks.boottime = Some(offset);

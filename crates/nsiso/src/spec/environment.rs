@@ -1,4 +1,5 @@
-//! The program's environment: the caller's, with changes, or one of its own.
+//! The changes a spec makes to the program's environment. `plan` applies them to the caller's
+//! environment when the program is spawned.
 
 use std::ffi::{CString, OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
@@ -6,12 +7,12 @@ use std::os::unix::ffi::OsStrExt;
 use super::text;
 use crate::{Error, Result};
 
-/// One option, in the order of asking; a later one wins over an earlier one.
+/// One change of a variable; a later change of the same variable replaces an earlier one.
 #[derive(Clone, Debug)]
 pub(crate) struct Change {
-    /// `NAME=`, so that it compares with the start of an entry.
+    /// `NAME=`, which is compared with the start of an entry.
     pub prefix: Vec<u8>,
-    /// `NAME=value`, or nothing to remove it.
+    /// `NAME=value`; none removes the variable.
     pub entry: Option<CString>,
 }
 

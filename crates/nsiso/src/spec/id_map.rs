@@ -1,13 +1,15 @@
-//! Id maps of a user namespace, checked as the kernel checks them, `user_namespaces(7)`.
+//! [`IdRange`] and the id maps of a user namespace, checked as the kernel checks them,
+//! `user_namespaces(7)`. `plan` adds the ids that are known only at the spawn.
 
 use std::fmt;
 
 use crate::{Error, Result};
 
-/// As many ranges as the kernel takes in one map, since Linux 4.15.
+/// The most ranges that the kernel takes in one map, since Linux 4.15.
 const MAX_RANGES: usize = 340;
 
-/// `count` ids that start at `inside` in the new user namespace and at `outside` in the caller's.
+/// A range of ids that a user namespace maps: `count` ids that start at `inside` in the new user
+/// namespace and at `outside` in the caller's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct IdRange {
     inside: u32,
@@ -16,7 +18,10 @@ pub struct IdRange {
 }
 
 impl IdRange {
-    /// A range of at least one id. The id 4,294,967,295 stands for "no change" and cannot be mapped.
+    /// Makes a range of at least one id.
+    ///
+    /// EINVAL: `count` is 0, or the range goes beyond 4,294,967,294. The id 4,294,967,295 stands
+    /// for "no change" and cannot be mapped.
     pub fn new(inside: u32, outside: u32, count: u32) -> Result<Self> {
         let range = IdRange { inside, outside, count };
         if count == 0 {
@@ -28,17 +33,17 @@ impl IdRange {
         Ok(range)
     }
 
-    /// The first id as seen inside.
+    /// Returns the first id in the new user namespace.
     pub fn inside(self) -> u32 {
         self.inside
     }
 
-    /// The first id as seen by the caller.
+    /// Returns the first id in the caller's user namespace.
     pub fn outside(self) -> u32 {
         self.outside
     }
 
-    /// How many ids.
+    /// Returns the number of ids.
     pub fn count(self) -> u32 {
         self.count
     }
@@ -55,12 +60,12 @@ impl fmt::Display for IdRange {
     }
 }
 
-/// The ids that a map is to have. The caller's own and the subordinate ones are known only when
+/// The ids that a map contains. The caller's own id and the subordinate ids are looked up only when
 /// the program is spawned.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct IdMap {
     pub ranges: Vec<IdRange>,
-    /// The caller's effective id, as the id given or as itself.
+    /// Maps the caller's effective id: to the id given, or to itself.
     pub caller: Option<Option<u32>>,
     pub subordinate: bool,
 }
@@ -88,7 +93,7 @@ impl IdMap {
     }
 }
 
-/// An id that a process may have.
+/// Checks that a process may have this id.
 pub(super) fn id(what: &str, id: u32) -> Result<u32> {
     match id {
         u32::MAX => Err(Error::argument(format!("{what} {id} stands for \"no change\" and cannot be set"))),

@@ -1,4 +1,5 @@
-//! An init process for the program's pid namespace, a terminal, and an end in time.
+//! The options for an init process in the program's pid namespace: when it ends the namespace, and
+//! at which deadline. The helper program runs the init process.
 
 use std::os::fd::BorrowedFd;
 use std::time::Duration;
@@ -6,7 +7,7 @@ use std::time::Duration;
 use super::Spec;
 use crate::{Error, Kinds, Result};
 
-/// What the init process does besides reaping orphans and passing signals on.
+/// What the init process does besides reaping orphans and forwarding signals.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Init {
     pub wait_for_all: bool,
@@ -14,11 +15,17 @@ pub(crate) struct Init {
 }
 
 impl<'fd> Spec<'fd> {
-    /// The program is not PID 1 itself: a tiny init process is, which reaps orphans, passes signals on to the program, ends everything
-    /// in the namespace when the program ends, and tells the host the program's status even where the host reaps all children or
-    /// ignores SIGCHLD. [`Process`](crate::Process) is then this process, except for the status. Asks for a new pid namespace.
+    /// Runs the program as the child of a small init process, which is PID 1 of a new pid
+    /// namespace.
     ///
-    /// `false` takes it away again, with all that it brings: the program itself is PID 1.
+    /// Asks for a new pid namespace. The init process reaps orphans, forwards signals to the
+    /// program, and ends the whole namespace when the program ends. It reports the program's status
+    /// to the caller even if the caller reaps all children or ignores SIGCHLD.
+    /// [`Process`](crate::Process) is then the init process, except for the status.
+    ///
+    /// `false`, the default, removes the init process again, with [`Spec::wait_for_all`] and
+    /// [`Spec::die_with_parent`]: the program itself is PID 1. A [`Spec::deadline`] without an init
+    /// process makes [`Spec::spawn`] fail with EINVAL. See `pid_namespaces(7)`.
     pub fn init(&mut self, on: bool) -> &mut Self {
         if !on {
             self.init = None;
@@ -28,17 +35,24 @@ impl<'fd> Spec<'fd> {
         self.unshare(Kinds::PID)
     }
 
-    /// The process ends when all descendants of the program have ended, not only the program. Brings [`Spec::init`].
+    /// Sets whether the init process waits for all descendants of the program, not only for the
+    /// program.
+    ///
+    /// `true` implies [`Spec::init`] and asks for a new pid namespace. Default: `false`, the
+    /// namespace ends with the program.
     pub fn wait_for_all(&mut self, on: bool) -> &mut Self {
         self.option_of_init(on, |init| &mut init.wait_for_all)
     }
 
-    /// Everything in the namespace is killed when the calling process (not the thread) has died, however it did. Brings [`Spec::init`].
+    /// Sets whether every process in the namespace is killed when the calling process dies.
+    ///
+    /// What counts is the process, not the calling thread, and any kind of death, including
+    /// SIGKILL. `true` implies [`Spec::init`] and asks for a new pid namespace. Default: `false`.
     pub fn die_with_parent(&mut self, on: bool) -> &mut Self {
         self.option_of_init(on, |init| &mut init.die_with_parent)
     }
 
-    /// An option that is off asks for no init process.
+    /// Sets an option of the init process; `false` does not ask for an init process.
     fn option_of_init(&mut self, on: bool, option: fn(&mut Init) -> &mut bool) -> &mut Self {
         if on {
             *option(self.init.get_or_insert_default()) = true;
@@ -50,13 +64,17 @@ impl<'fd> Spec<'fd> {
         self
     }
 
-    /// The same with another process than the caller, given by its pidfd.
+    /// Kills the namespace when the process behind `pidfd` dies, in place of the caller.
     pub(crate) fn dies_with(&mut self, pidfd: BorrowedFd<'fd>) -> &mut Self {
         self.watched = Some(pidfd);
         self.init(true)
     }
 
-    /// When this much time is over, everything in the namespace is killed, and the status says so. Brings [`Spec::init`].
+    /// Kills every process in the namespace after this time.
+    ///
+    /// [`Status::timed_out`](crate::Status::timed_out) is then true. Implies [`Spec::init`] and
+    /// asks for a new pid namespace. By default there is no deadline. EINVAL: the time is 0, or
+    /// longer than 2^33 seconds (about 270 years).
     pub fn deadline(&mut self, after: Duration) -> Result<&mut Self> {
         if after.is_zero() || after > Duration::from_secs(1 << 33) {
             return Err(Error::argument("a deadline lies more than 0 and less than 270 years ahead"));

@@ -1,13 +1,17 @@
-//! What the program may reach at all, by path and port: `landlock(7)`.
+//! [`Landlock`]: the rules for files and TCP ports that the kernel enforces on the program,
+//! `landlock(7)`. `plan` adds the paths that the mounts make writable.
 
 use std::ffi::{CString, OsStr};
 
 use super::{Spec, path_text};
 use crate::{Error, Result};
 
-/// Rules of Landlock: whatever they do not grant is refused, whoever the program is and whatever file permissions say.
+/// Landlock rules: access that they do not grant is refused, whatever the program's uid and the
+/// file permissions are.
 ///
-/// Paths are as the program sees them, and must exist when it starts.
+/// Paths are resolved in the program's file system view and must exist when it starts; otherwise
+/// [`Spec::spawn`] fails with ENOENT. Needs Linux 6.2 (Landlock ABI 3) for rules about files;
+/// [`Landlock::best_effort`] accepts less. See `landlock(7)`.
 #[derive(Clone, Debug, Default)]
 pub struct Landlock {
     pub(crate) paths: Vec<(CString, u64)>,
@@ -15,7 +19,7 @@ pub struct Landlock {
     pub(crate) connect: Option<Vec<u16>>,
     pub(crate) scopes: bool,
     pub(crate) best_effort: bool,
-    /// What the view lets the program write is granted, too.
+    /// Also grants access to the writable mounts of the view.
     pub(crate) as_mounted: bool,
 }
 
@@ -23,13 +27,13 @@ const EXECUTE: u64 = 1;
 const WRITE_FILE: u64 = 1 << 1;
 const READ_FILE: u64 = 1 << 2;
 const READ_DIR: u64 = 1 << 3;
-/// Removing and making files and directories of any sort.
+/// Removing and making files and directories of any type.
 const CHANGE_DIR: u64 = 0x1FF0;
 const REFER: u64 = 1 << 13;
 const TRUNCATE: u64 = 1 << 14;
 const IOCTL_DEV: u64 = 1 << 15;
 
-/// Those that mean something for a file that is no directory.
+/// The access rights that apply to a file that is not a directory.
 pub(crate) const OF_FILES: u64 = EXECUTE | WRITE_FILE | READ_FILE | TRUNCATE | IOCTL_DEV;
 
 const READ: u64 = READ_FILE | READ_DIR;
@@ -39,22 +43,32 @@ pub(crate) const BIND_TCP: u64 = 1;
 pub(crate) const CONNECT_TCP: u64 = 2;
 
 impl Landlock {
-    /// Grants nothing yet. The program may be started only where it may be executed and its libraries be read.
+    /// Makes a ruleset that grants nothing.
+    ///
+    /// The program starts only if the rules let it be executed and its libraries be read: EACCES
+    /// otherwise.
     pub fn new() -> Self {
         Landlock::default()
     }
 
-    /// Files below `path` may be read and directories listed.
+    /// Allows reading files and listing directories at and below `path`.
+    ///
+    /// EINVAL: the path is empty or has a NUL byte in it.
     pub fn read(self, path: impl AsRef<OsStr>) -> Result<Self> {
         self.grant(path.as_ref(), READ)
     }
 
-    /// Files below `path` may be read and executed.
+    /// Allows reading and executing files, and listing directories, at and below `path`.
+    ///
+    /// EINVAL: the path is empty or has a NUL byte in it.
     pub fn execute(self, path: impl AsRef<OsStr>) -> Result<Self> {
         self.grant(path.as_ref(), READ | EXECUTE)
     }
 
-    /// Files below `path` may be read, written, made and removed.
+    /// Allows reading, writing, creating and removing files at and below `path`, but not executing
+    /// them.
+    ///
+    /// EINVAL: the path is empty or has a NUL byte in it.
     pub fn write(self, path: impl AsRef<OsStr>) -> Result<Self> {
         self.grant(path.as_ref(), WRITE)
     }
@@ -68,38 +82,52 @@ impl Landlock {
         Ok(self)
     }
 
-    /// TCP sockets may be bound to these ports alone.
+    /// Allows binding TCP sockets to these ports only.
+    ///
+    /// Further calls add ports. By default every port may be bound. Needs Linux 6.7 (Landlock ABI
+    /// 4).
     pub fn bind_tcp(mut self, ports: &[u16]) -> Self {
         self.bind.get_or_insert_default().extend_from_slice(ports);
         self
     }
 
-    /// TCP connections may be made to these ports alone. The kernel counts connect(2): TCP Fast Open and MPTCP get round it, unless
-    /// [`Filter::untrusted`](super::Filter::untrusted) refuses them; so does UDP, which is not TCP.
+    /// Allows TCP connections to these ports only.
+    ///
+    /// Further calls add ports. By default every port may be connected to. The rule applies to
+    /// `connect(2)`: TCP Fast Open and MPTCP get round it unless
+    /// [`Filter::untrusted`](super::Filter::untrusted) refuses them. UDP is not restricted. Needs
+    /// Linux 6.7 (Landlock ABI 4).
     pub fn connect_tcp(mut self, ports: &[u16]) -> Self {
         self.connect.get_or_insert_default().extend_from_slice(ports);
         self
     }
 
-    /// No signals to processes outside, no connections to abstract Unix sockets made outside.
+    /// Refuses signals to processes outside, and connections to abstract Unix sockets made outside.
+    ///
+    /// Outside means: not restricted by this ruleset. Needs Linux 6.12 (Landlock ABI 6).
     pub fn scoped(mut self) -> Self {
         self.scopes = true;
         self
     }
 
-    /// Whatever is mounted or made in the program's view of the file system for it to write may be written, but for the root itself.
+    /// Allows writing to every writable mount, file and directory that the spec adds to the view,
+    /// except the root.
     pub fn write_as_mounted(mut self) -> Self {
         self.as_mounted = true;
         self
     }
 
-    /// Where the kernel knows less than is asked for, the rest is enforced. Without this the spawn fails.
+    /// Enforces the part of the rules that the kernel supports.
+    ///
+    /// Without this, [`Spec::spawn`] fails with ENOTSUP if the kernel supports only a part. On a
+    /// kernel without Landlock nothing is enforced.
     pub fn best_effort(mut self) -> Self {
         self.best_effort = true;
         self
     }
 
-    /// What is asked of the kernel: `struct landlock_ruleset_attr`, as far as its version goes. None if it knows no Landlock.
+    /// The fields of `struct landlock_ruleset_attr` that this version of Landlock knows. None if
+    /// the kernel has no Landlock.
     pub(crate) fn attributes(&self, version: i32) -> Result<Option<[u64; 3]>> {
         let wanted = match () {
             _ if self.scopes => (6, "scopes"),
@@ -126,8 +154,14 @@ impl Landlock {
 }
 
 impl Spec<'_> {
-    /// Restricts the program by these rules; `None` lifts what was set before, by
-    /// [`Spec::sandbox`] for example. Rules bring `new_privs(false)`, which the kernel demands.
+    /// Restricts the program by these Landlock rules.
+    ///
+    /// `None` removes the rules that were set before, for example by [`Spec::sandbox`]. Rules imply
+    /// `new_privs(false)`, which the kernel demands: see [`Spec::new_privs`]. They take effect
+    /// after the set-up, in the program's file system view.
+    ///
+    /// ENOTSUP at the spawn: the kernel does not support all of the rules. E2BIG at the spawn: the
+    /// caller has 16 layers of Landlock already, the kernel's limit.
     pub fn landlock(&mut self, rules: impl Into<Option<Landlock>>) -> &mut Self {
         self.privileges.landlock = rules.into();
         match self.privileges.landlock {

@@ -1,4 +1,5 @@
-//! What the program and all its descendants may use together: `cgroups(7)`.
+//! [`Limits`]: limits on the program and its descendants together, `cgroups(7)`. The `cgroup`
+//! module creates the cgroup and enforces them.
 
 use std::ffi::CString;
 use std::os::linux::fs::MetadataExt;
@@ -7,9 +8,11 @@ use std::path::{Path, PathBuf};
 use super::Spec;
 use crate::{Error, Result, Step};
 
-/// Limits of a control group of the program's own. Nothing is limited at first.
+/// Resource limits for the program and its descendants, enforced by a cgroup created for it.
 ///
-/// Each is enforced, by version 1 or 2 of cgroups, whichever has its controller on this machine, or the spawn fails.
+/// By default nothing is limited. Each limit is enforced by version 1 or 2 of cgroups, whichever
+/// has its controller on this machine. [`Spec::spawn`] fails with ENOTSUP if neither can enforce
+/// it. A limit that is set again replaces the former value.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Limits {
     pub(crate) settings: Vec<Setting>,
@@ -27,27 +30,27 @@ pub(crate) enum Setting {
     CpuWeight(u64),
     Cpus(String),
     Pids(u64),
-    /// Of a device, by its numbers.
+    /// The major and minor number of the device, and its limits.
     Io(u32, u32, Io),
-    /// Of one size of pages, such as `2MB`.
+    /// The page size, such as `2MB`, and bytes.
     HugePages(String, u64),
 }
 
-/// The most that is done per second on a device; None for no limit.
+/// Limits of a block device, per second. `None` means no limit; 0 is refused, see [`Limits::io`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Io {
-    /// Bytes read.
+    /// Bytes read per second.
     pub read_bytes: Option<u64>,
-    /// Bytes written.
+    /// Bytes written per second.
     pub write_bytes: Option<u64>,
-    /// Read operations.
+    /// Read operations per second.
     pub reads: Option<u64>,
-    /// Write operations.
+    /// Write operations per second.
     pub writes: Option<u64>,
 }
 
 impl Limits {
-    /// No limits yet.
+    /// Makes limits that limit nothing.
     pub fn new() -> Self {
         Limits::default()
     }
@@ -59,27 +62,44 @@ impl Limits {
         })
     }
 
-    /// Bytes of memory: beyond them something in the group is killed.
+    /// Limits memory, in bytes.
+    ///
+    /// When the cgroup reaches the limit and the kernel cannot reclaim memory, the OOM killer kills
+    /// a process in it: see [`Status::out_of_memory`](crate::Status::out_of_memory). Controller:
+    /// memory.
     pub fn memory(self, bytes: u64) -> Self {
         self.with(Setting::Memory(bytes))
     }
 
-    /// Bytes of memory beyond which the group is slowed down. Version 2.
+    /// Slows the processes down when they use more memory than this, in bytes.
+    ///
+    /// The kernel reclaims memory of the cgroup, but does not kill. Version 2 only: ENOTSUP at the
+    /// spawn on version 1. Controller: memory.
     pub fn memory_high(self, bytes: u64) -> Self {
         self.with(Setting::MemoryHigh(bytes))
     }
 
-    /// Bytes of memory that are not taken from the group for others. Version 2.
+    /// Protects this much memory from reclaim for other cgroups, in bytes.
+    ///
+    /// Version 2 only: ENOTSUP at the spawn on version 1. Controller: memory.
     pub fn memory_low(self, bytes: u64) -> Self {
         self.with(Setting::MemoryLow(bytes))
     }
 
-    /// Bytes of swap. On version 1 [`Limits::memory`] goes with it.
+    /// Limits swap, in bytes.
+    ///
+    /// Version 1 limits memory and swap together, so [`Limits::memory`] must be set too: ENOTSUP at
+    /// the spawn otherwise. ENOENT at the spawn: the kernel does not account swap (version 1 needs
+    /// `swapaccount=1`). Controller: memory.
     pub fn swap(self, bytes: u64) -> Self {
         self.with(Setting::Swap(bytes))
     }
 
-    /// Processors' worth of time: 0.5 is half of one, 2.0 is two.
+    /// Limits processor time, in processors: 0.5 is half of one, 2.0 is two.
+    ///
+    /// The limit applies to each period of 100 ms. The kernel takes at least 1 ms of a period, so
+    /// values below 0.01 act as 0.01. EINVAL: the value is not in the range 0.001 to 100,000.
+    /// Controller: cpu.
     pub fn cpu(self, processors: f64) -> Result<Self> {
         match processors {
             0.001..=100_000.0 => Ok(self.with(Setting::Cpu((processors * 1000.0).round() as u64))),
@@ -87,7 +107,9 @@ impl Limits {
         }
     }
 
-    /// The share of time against others that want it, too: 1 to 10000, 100 is usual.
+    /// Sets the share of processor time relative to other cgroups that compete for it.
+    ///
+    /// Default: 100. EINVAL: the weight is not in the range 1 to 10,000. Controller: cpu.
     pub fn cpu_weight(self, weight: u64) -> Result<Self> {
         match weight {
             1..=10_000 => Ok(self.with(Setting::CpuWeight(weight))),
@@ -95,7 +117,10 @@ impl Limits {
         }
     }
 
-    /// The processors it runs on, as a list like `0-2,7`, `cpuset(7)`.
+    /// Limits the processors to run on, given as a list such as `0-2,7`, `cpuset(7)`.
+    ///
+    /// EINVAL: the text is not such a list, or, at the spawn, it names a processor that does not
+    /// exist. Controller: cpuset.
     pub fn cpus(self, list: &str) -> Result<Self> {
         match list.is_empty()
             || list.contains(|letter: char| !letter.is_ascii_digit() && !",-".contains(letter))
@@ -105,12 +130,19 @@ impl Limits {
         }
     }
 
-    /// Processes and threads.
+    /// Limits the number of processes and threads.
+    ///
+    /// Beyond the limit `fork(2)` fails with EAGAIN. Controller: pids.
     pub fn pids(self, count: u64) -> Self {
         self.with(Setting::Pids(count))
     }
 
-    /// What is done on a block device, given by its file (`/dev/vda`) or by a file or directory on it. That of a partition is its disk.
+    /// Limits the transfer rates of a block device.
+    ///
+    /// `device` is its device file (`/dev/vda`), or a file or directory on it. A partition stands
+    /// for its disk, since the kernel limits whole disks only. EINVAL: a rate is 0 (version 1 takes
+    /// 0 for no limit), or `device` is on no block device. ENOENT: it does not exist. Controller:
+    /// io, blkio on version 1.
     pub fn io(self, device: impl AsRef<Path>, io: Io) -> Result<Self> {
         let path = device.as_ref();
         if [io.read_bytes, io.write_bytes, io.reads, io.writes].contains(&Some(0)) {
@@ -130,7 +162,10 @@ impl Limits {
         Ok(self.with(Setting::Io(major, minor, io)))
     }
 
-    /// Bytes of huge pages of one size: `2MB`, `1GB`.
+    /// Limits huge pages of one size, such as `2MB` or `1GB`, in bytes.
+    ///
+    /// EINVAL: `size` is not letters and digits. ENOENT at the spawn: the kernel has no huge pages
+    /// of this size. Controller: hugetlb.
     pub fn huge_pages(self, size: &str, bytes: u64) -> Result<Self> {
         match size.is_empty() || !size.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
             true => Err(Error::argument(format!("{size:?} is no size of huge pages, like 2MB"))),
@@ -145,7 +180,7 @@ impl Limits {
     }
 }
 
-/// The disk that a partition is on: the kernel limits whole disks alone.
+/// The disk that a partition is on: the kernel limits whole disks only.
 fn disk_of((major, minor): (u32, u32)) -> Option<(u32, u32)> {
     let place = format!("/sys/dev/block/{major}:{minor}");
     Path::new(&place).join("partition").exists().then_some(())?;
@@ -167,22 +202,34 @@ pub(crate) struct Resources {
     pub limits: Option<Limits>,
     pub cgroup_parent: Option<PathBuf>,
     pub rlimits: Vec<(u32, libc::rlimit64)>,
-    /// Bounds on terminals and inotify, which all processes of the user share on the whole host.
+    /// Limits terminals and inotify, which all processes of the user share on the whole machine.
     pub few_user_resources: bool,
 }
 
 impl Spec<'_> {
-    /// Puts the program into a control group of its own, with these limits. It is removed when the process has ended and been waited
-    /// for; what is left in it then is killed.
+    /// Limits the resources of the program and its descendants, by a cgroup created for it.
     ///
-    /// The group is made below the nearest group of the caller's that can be used (root's own, or one that is delegated to the
-    /// user, `Delegate=yes` of `systemd.resource-control(5)`), or below [`Spec::cgroup_parent`].
+    /// The cgroup is removed when the program has been waited for; processes still in it are
+    /// killed. A cgroup left behind by a caller that died is removed by the next call that uses
+    /// limits.
+    ///
+    /// The cgroup is created below the nearest one, from the caller's own upwards, that can be
+    /// used: any for root, and for an ordinary user one that is delegated (`Delegate=yes`,
+    /// `systemd.resource-control(5)`). [`Spec::cgroup_parent`] chooses another parent.
+    ///
+    /// ENOTSUP at the spawn: no mounted controller enforces a limit, or no cgroups are mounted.
+    /// EACCES at the spawn: the caller may not create a cgroup there, or may not move the program
+    /// into it.
     pub fn limits(&mut self, limits: Limits) -> &mut Self {
         self.resources.limits = Some(limits);
         self
     }
 
-    /// The group of version 2 below which the program's group is made: a directory of a mounted cgroup2.
+    /// Sets the cgroup of version 2 below which the program's cgroup is created.
+    ///
+    /// `path` is a directory of a mounted cgroup2. By default the parent is found as
+    /// [`Spec::limits`] says. Has an effect only with [`Spec::limits`]. EINVAL: the path has a NUL
+    /// byte in it, or, at the spawn, is not a directory of a cgroup2.
     pub fn cgroup_parent(&mut self, path: impl AsRef<Path>) -> Result<&mut Self> {
         let path: &Path = path.as_ref();
         CString::new(path.as_os_str().as_encoded_bytes())

@@ -1,5 +1,5 @@
-//! What the caller asks for. Each setter checks what it is given, at once; a finished [`Spec`] is
-//! only read, so many threads may spawn from one at a time.
+//! A [`Spec`]: the program to start and its options, one file for each group of options. A setter
+//! checks its arguments at once; the `plan` module turns a finished spec into the helper's actions.
 
 mod address;
 mod clock;
@@ -64,9 +64,14 @@ use crate::{Error, Kinds, Process, Result};
 
 /// A program to start and the isolation it gets.
 ///
-/// An option brings the namespace it needs: a host name asks for a new UTS namespace, an id map for
-/// a new user namespace, a fresh `/proc` for a new mount namespace, a clock offset for a new time
-/// namespace. An ordinary user needs a new user namespace for all other kinds.
+/// An option asks for the new namespace that it needs: a host name for a UTS namespace, an id map
+/// for a user namespace, a fresh `/proc` for a mount namespace, a clock offset for a time
+/// namespace. [`Spec::unshare`] asks for any kind. An ordinary user needs a new user namespace for
+/// all other kinds.
+///
+/// A setter returns an error of [`Step::Argument`](crate::Step::Argument) with errno EINVAL for a
+/// value that is out of range or has a NUL byte in it. A finished spec is only read, so many
+/// threads may spawn from one at a time.
 ///
 /// ```
 /// use nsiso::{Kinds, Spec};
@@ -81,17 +86,17 @@ use crate::{Error, Kinds, Process, Result};
 /// # Ok::<(), nsiso::Error>(())
 /// ```
 ///
-/// Descriptors given to a `Spec` are borrowed: they are used by number when the program is
-/// spawned and stay the caller's.
+/// A `Spec` borrows the file descriptors given to it. It uses them by number when the program is
+/// spawned, and they stay open in the caller.
 #[derive(Clone, Debug)]
 pub struct Spec<'fd> {
     pub(crate) program: Program<'fd>,
-    /// The new namespaces.
+    /// The kinds of namespace that are new.
     pub(crate) kinds: Kinds,
     pub(crate) joins: Vec<Join<'fd>>,
-    /// Where new namespaces are kept.
+    /// Where new namespaces are pinned.
     pub(crate) pins: Vec<(Kinds, PathBuf)>,
-    /// The new namespaces that the parent keeps open.
+    /// The new namespaces whose descriptors the parent keeps.
     pub(crate) held: Kinds,
     pub(crate) sync_fds: Option<(BorrowedFd<'fd>, BorrowedFd<'fd>)>,
     pub(crate) identity: Box<Identity>,
@@ -103,14 +108,16 @@ pub struct Spec<'fd> {
     pub(crate) privileges: Box<Privileges>,
     pub(crate) scheduling: Scheduling,
     pub(crate) init: Option<Init>,
-    /// The process with which everything ends, in place of the caller.
+    /// The pidfd of the process whose death ends the namespace, in place of the caller's.
     pub(crate) watched: Option<BorrowedFd<'fd>>,
     pub(crate) deadline: Option<Duration>,
 }
 
 impl<'fd> Spec<'fd> {
-    /// A program without arguments in the caller's own namespaces. A name without a slash is
-    /// looked for in the `PATH` of the environment the program gets, as `execvp(3)` does.
+    /// Makes a spec for a program without arguments, in the caller's own namespaces.
+    ///
+    /// A name without a slash is searched for in the `PATH` of the program's environment, as by
+    /// `execvp(3)`. Without `PATH`, `/bin` and `/usr/bin` are searched. EINVAL: the name is empty.
     pub fn new(program: impl AsRef<OsStr>) -> Result<Self> {
         Ok(Spec {
             program: Program::new(program.as_ref())?,
@@ -133,12 +140,15 @@ impl<'fd> Spec<'fd> {
         })
     }
 
-    /// Starts the program. Returns when it runs or is known not to.
+    /// Starts the program and returns once it runs.
     ///
-    /// A helper program does the set-up in memory of its own, so a process that may trace the
-    /// program reaches nothing of the caller. Where a pid namespace is new or joined, or a cgroup
-    /// of version 2 is used, the helper makes the program's process and ends: the caller, whose
-    /// child both are, gets SIGCHLD for each.
+    /// Returns an error if any step of the set-up or `execve(2)` fails: [`Error::step`] says which
+    /// step, [`Error::errno`] why. Nothing of the program is left running then.
+    ///
+    /// A helper program does the set-up in its own memory, so a process that may trace the program
+    /// cannot reach the caller's memory. Where a pid namespace is new or joined, or a cgroup of
+    /// version 2 is used, the helper creates the program's process and ends. Both are children of
+    /// the caller, which gets SIGCHLD for each.
     ///
     /// Many threads may spawn from one `Spec` at a time.
     pub fn spawn(&self) -> Result<Process> {
@@ -146,21 +156,22 @@ impl<'fd> Spec<'fd> {
         crate::spawn::spawn(self)
     }
 
-    /// The calling process becomes the program, as by `execve(2)`: it keeps its pid, its parent and
-    /// its terminal, and its other threads end. Returns only if that fails before anything has
-    /// changed.
+    /// Replaces the calling process with the program, as `execve(2)` does.
     ///
-    /// What fails later, when the process is no longer the caller's program, is written to
-    /// descriptor 2, and the process exits with 127 if the program is not found, with 126
-    /// otherwise. A new or joined pid namespace is that of the program's children; the program
-    /// itself stays where the caller was. A caller with several threads maps its own ids alone:
-    /// other id maps, and pins, are refused. A pin stays if a later step fails. With
-    /// [`Spec::limits`] the cgroup stays when the program has ended, until the next call that uses
-    /// limits removes it.
+    /// The process keeps its pid, its parent and its terminal; its other threads end. This function
+    /// returns only if it fails before anything has changed. A later failure, when the caller's
+    /// program is gone, is written to descriptor 2, and the process exits with 127 if the program
+    /// is not found, with 126 otherwise.
     ///
-    /// Options that take a parent are refused: an init process and what brings it, pipes, a
-    /// terminal, links, devices, an uplink, a filter that asks the caller, and [`Spec::sync_fds`]; and
-    /// a fresh proc beside a new pid namespace, since the program is not in that.
+    /// A new or joined pid namespace is the namespace of the program's children; the program itself
+    /// stays in the caller's. A caller with several threads can map only its own ids: other id
+    /// maps, and pins, are refused. A pin stays if a later step fails. With [`Spec::limits`] the
+    /// cgroup stays when the program has ended, until the next call that uses limits removes it.
+    ///
+    /// EINVAL: an option needs a parent process. These are an init process and the options that
+    /// imply it, pipes, a terminal, links, devices, an uplink, [`Spec::seccomp_notify`] and
+    /// [`Spec::sync_fds`]. A fresh proc beside a new pid namespace is refused too, since the
+    /// program is not in that namespace.
     pub fn exec(&self) -> Error {
         match self.check_privileges().and_then(|()| crate::spawn::exec(self)) {
             Err(error) => error,
@@ -168,7 +179,11 @@ impl<'fd> Spec<'fd> {
         }
     }
 
-    /// Adds kinds of namespace that are made new for the program.
+    /// Adds kinds of namespace that are created new for the program.
+    ///
+    /// See `namespaces(7)`. Without CAP_SYS_ADMIN all kinds but [`Kinds::USER`] need a new user
+    /// namespace beside them; otherwise [`Spec::spawn`] fails with EPERM. [`Spec::share`] undoes
+    /// this.
     pub fn unshare(&mut self, kinds: Kinds) -> &mut Self {
         self.kinds |= kinds;
         self

@@ -1,4 +1,5 @@
-//! The program's view of the file system: what is mounted or made where, in order.
+//! [`Mount`]: one operation on the program's file system view, such as a mount or a file that is
+//! created. `plan` turns the mounts into operations that the helper does in order.
 
 use std::ffi::{CString, OsStr};
 use std::os::fd::BorrowedFd;
@@ -8,19 +9,29 @@ use std::path::Path;
 use super::{Propagation, Spec, path_text, text};
 use crate::{Error, Kinds, Result};
 
-/// One thing in the program's view of the file system: a mount, or a file, directory or symbolic link that is made.
+/// One operation on the program's file system view: a mount, or a file, directory or symbolic link
+/// that is created.
 ///
-/// The paths of targets are as the program sees them, those of sources as the caller does (in a joined mount namespace, as seen
-/// there). Directories on the way to a target, and the target itself, are made where they are missing.
+/// A source is a path as the caller sees it; if a mount namespace is joined, as seen there. A
+/// target `at` is an absolute path as the program sees it. The target and the directories on the
+/// way to it are created if they are missing.
 ///
-/// What is mounted ignores set-user-ID bits; binds and tmpfs ignore device files, too, unless [`Mount::suid`] and
-/// [`Mount::devices`] say otherwise. `mount_setattr(2)`, or `mount(2)` where that is missing (before Linux 5.12, or in a container whose filter
-/// refuses it).
+/// Every mount ignores set-user-ID bits and file capabilities, unless [`Mount::suid`] is set;
+/// binds, tmpfs and overlays also ignore device files, unless [`Mount::devices`] is set.
+///
+/// A constructor fails with EINVAL if a path is empty or has a NUL byte in it, or if a target is
+/// relative or has `..` in it. Errors of the mount itself come from [`Spec::spawn`], with the index
+/// of the mount ([`Error::index`]): EPERM if the caller has no CAP_SYS_ADMIN and the spec no new
+/// user namespace, ENOENT if the source does not exist, EROFS if the target cannot be created on a
+/// read-only file system.
+///
+/// Mounts are made by `mount_setattr(2)` and the calls around it, or by `mount(2)` if it is
+/// missing: before Linux 5.12, or in a container whose seccomp filter refuses it.
 #[derive(Clone, Debug)]
 pub struct Mount<'fd> {
     pub(crate) at: CString,
     pub(crate) what: What<'fd>,
-    /// `MOUNT_ATTR_...` that are set.
+    /// The `MOUNT_ATTR_...` flags that are set.
     pub(crate) attributes: u64,
     pub(crate) optional: bool,
 }
@@ -36,10 +47,10 @@ pub(crate) enum What<'fd> {
         kind: &'static str,
         options: Vec<(&'static str, Option<String>)>,
     },
-    /// The few devices that every program may expect.
+    /// The small `/dev` of [`Mount::dev`].
     Dev,
     Overlay {
-        /// The uppermost first; never empty.
+        /// The lower trees, the uppermost first; never empty.
         lower: Vec<CString>,
         changes: Option<(CString, CString)>,
     },
@@ -63,7 +74,7 @@ pub(crate) enum What<'fd> {
     Propagation(Propagation),
 }
 
-/// What a bind shows.
+/// The source of a bind.
 #[derive(Clone, Debug)]
 pub(crate) enum Tree<'fd> {
     Path(CString),
@@ -77,57 +88,90 @@ impl<'fd> Mount<'fd> {
         Ok(Mount { at: inside(at.as_ref())?, what, attributes, optional: false })
     }
 
-    /// A file or a directory, with all that is mounted below it. At `/`, the root of the view.
+    /// Binds a file or a directory of the caller's at `at`, with all mounts below it.
+    ///
+    /// At `/` it becomes the root of the view. The bind is writable, unless [`Mount::read_only`] is
+    /// set. [`Mount::non_recursive`] leaves out the mounts below the source.
     pub fn bind(source: impl AsRef<OsStr>, at: impl AsRef<OsStr>) -> Result<Self> {
         let tree = Tree::Path(outside("source of a bind", source.as_ref())?);
         Mount::new(at, What::Bind { tree, recursive: true, id_map: None }, CAREFUL)
     }
 
-    /// The same by a descriptor (`O_PATH` is enough).
+    /// Binds the file or directory behind a descriptor at `at`, with all mounts below it.
+    ///
+    /// A descriptor opened with `O_PATH` is enough. The child opens the file again by its path:
+    /// ESTALE at the spawn if it has moved, or lies in another mount namespace.
     pub fn bind_fd(source: BorrowedFd<'fd>, at: impl AsRef<OsStr>) -> Result<Self> {
         Mount::new(at, What::Bind { tree: Tree::Fd(source), recursive: true, id_map: None }, CAREFUL)
     }
 
-    /// An empty file system in memory, `tmpfs(5)`.
+    /// Mounts an empty tmpfs, `tmpfs(5)`, a file system in memory.
+    ///
+    /// Its mode is 0755, see [`Mount::mode`]. It may use half of the memory by default, see
+    /// [`Mount::size`].
     pub fn tmpfs(at: impl AsRef<OsStr>) -> Result<Self> {
         let options = vec![("mode", Some("755".into()))];
         Mount::new(at, What::Filesystem { kind: "tmpfs", options }, CAREFUL)
     }
 
-    /// A fresh proc of the program's pid namespace, `proc(5)`.
+    /// Mounts a fresh proc, which shows the program's pid namespace, `proc(5)`.
+    ///
+    /// In a new user namespace this needs a new pid namespace, and a `/proc` of the caller's that
+    /// no other mounts cover: EPERM at the spawn otherwise.
     pub fn procfs(at: impl AsRef<OsStr>) -> Result<Self> {
         let what = What::Filesystem { kind: "proc", options: Vec::new() };
         Mount::new(at, what, CAREFUL | libc::MOUNT_ATTR_NOEXEC)
     }
 
-    /// A fresh sysfs of the program's network namespace, `sysfs(5)`. Read-only.
+    /// Mounts a fresh sysfs, read-only, which shows the program's network namespace, `sysfs(5)`.
+    ///
+    /// In a new user namespace this needs a new network namespace, and a `/sys` of the caller's
+    /// that is fully visible: EPERM at the spawn otherwise.
     pub fn sysfs(at: impl AsRef<OsStr>) -> Result<Self> {
         let what = What::Filesystem { kind: "sysfs", options: Vec::new() };
         Mount::new(at, what, CAREFUL | libc::MOUNT_ATTR_NOEXEC | libc::MOUNT_ATTR_RDONLY)
     }
 
-    /// The POSIX message queues of the program's IPC namespace, `mq_overview(7)`.
+    /// Mounts the POSIX message queues of the program's IPC namespace, `mq_overview(7)`.
+    ///
+    /// In a new user namespace this needs a new IPC namespace: EPERM at the spawn otherwise.
     pub fn mqueue(at: impl AsRef<OsStr>) -> Result<Self> {
         let what = What::Filesystem { kind: "mqueue", options: Vec::new() };
         Mount::new(at, what, CAREFUL | libc::MOUNT_ATTR_NOEXEC)
     }
 
-    /// A small `/dev`: null, zero, full, random, urandom, tty, pseudo-terminals of its own, shm, and links to the descriptors;
-    /// console is the program's terminal, if it is given one.
+    /// Mounts a small `/dev`.
+    ///
+    /// It contains the devices null, zero, full, random, urandom and tty, bound from the caller's
+    /// `/dev`; pseudo-terminals of its own (`pts` and `ptmx`); the directory `shm`, a tmpfs; and
+    /// the links fd, stdin, stdout and stderr. `console` is the program's terminal if [`Spec::pty`]
+    /// is set.
     pub fn dev(at: impl AsRef<OsStr>) -> Result<Self> {
         Mount::new(at, What::Dev, libc::MOUNT_ATTR_NOSUID)
     }
 
-    /// A writable layer over the directory `lower`, the host's `/` included, which is thrown away in the end. What is mounted
-    /// in `lower` gets layers of its own; what is no store of files (proc, sysfs, devices) is shown as it is, read-only. Files beside something that is mounted
-    /// cannot have a layer: the caller's own are copied (up to 1 MiB each, 16 MiB in all), others are read-only.
+    /// Mounts the directory `lower` with a temporary writable layer over it.
+    ///
+    /// Changes go to a tmpfs and are lost when the program's mount namespace ends. `lower` may be
+    /// the caller's `/`. Each file system mounted below `lower` gets a layer of its own. Those
+    /// without stored files (proc, sysfs, devices) are bound read-only. A file in a directory that
+    /// contains mount points cannot have a layer: the caller's own files are copied (up to 1 MiB
+    /// each and 16 MiB in all), others are bound read-only.
+    ///
+    /// In a new user namespace overlays need Linux 5.11: EPERM at the spawn otherwise.
     pub fn overlay(lower: impl AsRef<OsStr>, at: impl AsRef<OsStr>) -> Result<Self> {
         let lower = outside("lower tree of an overlay", lower.as_ref())?;
         Mount::new(at, What::Overlay { lower: vec![lower], changes: None }, CAREFUL)
     }
 
-    /// An overlay whose changes are kept in the directory `upper`; `work`, an empty directory of the same file system, is the
-    /// kernel's. What is mounted in `lower` is not seen.
+    /// Mounts the directory `lower` with a writable layer that is kept in the directory `upper`.
+    ///
+    /// `work` is an empty directory on the same file system as `upper`, for the kernel's use.
+    /// Mounts below `lower` are not visible. ENOENT at the spawn: one of the three directories does
+    /// not exist. EINVAL at the spawn: `upper` and `work` are not on one writable file system, or
+    /// are on an overlay.
+    ///
+    /// In a new user namespace overlays need Linux 5.11: EPERM at the spawn otherwise.
     pub fn overlay_kept(
         lower: impl AsRef<OsStr>,
         upper: impl AsRef<OsStr>,
@@ -140,8 +184,12 @@ impl<'fd> Mount<'fd> {
         Mount::new(at, What::Overlay { lower: vec![lower], changes: Some((upper, work)) }, CAREFUL)
     }
 
-    /// A further lower tree of an overlay, beneath those named before it: what is in it is seen where they have nothing. With more than one,
-    /// what is mounted in them is not seen, and an overlay that is [`Mount::read_only`] and keeps no changes has no writable layer at all.
+    /// Adds a lower tree to an overlay, beneath the ones added before.
+    ///
+    /// A file of the new tree is visible if none of the trees above has a file at that path. With
+    /// more than one tree, mounts below them are not visible, and an overlay with
+    /// [`Mount::read_only`] and no kept changes has no writable layer. EINVAL: this is not an
+    /// overlay.
     ///
     /// ```
     /// use nsiso::{Mount, Spec};
@@ -162,23 +210,35 @@ impl<'fd> Mount<'fd> {
         Ok(self)
     }
 
-    /// A directory. One that is there already is left as it is.
+    /// Creates a directory with the mode `mode`.
+    ///
+    /// A directory that exists already stays as it is, with its mode. EINVAL: the mode is above
+    /// 07777. ENOTDIR at the spawn: there is another file at this path.
     pub fn dir(at: impl AsRef<OsStr>, mode: u32) -> Result<Self> {
         Mount::new(at, What::Directory { mode: permissions(mode)? }, 0)
     }
 
-    /// A symbolic link to `to`.
+    /// Creates a symbolic link at `at` that points to `to`.
+    ///
+    /// `to` is stored as it is and need not exist. EEXIST at the spawn: there is a file at `at`
+    /// already.
     pub fn symlink(to: impl AsRef<OsStr>, at: impl AsRef<OsStr>) -> Result<Self> {
         Mount::new(at, What::Symlink { to: path_text("target of a symbolic link", to.as_ref())? }, 0)
     }
 
-    /// A file with this content. One that is there already is hidden by it, not changed. With [`Mount::if_exists`] it gives way to what is
-    /// mounted or made at the same path later.
+    /// Creates a file with this content and the mode `mode`.
+    ///
+    /// A file that exists already is not changed: the new one is mounted over it. With
+    /// [`Mount::if_exists`] the file is left out if a later operation has the same target. EINVAL:
+    /// the mode is above 07777.
     pub fn file(content: impl Into<Vec<u8>>, at: impl AsRef<OsStr>, mode: u32) -> Result<Self> {
         Mount::new(at, What::File { content: content.into(), mode: permissions(mode)? }, 0)
     }
 
-    /// Hides what is there: a directory becomes empty, a file reads as `/dev/null`. Nothing to hide is fine.
+    /// Hides a file or a directory: a directory becomes empty and read-only, a file becomes
+    /// `/dev/null`.
+    ///
+    /// Nothing happens if the path does not exist. EINVAL: the path is `/`.
     pub fn mask(at: impl AsRef<OsStr>) -> Result<Self> {
         let mask = Mount::new(at, What::Mask, 0)?;
         match mask.at.as_bytes() {
@@ -187,17 +247,26 @@ impl<'fd> Mount<'fd> {
         }
     }
 
-    /// Makes what is there read-only, with all that is mounted below it.
+    /// Makes a file or a directory read-only, with all mounts below it.
+    ///
+    /// It must exist, unless [`Mount::if_exists`] is set: ENOENT at the spawn. With
+    /// [`Mount::non_recursive`] the mounts below it stay writable, and it must be a mount point.
     pub fn read_only_path(at: impl AsRef<OsStr>) -> Result<Self> {
         Mount::new(at, What::ReadOnly { recursive: true }, libc::MOUNT_ATTR_RDONLY)
     }
 
-    /// The permissions of what is there already.
+    /// Changes the mode of a file or directory that exists.
+    ///
+    /// No part of the path may be a symbolic link: ELOOP at the spawn. EINVAL: the mode is above
+    /// 07777. ENOENT at the spawn: it does not exist. See `chmod(2)`.
     pub fn chmod(at: impl AsRef<OsStr>, mode: u32) -> Result<Self> {
         Mount::new(at, What::Permissions { mode: permissions(mode)? }, 0)
     }
 
-    /// The propagation of the mount at a mount point, `mount_namespaces(7)`.
+    /// Sets the propagation of the mount at a mount point, `mount_namespaces(7)`.
+    ///
+    /// EINVAL: `propagation` is [`Propagation::Unchanged`], or, at the spawn, the path is not a
+    /// mount point.
     pub fn propagation(at: impl AsRef<OsStr>, propagation: Propagation) -> Result<Self> {
         if propagation == Propagation::Unchanged {
             return Err(Error::argument("a propagation that is unchanged changes nothing"));
@@ -205,44 +274,51 @@ impl<'fd> Mount<'fd> {
         Mount::new(at, What::Propagation(propagation), 0)
     }
 
-    /// A bind with the flags of its source: those of a namespace's file cannot be changed.
+    /// Gives a bind the mount flags of its source: those of a namespace's file cannot be changed.
     pub(crate) fn with_flags_of_source(mut self) -> Self {
         self.attributes = 0;
         self
     }
 
-    /// Nothing can be written through it.
+    /// Makes the mount read-only (`MOUNT_ATTR_RDONLY`).
     pub fn read_only(mut self) -> Self {
         self.attributes |= libc::MOUNT_ATTR_RDONLY;
         self
     }
 
-    /// No program in it can be executed.
+    /// Refuses to execute programs in the mount (`MOUNT_ATTR_NOEXEC`).
     pub fn no_exec(mut self) -> Self {
         self.attributes |= libc::MOUNT_ATTR_NOEXEC;
         self
     }
 
-    /// Set-user-ID bits and file capabilities count.
+    /// Makes set-user-ID bits and file capabilities take effect in the mount (no
+    /// `MOUNT_ATTR_NOSUID`).
     pub fn suid(mut self) -> Self {
         self.attributes &= !libc::MOUNT_ATTR_NOSUID;
         self
     }
 
-    /// Device files work.
+    /// Makes device files in the mount work (no `MOUNT_ATTR_NODEV`).
     pub fn devices(mut self) -> Self {
         self.attributes &= !libc::MOUNT_ATTR_NODEV;
         self
     }
 
-    /// A bind whose source does not exist is passed over; so is a path to be made read-only. A file that is made gives way.
+    /// Ignores a missing file: a bind whose source, or a [`Mount::read_only_path`] whose target
+    /// does not exist.
+    ///
+    /// A [`Mount::file`] is left out instead if a later operation has the same target.
     pub fn if_exists(mut self) -> Self {
         self.optional = true;
         self
     }
 
-    /// A bind without what is mounted below its source. The kernel refuses that in a user namespace where something would come
-    /// to light. A path to be made read-only: without what is mounted below it; it must be a mount point then.
+    /// Leaves out the mounts below.
+    ///
+    /// For a bind: the mounts below its source. In a user namespace the kernel refuses this with
+    /// EINVAL if it would uncover files that a mount hides. For a [`Mount::read_only_path`]: the
+    /// mounts below it stay writable; it must be a mount point. Other mounts are not changed.
     pub fn non_recursive(mut self) -> Self {
         if let What::Bind { recursive, .. } | What::ReadOnly { recursive } = &mut self.what {
             *recursive = false;
@@ -250,8 +326,13 @@ impl<'fd> Mount<'fd> {
         self
     }
 
-    /// A bind that shows other owners, by the map of this user namespace. Takes root, Linux 5.12 and a file system
-    /// that knows it.
+    /// Makes a bind show files with other owners: the id map of `user_namespace` is applied to
+    /// them.
+    ///
+    /// Needs Linux 5.12, root in the initial user namespace without a new one (EPERM at the spawn),
+    /// and a file system that supports it (EINVAL at the spawn). ENOTSUP at the spawn:
+    /// `mount_setattr(2)` is missing or refused. Mounts other than binds are not changed. See
+    /// `mount_setattr(2)`, ID-mapped mounts.
     pub fn id_map(mut self, user_namespace: BorrowedFd<'fd>) -> Self {
         if let What::Bind { id_map, .. } = &mut self.what {
             *id_map = Some(user_namespace);
@@ -259,19 +340,25 @@ impl<'fd> Mount<'fd> {
         self
     }
 
-    /// The most bytes that a tmpfs holds, and one file for each KiB of them, 1024 at least: empty ones take memory, too. By default half
-    /// of the memory, and a file for every two pages of it.
+    /// Limits the size of a tmpfs, in bytes.
+    ///
+    /// It also limits the number of files, since empty ones use memory too: to one for each KiB,
+    /// and 1024 at least. By default a tmpfs holds half of the memory, and a file for every two
+    /// pages of it. See `tmpfs(5)`.
     pub fn size(self, bytes: u64) -> Self {
         let files = if bytes == 0 { 0 } else { (bytes / 1024).max(1024) };
         self.option("size", Some(bytes.to_string())).option("nr_inodes", Some(files.to_string()))
     }
 
-    /// The permissions of a tmpfs's root; 0755 by default.
+    /// Sets the mode of the root directory of a tmpfs; 0755 by default.
     pub fn mode(self, mode: u32) -> Self {
         self.option("mode", Some(format!("{:o}", mode & 0o7777)))
     }
 
-    /// Which processes a proc shows: `off`, `noaccess`, `invisible` or `ptraceable`.
+    /// Sets which processes a proc shows to other users: `off`, `noaccess`, `invisible` or
+    /// `ptraceable`.
+    ///
+    /// EINVAL: another word. See `proc(5)`, mount option hidepid.
     pub fn hidepid(self, hidepid: &str) -> Result<Self> {
         match hidepid {
             "off" | "noaccess" | "invisible" | "ptraceable" => {
@@ -283,12 +370,13 @@ impl<'fd> Mount<'fd> {
         }
     }
 
-    /// A proc that has processes alone, and none of the machine's settings.
+    /// Leaves everything but the process directories out of a proc (mount option `subset=pid`,
+    /// `proc(5)`).
     pub fn subset_pid(self) -> Self {
         self.option("subset", Some("pid".into()))
     }
 
-    /// Whether it is there for the program to write in.
+    /// Whether the operation adds a file system, directory or file that the program may write to.
     pub(crate) fn is_written(&self) -> bool {
         let writable = self.attributes & libc::MOUNT_ATTR_RDONLY == 0;
         match self.what {
@@ -312,10 +400,15 @@ impl<'fd> Mount<'fd> {
 }
 
 impl<'fd> Spec<'fd> {
-    /// Adds to the program's view of the file system. Asks for a new mount namespace.
+    /// Adds an operation to the program's file system view.
     ///
-    /// The view begins with the host's whole tree, or, if the first mount is at `/`, with that alone; each mount comes on
-    /// top of those before it. Then the old root is taken away (`pivot_root(2)`).
+    /// Asks for a new mount namespace. The view begins as the caller's whole tree. If the first
+    /// mount is at `/`, the view begins as that mount alone. Each mount comes on top of the earlier
+    /// ones. Then the old root is removed, `pivot_root(2)`.
+    ///
+    /// EINVAL at the spawn: a later mount is at `/`, or [`Spec::propagation`] is shared or
+    /// unchanged. EPERM at the spawn: the caller has no CAP_SYS_ADMIN, and there is no new user
+    /// namespace.
     ///
     /// ```
     /// use nsiso::{Mount, Spec};
@@ -334,7 +427,7 @@ impl<'fd> Spec<'fd> {
     }
 }
 
-/// A path in the program's view.
+/// Checks and cleans a target: a path in the program's view.
 fn inside(path: &OsStr) -> Result<CString> {
     if !path.as_bytes().starts_with(b"/") {
         return Err(Error::argument(format!("the target {path:?} is not absolute: it begins with /")));
@@ -342,12 +435,12 @@ fn inside(path: &OsStr) -> Result<CString> {
     if Path::new(path).components().any(|part| part == std::path::Component::ParentDir) {
         return Err(Error::argument(format!("the target {path:?} has .. in it")));
     }
-    // Without doubled and trailing slashes and single dots.
+    // This drops doubled and trailing slashes and single dots.
     let clean: std::path::PathBuf = Path::new(path).components().collect();
     text("target", clean.as_os_str())
 }
 
-/// A path of the caller's, made absolute: the child moves about.
+/// Checks a path of the caller's and makes it absolute: the child has another working directory.
 fn outside(what: &str, path: &OsStr) -> Result<CString> {
     let text = path_text(what, path)?;
     if path.as_bytes().starts_with(b"/") {

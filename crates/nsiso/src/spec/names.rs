@@ -1,4 +1,4 @@
-//! Host name and NIS domain name, `uts_namespaces(7)`.
+//! The options for host name and NIS domain name, `uts_namespaces(7)`.
 
 use std::ffi::{CString, OsStr};
 
@@ -12,13 +12,19 @@ pub(crate) struct Names {
 }
 
 impl Spec<'_> {
-    /// The host name inside: at most 64 bytes. Asks for a new UTS namespace.
+    /// Sets the host name in the new UTS namespace.
+    ///
+    /// Asks for a new UTS namespace. EINVAL: the name has more than 64 bytes or a NUL byte in it.
+    /// See `sethostname(2)`.
     pub fn hostname(&mut self, name: impl AsRef<OsStr>) -> Result<&mut Self> {
         self.names.hostname = Some(uts_name("host name", name.as_ref())?);
         Ok(self.unshare(Kinds::UTS))
     }
 
-    /// The NIS domain name inside: at most 64 bytes. Asks for a new UTS namespace.
+    /// Sets the NIS domain name in the new UTS namespace.
+    ///
+    /// Asks for a new UTS namespace. EINVAL: the name has more than 64 bytes or a NUL byte in it.
+    /// See `setdomainname(2)`.
     pub fn domainname(&mut self, name: impl AsRef<OsStr>) -> Result<&mut Self> {
         self.names.domainname = Some(uts_name("domain name", name.as_ref())?);
         Ok(self.unshare(Kinds::UTS))

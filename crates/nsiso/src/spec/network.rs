@@ -1,4 +1,5 @@
-//! The network that a program gets: links to other namespaces, devices moved in, a way out.
+//! The network options of a program: links to other namespaces, devices moved in, and an uplink.
+//! The `net` module makes links and devices, `pasta(1)` serves the uplink.
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::os::fd::BorrowedFd;
@@ -8,12 +9,19 @@ use super::Spec;
 use super::address::Address;
 use crate::{Error, Kinds, Result};
 
-/// One end of a link: a network device in a network namespace, with what it is to be given.
+/// One end of a link: a network device in a network namespace, with its addresses, routes and
+/// settings.
+///
+/// A setter fails with EINVAL for a value that is out of range.
 ///
 /// ```
 /// use nsiso::Endpoint;
 ///
-/// let endpoint = Endpoint::new().name("eth0")?.address("10.0.0.1/30")?.address("fd00::1/64")?.gateway("10.0.0.2")?;
+/// let endpoint = Endpoint::new()
+///     .name("eth0")?
+///     .address("10.0.0.1/30")?
+///     .address("fd00::1/64")?
+///     .gateway("10.0.0.2")?;
 /// # Ok::<(), nsiso::Error>(())
 /// ```
 #[derive(Clone, Debug, Default)]
@@ -28,20 +36,20 @@ pub struct Endpoint<'fd> {
     pub(crate) quality: Quality,
 }
 
-/// Where packets for a network go.
+/// A route: where packets for a network go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Route {
     pub to: Address,
-    /// None: straight through the device.
+    /// The router; none if the network is reached directly.
     pub via: Option<IpAddr>,
 }
 
-/// How packets that leave a device are held up, lost or slowed down.
+/// How packets that leave a device are delayed, lost or limited: the settings of its qdisc.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(crate) struct Quality {
     pub delay: Duration,
     pub jitter: Duration,
-    /// A part of 1.
+    /// The fraction of packets that is lost, 0 to 1.
     pub loss: f64,
     /// Bits per second.
     pub rate: Option<u64>,
@@ -54,31 +62,44 @@ impl Quality {
 }
 
 impl<'fd> Endpoint<'fd> {
-    /// An end in the network namespace of the caller, or, as the inner end of [`Spec::link`], in the program's new one.
+    /// Makes an endpoint in the caller's network namespace.
+    ///
+    /// As the inner end of [`Spec::link`] or [`Spec::device`] it is in the program's new network
+    /// namespace.
     pub fn new() -> Self {
         Endpoint::default()
     }
 
-    /// An end in the network namespace behind this descriptor, such as a [`Handle`](crate::Handle).
+    /// Puts the endpoint into the network namespace behind a descriptor, such as a
+    /// [`Handle`](crate::Handle).
     pub fn netns(mut self, namespace: BorrowedFd<'fd>) -> Self {
         self.namespace = Some(namespace);
         self
     }
 
-    /// The device's name, at most 15 bytes. By default the first of `eth0`, `eth1`, ... that is free, in the caller's own namespace of
-    /// `veth0`, `veth1`, ...
+    /// Sets the name of the device.
+    ///
+    /// By default it is the first of `eth0`, `eth1`, ... that is free; in the caller's own
+    /// namespace the first of `veth0`, `veth1`, ... EINVAL: the name is not 1 to 15 bytes, has
+    /// blanks, slashes, colons or percent signs in it, or is `all` or `default`. EEXIST when the
+    /// link is made: another device has the name.
     pub fn name(mut self, name: &str) -> Result<Self> {
         self.name = Some(device_name(name)?);
         Ok(self)
     }
 
-    /// The hardware address, as `02:00:00:00:00:01`; one by chance otherwise.
+    /// Sets the hardware address, such as `02:00:00:00:00:01`.
+    ///
+    /// By default the kernel chooses one at random. EINVAL: the text is not such an address, or it
+    /// is a multicast address.
     pub fn mac(mut self, mac: &str) -> Result<Self> {
         self.mac = Some(hardware_address(mac)?);
         Ok(self)
     }
 
-    /// The most bytes of a packet; 1500 by default.
+    /// Sets the MTU, in bytes; 1500 by default.
+    ///
+    /// EINVAL: the value is not in the range 68 to 65535.
     pub fn mtu(mut self, bytes: u32) -> Result<Self> {
         match bytes {
             68..=65_535 => self.mtu = Some(bytes),
@@ -91,14 +112,21 @@ impl<'fd> Endpoint<'fd> {
         Ok(self)
     }
 
-    /// One more address of the device, with its network, as `10.0.0.1/24`. It may be used at once. One whose network overlaps that of another
-    /// device in the namespace is refused when the link is made: packets could go either way.
+    /// Adds an address with the prefix length of its network, such as `10.0.0.1/24`.
+    ///
+    /// It can be used at once: IPv6 does no duplicate address detection for it. EINVAL: the text is
+    /// not an address. EEXIST when the link is made: its network overlaps the network of another
+    /// device in the namespace, so that packets could go either way.
     pub fn address(mut self, address: &str) -> Result<Self> {
         self.addresses.push(address.parse()?);
         Ok(self)
     }
 
-    /// Packets for a network, as `10.1.0.0/16`, go through the device, to the router with the address `via` if there is one.
+    /// Adds a route: packets for the network `to` go through the device, to the router `via` if
+    /// there is one.
+    ///
+    /// `to` is a network such as `10.1.0.0/16`. EINVAL: one of them is not an address, `to` is the
+    /// address of a host in its network, or they are of different families. See `ip-route(8)`.
     pub fn route(mut self, to: &str, via: Option<&str>) -> Result<Self> {
         let to: Address = to.parse()?;
         let via = via.map(router).transpose()?;
@@ -112,19 +140,26 @@ impl<'fd> Endpoint<'fd> {
         Ok(self)
     }
 
-    /// The router for all other networks, by its address.
+    /// Adds a default route: the router `via` gets the packets for all other networks.
+    ///
+    /// The default route is for the address family of `via`. EINVAL: `via` is not an address.
     pub fn gateway(self, via: &str) -> Result<Self> {
         let everywhere = if router(via)?.is_ipv4() { "0.0.0.0/0" } else { "::/0" };
         self.route(everywhere, Some(via))
     }
 
-    /// The device becomes a port of this bridge, which is in the same namespace: see [`bridge`](crate::bridge()).
+    /// Makes the device a port of a bridge in the same network namespace.
+    ///
+    /// [`bridge`](crate::bridge()) makes a bridge. EINVAL: `bridge` is not a valid device name.
     pub fn port_of(mut self, bridge: &str) -> Result<Self> {
         self.bridge = Some(device_name(bridge)?);
         Ok(self)
     }
 
-    /// How long packets that leave through this end are held up, give or take `jitter`. `tc-netem(8)`.
+    /// Delays the packets that leave through this endpoint by `delay`, plus or minus `jitter`.
+    ///
+    /// EINVAL: the delay is longer than an hour, or the jitter is longer than the delay. Needs the
+    /// kernel's netem: ENOENT when the link is made otherwise. See `tc-netem(8)`.
     pub fn delay(mut self, delay: Duration, jitter: Duration) -> Result<Self> {
         const MOST: Duration = Duration::from_secs(3600);
         if delay > MOST || jitter > delay {
@@ -136,7 +171,11 @@ impl<'fd> Endpoint<'fd> {
         Ok(self)
     }
 
-    /// The part of the packets leaving through this end that gets lost, by chance: 0.01 is one of a hundred. `tc-netem(8)`.
+    /// Drops packets that leave through this endpoint at random.
+    ///
+    /// `part` is the fraction that is lost: 0.01 is one in a hundred. EINVAL: it is not in the
+    /// range 0 to 1. Needs the kernel's netem: ENOENT when the link is made otherwise. See
+    /// `tc-netem(8)`.
     pub fn loss(mut self, part: f64) -> Result<Self> {
         match part {
             0.0..=1.0 => self.quality.loss = part,
@@ -145,7 +184,10 @@ impl<'fd> Endpoint<'fd> {
         Ok(self)
     }
 
-    /// The most bits per second that leave through this end. `tc-tbf(8)`, `tc-netem(8)`.
+    /// Limits the rate of the packets that leave through this endpoint, in bits per second.
+    ///
+    /// EINVAL: the rate is below 8. Needs the kernel's tbf, or netem if there is a delay or loss
+    /// too: ENOENT when the link is made otherwise. See `tc-tbf(8)`, `tc-netem(8)`.
     pub fn rate(mut self, bits_per_second: u64) -> Result<Self> {
         match bits_per_second {
             8.. => self.quality.rate = Some(bits_per_second),
@@ -159,7 +201,7 @@ impl<'fd> Endpoint<'fd> {
     }
 }
 
-/// A name that the kernel takes for a device.
+/// Checks a name as the kernel checks it for a device.
 pub(crate) fn device_name(name: &str) -> Result<String> {
     let odd = |letter: char| letter.is_whitespace() || letter.is_control() || "/:%".contains(letter);
     match name {
@@ -193,8 +235,10 @@ fn hardware_address(text: &str) -> Result<[u8; 6]> {
     }
 }
 
-/// A way to the outside for programs that may not make links to the host: `pasta(1)`, which translates between the program's network
-/// and ordinary sockets of the caller.
+/// An uplink by `pasta(1)`, for programs whose caller has no privilege to make links to its own
+/// network.
+///
+/// pasta translates between the program's network and ordinary sockets of the caller.
 #[derive(Clone, Debug)]
 pub struct Uplink {
     pub(crate) tcp: Vec<(u16, u16)>,
@@ -209,24 +253,38 @@ impl Default for Uplink {
 }
 
 impl Uplink {
-    /// The program may reach what the caller may reach, the host's loopback excepted; nobody reaches the program.
+    /// Makes an uplink that forwards no ports.
+    ///
+    /// The program reaches what the caller can reach, except the caller's loopback. Nobody outside
+    /// reaches the program, until [`Uplink::tcp`] or [`Uplink::udp`] forwards a port.
     pub fn new() -> Self {
         Uplink::default()
     }
 
-    /// Connections to the host's port `outside` are led to the program's port `inside`, TCP.
+    /// Forwards TCP connections from the port `outside` of the caller's network to the program's
+    /// port `inside`.
+    ///
+    /// EINVAL: a port is 0. EADDRINUSE at the spawn: the port is taken. EACCES at the spawn: ports
+    /// below 1024 need CAP_NET_BIND_SERVICE. [`Uplink::listen`] sets the address.
     pub fn tcp(mut self, outside: u16, inside: u16) -> Result<Self> {
         self.tcp.push(ports(outside, inside)?);
         Ok(self)
     }
 
-    /// The same for UDP. Versions of pasta before 2024 bring answers back only where both ports are the same.
+    /// Forwards UDP packets from the port `outside` of the caller's network to the program's port
+    /// `inside`.
+    ///
+    /// Versions of pasta before 2024 return the answers only if both ports are the same. EINVAL: a
+    /// port is 0. EADDRINUSE at the spawn: the port is taken. EACCES at the spawn: ports below 1024
+    /// need CAP_NET_BIND_SERVICE. [`Uplink::listen`] sets the address.
     pub fn udp(mut self, outside: u16, inside: u16) -> Result<Self> {
         self.udp.push(ports(outside, inside)?);
         Ok(self)
     }
 
-    /// The host's address at which its ports are: 127.0.0.1 by default, 0.0.0.0 for all.
+    /// Sets the address in the caller's network at which the forwarded ports listen.
+    ///
+    /// Default: 127.0.0.1. 0.0.0.0 listens at every address.
     pub fn listen(mut self, ip: IpAddr) -> Self {
         self.listen = ip;
         self
@@ -255,32 +313,48 @@ impl Default for Network<'_> {
 }
 
 impl<'fd> Spec<'fd> {
-    /// Whether the loopback device of a new network namespace is brought up: yes by default.
+    /// Sets whether the loopback device of a new network namespace is brought up.
+    ///
+    /// Default: `true`. It has no effect without a new network namespace.
     pub fn loopback(&mut self, up: bool) -> &mut Self {
         self.network.loopback = up;
         self
     }
 
-    /// Links the program's new network namespace to another one or to the caller's: a pair of devices, `veth(4)`, that is there
-    /// when the program starts and is removed when the program has been waited for, unless its network namespace is pinned or held; nobody waiting, it goes
-    /// with the network namespace. Asks for a new network namespace.
+    /// Links the program's new network namespace to another one or to the caller's, by a pair of
+    /// devices, `veth(4)`.
     ///
-    /// Takes CAP_NET_ADMIN in the user namespaces that own both network namespaces: root has it, an ordinary user where one user namespace owns both,
-    /// as when the program joins that of the other.
+    /// Asks for a new network namespace. `inside` describes the device of the program, `outside`
+    /// the other one: in the caller's network namespace, or in that of [`Endpoint::netns`]. The
+    /// pair exists when the program starts. It is removed when the program has been waited for,
+    /// unless the program's network namespace is pinned or held. If nobody waits, it is removed
+    /// together with the network namespace.
+    ///
+    /// Needs CAP_NET_ADMIN in the user namespaces that own both network namespaces: EPERM at the
+    /// spawn otherwise. Root has it. An ordinary user has it if one user namespace owns both, for
+    /// example if the program joins the user namespace of the other.
     pub fn link(&mut self, inside: Endpoint<'fd>, outside: Endpoint<'fd>) -> &mut Self {
         self.network.links.push((inside, outside));
         self.unshare(Kinds::NET)
     }
 
-    /// Moves a network device of the caller's network namespace into the program's new one, with what `inside` says; its name is kept
-    /// where that says none. When the namespace ends, the kernel gives hardware back and removes what is virtual. Asks for a new network namespace.
+    /// Moves a network device from the caller's network namespace into the program's new one.
+    ///
+    /// Asks for a new network namespace. `inside` gives the addresses and settings of the device;
+    /// without [`Endpoint::name`] it keeps its name. When the namespace ends, the kernel moves a
+    /// hardware device back and removes a virtual one. If the program cannot be started, the device
+    /// goes back. EINVAL: `device` is not a valid device name. Needs CAP_NET_ADMIN in the user
+    /// namespaces that own both network namespaces.
     pub fn device(&mut self, device: &str, inside: Endpoint<'fd>) -> Result<&mut Self> {
         self.network.devices.push((device_name(device)?, inside));
         Ok(self.unshare(Kinds::NET))
     }
 
-    /// Gives the program a way to the outside, as an ordinary user, too: `pasta(1)` runs beside it and ends with it. It must be installed
-    /// (Debian: `passt`). Asks for a new network namespace.
+    /// Connects the program to the caller's network by `pasta(1)`, also for an ordinary user.
+    ///
+    /// Asks for a new network namespace. pasta runs beside the program and ends with it. It must be
+    /// installed (Debian: package `passt`): ENOENT at the spawn otherwise. EIO at the spawn: pasta
+    /// failed, and the hint has its message.
     pub fn uplink(&mut self, uplink: Uplink) -> &mut Self {
         self.network.uplink = Some(uplink);
         self.unshare(Kinds::NET)

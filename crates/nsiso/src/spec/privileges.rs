@@ -1,9 +1,10 @@
-//! What the program may do less than its user: capabilities, new privileges, user namespaces.
+//! The options that take privileges from the program: capabilities, securebits, new privileges and
+//! user namespaces.
 
 use super::{Filter, Landlock, Spec};
 use crate::{Error, Kinds, Result};
 
-/// `capabilities(7)`, each at its number.
+/// The names of `capabilities(7)`; the index is the capability's number.
 const CAPABILITIES: [&str; 41] = [
     "chown",
     "dac_override",
@@ -48,7 +49,7 @@ const CAPABILITIES: [&str; 41] = [
     "checkpoint_restore",
 ];
 
-/// CAP_SYS_RESOURCE, as a bit of a set.
+/// CAP_SYS_RESOURCE, as a bit of a capability set.
 const SYS_RESOURCE: u64 = 1 << 24;
 
 #[derive(Clone, Debug, Default)]
@@ -59,13 +60,21 @@ pub(crate) struct Privileges {
     pub no_user_namespaces: bool,
     pub landlock: Option<Landlock>,
     pub filters: Vec<Filter>,
-    /// The filter whose calls the caller answers.
+    /// The filter whose calls are sent to the caller.
     pub notify: Option<Filter>,
 }
 
 impl Spec<'_> {
-    /// The capabilities that the program keeps, by name (`"net_admin"`, `"CAP_CHOWN"`), none or some, in all of its sets; it can never
-    /// get any other. In a new user namespace it has all of them to choose from, otherwise those of the caller. `capabilities(7)`.
+    /// Keeps only these capabilities, in all capability sets of the program; it can never get
+    /// another one.
+    ///
+    /// A name is written `"net_admin"` or `"CAP_NET_ADMIN"`; an empty list keeps none. In a new
+    /// user namespace all capabilities are there to keep, otherwise those of the caller. By default
+    /// the program has the capabilities that `execve(2)` leaves it.
+    ///
+    /// EINVAL: a name is not a capability. EPERM at the spawn: a capability to keep is missing, or
+    /// CAP_SETPCAP is missing, which is needed to drop the others for good unless
+    /// [`Spec::new_privs`] is `false`. See `capabilities(7)`.
     pub fn caps<S: AsRef<str>>(&mut self, keep: impl IntoIterator<Item = S>) -> Result<&mut Self> {
         let mut set = 0;
         for name in keep {
@@ -75,33 +84,42 @@ impl Spec<'_> {
         Ok(self)
     }
 
-    /// `PR_SET_SECUREBITS`, `capabilities(7)`: how root is treated.
+    /// Sets the securebits of the program (`PR_SET_SECUREBITS`), which change how the kernel treats
+    /// root.
+    ///
+    /// EPERM at the spawn: CAP_SETPCAP is missing. See `capabilities(7)`.
     pub fn securebits(&mut self, bits: u32) -> &mut Self {
         self.privileges.securebits = Some(bits);
         self
     }
 
-    /// Whether set-user-ID programs and file capabilities give the program and its descendants
-    /// more privileges: by default they do. `PR_SET_NO_NEW_PRIVS(2const)`. Landlock and seccomp
-    /// need `false`.
+    /// Sets whether the program and its descendants can gain privileges by executing set-user-ID
+    /// programs and files with capabilities.
+    ///
+    /// Default: `true`. `false` cannot be undone by the program. [`Spec::landlock`],
+    /// [`Spec::seccomp`] and [`Spec::seccomp_notify`] set it to `false`, and [`Spec::spawn`] fails
+    /// with EINVAL if it is turned on again beside them. See `PR_SET_NO_NEW_PRIVS(2const)`.
     pub fn new_privs(&mut self, allowed: bool) -> &mut Self {
         self.privileges.no_new_privs = !allowed;
         self
     }
 
-    /// Whether user namespaces can be made inside the new one: by default they can, and give
-    /// access to kernel code that only root reaches otherwise. `false` asks for a new user
-    /// namespace. [`Filter::untrusted`] refuses to make them, too.
+    /// Sets whether user namespaces can be created inside the new user namespace.
     ///
-    /// CAP_SYS_RESOURCE would let the program allow them again
-    /// (`/proc/sys/user/max_user_namespaces`): [`Spec::spawn`] refuses it beside `false` with
-    /// EINVAL if [`Spec::caps`] names it.
+    /// Default: `true`. User namespaces give access to kernel code that otherwise only root
+    /// reaches. `false` asks for a new user namespace and sets its
+    /// `/proc/sys/user/max_user_namespaces` to 0. EACCES, EROFS or ENOENT at the spawn: `/proc/sys`
+    /// is missing or not writable. [`Filter::untrusted`] refuses to create user namespaces too.
+    ///
+    /// CAP_SYS_RESOURCE would let the program allow them again. [`Spec::spawn`] refuses it beside
+    /// `false` with EINVAL if [`Spec::caps`] names it, or if [`Spec::keep_caps`] is set and
+    /// [`Spec::caps`] is not.
     pub fn user_namespaces(&mut self, allowed: bool) -> &mut Self {
         self.privileges.no_user_namespaces = !allowed;
         if allowed { self } else { self.unshare(Kinds::USER) }
     }
 
-    /// Options that cannot be enforced beside each other, whatever their order.
+    /// Refuses options that cannot be enforced together, in whichever order they were set.
     pub(super) fn check_privileges(&self) -> Result<()> {
         let all_or_none = if self.identity.keep_caps { u64::MAX } else { 0 };
         let kept = self.privileges.capabilities.unwrap_or(all_or_none);

@@ -1,9 +1,9 @@
-//! Resource limits of the program's process, `getrlimit(2)`.
+//! The resource limits of the program's process, `getrlimit(2)`.
 
 use super::Spec;
 use crate::{Error, Result};
 
-/// `getrlimit(2)`.
+/// The resources of `getrlimit(2)` by name.
 const LIMITS: [(&str, u32); 16] = [
     ("as", libc::RLIMIT_AS),
     ("core", libc::RLIMIT_CORE),
@@ -23,12 +23,17 @@ const LIMITS: [(&str, u32); 16] = [
     ("stack", libc::RLIMIT_STACK),
 ];
 
-/// No limit, for [`Spec::rlimit`].
+/// No limit, as a value of [`Spec::rlimit`].
 pub const UNLIMITED: u64 = libc::RLIM_INFINITY;
 
 impl Spec<'_> {
-    /// A resource limit by its name (`"nofile"`, `"cpu"`, `"as"`...), in its unit, `getrlimit(2)`; [`UNLIMITED`] for none.
-    /// An init process has the caller's.
+    /// Sets a resource limit of the program by its name: `"nofile"`, `"cpu"`, `"as"` and so on.
+    ///
+    /// The values are in the unit that `getrlimit(2)` gives for the resource; [`UNLIMITED`] means
+    /// no limit. A name may also be written `"RLIMIT_NOFILE"`. By default the program has the
+    /// caller's limits. An init process keeps the caller's, unless the hard limit is raised.
+    /// EINVAL: the name is not a resource, or `soft` is above `hard`. EPERM at the spawn: raising
+    /// the hard limit needs CAP_SYS_RESOURCE in the initial user namespace.
     pub fn rlimit(&mut self, name: &str, soft: u64, hard: u64) -> Result<&mut Self> {
         let plain = name.to_ascii_lowercase();
         let plain = plain.trim_start_matches("rlimit_");

@@ -1,4 +1,5 @@
-//! The program's root file system: what is mounted, and how mounts propagate.
+//! The options of the program's root file system as a whole: propagation, a fresh proc, and another
+//! root directory. [`Mount`] is one operation on it.
 
 use std::ffi::{CString, OsStr};
 use std::os::fd::BorrowedFd;
@@ -6,17 +7,18 @@ use std::os::fd::BorrowedFd;
 use super::{Mount, Spec, What, path_text};
 use crate::{Kinds, Result};
 
-/// How mounts pass between the new mount namespace and the host's, `mount_namespaces(7)`.
+/// How mount events propagate between the new mount namespace and the caller's,
+/// `mount_namespaces(7)`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Propagation {
-    /// Neither way: the default.
+    /// Mount events do not propagate in either direction. Default.
     #[default]
     Private,
-    /// From the host into the namespace only.
+    /// Mount events propagate from the caller's namespace into the new one only.
     Slave,
-    /// Both ways.
+    /// Mount events propagate in both directions.
     Shared,
-    /// As the kernel copied them.
+    /// Each mount keeps the propagation that the kernel copied from the caller's namespace.
     Unchanged,
 }
 
@@ -29,27 +31,39 @@ pub(crate) struct Rootfs<'fd> {
 }
 
 impl<'fd> Spec<'fd> {
-    /// The propagation of all mounts in a new mount namespace.
+    /// Sets the propagation of all mounts in a new mount namespace.
+    ///
+    /// Default: [`Propagation::Private`]. With [`Spec::mount`], shared and unchanged are refused:
+    /// [`Spec::spawn`] fails with EINVAL. It has no effect without a new mount namespace. See
+    /// `mount_namespaces(7)`.
     pub fn propagation(&mut self, propagation: Propagation) -> &mut Self {
         self.rootfs.propagation = propagation;
         self
     }
 
-    /// Mounts a fresh proc file system, which shows the new pid namespace, at `path` (usually
-    /// `/proc`). Asks for a new mount namespace.
+    /// Mounts a fresh proc, which shows the program's pid namespace, at `path` (usually `/proc`).
+    ///
+    /// Asks for a new mount namespace. In a new user namespace this needs a new pid namespace, and
+    /// a `/proc` of the caller's that no other mounts cover: EPERM at the spawn otherwise. ENOENT
+    /// or ENOTDIR at the spawn: the mount point is not a directory that exists; with
+    /// [`Spec::mount`] it is created. EINVAL: the path is empty or has a NUL byte in it.
+    /// [`Mount::procfs`] takes options and its place among other mounts.
     pub fn mount_proc(&mut self, path: impl AsRef<OsStr>) -> Result<&mut Self> {
         self.rootfs.proc_mount = Some(path_text("mount point of proc", path.as_ref())?);
         Ok(self.unshare(Kinds::MNT))
     }
 
-    /// The directory that is the program's root, `chroot(2)`: a descriptor, of another mount namespace perhaps. Where mounts are
-    /// joined, it is entered after them. Takes CAP_SYS_CHROOT.
+    /// Makes a directory, given by a descriptor, the program's root, `chroot(2)`.
+    ///
+    /// The directory may be in another mount namespace. It is entered after the namespaces are
+    /// joined. Needs CAP_SYS_CHROOT: EPERM at the spawn otherwise. EBADF at the spawn: the
+    /// descriptor is not open.
     pub fn root_at(&mut self, directory: BorrowedFd<'fd>) -> &mut Self {
         self.rootfs.root_at = Some(directory);
         self
     }
 
-    /// Whether it mounts a fresh proc.
+    /// Whether the spec mounts a fresh proc.
     pub(crate) fn mounts_proc(&self) -> bool {
         let is_proc = |mount: &Mount| matches!(mount.what, What::Filesystem { kind: "proc", .. });
         self.rootfs.proc_mount.is_some() || self.rootfs.mounts.iter().any(is_proc)

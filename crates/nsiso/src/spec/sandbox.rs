@@ -1,4 +1,5 @@
-//! What a careful engineer would choose for a program that is not trusted.
+//! [`Spec::sandbox`]: a set of options for a program that is not trusted, and [`Spec::share`],
+//! which loosens it.
 
 use std::ffi::CStr;
 use std::fs;
@@ -7,10 +8,10 @@ use std::path::Path;
 use super::{Filter, Landlock, Mount, Spec};
 use crate::{Kinds, Result, rlimit};
 
-/// A root that runs nothing of its own as root.
+/// The ids of nobody, in place of root's, for a caller that is root.
 const NOBODY: u32 = 65_534;
 
-/// What the dynamic linker and name lookup want of /etc; none of it is secret.
+/// Files of /etc that the dynamic linker and name lookup need; none of them is secret.
 const ETC: [&str; 6] = [
     "/etc/ld.so.cache",
     "/etc/ld.so.conf",
@@ -20,15 +21,15 @@ const ETC: [&str; 6] = [
     "/etc/ssl/certs",
 ];
 
-/// Room in /tmp, in /dev/shm, and in all of the rest that can be written.
+/// The size of /tmp, of /dev/shm, and of the rest of the writable root, each.
 const ROOM: u64 = 64 << 20;
 
-/// The host and domain name inside. The kernel's own default is no domain name, written like this.
+/// The host name and domain name inside. The kernel's default for no domain name is this text.
 const HOSTNAME: &CStr = c"sandbox";
 const DOMAINNAME: &CStr = c"(none)";
 
-/// Limits that all of the user's processes on the host share, and the most that a sandbox takes of
-/// each: message queues (bytes) are three of the usual size.
+/// Resources that all of the user's processes on the machine share, and the most that a sandbox
+/// uses of each. Message queues (bytes): enough for three of the default size.
 const LIMITS: [(u32, u64); 4] = [
     (libc::RLIMIT_NPROC, 512),
     (libc::RLIMIT_MEMLOCK, 64 << 10),
@@ -37,36 +38,37 @@ const LIMITS: [(u32, u64); 4] = [
 ];
 
 impl Spec<'_> {
-    /// Isolation for a program that is not trusted, as any user.
+    /// Isolates a program that is not trusted. Any user may call this.
     ///
-    /// - All kinds of namespace are new. No network but loopback. The host
-    ///   name is `sandbox`.
-    /// - The root holds the host's `/usr` read-only, a `/proc`, `/dev` and `/tmp` of its own, and
-    ///   nothing else of the host. `/proc/sys` and `/proc/pressure` are read-only. The environment
-    ///   is empty.
-    /// - No capabilities and no way to get any, no user namespaces; Landlock, as far as the kernel
-    ///   has it, and the filter [`Filter::untrusted`].
-    /// - An init process, which ends everything with the program or the host.
-    /// - 64 MiB each for the files in `/tmp`, in `/dev/shm` and in the rest; 512 processes, 64 KiB
-    ///   of locked memory, 1024 pending signals, 256 KiB of POSIX message queues. Where the
-    ///   caller's own limits are lower, they stay.
-    /// - 64 terminals, 32 inotify instances, 4096 inotify watches: the user's are shared by all of the
-    ///   host.
-    /// - No core dumps, also where the host pipes them to a program. The limit for that is 1
-    ///   (`core(5)`); if the caller's hard limit is 0, it stays 0, and such a program is started.
+    /// - All kinds of namespace are new. There is no network but loopback. The host name is
+    ///   `sandbox`.
+    /// - The root contains the caller's `/usr` read-only, a `/proc`, `/dev` and `/tmp` of its own,
+    ///   and a few files of `/etc`, but nothing else of the caller's. `/proc/sys` and
+    ///   `/proc/pressure` are read-only. The environment is empty but for PATH, HOME and LANG.
+    /// - The program has no capabilities, cannot get any, and cannot create user namespaces. It is
+    ///   restricted by Landlock, as far as the kernel supports it, and by the filter
+    ///   [`Filter::untrusted`].
+    /// - An init process ends every process when the program or the caller ends.
+    /// - The files in `/tmp`, in `/dev/shm` and in the rest may use 64 MiB each. The program may
+    ///   use 512 processes, 64 KiB of locked memory, 1024 pending signals and 256 KiB of POSIX
+    ///   message queues. Lower limits of the caller's stay.
+    /// - The program may use 64 terminals, 32 inotify instances and 4096 inotify watches: all
+    ///   processes of the user share these on the whole machine.
+    /// - There are no core dumps, also where the machine pipes them to a program. The limit for
+    ///   that is 1 byte (`core(5)`). If the caller's hard limit is 0, it stays 0, and such a
+    ///   program is started.
     ///
-    /// A caller who is root runs the program as nobody, if the user namespace that the caller is in
-    /// has one; [`Spec::map_root`] makes that user root inside.
+    /// A caller that is root runs the program as nobody, if the caller's user namespace maps that
+    /// user; [`Spec::map_root`] makes that user root inside.
     ///
     /// The filter also refuses to give a file set-user-ID or set-group-ID bits, so that the program
-    /// leaves none in a directory that it may write. Without the filter ([`Spec::seccomp`]) it
-    /// can.
+    /// leaves no such file in a directory that it may write to. Without the filter
+    /// ([`Spec::seccomp`]) it can.
     ///
-    /// The sandbox is made of other options: later ones add to it, and what is mounted for writing
-    /// may be written. Names and resource limits that are set before it stay as they are.
-    /// [`Spec::share`], [`Spec::landlock`], [`Spec::seccomp`], [`Spec::init`],
-    /// [`Spec::die_with_parent`], [`Spec::new_privs`] and [`Spec::user_namespaces`] loosen
-    /// it.
+    /// The sandbox consists of other options. Options set later add to it, and Landlock allows
+    /// writing to writable mounts that are added later. Names and resource limits set earlier stay
+    /// as they are. [`Spec::share`], [`Spec::landlock`], [`Spec::seccomp`], [`Spec::init`],
+    /// [`Spec::die_with_parent`], [`Spec::new_privs`] and [`Spec::user_namespaces`] loosen it.
     pub fn sandbox(&mut self) -> Result<&mut Self> {
         self.unshare(Kinds::all());
         self.names.hostname.get_or_insert(HOSTNAME.into());
@@ -97,7 +99,7 @@ impl Spec<'_> {
             .mount(Mount::tmpfs("/tmp")?.size(ROOM).mode(0o1777))
             .mount(Mount::read_only_path("/proc/sys")?.if_exists())
             .mount(Mount::read_only_path("/proc/sysrq-trigger")?.if_exists())
-            // Anybody may write there, to have the kernel watch the load of the whole host.
+            // Any user may write there, and so make the kernel watch the load of the whole machine.
             .mount(Mount::read_only_path("/proc/pressure")?.if_exists())
             .mount(Mount::mask("/proc/kcore")?)
             .mount(Mount::mask("/proc/keys")?)
@@ -116,7 +118,7 @@ impl Spec<'_> {
         Ok(self)
     }
 
-    /// Limits below the caller's own, never above. Those that the caller has chosen stay.
+    /// Adds limits that are not above the caller's own. Limits that the caller has set stay.
     fn sandbox_limits(&mut self) {
         // The kernel takes a limit of exactly 1 byte for "no core dump, not even through a pipe".
         let core = rlimit::hard(libc::RLIMIT_CORE).min(1);
@@ -131,11 +133,16 @@ impl Spec<'_> {
         }
     }
 
-    /// Takes back an option for new namespaces: the program shares these kinds with the caller.
+    /// Shares these kinds of namespace with the caller: undoes [`Spec::unshare`] and options that
+    /// imply it.
+    ///
+    /// [`Spec::spawn`] fails with EINVAL if an option still needs one of these namespaces, for
+    /// example a host name and [`Kinds::UTS`]: it would change the caller's own. The names that
+    /// [`Spec::sandbox`] sets are removed together with the UTS namespace.
     pub fn share(&mut self, kinds: Kinds) -> &mut Self {
         self.kinds -= kinds;
         if kinds.contains(Kinds::UTS) {
-            // The sandbox's own names go with the namespace; those of the caller are refused later.
+            // The sandbox's own names are removed; names set by the caller make the spawn fail.
             self.names.hostname.take_if(|name| name.as_c_str() == HOSTNAME);
             self.names.domainname.take_if(|name| name.as_c_str() == DOMAINNAME);
         }
@@ -143,7 +150,7 @@ impl Spec<'_> {
     }
 }
 
-/// Files that give the ids in there and the loopback addresses a name; none of the host's.
+/// Files that name the ids and the loopback addresses inside, without data of the caller's.
 fn names(uid: u32, gid: u32) -> [(&'static str, String); 3] {
     let name = |id| match id {
         0 => "root",
@@ -157,14 +164,15 @@ fn names(uid: u32, gid: u32) -> [(&'static str, String); 3] {
     ]
 }
 
-/// Whether the caller's user namespace has the ids of nobody: one made by an ordinary user may have none but root's.
+/// Whether the caller's user namespace maps nobody's ids: one made by an ordinary user may map
+/// root's only.
 fn nobody_is_there() -> bool {
     let covers = |line: &str| {
         let mut numbers = line.split_whitespace().map_while(|word| word.parse::<u64>().ok());
         let (first, _, count) = (numbers.next(), numbers.next(), numbers.next());
         first.zip(count).is_some_and(|(first, count)| (first..first + count).contains(&NOBODY.into()))
     };
-    // Where they cannot be read, root is no less careful.
+    // If the maps cannot be read, the safe assumption is that nobody exists.
     ["/proc/self/uid_map", "/proc/self/gid_map"]
         .iter()
         .all(|map| fs::read_to_string(map).map_or(true, |text| text.lines().any(covers)))

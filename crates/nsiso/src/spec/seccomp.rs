@@ -1,4 +1,5 @@
-//! Which system calls the program may make, `seccomp(2)`.
+//! [`Filter`]: which system calls the program may make, assembled as classic BPF, `seccomp(2)`. The
+//! helper installs the filters just before it executes the program.
 
 use std::str::FromStr;
 
@@ -8,82 +9,88 @@ use syscalls::Sysno;
 use super::Spec;
 use crate::{Error, Result};
 
-/// What happens to a system call.
+/// What the kernel does with a system call, `seccomp(2)`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SeccompAction {
-    /// It is made.
+    /// Executes the call.
     Allow,
-    /// It fails with this errno.
+    /// Fails the call with this errno.
     Fail(i32),
-    /// The program is killed, by SIGSYS.
+    /// Kills the process with SIGSYS.
     Kill,
-    /// The thread gets SIGSYS, which it may handle.
+    /// Sends SIGSYS to the thread, which may handle it; the call is not executed.
     Trap,
-    /// It is made, and written to the audit log.
+    /// Executes the call and writes it to the audit log.
     Log,
 }
 
-/// A filter of system calls, as the kernel runs it.
+/// A filter of system calls, as a program that the kernel runs for each call, `seccomp(2)`.
 ///
-/// Whatever the rules say, calls of another architecture than the library's own fail with ENOSYS, so that nothing gets round them.
+/// Calls of another architecture than the library's own fail with ENOSYS in every filter but
+/// [`Filter::raw`], so that no call gets round the rules.
 #[derive(Clone, Debug)]
 pub struct Filter {
     program: Vec<sock_filter>,
 }
 
-/// One call, and when the rule counts: if all of this is so.
+/// A system call and what happens to it if all the conditions hold.
 struct Rule {
     number: u32,
     when: Vec<When>,
     action: SeccompAction,
 }
 
-/// A condition on an argument, given by its number. An argument is a register of 64 bits; for an
-/// `int` the kernel looks at the lower half alone, and so do all conditions but [`When::NotNull`].
+/// A condition on an argument, given by its number. An argument is a register of 64 bits. For an
+/// `int` the kernel uses only the lower half, and so do all conditions but [`When::NotNull`].
 #[derive(Clone, Copy)]
 enum When {
-    /// It has one of these bits.
+    /// The argument has one of these bits set.
     Bits(u32, u32),
     OneOf(u32, &'static [u32]),
     NoneOf(u32, &'static [u32]),
-    /// It is a pointer that leads somewhere.
+    /// The argument is not a null pointer.
     NotNull(u32),
 }
 
-/// All kinds of namespace that clone(2) and unshare(2) make.
+/// The flags of all kinds of namespace that clone(2) and unshare(2) create.
 const NEW_NAMESPACES: u32 = 0x7E02_0000;
 const NEW_TIME_NAMESPACE: u32 = 0x80;
 
-/// Sockets between processes, of the internet, and for asking the kernel about its network. All others reach what no network namespace
-/// holds (`AF_VSOCK` the hypervisor), or parts of the kernel that few look after.
+/// Unix, IPv4, IPv6 and netlink sockets. All other families reach what no network namespace
+/// isolates (`AF_VSOCK` reaches the hypervisor), or rarely reviewed parts of the kernel.
 const SOCKET_FAMILIES: &[u32] =
     &[libc::AF_UNIX as u32, libc::AF_INET as u32, libc::AF_INET6 as u32, libc::AF_NETLINK as u32];
 
 const INTERNET: &[u32] = &[libc::AF_INET as u32, libc::AF_INET6 as u32];
 
-/// The default, ICMP, TCP, UDP, ICMPv6. Others are seldom looked after, and MPTCP is a TCP that Landlock's rules for ports do not count.
+/// The default, ICMP, TCP, UDP and ICMPv6. Others are rarely reviewed, and Landlock's rules for
+/// ports do not cover MPTCP.
 const INTERNET_PROTOCOLS: &[u32] = &[0, 1, 6, 17, 58];
 
 const NETLINK: &[u32] = &[libc::AF_NETLINK as u32];
 
-/// `NETLINK_ROUTE`, of which the C library and `ip(8)` learn the addresses.
+/// `NETLINK_ROUTE`, by which the C library and `ip(8)` read the addresses.
 const NETLINK_PROTOCOLS: &[u32] = &[0];
 
-/// A connection without connect(2), which Landlock's rules for ports do not count: `MSG_FASTOPEN`, and where the calls have their flags.
+/// `MSG_FASTOPEN` connects without connect(2), so Landlock's rules for ports do not cover it.
+/// Below: the calls that take it, and which argument has the flags.
 const FAST_OPEN: u32 = 0x2000_0000;
 const SENDING: [(Sysno, u32); 3] = [(Sysno::sendto, 3), (Sysno::sendmsg, 2), (Sysno::sendmmsg, 3)];
 
-/// `TCP_FASTOPEN_CONNECT`, and `TCP_ULP`, which hands the connection to other parts of the kernel.
+/// `TCP_FASTOPEN_CONNECT`, and `TCP_ULP`, which gives the connection to other parts of the kernel.
 const TCP_OPTIONS: &[u32] = &[30, 31];
 
-/// What concerns the terminal of others: `TIOCSTI`, `TIOCLINUX`, and `TIOCSETD`, which loads drivers.
+/// Requests that reach other users of the terminal: `TIOCSTI` and `TIOCLINUX`; and `TIOCSETD`,
+/// which loads drivers.
 const TERMINAL_REQUESTS: &[u32] = &[libc::TIOCSTI as u32, 0x541C, libc::TIOCSETD as u32];
 
-/// Linux, a 32-bit machine's name, the old version number, no change of addresses; and asking, `personality(2)`.
+/// PER_LINUX and PER_LINUX32, each also with UNAME26; ADDR_NO_RANDOMIZE; and the query,
+/// `personality(2)`.
 const PERSONALITIES: &[u32] = &[0, 0x8, 0x2_0000, 0x2_0008, 0x4_0000, u32::MAX];
 
-/// What no untrusted program needs: administration of the machine, other processes' insides, the kernel's larger and younger parts.
-/// Those that a kernel or machine does not have are left out.
+/// Calls that no untrusted program needs: for administration of the machine, for access to other
+/// processes, and of large or new parts of the kernel. Names that the kernel or the machine does
+/// not have are left out.
 const ADMINISTRATION: &[&str] = &[
     "_sysctl",
     "acct",
@@ -107,7 +114,7 @@ const ADMINISTRATION: &[&str] = &[
     "get_mempolicy",
     "getpmsg",
     "init_module",
-    // All of the machine share fs.aio-max-nr.
+    // All processes of the machine share fs.aio-max-nr.
     "io_setup",
     "io_uring_enter",
     "io_uring_register",
@@ -174,7 +181,7 @@ const ADMINISTRATION: &[&str] = &[
 /// `S_ISUID` and `S_ISGID`.
 const SET_ID: u32 = 0o6000;
 
-/// With one of these open(2) looks at its mode; without them the mode may be any number.
+/// With one of these flags open(2) uses its mode; without them the mode may be any number.
 const CREATES: u32 = (libc::O_CREAT | libc::O_TMPFILE & !libc::O_DIRECTORY) as u32;
 
 const CORE: &[u32] = &[libc::RLIMIT_CORE];
@@ -186,14 +193,14 @@ const USER: &[u32] = &[libc::PRIO_USER];
 const IO_PROCESS_OR_GROUP: &[u32] = &[1, 2];
 const IO_USER: &[u32] = &[3];
 
-/// Calls that fail with EPERM if all the conditions beside them hold. A call may be named more than
-/// once. Those that this machine does not have are left out.
+/// Calls that fail with EPERM if all the conditions beside them hold. A call may have several
+/// entries. Names that this machine does not have are left out.
 ///
-/// The first ones are called most: the kernel runs a filter from its beginning for every call that
-/// the filter does not decide by its number alone.
+/// The most frequent calls come first: the kernel runs a filter from its beginning for every call
+/// that the filter does not decide by its number alone.
 const BY_ARGUMENTS: &[(&str, &[When])] = &[
-    // A file with these bits in a writable bind would run as the user on the host. mkdir(2) has no
-    // rule: the kernel ignores the bits there.
+    // A file with these bits in a writable bind would run as the caller's user outside. mkdir(2)
+    // has no rule: the kernel ignores the bits there.
     ("openat", &[When::Bits(2, CREATES), When::Bits(3, SET_ID)]),
     ("open", &[When::Bits(1, CREATES), When::Bits(2, SET_ID)]),
     ("creat", &[When::Bits(1, SET_ID)]),
@@ -214,29 +221,29 @@ const BY_ARGUMENTS: &[(&str, &[When])] = &[
     ("setpriority", &[When::OneOf(0, USER)]),
     ("ioprio_set", &[When::OneOf(0, IO_PROCESS_OR_GROUP), When::OneOf(1, PID_1)]),
     ("ioprio_set", &[When::OneOf(0, IO_USER)]),
-    // A limit of 1 keeps core dumps from a program of the host's (core_pattern with a pipe); a
-    // limit of 0 does not, so it must not be set.
+    // A limit of 1 prevents core dumps also where core_pattern pipes them to a program. A limit of
+    // 0 does not, so the program must not set it.
     ("prlimit64", &[When::OneOf(1, CORE), When::NotNull(2)]),
     ("setrlimit", &[When::OneOf(0, CORE)]),
 ];
 
 impl Filter {
-    /// A filter for programs that are not trusted. It allows every call but these:
+    /// Makes a filter for programs that are not trusted. It allows every call except these:
     ///
-    /// - Administration of the machine, the memory of other processes, new namespaces, io_uring and
-    ///   other large or young parts of the kernel fail with EPERM.
-    /// - clone3 and openat2 fail with ENOSYS, since no filter sees their flags. Callers fall back
-    ///   to clone and openat.
-    /// - Sockets other than Unix, TCP, UDP, ping and netlink routes fail as if the kernel lacked
-    ///   them.
-    /// - Giving a file a set-user-ID or set-group-ID bit fails with EPERM, also when it is made. A
-    ///   directory still inherits the set-group-ID bit, but then chmod and copies that keep modes
-    ///   fail for it. Files that have such a bit already are not protected: a program that may write
-    ///   them can change what they do.
+    /// - Administration of the machine, access to the memory of other processes, new namespaces,
+    ///   io_uring and other large or new parts of the kernel fail with EPERM.
+    /// - clone3 and openat2 fail with ENOSYS, since a filter cannot read their flags. Callers fall
+    ///   back to clone and openat.
+    /// - Sockets other than Unix, TCP, UDP, ping and netlink route sockets fail as if the kernel
+    ///   lacked them.
+    /// - Giving a file a set-user-ID or set-group-ID bit fails with EPERM, also when the file is
+    ///   created. A directory still inherits the set-group-ID bit, but then chmod, and copies that
+    ///   keep modes, fail for it. Files that have such a bit already are not protected: a program
+    ///   that may write to them can change what they do.
     /// - prlimit, sched_setaffinity, sched_setattr, sched_setparam, sched_setscheduler, setpriority
     ///   and ioprio_set fail with EPERM for PID 1, the last two also for all processes of a user. A
     ///   program that is PID 1 itself gives 0 as the pid.
-    /// - The limit of core dumps cannot be changed: EPERM.
+    /// - Changing the core dump limit fails with EPERM.
     pub fn untrusted() -> Self {
         let rule = |number: Sysno, when: &[When], errno| Rule {
             number: number.id() as u32,
@@ -274,12 +281,17 @@ impl Filter {
         Filter { program: assemble(&rules, SeccompAction::Allow) }
     }
 
-    /// These calls, by name, get this action, all others are allowed.
+    /// Makes a filter that applies `action` to these calls and allows all others.
+    ///
+    /// Calls are given by name, `syscalls(2)`. EINVAL: a name is not a system call of this machine.
     pub fn deny<S: AsRef<str>>(calls: impl IntoIterator<Item = S>, action: SeccompAction) -> Result<Self> {
         Ok(Filter { program: assemble(&named(calls, action)?, SeccompAction::Allow) })
     }
 
-    /// These calls are allowed, all others get this action. `execve`, by which the program starts, is always allowed.
+    /// Makes a filter that allows these calls and applies `otherwise` to all others.
+    ///
+    /// Calls are given by name, `syscalls(2)`. `execve`, which starts the program, is always
+    /// allowed. EINVAL: a name is not a system call of this machine.
     pub fn allow<S: AsRef<str>>(
         calls: impl IntoIterator<Item = S>,
         otherwise: SeccompAction,
@@ -295,7 +307,7 @@ impl Filter {
 
     fn notify<S: AsRef<str>>(calls: impl IntoIterator<Item = S>) -> Result<Self> {
         let rules = named(calls, SeccompAction::Allow)?;
-        // Up to exec the child itself makes these, with nobody there to answer.
+        // The child itself makes these calls before exec, when the caller cannot answer yet.
         const NEEDED: [Sysno; 4] = [Sysno::sendmsg, Sysno::close, Sysno::execve, Sysno::exit_group];
         if let Some(needed) =
             NEEDED.iter().find(|call| rules.iter().any(|rule| rule.number == call.id() as u32))
@@ -305,14 +317,18 @@ impl Filter {
             )));
         }
         let mut program = assemble(&rules, SeccompAction::Allow);
-        // Behind the checks of the architecture: what a rule returns.
+        // The rules follow the architecture checks, two instructions each; the second one returns.
         for pair in program[6..].chunks_mut(2).take(rules.len()) {
             pair[1].k = libc::SECCOMP_RET_USER_NOTIF;
         }
         Ok(Filter { program })
     }
 
-    /// A program of one's own, `bpf(4)`'s classic kind. It must allow `execve`.
+    /// Makes a filter from classic BPF instructions, `seccomp(2)`.
+    ///
+    /// The program must allow `execve`, which starts the program. It is used as it is, without
+    /// checks of the architecture. EINVAL: it does not have 1 to 4096 instructions, or, at the
+    /// spawn, the kernel rejects it.
     pub fn raw(program: Vec<sock_filter>) -> Result<Self> {
         match program.len() {
             1..=4096 => Ok(Filter { program }),
@@ -326,8 +342,12 @@ impl Filter {
 }
 
 impl Spec<'_> {
-    /// Adds a filter of system calls. The kernel asks all of them, and the strictest wins. It begins with the program. Brings
-    /// [`Spec::new_privs`], which the kernel demands.
+    /// Adds a filter of system calls; `None` removes all filters added before.
+    ///
+    /// The filters are installed just before the program is executed. The kernel runs all of them
+    /// for each call, and the strictest action wins. A filter implies `new_privs(false)`, see
+    /// [`Spec::new_privs`], which the kernel demands. EINVAL at the spawn: the kernel rejects the
+    /// filter, or was built without filters.
     ///
     /// ```
     /// use nsiso::{Filter, SeccompAction, Spec};
@@ -352,9 +372,15 @@ impl Spec<'_> {
 }
 
 impl Spec<'_> {
-    /// The host is asked about these calls, and answers for them, by the descriptor that
-    /// [`Process::take_notify`](crate::Process::take_notify) hands out: `seccomp_unotify(2)`. The program waits meanwhile. Brings
+    /// Makes the caller answer these system calls of the program, `seccomp_unotify(2)`.
+    ///
+    /// [`Process::take_notify`](crate::Process::take_notify) returns the descriptor from which the
+    /// caller reads the calls and to which it writes the answers. The program waits meanwhile.
+    /// Calls are given by name; all others are allowed. Implies `new_privs(false)`, see
     /// [`Spec::new_privs`].
+    ///
+    /// EINVAL: a name is not a system call of this machine, or is one that starts the program:
+    /// `sendmsg`, `close`, `execve` or `exit_group`.
     pub fn seccomp_notify<S: AsRef<str>>(&mut self, calls: impl IntoIterator<Item = S>) -> Result<&mut Self> {
         self.privileges.notify = Some(Filter::notify(calls)?);
         Ok(self.new_privs(false))
@@ -386,8 +412,8 @@ impl SeccompAction {
     }
 }
 
-/// Where `struct seccomp_data` has the number and the architecture, and the arguments, of 8 bytes each.
-/// All machines that we build for are little-endian: the lower half comes first.
+/// Offsets in `struct seccomp_data`: the number, the architecture, and the arguments, of 8 bytes
+/// each. All supported machines are little-endian: the lower half comes first.
 const NUMBER: u32 = 0;
 const ARCHITECTURE: u32 = 4;
 const ARGUMENTS: u32 = 16;
@@ -406,7 +432,8 @@ const JUMP_EQUAL: u16 = (libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K) as u16;
 const JUMP_GREATER_EQUAL: u16 = (libc::BPF_JMP | libc::BPF_JGE | libc::BPF_K) as u16;
 const JUMP_BITS: u16 = (libc::BPF_JMP | libc::BPF_JSET | libc::BPF_K) as u16;
 
-/// The rules one after the other, then what happens otherwise.
+/// Assembles the checks of the architecture, the rules in order, and the action for all other
+/// calls.
 fn assemble(rules: &[Rule], otherwise: SeccompAction) -> Vec<sock_filter> {
     let unknown = finish(SeccompAction::Fail(libc::ENOSYS));
     let mut program = vec![
@@ -427,14 +454,15 @@ fn assemble(rules: &[Rule], otherwise: SeccompAction) -> Vec<sock_filter> {
 }
 
 impl Rule {
-    /// What is asked once the number is right.
+    /// The instructions that run if the number matches.
     fn body(&self) -> Vec<sock_filter> {
         let mut body = vec![finish(self.action)];
         if !self.when.is_empty() {
-            // For the next rule.
+            // The next rule compares the number again.
             body.push(load(NUMBER));
         }
-        // From the last to the first: where a condition does not hold, all that comes after it is passed over.
+        // The conditions are put in front from the last to the first, so that each knows how many
+        // instructions to skip.
         for condition in self.when.iter().rev() {
             let past = body.len() - 1;
             let mut test = condition.test(past);
@@ -446,7 +474,7 @@ impl Rule {
 }
 
 impl When {
-    /// Goes on if it holds; else `past` so many instructions more.
+    /// The instructions that continue if the condition holds, and otherwise skip `past` more.
     fn test(self, past: usize) -> Vec<sock_filter> {
         let (argument, tests) = match self {
             When::Bits(argument, bits) => (argument, vec![jump(JUMP_BITS, bits, 0, past)]),

@@ -1,19 +1,20 @@
-//! Where the program's descriptors lead to.
+//! [`Stdio`] and the sources of the program's descriptors. `plan` opens them.
 
 use std::os::fd::BorrowedFd;
 
-/// Numbers beyond this cannot be had: the kernel's `fs.nr_open` is far below.
+/// The kernel's `fs.nr_open` is far below, so higher numbers are never possible.
 pub(crate) const MAX_DESCRIPTOR: i32 = 1 << 20;
 
-/// What a standard descriptor of the program is. For a descriptor of the caller's see
-/// [`Spec::fd`](crate::Spec::fd).
+/// What a standard descriptor of the program is.
+///
+/// [`Spec::fd`](crate::Spec::fd) passes a descriptor of the caller's instead.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stdio {
-    /// The caller's own of that number; closed where the caller's is.
+    /// The caller's descriptor of the same number; closed if the caller's is closed.
     Inherit,
-    /// `/dev/null`.
+    /// `/dev/null`, for reading and writing.
     Null,
-    /// A pipe, whose other end the [`Process`](crate::Process) hands back.
+    /// A pipe; [`Process::take_pipe`](crate::Process::take_pipe) returns the caller's end.
     Pipe,
 }
 

@@ -1,18 +1,19 @@
-//! What a child does in place of running a program: it goes where a spec says, does one thing there and ends.
+//! [`Task`]: work that a child does in its namespaces in place of running a program. The helper
+//! does it and ends.
 
 use std::ffi::{CStr, CString};
 
-/// The one thing.
+/// The work.
 #[derive(Clone, Debug)]
 pub(crate) enum Task {
-    /// Nothing: to come so far is all.
+    /// Nothing: the set-up alone is of interest.
     Arrive,
-    /// Try a user namespace inside the new one.
+    /// Create a user namespace inside the new one.
     NestUser,
-    /// Try an overlay.
+    /// Mount an overlay.
     MountOverlay,
-    /// Make a socket and hand it over, `socket(2)`.
+    /// Make a socket, `socket(2)`, and send it to the parent.
     Socket { domain: i32, kind: i32, protocol: i32 },
-    /// Write files below /proc in one go each. One that does not exist is passed over.
+    /// Write files below /proc, each in one write. A file that does not exist is skipped.
     Write(Vec<(&'static CStr, CString)>),
 }
