@@ -1,4 +1,5 @@
-//! Cgroups that a killed owner left behind are removed by the next use of limits, and no others.
+//! Tests that the next use of limits removes the cgroups that a killed owner left behind, and no
+//! others.
 
 use std::fs::{self, File};
 use std::io::Read;
@@ -12,11 +13,12 @@ use nix::fcntl::{OFlag, openat};
 use nix::sys::stat::{Mode, mkdirat};
 use nsiso::{Limits, Process, Spec, Stdio};
 
-/// What [`role`] does in a process of its own.
+/// The environment variable that says what [`role`] does in a process of its own.
 const ROLE: &str = "NSISO_TEST_ROLE";
 const LEVELS: usize = 2000;
 
-/// As root only: limits, namespaces and cgroups of the tests' own.
+/// Returns whether the test is skipped. It takes root, for limits, namespaces and cgroups of its
+/// own.
 fn skipped() -> bool {
     let skipped = !nix::unistd::geteuid().is_root();
     if skipped {
@@ -28,12 +30,12 @@ fn skipped() -> bool {
 fn running() -> Process {
     let mut spec = Spec::new("sleep").unwrap();
     spec.args(["1000"]).unwrap().limits(Limits::new().pids(50));
-    // A failed test leaves it behind: it must not hold the pipe that the test writes to.
+    // A failed test leaves the program running. It must not keep the test's output pipe open.
     let spec = (0..3).fold(&mut spec, |spec, fd| spec.stdio(fd, Stdio::Null).unwrap());
     spec.spawn().unwrap()
 }
 
-/// One use of limits, which looks for what dead owners have left.
+/// Uses limits once, which makes the library search for cgroups of dead owners.
 fn use_limits() -> nsiso::Result<()> {
     let mut spec = Spec::new("true").unwrap();
     spec.limits(Limits::new().pids(50));
@@ -41,11 +43,11 @@ fn use_limits() -> nsiso::Result<()> {
     Ok(())
 }
 
-/// Does nothing as a test. [`start`] runs it in another process.
+/// Does nothing when run as a test. [`start`] runs it in another process, with a role.
 #[test]
 fn role() {
     match std::env::var(ROLE).as_deref() {
-        // Cannot do without limits.
+        // Without limits this role fails.
         Ok("user") => (0..3).for_each(|_| use_limits().unwrap()),
         Ok("starved") => starved(),
         Ok("killed") => killed(0),
@@ -54,12 +56,12 @@ fn role() {
     }
 }
 
-/// Uses limits with few descriptors left, then with some more, until it works.
+/// Uses limits with few file descriptors left, then with more, until it works.
 fn starved() {
     let used = fs::read_dir("/proc/self/fd").unwrap().count() as u64 - 1;
     for free in 0..100 {
         let limit = libc::rlimit { rlim_cur: used + free, rlim_max: 1000 };
-        // SAFETY: a struct that lives until the call returns.
+        // SAFETY: the struct lives until the call returns.
         assert_eq!(unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit) }, 0);
         if use_limits().is_ok() {
             assert!(free > 2);
@@ -69,7 +71,7 @@ fn starved() {
     panic!("100 descriptors are not enough");
 }
 
-/// Ends as an owner that is killed, with `levels` cgroups nested in its own.
+/// Ends like an owner that is killed while `levels` cgroups are nested in its own.
 fn killed(levels: usize) {
     let mut spec = Spec::new("true").unwrap();
     spec.limits(Limits::new().pids(50)).stdio(1, Stdio::Pipe).unwrap();
@@ -77,13 +79,13 @@ fn killed(levels: usize) {
     if levels > 0 {
         nest(&groups_of(std::process::id()).remove(0), levels);
     }
-    // Until it has ended. Nobody waits for it.
+    // Wait until the program has ended, but do not reap it.
     File::from(process.take_pipe(1).unwrap()).read_to_end(&mut Vec::new()).unwrap();
-    // SAFETY: numbers only.
+    // SAFETY: only integers are passed.
     unsafe { libc::raise(libc::SIGKILL) };
 }
 
-/// A process with a role, started by the words of `by`, in the cgroup `home`.
+/// Starts a process with a role in the cgroup `home`. The command `by` starts it.
 fn start(role: &str, by: &[&str], home: Option<&Path>) -> Child {
     let program = std::env::current_exe().unwrap();
     let enter = "if test -n \"$HOME_GROUP\"; then echo $$ >\"$HOME_GROUP/cgroup.procs\"; fi; exec \"$@\"";
@@ -97,7 +99,8 @@ fn run(role: &str, by: &[&str], home: Option<&Path>) -> ExitStatus {
     start(role, by, home).wait().unwrap()
 }
 
-/// The directories of the cgroups that a process has made; that of the controller pids first.
+/// Returns the directories of the cgroups that a process has created, that of the pids controller
+/// first.
 fn groups_of(pid: u32) -> Vec<PathBuf> {
     fn look(directory: &Path, prefix: &str, depth: usize, found: &mut Vec<PathBuf>) {
         for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
@@ -118,7 +121,8 @@ fn groups_of(pid: u32) -> Vec<PathBuf> {
     found
 }
 
-/// Makes cgroups in one another. The path of the last is longer than PATH_MAX.
+/// Creates `levels` cgroups, one inside the other. The path of the innermost is longer than
+/// PATH_MAX.
 fn nest(group: &Path, levels: usize) {
     let mut here = OwnedFd::from(File::open(group).unwrap());
     for _ in 0..levels {
@@ -129,7 +133,7 @@ fn nest(group: &Path, levels: usize) {
     assert!(here.as_raw_fd() > 2);
 }
 
-/// Empty cgroups, removed in the end.
+/// Empty cgroups, which are removed when this is dropped.
 struct Groups(Vec<PathBuf>);
 
 impl Groups {
@@ -152,7 +156,7 @@ impl Drop for Groups {
     }
 }
 
-/// The directory of this process's own cgroup, in the hierarchy that limits pids.
+/// Returns the directory of this process's own cgroup, in the hierarchy of the pids controller.
 fn own_group() -> PathBuf {
     let text = fs::read_to_string("/proc/self/cgroup").unwrap();
     let group = |controller: &str| {
@@ -174,7 +178,8 @@ fn a_living_owner_is_alive_for_every_reader() {
         return;
     }
     let process = running();
-    // Nothing but their names keeps them: no process is in them.
+    // No process is in these cgroups. Only the living owner in their names protects them from
+    // removal.
     let empty = groups_of(std::process::id()).into_iter().filter(|path| !path.ends_with("-empty"));
     let empty = Groups::make(empty.map(|mut path| {
         path.as_mut_os_string().push("-empty");
@@ -191,7 +196,7 @@ fn a_living_owner_is_alive_for_every_reader() {
     process.wait().unwrap();
 }
 
-/// As names are before Linux 6.9, which has pidfs.
+/// The names have the form that is used before Linux 6.9, which introduced pidfs.
 #[test]
 fn start_times_are_compared_in_one_time_namespace_only() {
     if skipped() {
@@ -222,7 +227,7 @@ fn cgroups_nested_2000_deep_are_removed() {
     let small = std::thread::Builder::new().stack_size(256 << 10);
     let test = || {
         let process = running();
-        // SAFETY: no arguments.
+        // SAFETY: no arguments are passed.
         let thread = unsafe { libc::gettid() };
         let mut groups = groups_of(std::process::id()).into_iter();
         let group = groups.find(|path| path.to_str().unwrap().ends_with(&format!("-{thread}"))).unwrap();
@@ -230,7 +235,7 @@ fn cgroups_nested_2000_deep_are_removed() {
         process.kill().unwrap();
         process.wait().unwrap();
         assert!(!group.exists());
-        // Those of a killed owner.
+        // The nested cgroups of a killed owner are removed too.
         let mut owner = start("killed deep", &[], None);
         assert_eq!(owner.wait().unwrap().signal(), Some(libc::SIGKILL));
         swept(owner.id(), || use_limits().unwrap());
@@ -238,7 +243,7 @@ fn cgroups_nested_2000_deep_are_removed() {
     small.spawn(test).unwrap().join().unwrap();
 }
 
-/// Waits until nothing of a dead owner is left. Its last process may still be on its way out.
+/// Uses limits until no cgroup of a dead owner is left. Its last process may not have ended yet.
 fn swept(pid: u32, mut user: impl FnMut()) {
     for _ in 0..50 {
         user();
@@ -259,7 +264,8 @@ fn a_dead_owner_is_swept_from_wherever_it_was() {
     let homes = [top.clone(), top.join("a"), top.join("a/b"), top.join("c")];
     let _homes = Groups::make(homes.clone());
     let [top, a, b, c] = &homes;
-    // The owner's home, and that of the next user: none is that of this process, further up.
+    // The cgroup of the owner and that of the next user of limits. `None` is this process's own
+    // cgroup, an ancestor of the others.
     let pairs =
         [(Some(a), None), (Some(b), Some(top)), (Some(a), Some(c)), (Some(top), Some(b)), (None, Some(b))];
     for (dead, next) in pairs {

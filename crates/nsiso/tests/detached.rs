@@ -1,4 +1,4 @@
-//! Processes whose handle is dropped while they run.
+//! Tests of processes whose handle is dropped while they run.
 
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
@@ -11,7 +11,7 @@ fn shell(script: &str) -> Process {
     Spec::new("/bin/sh").unwrap().args(["-c", script]).unwrap().spawn().unwrap()
 }
 
-/// Drops the handle of a running process; its pid and its pidfd.
+/// Starts a process and drops its handle. Returns its pid and a pidfd.
 fn detached(script: &str) -> (i32, OwnedFd) {
     let process = shell(script);
     (process.pid(), process.pidfd().try_clone_to_owned().unwrap())
@@ -26,10 +26,10 @@ fn is_there(pid: i32) -> bool {
     Path::new(&format!("/proc/{pid}")).exists()
 }
 
-/// What a later call is, with a process that has not been waited for.
+/// A later call of the library, given a process that has not been waited for.
 type Call = fn(&Process);
 
-/// One test: others beside it would reap, too.
+/// This is one test, because calls by other tests in this process would also reap.
 #[test]
 fn every_later_call_reaps_what_was_dropped_while_it_ran() {
     let kept = shell("exit 7");

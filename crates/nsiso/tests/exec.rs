@@ -1,5 +1,5 @@
-//! The calling process becomes the program. Each test runs this program again, since a process can
-//! do so once; there the test's thread is one of two.
+//! Tests of [`Spec::exec`], by which the calling process becomes the program. A process can do so
+//! once, so each test runs this binary again, where the test's thread is one of two.
 
 use std::fs;
 use std::os::fd::AsFd;
@@ -7,7 +7,8 @@ use std::process::{Command, Output, Stdio as Standard};
 
 use nsiso::{IdRange, Kinds, Limits, Spec, Stdio, Step};
 
-/// Runs the test `name` in a process of its own; none in there.
+/// Runs the test `name` in a process of its own and returns its pid and output, or `None` if this
+/// is that process.
 fn alone(name: &str) -> Option<(u32, Output)> {
     alone_after(&[], name)
 }
@@ -29,7 +30,7 @@ fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
-/// What the program has printed; the lines of the test harness come before.
+/// Returns the lines that the program has printed, without those of the test harness before them.
 fn printed(output: &Output) -> Vec<String> {
     assert!(output.status.success(), "{output:?}");
     let all = text(&output.stdout);
@@ -58,7 +59,7 @@ fn a_thread_that_is_not_the_leader_becomes_the_program_with_the_pid() {
             assert_eq!(printed(&output), [&pid.to_string(), &pid.to_string(), "inside", "0"]);
         }
         None => {
-            // SAFETY: no arguments.
+            // SAFETY: no arguments are passed.
             unsafe { assert_ne!(libc::gettid(), libc::getpid()) };
             let mut spec = shell("echo $$; ls /proc/$$/task; hostname; id -u");
             spec.map_root().hostname("inside").unwrap();
@@ -96,13 +97,13 @@ fn what_takes_a_parent_or_a_single_thread_is_refused() {
     }
 }
 
-/// Lines of the calling thread's capabilities.
+/// Returns the lines of the calling thread's capability sets.
 fn capabilities() -> String {
     let status = fs::read_to_string("/proc/thread-self/status").unwrap();
     status.lines().filter(|line| line.starts_with("Cap")).map(|line| format!("{line}\n")).collect()
 }
 
-/// Execve and execveat fail from now on.
+/// Makes execve and execveat fail from now on.
 fn forbid_exec() {
     let code = [
         (0x20, 0, 0, 0),
@@ -113,14 +114,14 @@ fn forbid_exec() {
     ];
     let mut code = code.map(|(code, jt, jf, k)| libc::sock_filter { code, jt, jf, k });
     let program = libc::sock_fprog { len: code.len() as u16, filter: code.as_mut_ptr() };
-    // SAFETY: numbers, and a program that lives until the call returns.
+    // SAFETY: integers are passed, and a filter that lives until the call returns.
     unsafe {
         assert_eq!(libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), 0);
         assert_eq!(libc::prctl(libc::PR_SET_SECCOMP, libc::SECCOMP_MODE_FILTER, &raw const program), 0);
     }
 }
 
-/// For a host whose uid is not 0.
+/// A command prefix that runs the test with uid 65534 and some capabilities.
 const WITH_CAPABILITIES: [&str; 6] = [
     "setpriv",
     "--reuid=65534",
@@ -213,6 +214,6 @@ fn joined_namespaces_are_those_of_the_program() {
     let pidfd = process.pidfd().try_clone_to_owned().unwrap();
     let mut spec = shell("hostname; id -u");
     spec.join_process(pidfd.as_fd(), Kinds::USER | Kinds::UTS).unwrap();
-    // Its input, which would end the target, is closed when the program is executed.
+    // Executing the program closes the pipe to the target's input, which ends the target.
     panic!("{}", spec.exec());
 }

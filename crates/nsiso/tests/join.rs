@@ -1,4 +1,5 @@
-//! Existing namespaces: programs, threads and functions in them, and kept by a file.
+//! Tests of existing namespaces: programs that join them, threads and functions that enter them,
+//! and files that keep them.
 
 mod printed;
 
@@ -23,7 +24,7 @@ const LINKS: [(Kinds, &str); 7] = [
     (Kinds::CGROUP, "cgroup"),
 ];
 
-/// A `cat` in new namespaces. It ends with its input.
+/// A `cat` in new namespaces. It ends when its input is closed.
 struct Target {
     process: Process,
     input: Option<File>,
@@ -71,7 +72,7 @@ fn output(spec: &mut Spec) -> String {
     text
 }
 
-/// Where a program finds itself, by its own /proc/self/ns.
+/// Returns the links in /proc/self/ns of a program with these options.
 fn seen(spec: &mut Spec) -> Vec<String> {
     spec.argv(["sh", "-c", "for n in user pid mnt net ipc uts cgroup; do readlink /proc/self/ns/$n; done"])
         .unwrap();
@@ -87,7 +88,7 @@ fn all_kinds_of_a_process_are_joined_together() {
     let target = Target::new(Kinds::all() - Kinds::TIME);
     let wanted: Vec<String> =
         LINKS.iter().map(|(_, link)| format!("{link}:[{}]", target.inode(link))).collect();
-    // The same from a host with many threads.
+    // Joining must also work from a process with many threads.
     thread::scope(|scope| {
         for _ in 0..8 {
             scope.spawn(|| {
@@ -116,10 +117,12 @@ fn each_kind_is_joined_by_a_descriptor() {
             spec.join(user.as_fd()).unwrap();
         }
         if kind == Kinds::MNT {
-            // Its /proc is that of this pid namespace.
+            // The /proc of the target's mount namespace belongs to its pid namespace, so join that
+            // too.
             spec.join_process(target.process.pidfd(), Kinds::PID).unwrap();
         }
-        // A program in a pid namespace alone finds no /proc of its own.
+        // A program that joins only the pid namespace has no /proc of that namespace. Its pid is
+        // checked instead.
         let link_seen = match kind {
             Kinds::PID => output(spec.argv(["sh", "-c", "echo $$"]).unwrap()),
             _ => output(spec.argv(["readlink", &format!("/proc/self/ns/{link}")]).unwrap()),
@@ -144,7 +147,7 @@ fn new_namespaces_are_made_inside_joined_ones() {
     );
     let wanted = format!("1\ninside\nnet:[{}]\nuser:[{}]\n", target.inode("net"), target.inode("user"));
     assert_eq!(text, wanted);
-    // And a user namespace inside the joined one.
+    // Create a user namespace inside the joined one.
     let mut spec = Spec::new("sh").unwrap();
     spec.join_process(target.process.pidfd(), Kinds::USER).unwrap().map_root();
     let text = output(
@@ -182,7 +185,7 @@ fn nothing_is_left_behind_by_joins() {
     for _ in 0..300 {
         spec.spawn().unwrap().wait().unwrap();
     }
-    // Other tests of this program run meanwhile.
+    // The margin is for other tests of this binary, which run at the same time.
     assert!(count() < before + 100);
     target.end();
 }
@@ -191,7 +194,7 @@ fn nothing_is_left_behind_by_joins() {
 fn a_dead_target_is_refused() {
     let target = Target::new(Kinds::USER | Kinds::NET);
     let pid = target.process.pid();
-    // A second pidfd, that outlives the process.
+    // A second pidfd, which stays open after the process has been waited for.
     let pidfd: OwnedFd = target.process.pidfd().try_clone_to_owned().unwrap();
     let mut spec = Spec::new("true").unwrap();
     spec.join_process(pidfd.as_fd(), Kinds::NET).unwrap();
@@ -257,13 +260,14 @@ fn another_time_namespace_is_joined() {
         assert_eq!(link, wanted);
         assert!(uptime.parse::<u64>().unwrap() > 1_000_000, "{uptime}");
     };
-    // With all others, from many threads.
+    // Join it together with all other kinds, from many threads.
     thread::scope(|scope| {
         for _ in 0..8 {
             scope.spawn(|| is_there(Spec::new("sh").unwrap().join_process(pidfd, Kinds::all()).unwrap()));
         }
     });
-    // Alone, by its descriptor, and beside new namespaces, whose maps the caller writes.
+    // Join it alone through a file descriptor, and together with new namespaces, for which the
+    // caller writes the id maps.
     let (user, time) = (target.handle(Kinds::USER), target.handle(Kinds::TIME));
     let mut spec = Spec::new("sh").unwrap();
     spec.join(time.as_fd()).unwrap();
@@ -284,7 +288,7 @@ fn another_time_namespace_is_joined() {
             .unwrap();
         is_there(&mut spec);
     }
-    // What goes wrong is told, too.
+    // An error of the program is reported as usual.
     let mut spec = Spec::new("/does/not/exist").unwrap();
     let error = spec.join(user.as_fd()).unwrap().join(time.as_fd()).unwrap().spawn().unwrap_err();
     assert_eq!((error.step(), error.errno()), (Step::Exec, libc::ENOENT), "{error}");
@@ -308,7 +312,8 @@ fn relatives_are_asked_for() {
     target.end();
 }
 
-/// The rest takes root: a thread joins with the rights of its own user namespace.
+/// Returns whether the test is skipped. The remaining tests take root: a thread joins with the
+/// privilege of its own user namespace.
 fn skipped(test: &str) -> bool {
     if !is_root() {
         eprintln!("skipped: {test}: a thread enters namespaces as root alone");
@@ -349,7 +354,7 @@ fn a_thread_enters_and_returns() {
     assert_eq!(here(), handles.each_ref().map(Handle::inode));
     ask.send(()).unwrap();
     assert_eq!(other_thread.join().unwrap(), before, "other threads stay where they are");
-    // Nested, and left in order.
+    // Entries may be nested and are left in reverse order.
     let other = Target::new(Kinds::NET);
     let inner = enter(&[&other.handle(Kinds::NET)]).unwrap();
     assert_eq!(Handle::own(Kinds::NET).unwrap(), other.handle(Kinds::NET));
@@ -366,7 +371,7 @@ fn a_thread_enters_and_returns() {
     });
     assert!(caught.is_err());
     assert_eq!(here(), before);
-    // What fails in the middle is undone: the second is no namespace that a thread may enter.
+    // A failure halfway is undone. A thread cannot enter the second namespace, a pid namespace.
     assert!(enter(&[handles[0].as_fd(), Handle::own(Kinds::PID).unwrap().as_fd()]).is_err());
     assert_eq!(here(), before);
     other.end();
@@ -382,7 +387,8 @@ fn a_function_is_called_inside() {
     let handles = [target.handle(Kinds::NET), target.handle(Kinds::MNT)];
     let outside = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = outside.local_addr().unwrap().port();
-    // The same port once more, in the other network; and the file system of the other mount namespace.
+    // Bind the same port once more, in the other network namespace, and enter the other mount
+    // namespace.
     let (inside, mounts) = call(&handles.each_ref(), || {
         let listener = TcpListener::bind(("127.0.0.1", port)).unwrap();
         (listener, Handle::own(Kinds::MNT).unwrap().inode())
@@ -408,7 +414,7 @@ fn a_pinned_namespace_outlives_its_processes() {
     pin(&net, &place).unwrap();
     let error = pin(&net, &place).unwrap_err();
     assert_eq!((error.step(), error.errno()), (Step::Pin, libc::EEXIST));
-    // An empty file will do, a symlink or a file with something in it will not.
+    // An empty file is accepted; a symbolic link and a file with content are refused.
     let (empty, full) = (place.with_extension("empty"), place.with_extension("full"));
     fs::write(&empty, "").unwrap();
     fs::write(&full, "x").unwrap();
@@ -454,7 +460,7 @@ fn namespaces_are_pinned_from_the_start() {
         assert_ne!(kept, Handle::own(kind).unwrap());
         unpin(place(link)).unwrap();
     }
-    // What fails leaves nothing behind: the program, or one of the pins.
+    // If the program or one of the pins fails, no pin is left behind.
     for error in [spec.argv(["/does/not/exist"]).unwrap().spawn().unwrap_err(), {
         spec.argv(["true"]).unwrap().pin(Kinds::UTS, "/does/not/exist").unwrap().spawn().unwrap_err()
     }] {
@@ -498,7 +504,8 @@ fn a_target_may_die_at_any_moment() {
             });
             for _ in 0..3 {
                 match spec.spawn() {
-                    // Inside the pid namespace it dies with the target.
+                    // The program is in the pid namespace, so it is killed with the target, its
+                    // init process.
                     Ok(process) => drop(process.wait().unwrap()),
                     Err(error) => {
                         assert!(!error.message().is_empty() && !error.hint().is_empty(), "{error:?}")
@@ -521,7 +528,8 @@ fn a_pid_namespace_without_init_takes_nobody() {
     assert!(error.hint().contains("init process"), "{}", error.hint());
 }
 
-/// An ordinary user is privileged inside its own user namespace: there its threads enter what that owns.
+/// An ordinary user has privilege in its own user namespace, so a thread there can enter the
+/// namespaces that this user namespace owns.
 #[test]
 fn the_owner_of_a_user_namespace_enters_with_a_thread() {
     if std::env::var_os("NSISO_INSIDE").is_none() {
@@ -539,7 +547,8 @@ fn the_owner_of_a_user_namespace_enters_with_a_thread() {
     let entered = enter(&[&net]).unwrap();
     assert_eq!(Handle::own(Kinds::NET).unwrap(), net);
     entered.leave().unwrap();
-    // The UTS namespace it is in belongs to somebody else: it could enter another, but not return.
+    // The test's own UTS namespace is owned by another user namespace. A thread could enter a new
+    // one but could not return.
     let error = enter(&[&net, &uts]).unwrap_err();
     assert!(error.hint().contains("could not return"), "{error}");
     assert_eq!(call(&[&uts], || Handle::own(Kinds::UTS).unwrap()).unwrap(), uts);

@@ -1,4 +1,5 @@
-//! Limits by control groups: by version 1 where this machine has its controllers there, otherwise by version 2.
+//! Tests of limits enforced by cgroups: of version 1 if this machine has its controllers there,
+//! otherwise of version 2.
 
 use std::fs::{self, File};
 use std::io::Read;
@@ -21,7 +22,8 @@ fn ended(script: &str, limits: Limits) -> Status {
     shell(script, limits).spawn().unwrap().wait().unwrap()
 }
 
-/// Limits take root, or a group that is delegated; the reason where there is neither.
+/// Returns whether limits cannot be used here, and prints the reason. They take root or a delegated
+/// cgroup.
 fn skipped() -> bool {
     match Spec::new("true").unwrap().limits(Limits::new().pids(100)).spawn() {
         Ok(process) => {
@@ -29,7 +31,8 @@ fn skipped() -> bool {
             false
         }
         Err(error) => {
-            // Who is to be told what is missing: where it was looked for, and what to do.
+            // The error must say what is missing and where it was searched, and the hint what to
+            // do.
             assert!(!nix::unistd::geteuid().is_root(), "{error}: {}", error.hint());
             assert!(
                 error.to_string().contains("/sys/fs/cgroup") || error.to_string().contains("pids"),
@@ -46,7 +49,7 @@ fn skipped() -> bool {
     }
 }
 
-/// Groups that this thread, or another process, has made.
+/// Returns the cgroups of the library whose names satisfy `mine`.
 fn groups_of(mine: impl Fn(&str) -> bool + Copy) -> Vec<String> {
     fn below(directory: &str, mine: impl Fn(&str) -> bool + Copy, found: &mut Vec<String>, depth: usize) {
         for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
@@ -65,7 +68,7 @@ fn groups_of(mine: impl Fn(&str) -> bool + Copy) -> Vec<String> {
 }
 
 fn own_groups() -> Vec<String> {
-    // SAFETY: no arguments.
+    // SAFETY: no arguments are passed.
     let thread = unsafe { libc::gettid() };
     let (host, thread) = (format!("nsiso-{}.", std::process::id()), format!("-{thread}"));
     groups_of(|name| name.starts_with(&host) && name.ends_with(&thread))
@@ -89,7 +92,7 @@ fn a_memory_hog_is_killed_and_said_to_be_out_of_memory() {
         return;
     }
     let hog = hog(200);
-    // No swap, where there is some.
+    // If the machine has swap, it must not be used.
     let limits = |bytes| match swaps() {
         true => Limits::new().memory(bytes).swap(0),
         false => Limits::new().memory(bytes),
@@ -97,14 +100,14 @@ fn a_memory_hog_is_killed_and_said_to_be_out_of_memory() {
     let status = ended(&format!("exec sh -c '{hog}'"), limits(32 << 20));
     assert!(status.out_of_memory(), "{status:?}");
     let resources = status.resources().unwrap();
-    // Linux 5.19 has the peak in version 2.
+    // In version 2, the kernel reports the peak since Linux 5.19.
     assert!(resources.peak_memory.is_none_or(|peak| (16 << 20..=33 << 20).contains(&peak)), "{resources:?}");
     let status = ended(&hog, limits(1 << 30));
     assert!(!status.out_of_memory() && status.code() == Some(0), "{status:?}");
     assert_no_group_is_left();
 }
 
-/// Who fills a buffer.
+/// Returns a command that fills a buffer of this size.
 fn hog(megabytes: u64) -> String {
     format!("dd if=/dev/zero of=/dev/null bs={megabytes}M count=1")
 }
@@ -121,7 +124,7 @@ fn a_user_of_swap_is_held() {
     if !swaps() {
         return eprintln!("skipped: this machine has no swap");
     }
-    // Not by one read: the kernel may cut that short instead of killing.
+    // One large read would not do: the kernel may cut it short instead of killing the process.
     let hog = "head -c 80000000 /dev/zero | tail";
     let limits = Limits::new().memory(32 << 20);
     let status = ended(hog, limits.clone().swap(8 << 20));
@@ -156,7 +159,8 @@ fn a_writer_is_slowed_down_to_its_bandwidth() {
     if skipped() {
         return;
     }
-    // A disk that may be written over, or a file. Past the cache: what is in there is written by others on version 1.
+    // Writes to a disk that may be overwritten or to a file, with O_DIRECT. On version 1, data in
+    // the page cache is written back by other processes.
     let disk = std::env::var_os("NSISO_DISK").map(PathBuf::from);
     let temporary = std::env::temp_dir().join(format!("nsiso-disk-{}", std::process::id()));
     let path = disk.clone().unwrap_or_else(|| temporary.clone());
@@ -199,7 +203,7 @@ fn a_fork_bomb_stops_at_its_limit() {
     let mut most = 0;
     while most < LIMIT {
         let now = pids(&process);
-        // One that is being refused, on each processor, is counted for a moment.
+        // A new process that is being refused is counted for a moment, one on each processor.
         assert!(now <= LIMIT + 2, "{now}");
         most = most.max(now);
     }
@@ -218,7 +222,7 @@ fn a_spinner_gets_its_share_of_a_processor() {
     let (start, before) = (Instant::now(), cpu_time(&process));
     sleep(Duration::from_secs(2));
     let share = (cpu_time(&process) - before).as_secs_f64() / start.elapsed().as_secs_f64();
-    // Within a tenth; less where the machine has less to give.
+    // The share is exact to a tenth, and smaller if the machine has less CPU time to give.
     assert!(share > 0.0 && share <= 0.55, "{share}");
     process.set_limits(&Limits::new().cpu(0.01).unwrap()).unwrap();
     while process.resources().unwrap().throttled_time == Some(Duration::ZERO) {
@@ -228,7 +232,7 @@ fn a_spinner_gets_its_share_of_a_processor() {
     process.wait().unwrap();
 }
 
-/// Where the kernel counts it: not with psi=0, nor in version 1.
+/// The kernel does not count pressure if it was booted with psi=0, or in version 1.
 #[test]
 fn pressure_is_told() {
     if skipped() {
@@ -268,7 +272,7 @@ fn a_frozen_group_makes_no_progress() {
     while cpu_time(&process) - before < Duration::from_millis(10) {
         sleep(Duration::from_millis(10));
     }
-    // A frozen one is killed as well.
+    // A frozen cgroup is killed as well.
     process.freeze(true).unwrap();
     process.kill_group().unwrap();
     process.wait().unwrap();
@@ -280,7 +284,7 @@ fn killing_a_group_leaves_nothing() {
     if skipped() {
         return;
     }
-    // Who lives holds the pipe open.
+    // Every process that lives keeps the pipe open.
     let mut spec = shell("for n in 1 2 3 4 5; do sleep 1000 & done; setsid sleep 1000", Limits::new());
     let mut process = spec.stdio(1, Stdio::Pipe).unwrap().spawn().unwrap();
     while pids(&process) < 6 {
@@ -289,7 +293,7 @@ fn killing_a_group_leaves_nothing() {
     process.kill_group().unwrap();
     File::from(process.take_pipe(1).unwrap()).read_to_end(&mut Vec::new()).unwrap();
     assert!(matches!(process.wait().unwrap().exit(), Exit::Signal { signal: libc::SIGKILL, .. }));
-    // What a program leaves behind goes with its group.
+    // Processes that the program leaves behind are killed with its cgroup.
     let mut spec = shell("setsid sleep 1000 & exit 3", Limits::new());
     let mut process = spec.stdio(1, Stdio::Pipe).unwrap().spawn().unwrap();
     assert_eq!(process.wait().unwrap().code(), Some(3));
@@ -331,7 +335,7 @@ fn limits_are_changed_all_or_none() {
     let error = process.set_limits(&Limits::new().memory(32 << 20).pids(5).pids(1 << 40)).unwrap_err();
     assert_eq!((error.step(), error.errno()), (Step::Limit, libc::EINVAL), "{error}");
     assert_eq!(now(), before);
-    // A controller that is not used here.
+    // The cgroup of the program does not use this controller.
     let other = process.set_limits(&Limits::new().memory(32 << 20).cpus("0").unwrap());
     assert_eq!(other.is_err(), now() == before, "{other:?}");
     process.set_limits(&Limits::new().memory(32 << 20).pids(5)).unwrap();
@@ -345,7 +349,8 @@ fn too_little_memory_ends_the_program_and_not_its_host() {
     if skipped() {
         return;
     }
-    // As long as a child shares the host's memory, the kernel would kill the host with it.
+    // While a child shares the memory of the spawning process, the kernel would kill that process
+    // with it.
     let null = File::options().read(true).write(true).open("/dev/null").unwrap();
     let bytes = [4 << 10, 64 << 10, 256 << 10];
     for (bytes, way) in
@@ -389,7 +394,7 @@ fn a_program_in_joined_namespaces_is_limited() {
     let mut spec = shell("sleep 1000; true", Limits::new().pids(9));
     spec.join_process(target.pidfd(), Kinds::USER | Kinds::PID | Kinds::NET).unwrap();
     let process = spec.spawn().unwrap();
-    // Its shell and the sleep.
+    // The shell and its sleep are in the cgroup.
     while pids(&process) < 2 {
         assert!(pids(&process) > 0, "the program is not in its group");
         sleep(Duration::from_millis(5));
@@ -420,9 +425,9 @@ fn the_group_of_a_killed_host_is_swept_by_the_next_use() {
     if std::env::var_os("NSISO_HOST").is_some() {
         let mut process = shell("true", Limits::new().pids(50));
         let mut process = process.stdio(1, Stdio::Pipe).unwrap().spawn().unwrap();
-        // Until it has ended; nobody waits for it.
+        // Wait until the program has ended, but do not reap it.
         File::from(process.take_pipe(1).unwrap()).read_to_end(&mut Vec::new()).unwrap();
-        // SAFETY: numbers only.
+        // SAFETY: only integers are passed.
         unsafe { libc::raise(libc::SIGKILL) };
     }
     if skipped() {
@@ -434,13 +439,14 @@ fn the_group_of_a_killed_host_is_swept_by_the_next_use() {
     let name = format!("nsiso-{}.", host.id());
     let left = || groups_of(|group| group.starts_with(&name));
     host.wait().unwrap();
-    // The program may still be on its way out; other tests may have swept already.
+    // The program may not have ended yet, and other tests may already have removed the cgroup.
     while !left().is_empty() {
         ended("exit 0", Limits::new());
     }
 }
 
-/// Version 1 keeps memory and swap as a sum, which other versions' users do not think of.
+/// Version 1 limits the sum of memory and swap, so the library must convert the two and write them
+/// in an order that the kernel accepts.
 #[test]
 fn memory_and_swap_grow_and_shrink() {
     if skipped() {

@@ -1,4 +1,5 @@
-//! A listing through the typed interface; the ways of being held are shown by tests/python/test_list.py.
+//! Tests of a listing through the Rust interface. tests/python/test_list.py covers the ways in
+//! which a namespace is held.
 
 use std::fs::{self, File};
 use std::io::{Read, Write};
@@ -8,14 +9,14 @@ use std::thread;
 
 use nsiso::{Exit, Held, Holder, Kinds, Listing, Process, Query, Scope, Spec, Stdio};
 
-/// A `cat` in new namespaces of all kinds. It ends with its input.
+/// Starts a `cat` in new namespaces of all kinds. It ends when its input is closed.
 fn sleeper() -> (Process, File) {
     let mut spec = Spec::new("cat").unwrap();
     spec.unshare(Kinds::all()).map_root();
     spec.stdio(0, Stdio::Pipe).unwrap().stdio(1, Stdio::Pipe).unwrap();
     let mut process = spec.spawn().unwrap();
     let mut input = File::from(process.take_pipe(0).unwrap());
-    // Only then is it sure to be beyond exec.
+    // When `cat` echoes a byte, its exec is certain to be complete.
     input.write_all(b"x").unwrap();
     File::from(process.take_pipe(1).unwrap()).read_exact(&mut [0]).unwrap();
     (process, input)

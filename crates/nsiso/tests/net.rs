@@ -1,4 +1,5 @@
-//! Links between network namespaces, as root and as an ordinary user: traffic goes only between namespaces that the tests made.
+//! Tests of links between network namespaces, as root and as an ordinary user. Packets pass only
+//! between namespaces that the tests create.
 
 mod printed;
 
@@ -14,7 +15,7 @@ use nix::sys::socket::{Backlog, SockaddrStorage, bind, connect, listen};
 use nsiso::{Endpoint, Handle, Kinds, Spec, Stdio, Step, Uplink};
 use printed::printed;
 
-/// Network namespaces that one user namespace owns, as an ordinary user needs it.
+/// Creates network namespaces that one user namespace owns, so that an ordinary user can link them.
 struct Lab {
     user: Handle,
 }
@@ -29,7 +30,7 @@ impl Lab {
         Spec::new("none").unwrap().join(self.user.as_fd()).unwrap().hold(Kinds::NET).unwrap().remove(0)
     }
 
-    /// What a shell prints in there.
+    /// Returns the output of a shell in the network namespace.
     fn shell(&self, network: &Handle, script: &str) -> String {
         let mut spec = Spec::new("sh").unwrap();
         spec.args(["-c", script]).unwrap();
@@ -76,7 +77,7 @@ fn at(ip: &str, port: u16) -> SocketAddr {
     SocketAddr::new(ip.parse::<IpAddr>().unwrap(), port)
 }
 
-/// Bytes go there and back.
+/// Sends data in both directions over TCP and UDP.
 fn talk(from: &Handle, to: &Handle, ip: &str) {
     let listener = listener(to, at(ip, 80));
     let mut near = stream(from, at(ip, 80)).unwrap();
@@ -118,7 +119,7 @@ fn two_networks_are_linked() {
     let routes = lab.shell(&b, "ip route; ip -6 route");
     assert!(routes.contains("default via 10.0.0.1 dev eth0"), "{routes}");
     assert!(routes.contains("fd01::/64 via fd00::1 dev eth0"), "{routes}");
-    // The pair goes with either of its namespaces.
+    // The pair is removed when either of its namespaces ends.
     drop(a);
     for _ in 0..100 {
         if !lab.shell(&b, "ip -o link").contains("eth0") {
@@ -170,7 +171,7 @@ fn a_router_passes_packets_on() {
     assert_eq!(lab.shell(&router, "cat /proc/sys/net/ipv4/ip_forward").trim(), "0");
 }
 
-/// The text of an error and its hint, and its step and errno.
+/// Returns the step and the errno of an error, and its text with the hint.
 fn told<T: std::fmt::Debug>(result: nsiso::Result<T>) -> (Step, i32, String) {
     let error = result.unwrap_err();
     (error.step(), error.errno(), format!("{error} ({})", error.hint()))
@@ -271,7 +272,8 @@ fn a_program_starts_with_its_links() {
     File::from(process.take_pipe(1).unwrap()).read_to_string(&mut text).unwrap();
     assert!(text.contains("10.3.0.2/24") && text.contains("default via 10.3.0.1"), "{text}");
     assert_eq!(process.wait().unwrap().code(), Some(0));
-    // It is removed then, not when the kernel comes to it: the same again is no clash.
+    // The link is removed when the program has been waited for, not when the kernel destroys the
+    // namespace later. So the next spawn can use the same names.
     let devices = || lab.shell(&router, "ip -o link").lines().count();
     assert_eq!(devices(), 1);
     spec.argv(["true"]).unwrap();
@@ -301,7 +303,7 @@ fn permission_is_asked_for() {
     let made = nsiso::link(&endpoint(&a), &endpoint(&b));
     let host = nsiso::link(&endpoint(&a), &Endpoint::new().name("nsiso-t").unwrap());
     if is_root() {
-        // Between user namespaces that know nothing of each other, and to the host's.
+        // Root may link namespaces of unrelated user namespaces, and link one to the caller's own.
         assert_eq!(host.unwrap()[1], "nsiso-t");
         nsiso::remove_device(None, "nsiso-t").unwrap();
     } else {
@@ -319,8 +321,9 @@ fn permission_is_asked_for() {
     assert!(text.contains("CAP_NET_ADMIN"), "{text}");
 }
 
-/// A host of its own: a network namespace with a way to an outside where nobody is, and an address
-/// there, where a server is. In there the test runs twice more, as root and as an ordinary user.
+/// Prepares a network namespace with a default route to a network without hosts, and with an
+/// address for a server. Outside of it, runs the test twice inside, as root and as an ordinary
+/// user, and returns false. Inside, returns true.
 fn in_a_host_of_its_own(test: &str) -> bool {
     if std::env::var_os("NSISO_HOST_OF_ITS_OWN").is_some() {
         return true;
@@ -365,7 +368,8 @@ fn gets_out(spec: &mut Spec) {
     spec.uplink(Uplink::new().tcp(8080, 80).unwrap().udp(5353, 53).unwrap());
     let mut process = spec.spawn().unwrap();
     let inside = Handle::of_process(process.pidfd(), Kinds::NET).unwrap();
-    // Out, and in again; but not to the host's loopback.
+    // The program reaches the server outside, but not the caller's loopback. The caller reaches the
+    // program's port.
     let mut near = stream(&inside, at("192.0.2.9", 7007)).unwrap();
     let (mut far, _) = server.accept().unwrap();
     near.write_all(b"out").unwrap();
@@ -386,11 +390,11 @@ fn gets_out(spec: &mut Spec) {
     outside.write_all(b"in!").unwrap();
     accepted.read_exact(&mut bytes).unwrap();
     assert_eq!(&bytes, b"in!");
-    // It ends with the program.
+    // pasta ends with the program.
     drop(process.take_pipe(0));
     assert_eq!(process.wait().unwrap().code(), Some(0));
     assert!(TcpStream::connect("127.0.0.1:8080").is_err());
-    // A port in use is told.
+    // A port that is in use is an error.
     let _taken = TcpListener::bind("127.0.0.1:8080").unwrap();
     let error = spec.spawn().unwrap_err();
     assert_eq!((error.step(), error.errno()), (Step::Uplink, libc::EADDRINUSE), "{error}");
@@ -401,7 +405,7 @@ fn gets_out(spec: &mut Spec) {
 fn a_rate_is_kept() {
     let lab = Lab::new();
     let (a, b) = (lab.network(), lab.network());
-    // A hundred thousand bytes per second, one way.
+    // 100,000 bytes per second, in one direction.
     let slow = endpoint(&a).address("10.0.0.1/30").unwrap().rate(800_000).unwrap();
     nsiso::link(&slow, &endpoint(&b).address("10.0.0.2/30").unwrap()).unwrap();
     let listener = listener(&b, at("10.0.0.2", 80));
@@ -415,7 +419,7 @@ fn a_rate_is_kept() {
         left -= far.read(&mut room).unwrap();
     }
     writer.join().unwrap().unwrap();
-    // A bucket's worth comes at once.
+    // The first burst, the content of the bucket, passes at once.
     let passed = begun.elapsed().as_secs_f64();
     assert!(200_000.0 / passed < 120_000.0, "{passed}");
 }
@@ -438,7 +442,7 @@ fn packets_are_held_up_and_lost() {
         }
     }
     let (near, far) = (datagrams(&a, at("10.0.0.1", 7)), datagrams(&b, at("10.0.0.2", 7)));
-    // The answer to the question where the other end is gets lost, too: then the kernel asks again, or gives up.
+    // Replies to ARP requests are lost too. Then the kernel repeats the request or gives up.
     far.set_read_timeout(Some(Duration::from_millis(500))).unwrap();
     let taken = (0..100).find_map(|number| {
         let begun = Instant::now();
@@ -450,7 +454,7 @@ fn packets_are_held_up_and_lost() {
     assert!(taken.is_some_and(|taken| taken >= delay - Duration::from_millis(1)), "{taken:?}");
     near.set_read_timeout(Some(Duration::from_millis(200))).unwrap();
     let mut got = 0;
-    // No more at a time than the receiver holds.
+    // No more packets at a time than the receiver's buffer holds.
     for _ in 0..10 {
         for _ in 0..100 {
             far.send_to(b"x", at("10.0.0.1", 7)).unwrap();

@@ -1,5 +1,5 @@
-//! Somebody else, who may write in the root, puts symbolic links to the host's files in the way while the view is built (CVE-2021-30465,
-//! CVE-2025-31133 and their like).
+//! Tests that another process with write access to the root cannot lead the building of a view to
+//! files outside of it, by swapping in symbolic links (CVE-2021-30465, CVE-2025-31133 and similar).
 
 use std::collections::BTreeMap;
 use std::ffi::CString;
@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use nsiso::{Mount, Spec, Stdio};
 
-/// A directory that goes when this does.
+/// A directory that is removed when this is dropped.
 struct Scratch(PathBuf);
 
 impl Drop for Scratch {
@@ -32,7 +32,7 @@ impl Scratch {
     }
 }
 
-/// A process that exchanges pairs of names, again and again, until this goes.
+/// A process that exchanges pairs of names repeatedly until this is dropped.
 struct Flipper {
     pid: i32,
     flips: &'static AtomicU64,
@@ -44,23 +44,24 @@ impl Flipper {
         let names: Vec<_> = pairs.iter().map(|(one, two)| (name(one), name(two))).collect();
         let (protection, shared) =
             (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_SHARED | libc::MAP_ANONYMOUS);
-        // SAFETY: new memory, which stays until the end, all zero.
+        // SAFETY: the mapping is new, all zero, and stays until the process ends.
         let flips: &AtomicU64 =
             unsafe { &*libc::mmap(std::ptr::null_mut(), 4096, protection, shared, -1, 0).cast() };
-        // SAFETY: the child makes system calls alone.
+        // SAFETY: the child only makes system calls.
         let pid = unsafe { libc::fork() };
         if pid == 0 {
             loop {
                 for (one, two) in &names {
                     let (here, exchange) = (libc::AT_FDCWD, libc::RENAME_EXCHANGE);
-                    // SAFETY: strings and numbers.
+                    // SAFETY: C strings and integers are passed.
                     unsafe {
                         libc::syscall(libc::SYS_renameat2, here, one.as_ptr(), here, two.as_ptr(), exchange)
                     };
                 }
                 flips.fetch_add(1, Ordering::Relaxed);
-                // Often enough to hit every lookup, and seldom enough that some succeed.
-                // SAFETY: a number.
+                // The pause is short enough for an exchange in every lookup, and long enough for
+                // some spawns to succeed.
+                // SAFETY: only an integer is passed.
                 unsafe { libc::usleep(1) };
             }
         }
@@ -70,7 +71,7 @@ impl Flipper {
 
 impl Drop for Flipper {
     fn drop(&mut self) {
-        // SAFETY: our child, which nobody else collects.
+        // SAFETY: it is our child, which nothing else reaps.
         unsafe {
             libc::kill(self.pid, libc::SIGKILL);
             libc::waitpid(self.pid, std::ptr::null_mut(), 0);
@@ -78,7 +79,7 @@ impl Drop for Flipper {
     }
 }
 
-/// Every path below, with its permissions and content.
+/// Returns every path below `top` with its mode and content.
 fn contents(top: &Path) -> BTreeMap<PathBuf, (u32, Vec<u8>)> {
     let mut found = BTreeMap::new();
     for entry in fs::read_dir(top).unwrap() {
@@ -106,7 +107,7 @@ fn a_target_that_changes_under_our_hands_never_leads_out() {
     symlink(scratch.path("outside/file"), scratch.path("root/link")).unwrap();
     let before = contents(&scratch.path("outside"));
     let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap();
-    // By a descriptor it is found under either name.
+    // The descriptor refers to this directory whichever name it has at the moment.
     let real = File::open(scratch.path("root/target/below")).unwrap();
     let real = PathBuf::from(format!("/proc/self/fd/{}", std::os::fd::AsRawFd::as_raw_fd(&real)));
 

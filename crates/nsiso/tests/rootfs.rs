@@ -1,4 +1,4 @@
-//! The program's view of the file system.
+//! Tests of the program's view of the file system.
 
 mod printed;
 
@@ -13,7 +13,7 @@ use std::thread;
 use nsiso::{Filter, Kinds, Mount, Propagation, SeccompAction, Spec, Stdio, Step};
 use printed::printed;
 
-/// A directory that goes when this does.
+/// A directory that is removed when this is dropped.
 struct Scratch(PathBuf);
 
 impl Scratch {
@@ -36,7 +36,7 @@ impl Drop for Scratch {
     }
 }
 
-/// A shell in a user and a pid namespace of its own.
+/// Returns a spec for a shell in user and pid namespaces of its own.
 fn shell(script: &str) -> Spec<'static> {
     let mut spec = Spec::new("/bin/sh").unwrap();
     spec.args(["-c", script]).unwrap().map_root().unshare(Kinds::PID | Kinds::IPC | Kinds::NET);
@@ -159,7 +159,8 @@ fn changes_on_an_overlay_are_thrown_away_or_kept() {
     spec.mount(host()).mount(kept.unwrap());
     assert_eq!(output(&mut spec), "oldnew\n");
     assert_eq!((names("lower"), names("upper")), (vec!["old".into()], vec!["new".into(), "old".into()]));
-    // Root inside, with an id of the caller's, leaves a work directory that nobody may list.
+    // overlayfs leaves a work directory without permissions, owned by the caller. Removing it takes
+    // permission to list it.
     let work = scratch.path("work/work");
     let _ = fs::set_permissions(work, std::os::unix::fs::PermissionsExt::from_mode(0o700));
 }
@@ -167,7 +168,8 @@ fn changes_on_an_overlay_are_thrown_away_or_kept() {
 #[test]
 fn an_overlay_has_several_lower_trees() {
     let scratch = Scratch::new();
-    // What overlay itself takes for the end of a path, and more than its options have room for.
+    // Names with characters that overlayfs treats as separators, and names that are together too
+    // long for its mount options.
     let names = ["top:\\,", &"m".repeat(120), &"b".repeat(120)];
     for (number, name) in names.into_iter().enumerate() {
         fs::create_dir(scratch.path(name)).unwrap();
@@ -256,7 +258,7 @@ fn a_file_hides_another_without_changing_it() {
         fs::read_dir(&scratch.0).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     names.sort();
     assert_eq!(names, ["it", "link", "other"]);
-    // At the root of the view, too, and not upon a directory.
+    // A file can be made in the root of the view too, but not in place of a directory.
     let mut bare = shell("cat /it");
     bare.mount(Mount::tmpfs("/").unwrap());
     for name in ["bin", "lib", "lib64", "usr"] {
@@ -285,7 +287,8 @@ fn the_working_directory_is_inside() {
     spec.mount(host()).mount(Mount::tmpfs("/mnt").unwrap()).mount(Mount::dir("/mnt/d", 0o755).unwrap());
     spec.cwd("/mnt/d").unwrap();
     assert!(output(&mut spec).starts_with("/mnt/d\n"));
-    // Without an option, where the caller is, if that is to be seen.
+    // Without the option, the program starts in the caller's working directory if that is in the
+    // view.
     let mut spec = shell("pwd -P");
     let here = std::env::current_dir().unwrap();
     assert_eq!(output(spec.mount(host())).trim(), here.to_str().unwrap());
@@ -334,7 +337,7 @@ fn links_in_the_view_lead_nowhere_else() {
     assert!(fs::exists(scratch.path("root/tmp/file")).unwrap(), "a link is followed inside");
 }
 
-/// Does something while two names are exchanged, over and over.
+/// Runs `work` while another thread exchanges two names repeatedly.
 fn while_swapping(one: &Path, two: &Path, work: impl FnOnce()) {
     struct Done<'a>(&'a AtomicBool);
     impl Drop for Done<'_> {
@@ -349,7 +352,7 @@ fn while_swapping(one: &Path, two: &Path, work: impl FnOnce()) {
         let _at_the_end = Done(&done);
         scope.spawn(|| {
             while !done.load(Ordering::Relaxed) {
-                // SAFETY: strings and numbers.
+                // SAFETY: C strings and integers are passed.
                 unsafe {
                     libc::syscall(
                         libc::SYS_renameat2,
@@ -369,7 +372,7 @@ fn while_swapping(one: &Path, two: &Path, work: impl FnOnce()) {
 #[test]
 fn a_target_that_changes_under_our_hands_never_leads_out() {
     if !is_staged() {
-        // tests/races.rs shows it for the newer calls.
+        // tests/races.rs covers the newer mount calls.
         return;
     }
     let scratch = Scratch::new();
@@ -430,7 +433,8 @@ fn bad_views_are_told_apart() {
     assert!(error.hint().contains("network namespace"), "{error}: {}", error.hint());
 }
 
-/// Runs the test of this name again in a program of its own, whose world is `world`; true in there.
+/// Runs the test `name` again in a program of its own, whose surroundings `world` sets up. Returns
+/// true in that program.
 fn is_inside(name: &str, world: impl FnOnce(&mut Spec)) -> bool {
     if std::env::var("NSISO_INSIDE").is_ok_and(|inside| inside == name) {
         return true;
@@ -443,12 +447,13 @@ fn is_inside(name: &str, world: impl FnOnce(&mut Spec)) -> bool {
     false
 }
 
-/// Whether views are built by mount(2) here.
+/// Returns whether views are built with mount(2) in this process.
 fn is_staged() -> bool {
     std::env::var_os("NSISO_STAGED").is_some()
 }
 
-/// Mounts below mounts, one with a name that takes care, and two that are hidden.
+/// Creates mounts below mounts. One name has characters that mountinfo escapes, and two mounts are
+/// hidden below others.
 fn mounts_below(spec: &mut Spec) {
     spec.map_root().mount(host()).mount(Mount::dev("/dev").unwrap());
     for path in
@@ -458,7 +463,7 @@ fn mounts_below(spec: &mut Spec) {
     }
 }
 
-/// What can be written in a directory and its mounts.
+/// Prints the directories, of those with a mount, in which a file can be created.
 const WRITE: &str =
     r#"for d in . 'a b' 'a b/c\d' twice over; do touch "$d/x" 2>/dev/null && rm "$d/x" && echo "$d"; done"#;
 
@@ -477,9 +482,9 @@ fn what_is_mounted_below_is_read_only_too() {
     );
     assert_eq!(mounts.lines().count(), 7, "{mounts}");
     for mount in mounts.lines() {
-        // Those that are hidden are out of mount(2)'s reach, as they are out of the program's.
+        // mount(2) cannot reach hidden mounts, and neither can the program.
         let hidden = mount.starts_with("/srv/twice") || mount.starts_with("/srv/over/under");
-        // The kernel holds to what the host has taken away.
+        // Flags that the outer mounts have are locked: the kernel does not clear them inside.
         let strict = mount.contains("ro,nosuid,nodev,noexec");
         assert!(strict || hidden && is_staged(), "{mounts}");
     }
@@ -583,11 +588,12 @@ fn an_overlay_is_of_any_name() {
     assert_eq!(output(&mut spec), "wordx\n");
 }
 
-/// All that Linux 5.2 to 6.15 have brought for mounts.
+/// The system calls for mounts that Linux 5.2 to 6.15 have added.
 const NEWER_CALLS: [&str; 7] =
     ["mount_setattr", "open_tree", "move_mount", "fsopen", "fsconfig", "fsmount", "open_tree_attr"];
 
-/// Runs the other tests of this file once more, where the kernel does not know these calls.
+/// Runs the other tests of this file again while these calls fail with ENOSYS, as on a kernel
+/// without them.
 fn again_without(calls: &[&str]) {
     let mut spec = Spec::new(std::env::current_exe().unwrap()).unwrap();
     spec.args(["--quiet", "--skip", "again_without"]).unwrap().new_privs(false);

@@ -1,4 +1,5 @@
-//! Privileges given up, the init process, terminals, deadlines, and the sandbox made of them.
+//! Tests of dropped privileges, the init process, terminals, deadlines, and the sandbox preset that
+//! combines them.
 
 mod printed;
 
@@ -43,10 +44,10 @@ fn capabilities_are_given_up_for_good() {
     let (chown, net_admin) = (1, 1 << 12);
     let kept = chown | net_admin;
     assert_eq!(sets(inside(SETS).caps(["chown", "CAP_NET_ADMIN"]).unwrap()), [kept; 5]);
-    // Also with another uid than root's.
+    // With a uid other than 0 inside.
     let mut spec = shell(SETS);
     assert_eq!(sets(spec.map_current().caps(["net_admin"]).unwrap()), [net_admin; 5]);
-    // And without a user namespace.
+    // Without a user namespace.
     let mut spec = shell(SETS);
     spec.caps::<&str>([]).unwrap();
     if is_root() {
@@ -63,7 +64,8 @@ fn capabilities_are_given_up_for_good() {
 fn limits_are_the_programs_alone() {
     let processes =
         "while read -r a b c d; do [ \"$a $b\" = 'Max processes' ] && echo $c; done < /proc/self/limits";
-    // Less than the child needs for Landlock, and the init process for itself.
+    // These limits are lower than what the child needs for Landlock and what the init process
+    // needs. They must apply to the program only.
     for bare in [false, true] {
         let mut spec = shell(&format!("ulimit -n; {processes}; true"));
         spec.sandbox().unwrap();
@@ -114,7 +116,8 @@ fn no_further_user_namespaces() {
 #[test]
 fn the_ban_on_user_namespaces_is_not_lifted_from_inside() {
     let script = "echo 9 > /proc/sys/user/max_user_namespaces; unshare -U echo made";
-    // CAP_SYS_RESOURCE could write there. The order of the options makes no difference.
+    // CAP_SYS_RESOURCE would allow writing that file. The order of the options must make no
+    // difference.
     let mut first = inside(script);
     first.user_namespaces(false).caps(["chown", "sys_resource"]).unwrap();
     let mut last = inside(script);
@@ -144,7 +147,7 @@ fn system_calls_are_filtered() {
         status(spec.clone().seccomp(Filter::deny(calls, SeccompAction::Fail(libc::EROFS)).unwrap()));
     assert_eq!(refused, Exit::Code(1));
     assert!(!fs::exists("/tmp/nsiso-never").unwrap());
-    // Nothing but exec is allowed.
+    // Only exec and exit_group are allowed.
     let killed = status(
         Spec::new("true").unwrap().seccomp(Filter::allow(["exit_group"], SeccompAction::Kill).unwrap()),
     );
@@ -172,14 +175,14 @@ fn landlock_grants_nothing_else() {
     );
     let rules = Landlock::new().execute("/usr").unwrap().execute("/bin").unwrap().execute("/lib").unwrap();
     let rules = rules.execute("/lib64").unwrap().read("/etc/ld.so.cache").unwrap().write(&directory).unwrap();
-    // All of them take Linux 6.2.
+    // These rules together take Linux 6.2.
     if let Err(error) = shell("true").landlock(rules.clone()).spawn().and_then(|process| process.wait()) {
         fs::remove_dir_all(&directory).unwrap();
         assert_eq!((error.step(), error.errno()), (Step::Landlock, libc::EOPNOTSUPP), "{error}");
         return eprintln!("skipped: {error}");
     }
     assert_eq!(output(shell(&script).landlock(rules.clone())), "x\n");
-    // The rules are for what the program sees.
+    // The rules apply to paths in the program's view of the file system.
     let mut spec = inside("cat /data/x; echo y > /data/x");
     spec.mount(Mount::tmpfs("/run").unwrap()).mount(Mount::bind(&directory, "/run/data").unwrap());
     spec.mount(Mount::symlink("/run/data", "/run/link").unwrap());
@@ -222,7 +225,8 @@ fn an_init_process_reaps_passes_on_and_reports() {
         let process = spec.argv(["sleep", "100"]).unwrap().spawn().unwrap();
         process.kill().unwrap();
         assert!(matches!(process.wait().unwrap().exit(), Exit::Signal { signal: libc::SIGKILL, .. }));
-        // What the program leaves behind ends with it, or is waited for.
+        // Processes that the program leaves behind are killed when it ends, or waited for with
+        // `wait_for_all`.
         let start = Instant::now();
         spec.argv(["/bin/sh", "-c", "sleep 1 & exit 3"]).unwrap();
         assert_eq!(spec.spawn().unwrap().wait().unwrap().code(), Some(3));
@@ -276,7 +280,7 @@ fn a_terminal_of_its_own() {
     let mut pty = File::from(process.take_pty().unwrap());
     pty.write_all(b"hello\n").unwrap();
     let mut text = Vec::new();
-    // The end of a pseudo-terminal is EIO.
+    // After its last process has closed it, reading a pseudo-terminal fails with EIO.
     let _ = pty.read_to_end(&mut text);
     let text = String::from_utf8(text).unwrap();
     process.wait().unwrap();
@@ -348,7 +352,7 @@ fn the_sandbox_holds_and_works() {
     let own = nix::unistd::geteuid().as_raw();
     assert_eq!(text.lines().next().unwrap(), if own == 0 { "65534".into() } else { own.to_string() });
     assert_eq!(sets(shell(SETS).sandbox().unwrap()), [0; 5]);
-    // It is loosened by name.
+    // Each restriction of the preset can be turned off by its option.
     let mut spec = shell("readlink /proc/self/ns/net; cat /srv/passwd | head -n 1 | cut -d: -f1");
     spec.sandbox().unwrap().share(Kinds::NET).landlock(None).seccomp(None);
     spec.mount(Mount::bind("/etc/passwd", "/srv/passwd").unwrap().read_only());
@@ -376,11 +380,11 @@ fn the_sandbox_holds_where_mounts_take_mount() {
 #[test]
 fn the_sandbox_has_names_of_its_own() {
     let script = "uname -n; cat /proc/sys/kernel/domainname; grep -c sandbox /etc/hosts";
-    // The caller's own names must not show.
+    // The caller's own names must not be visible.
     let own = nix::sys::utsname::uname().unwrap();
     assert_ne!(own.nodename(), "sandbox");
     assert_eq!(output(shell(script).sandbox().unwrap()), "sandbox\n(none)\n1\n");
-    // The caller's choice counts, before and after.
+    // Names that the caller sets take precedence, whether set before or after the preset.
     let mut before = shell(script);
     before.hostname("box").unwrap().domainname("lan").unwrap().sandbox().unwrap();
     let mut after = shell(script);
@@ -388,14 +392,14 @@ fn the_sandbox_has_names_of_its_own() {
     for mut spec in [before, after] {
         assert_eq!(output(&mut spec), "box\nlan\n1\n");
     }
-    // Names that only the sandbox has chosen go with the namespace.
+    // If the UTS namespace is shared, the names that only the preset has set are dropped.
     let mut shared = shell("uname -n");
     shared.sandbox().unwrap().share(Kinds::UTS);
     assert_eq!(output(&mut shared).trim_end(), own.nodename().to_str().unwrap());
 }
 
-/// Soft and hard limits out of `/proc/self/limits`: core, processes, locked memory, pending
-/// signals, message queues.
+/// Returns the soft and hard limits from `/proc/self/limits`: core, processes, locked memory,
+/// pending signals, message queues.
 fn limits_in(text: &str) -> [(u64, u64); 5] {
     let names = ["core file size", "processes", "locked memory", "pending signals", "msgqueue size"];
     names.map(|name| {
@@ -413,10 +417,10 @@ fn the_sandbox_takes_a_part_of_what_its_user_has() {
     let own = limits_in(&fs::read_to_string("/proc/self/limits").unwrap());
     let most = [1, 512, 64 << 10, 1024, 256 << 10];
     let mut usual = std::array::from_fn(|n| (own[n].0.min(most[n]), own[n].1.min(most[n])));
-    // Here 0 would not be stricter than 1.
+    // For core dumps 0 is not stricter than 1: the kernel may still pipe the dump to a program.
     usual[0].0 = usual[0].1;
     assert_eq!(limits_in(&output(shell(LIMITS).sandbox().unwrap())), usual);
-    // The caller's choice counts, before and after.
+    // Limits that the caller sets take precedence, whether set before or after the preset.
     let (mut before, mut after) = (shell(LIMITS), shell(LIMITS));
     before.rlimit("sigpending", 30, 40).unwrap().rlimit("core", 0, 0).unwrap().sandbox().unwrap();
     after.sandbox().unwrap().rlimit("sigpending", 30, 40).unwrap().rlimit("core", 0, 0).unwrap();

@@ -1,5 +1,5 @@
-//! Promises of a spawn that the C and Python tests do not show: what is refused by a filter, what a busy
-//! host keeps, and that nothing is left behind.
+//! Tests of a spawn that the C and Python tests do not cover: calls that a filter refuses, a caller
+//! with many threads, and that nothing is left behind.
 
 mod printed;
 
@@ -23,7 +23,8 @@ fn output(spec: &mut Spec) -> String {
     text
 }
 
-/// Runs the test `name` of this program again, on the only thread of a process of its own, with `prefix` before the command line.
+/// Runs the test `name` of this binary again in a process with one test thread, and returns its
+/// output, or `None` if this is that process. `prefix` goes before its command line.
 fn alone(name: &str, prefix: &[&str]) -> Option<String> {
     if std::env::var_os("NSISO_ALONE").is_some() {
         return None;
@@ -39,7 +40,7 @@ fn alone(name: &str, prefix: &[&str]) -> Option<String> {
     Some(text)
 }
 
-/// A spec with all that needs a system call of the child.
+/// Returns a spec with every option for which the child needs a system call.
 fn everything() -> Spec<'static> {
     let mut spec = Spec::new("/usr/bin/env").unwrap();
     spec.arg("true").unwrap().unshare(Kinds::all()).map_root().keep_caps().new_session().reset_signals();
@@ -58,8 +59,9 @@ fn everything() -> Spec<'static> {
     spec
 }
 
-/// A call of the child that strace makes fail: its name, which one of them or on which path (the test's own
-/// calls before it are not to fail), and the step that is to be reported.
+/// The calls of the child that strace makes fail. Each has its name, which call of that name or on
+/// which path (so that the test's own calls before it do not fail), and the step that must be
+/// reported.
 const FAILING_CALLS: [(&str, &str, Step); 22] = [
     ("unshare", "", Step::Unshare),
     ("openat", "self/setgroups", Step::Setgroups),
@@ -100,9 +102,9 @@ fn each_failing_call_is_its_own_step_and_leaves_nothing() {
     }
     let program = std::env::current_exe().unwrap();
     for (call, which, step) in FAILING_CALLS {
-        // An ordinary user's child makes others of them before the one that is meant; steps.rs
-        // lets each of them fail.
-        // SAFETY: no arguments.
+        // An ordinary user's child makes other calls of these names before the intended one.
+        // tests/steps.rs makes each of them fail.
+        // SAFETY: no arguments are passed.
         if matches!(call, "prctl" | "execve") && unsafe { libc::geteuid() } != 0 {
             continue;
         }
@@ -140,7 +142,7 @@ fn a_busy_host_keeps_its_descriptors_handlers_and_errno() {
         return;
     }
     static STOP: AtomicBool = AtomicBool::new(false);
-    /// Also where the test fails.
+    /// Stops the threads, also if the test fails.
     struct StopAtEnd;
     impl Drop for StopAtEnd {
         fn drop(&mut self) {
@@ -150,7 +152,7 @@ fn a_busy_host_keeps_its_descriptors_handlers_and_errno() {
     static HOST: std::sync::atomic::AtomicI32 = std::sync::atomic::AtomicI32::new(0);
     static ELSEWHERE: AtomicBool = AtomicBool::new(false);
     extern "C" fn handler(_: i32) {
-        // SAFETY: async-signal-safe.
+        // SAFETY: getpid is async-signal-safe.
         if unsafe { libc::getpid() } != HOST.load(Ordering::Relaxed) {
             ELSEWHERE.store(true, Ordering::Relaxed);
         }
@@ -163,9 +165,10 @@ fn a_busy_host_keeps_its_descriptors_handlers_and_errno() {
             scope.spawn(move || {
                 while !STOP.load(Ordering::Relaxed) {
                     drop(vec![n; 1000]);
-                    // SAFETY: a constant path; the descriptor is ours. Not close-on-exec, on purpose.
+                    // SAFETY: the path is a constant and the file descriptor is ours. It is not
+                    // close-on-exec on purpose.
                     unsafe { libc::close(libc::open(c"/dev/null".as_ptr(), libc::O_RDONLY)) };
-                    // SAFETY: a signal to ourselves.
+                    // SAFETY: the signal goes to this process, which has a handler for it.
                     unsafe { libc::kill(libc::getpid(), libc::SIGUSR1) };
                     std::thread::sleep(Duration::from_millis(1));
                 }
@@ -178,7 +181,7 @@ fn a_busy_host_keeps_its_descriptors_handlers_and_errno() {
         boxed.sandbox().unwrap();
         for n in 0..3000 {
             let spec = if n % 30 == 0 { &boxed } else { &plain };
-            // SAFETY: errno of this thread.
+            // SAFETY: this is the errno of the calling thread.
             unsafe { *libc::__errno_location() = 77 };
             let process = spec.spawn().unwrap();
             // SAFETY: as above.
@@ -217,7 +220,7 @@ fn a_host_with_two_gigabytes_and_closed_standard_descriptors_spawns() {
         return;
     }
     let big = vec![1u8; 2 << 30];
-    // SAFETY: a descriptor of this process, which does without.
+    // SAFETY: the file descriptor belongs to this process, which does not use it.
     unsafe { libc::close(0) };
     let mut spec = shell("test -e /proc/self/fd/0 && echo open || echo closed");
     spec.unshare(Kinds::USER | Kinds::PID).map_root();
@@ -230,12 +233,12 @@ fn a_program_ignores_what_its_caller_ignores() {
     if alone("a_program_ignores_what_its_caller_ignores", &[]).is_some() {
         return;
     }
-    // SAFETY: numbers only.
+    // SAFETY: only integers are passed.
     let ignore = |signal| unsafe { libc::signal(signal, libc::SIG_IGN) };
     let _ = [libc::SIGHUP, libc::SIGPIPE, libc::SIGXFSZ].map(ignore);
     let mut spec = Spec::new("grep").unwrap();
     spec.args(["-E", "SigIgn|SigBlk", "/proc/self/status"]).unwrap();
-    // Of the four; whoever started the test may ignore others.
+    // Only the four signals of this test: the process that started the test may ignore others.
     let ignored = |spec: &mut Spec| {
         let seen = output(spec);
         let set = |line: &str| u64::from_str_radix(&line[8..], 16).unwrap();
@@ -244,7 +247,8 @@ fn a_program_ignores_what_its_caller_ignores() {
     };
     let bit = |signal: i32| 1 << (signal - 1);
     assert_eq!(ignored(&mut spec), (0, bit(libc::SIGHUP)));
-    // An init process tells the status, although nobody keeps that of a child now.
+    // The init process reports the status even though the caller ignores SIGCHLD, so that the
+    // kernel keeps no status of a child.
     ignore(libc::SIGCHLD);
     assert_eq!(ignored(spec.init(true).map_root()), (0, bit(libc::SIGHUP) | bit(libc::SIGCHLD)));
     assert_eq!(ignored(spec.reset_signals()), (0, 0));
@@ -252,9 +256,9 @@ fn a_program_ignores_what_its_caller_ignores() {
 
 #[test]
 fn the_dumpable_flag_is_as_before() {
-    // SAFETY: numbers only.
+    // SAFETY: only integers are passed.
     let dumpable = || unsafe { libc::prctl(libc::PR_GET_DUMPABLE) };
-    // SAFETY: numbers only.
+    // SAFETY: no arguments are passed.
     if unsafe { libc::geteuid() } != 0 {
         eprintln!("skipped: needs root, to become another uid");
         return;

@@ -1,4 +1,5 @@
-//! A spawn at each single system call of its children, up to the program: the call fails, or the host is killed there.
+//! Tests a spawn at each system call of its children until the program is executed: either the call
+//! fails, or the process that spawns is killed there.
 #![cfg(target_arch = "x86_64")]
 
 mod tracer;
@@ -12,10 +13,12 @@ use libc::c_long;
 use nsiso::{ClockOffset, Limits, Mount, Spec, Stdio, Step};
 use tracer::{Call, StepIn};
 
-/// Runs the test again in a process of its own, the subreaper of all that it starts.
+/// Runs the test again in a process of its own, the subreaper of all its descendants. Returns true
+/// in that process.
 fn alone(test: &str) -> bool {
     if std::env::var_os("NSISO_ALONE").is_some() {
-        // SAFETY: numbers. Whoever waits for a process that survives is killed, and takes what it traces along.
+        // SAFETY: only integers are passed. If a process survives, the alarm kills this one, which
+        // waits for it, and with it the processes that it traces.
         unsafe {
             libc::prctl(libc::PR_SET_CHILD_SUBREAPER, 1);
             libc::alarm(300);
@@ -30,7 +33,7 @@ fn alone(test: &str) -> bool {
     false
 }
 
-/// Limits take root, or a delegated group.
+/// Returns limits, or `None` if they cannot be used: they take root or a delegated cgroup.
 fn limits() -> Option<Limits> {
     let limits = Limits::new().pids(100).memory(64 << 20);
     let process = Spec::new("true").unwrap().limits(limits.clone()).spawn().ok()?;
@@ -38,7 +41,7 @@ fn limits() -> Option<Limits> {
     Some(limits)
 }
 
-/// The preset, with all else that needs a system call of the child.
+/// Returns the sandbox preset with all other options for which the child needs a system call.
 fn sandbox(program: &[&str], limits: &Option<Limits>) -> Spec<'static> {
     let mut spec = Spec::new(program[0]).unwrap();
     spec.argv(program).unwrap().sandbox().unwrap();
@@ -55,7 +58,8 @@ fn sandbox(program: &[&str], limits: &Option<Limits>) -> Spec<'static> {
     spec
 }
 
-/// Those to try: all but the middle of a row of the same calls.
+/// Returns the calls to test. In a row of consecutive calls with one number, those in the middle
+/// are left out.
 fn to_try(mut calls: Vec<Call>) -> Vec<Call> {
     calls.sort_by_key(|call| (call.child, call.nth));
     let number = |n: usize| calls.get(n).map(|call| call.number);
@@ -63,14 +67,14 @@ fn to_try(mut calls: Vec<Call>) -> Vec<Call> {
     (0..calls.len()).filter(|&n| !middle(n)).map(|n| calls[n]).collect()
 }
 
-/// Of each number.
+/// Returns the first and the last call of each number in each child.
 fn first_and_last(calls: Vec<Call>) -> Vec<Call> {
     let alike = |a: &Call, b: &Call| a.number == b.number && a.child == b.child;
     let end = |n: usize, others: &[Call]| !others.iter().any(|other| alike(other, &calls[n]));
     (0..calls.len()).filter(|&n| end(n, &calls[..n]) || end(n, &calls[n + 1..])).map(|n| calls[n]).collect()
 }
 
-/// Groups that the library has made for this process.
+/// Returns the cgroups that the library has created for the process `pid`.
 fn groups_of(pid: i32) -> Vec<String> {
     fn below(directory: &str, name: &str, found: &mut Vec<String>, depth: usize) {
         for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
@@ -87,7 +91,8 @@ fn groups_of(pid: i32) -> Vec<String> {
     found
 }
 
-/// By which step calls are told that belong to one; the others serve several.
+/// The steps that may be reported when a call of this number fails. Calls that several steps make
+/// are not in the table.
 const STEPS: [(c_long, &[Step]); 33] = [
     (libc::SYS_unshare, &[Step::Unshare, Step::Clone]),
     (libc::SYS_ppoll, &[Step::UidMap]),
@@ -124,10 +129,11 @@ const STEPS: [(c_long, &[Step]); 33] = [
     (libc::SYS_execve, &[Step::Exec]),
 ];
 
-/// An errno that none of these calls has a reason for.
+/// An errno that none of these calls returns by itself.
 const STRANGE: i32 = libc::ENOTRECOVERABLE;
 
-/// Spawns, and says how that went and what is left: the step, the errno, descriptors, children, groups.
+/// Spawns and writes the result to `words`: the step and the errno, then the number of file
+/// descriptors left open, whether no child is left, and the number of cgroups left.
 fn host(spec: &mut Spec, words: &mut impl Write) {
     let descriptors = || fs::read_dir("/proc/self/fd").unwrap().count();
     let before = descriptors();
@@ -141,7 +147,8 @@ fn host(spec: &mut Spec, words: &mut impl Write) {
     writeln!(words, "{told} {left} {childless} {}", groups_of(std::process::id() as i32).len()).unwrap();
 }
 
-/// What a run says that comes by this call: on a busy machine one may be made again, which moves those after it.
+/// Repeats a run until `call` occurs in it, and returns its result. On a busy machine a child may
+/// repeat a call, which shifts the positions of the calls after it.
 fn meeting<T>(call: &Call, mut run: impl FnMut() -> (Vec<Call>, T)) -> T {
     let met = (0..5).map(|_| run()).find(|(calls, _)| calls.contains(call));
     met.unwrap_or_else(|| panic!("never made: {call:?}")).1
@@ -153,7 +160,8 @@ fn a_failing_call_fails_the_spawn_and_leaves_nothing() {
         return;
     }
     let limits = limits();
-    // What the host says, and what the program does.
+    // The spawning process writes its result to the first pipe, and the program its output to the
+    // second.
     let attempt = |step_in| {
         let ((mut words, mut to_words), (mut output, to_output)) =
             (std::io::pipe().unwrap(), std::io::pipe().unwrap());
@@ -172,12 +180,13 @@ fn a_failing_call_fails_the_spawn_and_leaves_nothing() {
     };
     let (calls, (said, done)) = attempt(StepIn::Never);
     assert_eq!((said.as_str(), done.as_str()), ("ran Some(0) 0 true 0\n", "ran\n"));
-    // To end is tried until it works.
+    // A child repeats exit_group until it succeeds.
     let fails = |call: &Call| call.number != libc::SYS_exit_group;
     for call in first_and_last(to_try(calls)).into_iter().filter(fails) {
         let (said, done) = meeting(&call, || attempt(StepIn::Fail(call, STRANGE)));
         let (step, rest) = said.split_once(' ').unwrap_or_default();
-        // What is not closed stays open in the host where the child shares its descriptors, as the first of two does.
+        // The first of the two children shares the file descriptors of the spawning process. If it
+        // fails to close one, that stays open there.
         let unclosed = call.number == libc::SYS_close && rest == format!("{STRANGE} 1 true 0\n");
         assert!(unclosed || rest == format!("{STRANGE} 0 true 0\n"), "{call:?}: {said}");
         assert_eq!(done, "", "{call:?}: {said}");
@@ -205,14 +214,14 @@ fn nothing_survives_a_host_that_is_killed_at_any_call() {
     assert!(calls.len() > 100, "{calls:?}");
     let mut hosts = Vec::new();
     for call in to_try(calls) {
-        // Returns when none of them is left.
+        // Returns when all descendants have ended.
         let (met, host) = tracer::run(spawn, StepIn::KillHost(call));
         assert!(met.contains(&call), "{call:?}");
         hosts.push(host);
     }
     assert_eq!(fs::read_to_string("/proc/self/mountinfo").unwrap(), mounts);
     if let Some(limits) = limits {
-        // The groups of the dead go with the next use.
+        // The next use of limits removes the cgroups of the killed processes.
         Spec::new("true").unwrap().limits(limits).spawn().unwrap().wait().unwrap();
     }
     assert_eq!(hosts.iter().flat_map(|host| groups_of(*host)).collect::<Vec<_>>(), Vec::<String>::new());

@@ -1,4 +1,5 @@
-//! Namespaces held by open descriptors, and network namespaces held by sockets.
+//! Finds namespaces held by open file descriptors, and network namespaces held by sockets, in one
+//! process at a time. `processes.rs` calls this for each process.
 
 use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
 
@@ -10,7 +11,8 @@ use crate::kind::{NAMES, NET};
 use crate::nsfs;
 
 impl Scan {
-    /// Goes through the descriptors of a process that is in the namespaces of `row`.
+    /// Scans the open file descriptors of process `pid`. `row` holds the records of the namespaces
+    /// that the process is in.
     pub(super) fn descriptors(&mut self, path: &mut Path, pid: i32, row: &[u32; 8]) {
         let mut numbers = Vec::new();
         if self.proc.numbers(path.with(c"/fd"), |fd| numbers.push(fd)).is_err() {
@@ -43,7 +45,8 @@ impl Scan {
         self.looks_at(what) && self.query.kinds.contains(NAMES[kind].0)
     }
 
-    /// A socket stays in the network namespace where it was made.
+    /// Records the network namespace of a socket if it is not `home`, the one that the process is
+    /// in. A socket stays in the network namespace in which it was created.
     fn socket(&mut self, process: Option<&OwnedFd>, pid: i32, fd: i32, home: u32) {
         let socket = process.and_then(|process| copy_of(process, fd));
         let Some(namespace) = socket.and_then(|socket| nsfs::of_socket(socket.as_fd())) else {
@@ -61,7 +64,8 @@ impl Scan {
 }
 
 fn open_process(pid: i32) -> Option<OwnedFd> {
-    // SAFETY: numbers; what it returns is new, ours and close-on-exec.
+    // SAFETY: only integers are passed; the returned file descriptor is new, owned by us and
+    // close-on-exec.
     unsafe {
         match libc::syscall(libc::SYS_pidfd_open, pid, 0) {
             ..0 => None,
@@ -70,9 +74,10 @@ fn open_process(pid: i32) -> Option<OwnedFd> {
     }
 }
 
-/// Another process's descriptor as one of ours, `pidfd_getfd(2)`.
+/// Duplicates a file descriptor of another process into this one, `pidfd_getfd(2)`.
 fn copy_of(process: &OwnedFd, fd: i32) -> Option<OwnedFd> {
-    // SAFETY: a descriptor of ours and numbers; what it returns is new, ours and close-on-exec.
+    // SAFETY: a file descriptor of ours and integers are passed; the returned one is new, owned by
+    // us and close-on-exec.
     unsafe {
         match libc::syscall(libc::SYS_pidfd_getfd, process.as_raw_fd(), fd, 0) {
             ..0 => None,

@@ -1,4 +1,5 @@
-//! The process with the lowest pid of each namespace: asked about once, however many it leads.
+//! Reads the details of each namespace's leader, the process with the lowest pid in it. A process
+//! that leads several namespaces is read once.
 
 use std::collections::HashMap;
 use std::ffi::CString;
@@ -9,7 +10,7 @@ use super::procfs::{Path, Procfs};
 use super::{Held, NONE, Scan, Scope};
 use crate::nsfs;
 
-/// How many members of a namespace are tried while processes end under our hands.
+/// How many members of a namespace are tried, since processes may end during the scan.
 const TRIES: usize = 8;
 
 #[derive(Debug)]
@@ -17,7 +18,7 @@ pub(super) struct Leader {
     pub pid: i32,
     pub ppid: i32,
     pub uid: u32,
-    /// The arguments with blanks between them, or the name where a process has none.
+    /// The arguments joined by spaces, or the name of a process without arguments.
     pub command: CString,
 }
 
@@ -41,10 +42,12 @@ impl Leaders {
 }
 
 impl Scan {
-    /// What the kernel tells of each namespace that has processes, and of one of these.
+    /// Marks each namespace that has processes as held by them. With [`Scope::DETAILS`], also asks
+    /// the kernel about the namespace and reads its leader.
     pub(super) fn details(&mut self, members: &[i32]) {
         let mut member = Member::default();
-        // Parents and owners that come to light meanwhile have no process.
+        // Parents and owners are added to the table during the loop. They have no process, so the
+        // loop need not reach them.
         for index in 0..self.table.records.len() as u32 {
             let record = &self.table[index];
             if record.processes == 0 {
@@ -65,7 +68,8 @@ impl Scan {
     }
 }
 
-/// The process through which namespaces were asked about last: mostly it leads those of other kinds too.
+/// The process used for the last query. A process often leads namespaces of several kinds, so its
+/// pidfd is kept for the next query.
 #[derive(Default)]
 struct Member {
     pid: i32,
@@ -73,7 +77,8 @@ struct Member {
 }
 
 impl Member {
-    /// Its namespace of a kind: `PIDFD_GET_NET_NAMESPACE` and its like, half the price of the link. Linux 6.11.
+    /// Opens the namespace of one kind that the process is in, with `PIDFD_GET_NET_NAMESPACE` and
+    /// the like, Linux 6.11. It takes half the time of opening the link in `/proc`.
     fn namespace(&mut self, pid: i32, kind: usize) -> Option<OwnedFd> {
         if self.pid != pid {
             *self = Member { pid, pidfd: open_thread(pid, pid) };
@@ -112,7 +117,7 @@ fn read(pid: i32, proc: &Procfs) -> Option<Leader> {
     Some(Leader { pid, ppid, uid, command: CString::new(command).ok()? })
 }
 
-/// From `/proc/PID/stat`, `proc_pid_stat(5)`: the name may have any character in it, `)` too.
+/// Parses `/proc/PID/stat`, `proc_pid_stat(5)`. The name may contain any character, including `)`.
 fn name_and_parent(stat: &[u8]) -> Option<(&[u8], i32)> {
     let start = stat.iter().position(|byte| *byte == b'(')? + 1;
     let end = stat.iter().rposition(|byte| *byte == b')')?;

@@ -1,4 +1,5 @@
-//! The finished snapshot: only read, from as many threads as there are.
+//! The finished snapshot. It is never modified, so any number of threads may read it at the same
+//! time.
 
 use std::ffi::{CStr, CString};
 use std::os::fd::{AsFd, BorrowedFd};
@@ -15,79 +16,82 @@ use crate::kind::{self, NAMES};
 use crate::{Error, Kinds, Result, nsfs};
 
 bitflags::bitflags! {
-    /// The ways in which a namespace is held.
+    /// The ways in which a namespace is held, as a set of flags.
     #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
     pub struct Held: u32 {
-        /// Processes are in it.
+        /// Processes are in the namespace.
         const PROCESSES = 1;
-        /// Threads are in it whose process is not.
+        /// Threads are in the namespace whose thread group leader is not.
         const THREADS = 2;
-        /// A descriptor of it is open.
+        /// A file descriptor of the namespace is open in some process.
         const DESCRIPTORS = 4;
-        /// A socket was made in it, by a process that is elsewhere now.
+        /// A socket belongs to the network namespace, and the process that has the socket open is
+        /// in another one. `socket(7)`.
         const SOCKETS = 8;
-        /// It is bind-mounted.
+        /// The namespace is bind-mounted, as by `ip netns add`.
         const MOUNTS = 16;
-        /// Future children of a process will be in it; a pid namespace may have no init yet.
+        /// The future children of a thread will be in the pid namespace, `pid_namespaces(7)`. It
+        /// may have no init process yet.
         const PID_FOR_CHILDREN = 32;
-        /// Future children of a process, or what it executes, will be in it.
+        /// The future children of a thread, or the program that it executes, will be in the time
+        /// namespace, `time_namespaces(7)`.
         const TIME_FOR_CHILDREN = 64;
-        /// It is the parent or the owner of another one.
+        /// The namespace is the parent or the owner of another namespace in the listing.
         const DESCENDANTS = 128;
     }
 }
 
-/// One that holds a namespace without being a process in it.
+/// Something other than a process in the namespace that keeps the namespace alive.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Holder {
-    /// A thread that has left its process's namespaces.
+    /// A thread whose namespace differs from that of its thread group leader.
     Thread {
-        /// The process.
+        /// The pid of the thread's process.
         pid: i32,
-        /// The thread.
+        /// The thread id.
         tid: i32,
     },
-    /// An open descriptor.
+    /// An open file descriptor of the namespace.
     Descriptor {
-        /// The process.
+        /// The pid of the process that has it open.
         pid: i32,
-        /// The descriptor's number there.
+        /// The number of the file descriptor in that process.
         fd: i32,
     },
-    /// A socket.
+    /// A socket that was created in the network namespace.
     Socket {
-        /// The process.
+        /// The pid of the process that has it open. If several processes do, one of them.
         pid: i32,
-        /// The descriptor's number there.
+        /// The number of the file descriptor in that process.
         fd: i32,
     },
-    /// A bind mount.
+    /// A bind mount of the namespace.
     Mount {
-        /// A process that sees it.
+        /// The pid of a process that is in the mount namespace.
         pid: i32,
-        /// The inode of the mount namespace in which it is.
+        /// The inode of the mount namespace that contains the mount.
         mount_namespace: u64,
-        /// Where it is mounted, as that process sees it.
+        /// The mount point, relative to the root directory of that process.
         path: CString,
     },
-    /// A thread whose children will be in a pid namespace.
+    /// A thread whose future children will be in the pid namespace.
     PidForChildren {
-        /// The process.
+        /// The pid of the thread's process.
         pid: i32,
-        /// The thread.
+        /// The thread id.
         tid: i32,
     },
-    /// A thread whose children will be in a time namespace.
+    /// A thread whose future children will be in the time namespace.
     TimeForChildren {
-        /// The process.
+        /// The pid of the thread's process.
         pid: i32,
-        /// The thread.
+        /// The thread id.
         tid: i32,
     },
 }
 
 impl Holder {
-    /// The way it holds the namespace.
+    /// Returns the flag of [`Held`] for this kind of holder.
     pub fn how(&self) -> Held {
         match self {
             Holder::Thread { .. } => Held::THREADS,
@@ -100,25 +104,31 @@ impl Holder {
     }
 }
 
-/// What a listing could not see.
+/// Counts and flags of what a listing could not see, returned by [`Listing::gaps`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Gaps {
-    /// Processes whose namespaces may not be read: mostly those of other users.
+    /// Number of processes whose namespaces, or some of them, the caller is not permitted to read.
+    /// Most belong to other users. `ptrace(2)` describes the check, `PTRACE_MODE_READ_FSCREDS`.
     pub unreadable: u32,
-    /// Processes that were listed and had ended when they were looked at. They leave no gap.
+    /// Number of processes that ended during the scan. They are not missing from the listing.
     pub vanished: u32,
-    /// Processes and mount namespaces whose threads, descriptors or mounts may not be read, though their
-    /// namespaces may.
+    /// Number of processes whose file descriptors, of threads whose namespaces, and of mount
+    /// namespaces whose mounts the caller is not permitted to read.
     pub closed: u32,
-    /// Sockets whose network namespace may not be asked for.
+    /// Number of sockets whose network namespace could not be determined. It takes permission to
+    /// `ptrace(2)` the process and CAP_NET_ADMIN in the network namespace of the socket.
     pub sockets: u32,
-    /// Namespaces of which the kernel could not be asked, so that id, parent and owner are unknown.
+    /// Number of namespaces about which the kernel could not be asked, so that id, parent and owner
+    /// are unknown. Counted only with [`Scope::DETAILS`](crate::Scope::DETAILS).
     pub undescribed: u32,
-    /// `/proc` shows another pid namespace than the caller's: the pids mean nothing here.
+    /// Whether `/proc` belongs to another pid namespace than the caller's. Then the pids in the
+    /// listing are not valid for the caller.
     pub foreign_proc: bool,
-    /// The caller is not in the machine's first pid namespace: processes outside are not to be seen.
+    /// Whether the caller is in another pid namespace than the machine's initial one. Then
+    /// processes outside the caller's pid namespace are not visible.
     pub inner_pid_namespace: bool,
-    /// `/proc` is mounted with `hidepid`: other users' processes are not to be seen.
+    /// Whether `/proc` is mounted with the option `hidepid`, `proc(5)`. Then processes of other
+    /// users may not be visible.
     pub hidden_processes: bool,
 }
 
@@ -134,16 +144,18 @@ impl Gaps {
         }
     }
 
-    /// Whether all that was asked for could be seen.
+    /// Returns whether everything that the query asked for could be read. Processes that ended
+    /// during the scan do not count as missing.
     pub fn is_complete(&self) -> bool {
         *self == Gaps { vanished: self.vanished, ..Gaps::default() }
     }
 }
 
-/// The kernel's `PROC_PID_INIT_INO`.
+/// `PROC_PID_INIT_INO` of the kernel.
 const FIRST_PID_NAMESPACE: u64 = 0xEFFF_FFFC;
 
-/// A line of mountinfo that mounts proc at /proc so that other users' processes are hidden, `proc(5)`.
+/// Whether a line of mountinfo is a mount of proc at `/proc` with `hidepid`, which hides the
+/// processes of other users, `proc(5)`.
 fn hides_processes(line: &[u8]) -> bool {
     let Ok(line) = str::from_utf8(line) else { return false };
     let Some((mount, file_system)) = line.split_once(" - proc ") else { return false };
@@ -152,17 +164,19 @@ fn hides_processes(line: &[u8]) -> bool {
         && options.next_back().is_some_and(|level| level != "0" && level != "off")
 }
 
-/// A snapshot of the machine's namespaces, made by [`Query::list`](crate::Query::list), ordered by inode.
+/// A snapshot of the machine's namespaces, ordered by inode. [`Query::list`](crate::Query::list)
+/// creates it.
 #[derive(Debug)]
 pub struct Listing {
-    /// Those asked for, by inode; behind them parents and owners of other kinds.
+    /// First the namespaces of the requested kinds by inode, then parents and owners of other
+    /// kinds.
     records: Vec<Record>,
     len: usize,
     members: Vec<i32>,
-    /// By namespace.
+    /// The index of a record and a holder of that namespace, ordered by index.
     holders: Vec<(u32, Holder)>,
     leaders: Vec<Leader>,
-    /// The name of each leader's user, looked up when first asked for.
+    /// The user name of each leader, looked up at the first request.
     users: Vec<OnceLock<Option<CString>>>,
     gaps: Gaps,
     device: u64,
@@ -204,43 +218,47 @@ impl Listing {
             members,
             holders,
             gaps,
-            // They all lie in one file system.
+            // All namespaces have inodes in one file system, nsfs.
             device: scan.proc.stat(c"self/ns/user").map_or(0, |about| about.st_dev),
         }
     }
 
-    /// How many namespaces were found.
+    /// Returns the number of namespaces in the listing.
     pub fn len(&self) -> usize {
         self.len
     }
 
-    /// Whether none was found: only where no process could be read.
+    /// Returns whether the listing contains no namespace, for example because no process could be
+    /// read.
     pub fn is_empty(&self) -> bool {
         self.len == 0
     }
 
-    /// The namespace number `index`, counted from 0.
+    /// Returns the namespace at `index`, counted from 0, or `None` if there are not as many.
     pub fn get(&self, index: usize) -> Option<Namespace<'_>> {
         (index < self.len).then_some(Namespace { listing: self, index })
     }
 
-    /// All of them, by inode.
+    /// Iterates over all namespaces in the order of their inodes.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = Namespace<'_>> {
         (0..self.len).map(|index| Namespace { listing: self, index })
     }
 
-    /// What could not be seen.
+    /// Returns what the listing could not see.
     pub fn gaps(&self) -> Gaps {
         self.gaps
     }
 
-    /// The namespace with this inode.
+    /// Returns the namespace with this inode number, or `None` if the listing does not contain it.
     pub fn find_inode(&self, inode: u64) -> Option<Namespace<'_>> {
         let found = self.records[..self.len].binary_search_by_key(&inode, |record| record.inode);
         found.ok().and_then(|index| self.get(index))
     }
 
-    /// The namespace that a descriptor is. Fails where it is none; `None` if it is not in the snapshot.
+    /// Returns the namespace that a file descriptor refers to, or `None` if the listing does not
+    /// contain it.
+    ///
+    /// Fails with EINVAL if the file descriptor does not refer to a namespace.
     pub fn find_fd(&self, fd: BorrowedFd) -> Result<Option<Namespace<'_>>> {
         match nsfs::identify(fd) {
             Some((_, inode)) => Ok(self.find_inode(inode)),
@@ -249,10 +267,15 @@ impl Listing {
         }
     }
 
-    /// The namespace at a path: `/proc/PID/ns/net`, `/run/netns/NAME`. Fails where it is none.
+    /// Returns the namespace at a path, such as `/proc/PID/ns/net` or `/run/netns/NAME`, or `None`
+    /// if the listing does not contain it.
+    ///
+    /// Fails with EINVAL if the file is not a namespace, and with the errno of `open(2)` if the
+    /// path cannot be opened. Other files are not opened for reading.
     pub fn find_path(&self, path: impl AsRef<std::path::Path>) -> Result<Option<Namespace<'_>>> {
         let path = path.as_ref();
-        // Only what is a namespace is opened for reading: other files may block or do harm.
+        // O_PATH does not open the file itself: opening a device or a pipe may block or have side
+        // effects.
         let place = nix::fcntl::open(
             path,
             nix::fcntl::OFlag::O_PATH | nix::fcntl::OFlag::O_CLOEXEC,
@@ -268,14 +291,15 @@ impl Listing {
         }
     }
 
-    /// The namespace of one kind in which a process is, by the snapshot.
+    /// Returns the namespace of one kind that process `pid` was in when the snapshot was taken, or
+    /// `None` if it is unknown.
     pub fn find_process(&self, pid: i32, kind: Kinds) -> Option<Namespace<'_>> {
         self.iter()
             .find(|namespace| namespace.kind() == kind && namespace.processes().binary_search(&pid).is_ok())
     }
 }
 
-/// One namespace of a [`Listing`].
+/// One namespace in a [`Listing`].
 #[derive(Clone, Copy)]
 pub struct Namespace<'l> {
     listing: &'l Listing,
@@ -295,43 +319,50 @@ impl<'l> Namespace<'l> {
         (index != NONE).then_some(Namespace { listing: self.listing, index: index as usize })
     }
 
-    /// Its place in the listing; none for a parent or owner of a kind that was not asked for.
+    /// Returns its index in the listing, or `None` for a parent or owner of a kind that the query
+    /// did not request.
     pub fn index(&self) -> Option<usize> {
         (self.index < self.listing.len).then_some(self.index)
     }
 
-    /// Its kind: one of the eight.
+    /// Returns its kind, a set with one member.
     pub fn kind(&self) -> Kinds {
         NAMES[usize::from(self.record().kind)].0
     }
 
-    /// The kind's name under `/proc/PID/ns`.
+    /// Returns the name of its kind under `/proc/PID/ns`.
     pub fn kind_name(&self) -> &'static str {
         NAMES[usize::from(self.record().kind)].1
     }
 
-    /// The number in its link under `/proc/PID/ns`. Used again once the namespace is gone.
+    /// Returns the inode number, as shown by the link under `/proc/PID/ns`. The kernel may reuse it
+    /// after the namespace has ended.
     pub fn inode(&self) -> u64 {
         self.record().inode
     }
 
-    /// The device of that inode.
+    /// Returns the device number of the file system that contains the inode, as `st_dev` in
+    /// `stat(2)`.
     pub fn device(&self) -> u64 {
         self.listing.device
     }
 
-    /// The 64-bit id, never used again, where the kernel has one (mount namespaces since Linux 6.8, all
-    /// since 6.18).
+    /// Returns the 64-bit id, which the kernel never reuses, or `None` if unknown.
+    ///
+    /// The kernel has ids for mount namespaces since Linux 6.8 and for all kinds since 6.18. They
+    /// are read with [`Scope::DETAILS`](crate::Scope::DETAILS).
     pub fn id(&self) -> Option<u64> {
         Some(self.record().id).filter(|id| *id != 0)
     }
 
-    /// How it is held.
+    /// Returns the ways in which the namespace is held, as far as the [`Scope`](crate::Scope) of
+    /// the query covers them.
     pub fn held(&self) -> Held {
         self.record().held
     }
 
-    /// Those that hold it without being processes in it, as far as the query looked for them.
+    /// Iterates over what holds the namespace without being a process in it, as far as the
+    /// [`Scope`](crate::Scope) of the query covers it.
     pub fn holders(&self) -> impl ExactSizeIterator<Item = &'l Holder> + use<'l> {
         let all = &self.listing.holders;
         let start = all.partition_point(|(index, _)| (*index as usize) < self.index);
@@ -339,34 +370,40 @@ impl<'l> Namespace<'l> {
         all[start..end].iter().map(|(_, holder)| holder)
     }
 
-    /// The processes in it, in ascending order.
+    /// Returns the pids of the processes in it, in ascending order.
     pub fn processes(&self) -> &'l [i32] {
         let record = self.record();
         &self.listing.members[record.members as usize..][..record.processes as usize]
     }
 
-    /// The lowest pid in it.
+    /// Returns the pid of its leader, the process with the lowest pid in it, or `None` if no
+    /// process is in it. Processes that ended during the scan may have been passed over.
     pub fn pid(&self) -> Option<i32> {
         self.leader().map(|leader| leader.pid).or(self.processes().first().copied())
     }
 
-    /// That process's parent.
+    /// Returns the parent pid of the process [`pid`](Self::pid). `None` without a process or
+    /// without [`Scope::DETAILS`](crate::Scope::DETAILS).
     pub fn ppid(&self) -> Option<i32> {
         self.leader().map(|leader| leader.ppid)
     }
 
-    /// That process's arguments with blanks between them; its name where it has none (kernel threads).
+    /// Returns the command line of the process [`pid`](Self::pid), its arguments joined by spaces.
+    /// For a process without arguments, such as a kernel thread, it is the name of the process.
+    /// `None` without a process or without [`Scope::DETAILS`](crate::Scope::DETAILS).
     pub fn command(&self) -> Option<&'l CStr> {
         self.leader().map(|leader| leader.command.as_c_str())
     }
 
-    /// The user that process belongs to: the owner of its directory in `/proc`, which is root for one
-    /// that is not dumpable.
+    /// Returns the uid of the process [`pid`](Self::pid): the owner of its directory in `/proc`,
+    /// which is root for a process that is not dumpable. `None` without a process or without
+    /// [`Scope::DETAILS`](crate::Scope::DETAILS).
     pub fn uid(&self) -> Option<u32> {
         self.leader().map(|leader| leader.uid)
     }
 
-    /// That user's name. Looked up at the first call, `getpwuid(3)`.
+    /// Returns the user name for [`uid`](Self::uid), or `None` if there is none. The first call
+    /// looks it up with `getpwuid(3)`.
     pub fn user(&self) -> Option<&'l CStr> {
         let leader = self.leader()?;
         let known = self.listing.users.get(self.record().leader as usize)?;
@@ -374,18 +411,23 @@ impl<'l> Namespace<'l> {
         known.get_or_init(|| CString::new(look_up()?.name).ok()).as_deref()
     }
 
-    /// The namespace of the same kind around it. Only user and pid namespaces have one; none for the
-    /// first, and for one whose parent lies outside the caller's own.
+    /// Returns the parent namespace, which user and pid namespaces have. `None` for other kinds,
+    /// for the initial namespace, for a parent that is outside the caller's own namespace, and
+    /// without [`Scope::DETAILS`](crate::Scope::DETAILS). `ioctl_nsfs(2)`.
     pub fn parent(&self) -> Option<Namespace<'l>> {
         self.at(self.record().parent)
     }
 
-    /// The user namespace whose capabilities count in it: for a user namespace, its parent.
+    /// Returns the user namespace that owns it: capabilities in that user namespace apply to it.
+    /// For a user namespace, this is the parent. `None` if it is outside the caller's own user
+    /// namespace, and without [`Scope::DETAILS`](crate::Scope::DETAILS). `ioctl_nsfs(2)`.
     pub fn owner(&self) -> Option<Namespace<'l>> {
         self.at(self.record().owner)
     }
 
-    /// The uid that made the user namespace, or the one that owns this namespace.
+    /// Returns the uid that created the user namespace, as seen in the caller's user namespace. For
+    /// a namespace of another kind, returns the uid that created its [`owner`](Self::owner). `None`
+    /// if unknown.
     pub fn creator(&self) -> Option<u32> {
         match usize::from(self.record().kind) {
             kind::USER => self.record().creator,
@@ -393,12 +435,16 @@ impl<'l> Namespace<'l> {
         }
     }
 
-    /// How many parents a user or pid namespace has; of another, how many its owner has.
+    /// Returns how many ancestors a user or pid namespace has. For a namespace of another kind,
+    /// returns how many its [`owner`](Self::owner) has. Ancestors outside the caller's own
+    /// namespace are not counted.
     pub fn depth(&self) -> usize {
         self.record().depth as usize
     }
 
-    /// The number under which the caller's network namespace knows this one, `ip-netns(8)`.
+    /// Returns the id that the caller's network namespace has assigned to this network namespace,
+    /// `ip-netns(8)`. `None` if it has assigned none, and without
+    /// [`Scope::DETAILS`](crate::Scope::DETAILS).
     pub fn nsid(&self) -> Option<i32> {
         self.record().nsid
     }

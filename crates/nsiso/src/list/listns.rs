@@ -1,5 +1,6 @@
-//! `listns(2)`, Linux 6.19: the kernel's own list, by 64-bit id. It has namespaces whose holders are out of the
-//! caller's sight; who holds one is told by `/proc` alone.
+//! Reads the kernel's own list of namespaces by 64-bit id, `listns(2)`, Linux 6.19. It includes
+//! namespaces whose holders the caller cannot see. What holds a namespace can only be read from
+//! `/proc`.
 
 use std::collections::HashSet;
 use std::os::fd::{AsFd, FromRawFd, OwnedFd};
@@ -10,9 +11,9 @@ use nix::errno::Errno;
 use super::Scan;
 use crate::{Kinds, nsfs};
 
-/// The same on every architecture that Rust's standard library runs on.
+/// The number is the same on every architecture that Rust's standard library supports.
 const SYS_LISTNS: c_long = 470;
-/// In place of a directory: the root of the file system of namespaces. Linux 6.18.
+/// Given in place of a directory: the root of nsfs, the file system of namespaces. Linux 6.18.
 const FD_NSFS_ROOT: c_int = -10003;
 const FILEID_NSFS: c_int = 0xF1;
 const BATCH: usize = 512;
@@ -25,15 +26,15 @@ type Outcome<T> = Result<T, Errno>;
 struct Request {
     size: u32,
     spare: u32,
-    /// The list goes on behind this id.
+    /// The list continues after this id.
     after: u64,
     kinds: u32,
     spare2: u32,
     owner: u64,
 }
 
-/// `struct file_handle` with a `struct nsfs_file_handle` in it. Since `listns(2)` is there, kind and inode may
-/// be left out.
+/// `struct file_handle` with a `struct nsfs_file_handle` in it. A kernel that has `listns(2)` also
+/// accepts a handle with kind and inode 0.
 #[repr(C)]
 struct Handle {
     len: u32,
@@ -43,7 +44,8 @@ struct Handle {
     inode: u32,
 }
 
-/// What gives ids and opens them.
+/// Lists ids of namespaces and opens namespaces by id. The tests replace the kernel by one of their
+/// own.
 trait Source {
     fn list(&self, request: &Request, ids: &mut [u64]) -> Outcome<usize>;
     fn open(&self, id: u64) -> Outcome<OwnedFd>;
@@ -58,7 +60,8 @@ impl Handle {
 
     fn open(mut self) -> Outcome<OwnedFd> {
         let flags = libc::O_RDONLY | libc::O_CLOEXEC;
-        // SAFETY: a handle that says its length; what is returned is new and ours.
+        // SAFETY: the handle states its length; the returned file descriptor is new and owned by
+        // us.
         unsafe {
             let fd = libc::syscall(libc::SYS_open_by_handle_at, FD_NSFS_ROOT, &raw mut self, flags);
             Errno::result(fd).map(|fd| OwnedFd::from_raw_fd(fd as i32))
@@ -69,7 +72,7 @@ impl Handle {
 impl Source for Kernel {
     fn list(&self, request: &Request, ids: &mut [u64]) -> Outcome<usize> {
         let request = &raw const *request;
-        // SAFETY: a request that says its size, and room for as many ids as is said.
+        // SAFETY: the request states its size, and `ids` has room for `ids.len()` ids.
         let count = unsafe { libc::syscall(SYS_LISTNS, request, ids.as_mut_ptr(), ids.len(), 0) };
         Errno::result(count).map(|count| count as usize)
     }
@@ -80,7 +83,7 @@ impl Source for Kernel {
 }
 
 impl Scan {
-    /// Adds what the kernel lists and nothing else has led to.
+    /// Adds the namespaces that only the kernel's list contains.
     pub(super) fn listed_by_the_kernel(&mut self) {
         self.listed_by(&Kernel);
     }
@@ -95,7 +98,7 @@ impl Scan {
                         self.describe(index, fd.as_fd());
                     }
                 }
-                // It is gone by now.
+                // The namespace has ended in the meantime.
                 Err(Errno::ESTALE | Errno::ENOENT) => {}
                 Err(_) => self.gaps.undescribed += 1,
             }
@@ -103,7 +106,7 @@ impl Scan {
     }
 }
 
-/// All ids of these kinds; none where the kernel has no list.
+/// Returns all ids of these kinds, or none if the kernel has no `listns(2)`.
 fn ids(source: &impl Source, kinds: Kinds) -> Vec<u64> {
     let mut all: Vec<u64> = Vec::new();
     let mut batch = [0; BATCH];
@@ -113,7 +116,7 @@ fn ids(source: &impl Source, kinds: Kinds) -> Vec<u64> {
         let request = Request { size, after, kinds: kinds.bits() as u32, ..Request::default() };
         let count = source.list(&request, &mut batch).unwrap_or(0).min(BATCH);
         all.extend(&batch[..count]);
-        // The second is for a list that does not move on.
+        // The second condition ends the loop if the list does not advance.
         if count < BATCH || batch[count - 1] == after {
             return all;
         }
@@ -125,8 +128,9 @@ mod tests {
     use super::*;
     use crate::Query;
 
-    /// A kernel that lists these ids. Odd ones are gone when they are opened, even ones lead to our own network
-    /// namespace, and 1000 is refused.
+    /// A kernel that lists these ids. Opening an odd id fails with ESTALE, as for an ended
+    /// namespace. Opening an even id returns the test's own network namespace, but 1000 fails with
+    /// EPERM.
     struct Fake(Vec<u64>);
 
     impl Source for Fake {

@@ -1,7 +1,9 @@
-//! Every namespace of the machine: who holds each and how, who owns it, how they nest.
+//! Lists every namespace of the machine: what holds it, which user namespace owns it, and its
+//! parent.
 //!
-//! Before `listns(2)` of Linux 6.19 the kernel has no list that a program may read, so this is found
-//! through what holds namespaces: processes, threads, descriptors, sockets, mounts, other namespaces.
+//! Before `listns(2)`, Linux 6.19, the kernel has no list of namespaces that a program can read. So
+//! the scan finds them through what holds them: processes, threads, file descriptors, sockets,
+//! mounts and other namespaces.
 
 mod descriptors;
 mod leaders;
@@ -26,31 +28,41 @@ use crate::{Error, Kinds, Result, nsfs};
 use procfs::Procfs;
 use table::Table;
 
-/// No record, no process.
+/// No record, or no leader.
 const NONE: u32 = u32::MAX;
 
 bitflags::bitflags! {
-    /// Where to look for namespaces, besides at what each process is in. Each costs something.
+    /// Where a listing searches for namespaces, besides those that each process is in. Each flag
+    /// makes the listing slower. Default: all.
     #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
     pub struct Scope: u32 {
-        /// What the kernel tells of each namespace (id, parent, owner, network id) and of its process with
-        /// the lowest pid (command, user, parent). Finds parents and owners that have no process, and where the
-        /// kernel has `listns(2)` (Linux 6.19) also what is held out of the caller's sight.
+        /// Asks the kernel about each namespace (id, parent, owner, network namespace id) and reads
+        /// its process with the lowest pid (command, user, parent).
+        ///
+        /// This finds parents and owners that have no process. On Linux 6.19 and later, `listns(2)`
+        /// also finds namespaces whose holders the caller cannot see, unless the query is limited
+        /// by [`Query::own`].
         const DETAILS = 1;
-        /// What processes have ready for their children: `pid_for_children`, `time_for_children`.
+        /// Searches for the namespaces of future children of processes: `pid_for_children` and
+        /// `time_for_children` in `/proc/PID/ns`.
         const CHILDREN = 2;
-        /// Threads that have left the namespaces of their process.
+        /// Searches for threads whose namespaces differ from those of their process.
         const THREADS = 4;
-        /// Bind mounts, in every mount namespace that has a process.
+        /// Searches for bind mounts of namespaces in every mount namespace that has a process.
         const MOUNTS = 8;
-        /// Open descriptors.
+        /// Searches for open file descriptors of namespaces in all processes.
         const DESCRIPTORS = 16;
-        /// Sockets made in another network namespace than their process is in.
+        /// Searches for sockets that were created in another network namespace than the one that
+        /// their process is in.
+        ///
+        /// Takes Linux 5.6 for `pidfd_getfd(2)`, permission to `ptrace(2)` the process, and
+        /// CAP_NET_ADMIN in the network namespace of the socket. Other sockets are counted in
+        /// [`Gaps::sockets`].
         const SOCKETS = 32;
     }
 }
 
-/// What to list.
+/// Options for a listing of the machine's namespaces.
 ///
 /// ```
 /// use nsiso::{Kinds, Query};
@@ -76,33 +88,40 @@ impl Default for Query {
 }
 
 impl Query {
-    /// All kinds, looked for everywhere.
+    /// Creates a query for all kinds of namespaces, with every [`Scope`] and the processes of all
+    /// users.
     pub fn new() -> Self {
         Query::default()
     }
 
-    /// These kinds alone. The cost falls with them.
+    /// Limits the listing to these kinds. Default: all. Fewer kinds make the listing faster.
     pub fn kinds(mut self, kinds: Kinds) -> Self {
         self.kinds = kinds;
         self
     }
 
-    /// Where to look besides at what each process is in.
+    /// Sets where to search for namespaces, besides those that each process is in. Default:
+    /// everywhere.
     pub fn scope(mut self, scope: Scope) -> Self {
         self.scope = scope;
         self
     }
 
-    /// Only through the processes of the caller's own user.
+    /// Limits the search to processes of the caller's effective user. A process that is not
+    /// dumpable counts as one of root. Default: processes of all users.
     pub fn own(mut self) -> Self {
         self.own = true;
         self
     }
 
-    /// Takes a snapshot. It is not a moment's picture: what comes and goes meanwhile may be in it or not.
+    /// Takes a snapshot of the machine's namespaces.
     ///
-    /// Fails without a kind and where there is no proc file system at `/proc`. What could not be read is counted in
-    /// [`Listing::gaps`].
+    /// The snapshot is not atomic: namespaces that are created or end during the scan may be
+    /// missing or included. What the caller is not permitted to read is counted in
+    /// [`Listing::gaps`] and is no error.
+    ///
+    /// Fails with EINVAL if the query has no kind, and with ENOENT or the errno of `open(2)` if no
+    /// proc file system is mounted at `/proc`.
     pub fn list(&self) -> Result<Listing> {
         if self.kinds.is_empty() {
             return Err(Error::argument("no kind of namespace is asked for"));
@@ -121,19 +140,19 @@ impl Query {
     }
 }
 
-/// A listing in the making.
+/// The state of a listing while it is created.
 struct Scan {
     query: Query,
     proc: Procfs,
     table: Table,
-    /// Each process that could be read, by pid, and the record of each kind that it is in.
+    /// The pid of each process that could be read, and the record of its namespace of each kind.
     processes: Vec<(i32, [u32; 8])>,
     leaders: leaders::Leaders,
     family: relations::Family,
     gaps: Gaps,
-    /// The mount namespaces, each with a process in it, where mounts are looked at.
+    /// The mount namespaces whose mounts are to be read, each with a process in it.
     mount_namespaces: HashMap<u64, i32>,
-    /// The sockets that have been looked at.
+    /// The inodes of the sockets that have been examined.
     sockets: HashSet<u64>,
 }
 
@@ -161,14 +180,16 @@ impl Scan {
         self.looks_at(Scope::DETAILS) && !self.table[index].described
     }
 
-    /// Asks the kernel about a namespace at hand, if that is wanted.
+    /// Asks the kernel about the namespace that `fd` refers to, if the query has [`Scope::DETAILS`]
+    /// and the kernel has not been asked before.
     fn describe(&mut self, index: u32, fd: BorrowedFd) {
         if self.asks_about(index) {
             self.family.describe(&mut self.table, index, fd);
         }
     }
 
-    /// Asks about the namespace that a link below `/proc` leads to. False if it is another one by now.
+    /// Asks the kernel about the namespace that a link below `/proc` leads to. Returns false if the
+    /// link leads to another namespace by now.
     fn describe_link(&mut self, index: u32, link: &CStr) -> bool {
         match self.proc.open_at(link, OFlag::O_RDONLY) {
             Ok(fd) if nsfs::inode(fd.as_fd()) == Some(self.table[index].inode) => {
@@ -179,8 +200,9 @@ impl Scan {
         }
     }
 
-    /// The same for a place that may be anything by now: it is opened for reading only if it is the
-    /// namespace, since to open a device or a pipe can do harm or block.
+    /// Asks the kernel about the namespace that `place`, an O_PATH file descriptor, refers to. The
+    /// file at that path may have been replaced. It is opened for reading only if it is still the
+    /// namespace, because opening a device or a pipe may block or have side effects.
     fn describe_place(&mut self, index: u32, place: &OwnedFd) {
         if nsfs::inode(place.as_fd()) == Some(self.table[index].inode) && nsfs::is_namespace(place.as_fd()) {
             let link = format!("self/fd/{}", place.as_raw_fd());

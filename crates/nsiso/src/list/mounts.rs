@@ -1,5 +1,5 @@
-//! Namespaces held by bind mounts (`ip netns add`, `unshare --net=FILE`), in every mount namespace that
-//! has a process.
+//! Finds namespaces held by bind mounts (`ip netns add`, `unshare --net=FILE`) in every mount
+//! namespace that has a process.
 
 use std::ffi::{CStr, CString};
 use std::os::fd::OwnedFd;
@@ -14,7 +14,7 @@ impl Scan {
     pub(super) fn mounts(&mut self) {
         let own = self.proc.inode(c"self/ns/mnt").ok();
         let mut places: Vec<_> = self.mount_namespaces.drain().collect();
-        // The caller's own comes first: its paths are those the caller can use.
+        // The caller's own mount namespace comes first, because the caller can use its paths.
         places.sort_by_key(|(inode, pid)| (Some(*inode) != own, *pid));
         for (inode, pid) in places {
             let Ok(text) = self.proc.read(Path::of(pid).with(c"/mountinfo")) else {
@@ -40,7 +40,7 @@ impl Scan {
         self.table.hold(index, holder);
     }
 
-    /// A path as a process sees it, not opened yet.
+    /// Opens a path with O_PATH in the root directory of a process, without following magic links.
     fn place(&self, pid: i32, path: &CStr) -> Option<OwnedFd> {
         let root =
             self.proc.open_at(Path::of(pid).with(c"/root"), OFlag::O_PATH | OFlag::O_DIRECTORY).ok()?;
@@ -50,7 +50,8 @@ impl Scan {
     }
 }
 
-/// The kind, inode and mount point, if a line of mountinfo, `proc_pid_mountinfo(5)`, mounts a namespace.
+/// Returns the kind, inode and mount point if a line of mountinfo, `proc_pid_mountinfo(5)`, is a
+/// mount of a namespace.
 fn namespace_mount(line: &[u8]) -> Option<(usize, u64, CString)> {
     let separator = line.windows(NSFS.len()).position(|part| part == NSFS)?;
     let mut fields = line[..separator].split(|byte| *byte == b' ').skip(3);
@@ -63,7 +64,8 @@ fn namespace_mount(line: &[u8]) -> Option<(usize, u64, CString)> {
 
 const NSFS: &[u8] = b" - nsfs ";
 
-/// Blanks and backslashes stand in mountinfo as three octal digits.
+/// Decodes the three octal digits after a backslash that mountinfo writes for spaces and
+/// backslashes.
 fn unescape(text: &[u8]) -> Vec<u8> {
     let mut plain = Vec::with_capacity(text.len());
     let mut rest = text;

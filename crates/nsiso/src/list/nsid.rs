@@ -1,5 +1,5 @@
-//! The number under which the caller's network namespace knows another one, `ip-netns(8)`: asked over
-//! rtnetlink, `RTM_GETNSID`.
+//! Reads the id that the caller's network namespace has assigned to another one, `ip-netns(8)`,
+//! with the rtnetlink request `RTM_GETNSID`.
 
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 
@@ -8,7 +8,8 @@ const RTM_NEWNSID: u16 = 88;
 const NETNSA_NSID: u16 = 1;
 const NETNSA_FD: u16 = 3;
 
-/// The question: a header, `struct rtgenmsg` with its padding, and the attribute with the descriptor.
+/// The request: a header, `struct rtgenmsg` with its padding, and the attribute with the file
+/// descriptor.
 #[repr(C)]
 struct Question {
     header: libc::nlmsghdr,
@@ -16,7 +17,7 @@ struct Question {
     attribute: Attribute,
 }
 
-/// `struct nlattr` with 32 bits in it.
+/// `struct nlattr` with a value of 32 bits.
 #[repr(C)]
 #[derive(Clone, Copy)]
 struct Attribute {
@@ -25,7 +26,7 @@ struct Attribute {
     value: i32,
 }
 
-/// The answer: the number comes first of its attributes. An error is shorter or of another type.
+/// The reply. The id is its first attribute. An error reply is shorter or has another type.
 #[repr(C)]
 struct Answer {
     header: libc::nlmsghdr,
@@ -34,18 +35,18 @@ struct Answer {
     rest: [u32; 32],
 }
 
-/// A socket for the questions, opened at the first.
+/// The netlink socket for the requests, opened at the first one.
 #[derive(Default)]
 pub(super) enum Socket {
     #[default]
     Unopened,
     Open(OwnedFd),
-    /// The kernel gives none: no number is known.
+    /// The kernel did not create the socket, so no id can be read.
     Refused,
 }
 
 impl Socket {
-    /// The number of a network namespace, if it has one.
+    /// Returns the id of a network namespace, if it has one.
     pub fn of(&mut self, namespace: BorrowedFd) -> Option<i32> {
         if matches!(self, Socket::Unopened) {
             *self = open().map_or(Socket::Refused, Socket::Open);
@@ -59,7 +60,7 @@ impl Socket {
 
 fn open() -> Option<OwnedFd> {
     let kind = libc::SOCK_RAW | libc::SOCK_CLOEXEC;
-    // SAFETY: numbers; what it returns is new and ours.
+    // SAFETY: only integers are passed; the returned file descriptor is new and owned by us.
     unsafe {
         match libc::socket(libc::AF_NETLINK, kind, libc::NETLINK_ROUTE) {
             ..0 => None,
@@ -84,9 +85,10 @@ fn ask(socket: &OwnedFd, namespace: BorrowedFd) -> Option<i32> {
             value: namespace.as_raw_fd(),
         },
     };
-    // SAFETY: all zero is valid.
+    // SAFETY: all-zero bytes are a valid value of this type.
     let mut answer: Answer = unsafe { std::mem::zeroed() };
-    // SAFETY: both structs have the size that is said. The kernel answers before send returns.
+    // SAFETY: both structs have the sizes passed. MSG_DONTWAIT is enough, since the kernel has
+    // queued the reply before send returns.
     let got = unsafe {
         let question_size = size_of::<Question>();
         if libc::send(socket.as_raw_fd(), (&raw const question).cast(), question_size, 0) < 0 {

@@ -1,4 +1,5 @@
-//! What every process is in: eight links of each, which is where the time goes.
+//! Reads the namespaces of every process and thread: up to eight links of `/proc` for each. Most of
+//! the time of a listing is spent here.
 
 use std::ffi::CStr;
 use std::os::fd::{AsFd, FromRawFd, OwnedFd};
@@ -10,26 +11,26 @@ use super::{Holder, NONE, Scan, Scope};
 use crate::kind::{MNT, NAMES, PID, TIME};
 use crate::{Error, Result, Step, nsfs};
 
-/// The link of each kind, in the order of [`NAMES`].
+/// The link of each kind below `/proc/PID`, in the order of [`NAMES`].
 pub(super) const LINKS: [&CStr; 8] =
     [c"/ns/user", c"/ns/pid", c"/ns/mnt", c"/ns/net", c"/ns/ipc", c"/ns/uts", c"/ns/time", c"/ns/cgroup"];
 pub(super) const PID_FOR_CHILDREN: &CStr = c"/ns/pid_for_children";
 pub(super) const TIME_FOR_CHILDREN: &CStr = c"/ns/time_for_children";
 
-/// A process or thread, and the records of what it is in.
+/// The records of the namespaces that a process or thread is in, by kind.
 type Row = [u32; 8];
 
 enum Seen {
-    /// Some of the links could be read.
+    /// At least one link could be read.
     In(Row),
-    /// None is there any more.
+    /// No link exists any more: the process or thread has ended.
     Gone,
-    /// They may not be read.
+    /// The caller is not permitted to read the links.
     Unreadable,
 }
 
 impl Scan {
-    /// Goes through all processes, and through what is theirs as far as that is wanted.
+    /// Scans all processes, and their threads and file descriptors if the [`Scope`] asks for them.
     pub(super) fn processes(&mut self) -> Result<()> {
         let mut pids = Vec::with_capacity(1024);
         let listed = self.proc.numbers(c".", |pid| pids.push(pid));
@@ -41,7 +42,8 @@ impl Scan {
         Ok(())
     }
 
-    /// The kinds whose links are read: those asked for, and mount namespaces where mounts are to be seen.
+    /// Returns the kinds whose links are read: those of the query, and mount namespaces if mounts
+    /// are to be read.
     fn wanted(&self) -> Vec<usize> {
         let mounts = self.looks_at(Scope::MOUNTS);
         let wanted = |kind: usize| self.query.kinds.contains(NAMES[kind].0) || (mounts && kind == MNT);
@@ -98,7 +100,7 @@ impl Scan {
                     row[kind] = self.known(kind, inode);
                     any = true;
                 }
-                // A zombie has left most of its namespaces already.
+                // A zombie has already left most of its namespaces.
                 Err(Errno::ENOENT | Errno::ESRCH) => {}
                 Err(_) => {
                     refused = true;
@@ -108,7 +110,7 @@ impl Scan {
         }
         match (any, refused) {
             (true, false) => Seen::In(row),
-            // It took another user's rights in the middle: what was seen stays.
+            // The process changed its credentials during the scan. What was read before is kept.
             (true, true) => {
                 self.gaps.unreadable += 1;
                 Seen::In(row)
@@ -118,7 +120,8 @@ impl Scan {
         }
     }
 
-    /// The record of a namespace; mostly the one that the process before is in, too.
+    /// Returns the record of a namespace. Most processes share it with the process scanned before,
+    /// which saves the look-up in the table.
     fn known(&mut self, kind: usize, inode: u64) -> u32 {
         if let Some((_, row)) = self.processes.last()
             && row[kind] != NONE
@@ -129,9 +132,10 @@ impl Scan {
         self.table.find_or_add(kind, inode)
     }
 
-    /// Threads whose namespaces are not those of their process.
+    /// Records the threads whose namespaces differ from those of their process.
     fn threads(&mut self, path: &mut Path, pid: i32, process: &Row, wanted: &[usize]) {
-        // One thread, and the two links of every directory.
+        // The directory of a process with one thread has three links: two for itself and one for
+        // the thread.
         if self.proc.stat(path.with(c"/task")).is_ok_and(|about| about.st_nlink <= 3) {
             return;
         }
@@ -160,7 +164,7 @@ impl Scan {
         }
     }
 
-    /// The namespaces that the children of a thread will be in.
+    /// Records the namespaces that the future children of a thread will be in.
     fn for_children(&mut self, path: &mut Path, pid: i32, tid: i32, row: &Row) {
         if row[TIME] != NONE {
             let link = path.with(TIME_FOR_CHILDREN);
@@ -179,7 +183,8 @@ impl Scan {
                 let index = self.table.find_or_add(PID, inode);
                 self.hold(index, Holder::PidForChildren { pid, tid }, path.with(PID_FOR_CHILDREN));
             }
-            // It has no init yet, and a link is not given before.
+            // Without an init process, the pid namespace has no link yet. It may still be opened
+            // through a pidfd.
             Err(Errno::ENOENT) => self.without_init(pid, tid),
             _ => {}
         }
@@ -197,7 +202,7 @@ impl Scan {
         }
     }
 
-    /// Remembers a thread or process as a holder. `link` is below `/proc`.
+    /// Records a thread or process as a holder of a namespace. `link` is relative to `/proc`.
     fn hold(&mut self, index: u32, holder: Holder, link: &CStr) {
         self.table.hold(index, holder);
         if self.asks_about(index) {
@@ -205,7 +210,8 @@ impl Scan {
         }
     }
 
-    /// The pids in each namespace, one range of the list a namespace.
+    /// Returns the pids in all namespaces. The pids of one namespace are consecutive, and its
+    /// record says where they begin.
     pub(super) fn members(&mut self) -> Vec<i32> {
         let mut end = 0;
         for record in &mut self.table.records {
@@ -226,10 +232,12 @@ impl Scan {
     }
 }
 
-/// A pidfd of a thread, or of the process where the kernel (before 6.9) knows no others.
+/// Opens a pidfd of a thread. Before Linux 6.9, which added PIDFD_THREAD, only the leader of a
+/// thread group can be opened.
 pub(super) fn open_thread(pid: i32, tid: i32) -> Option<OwnedFd> {
     let flags = if pid == tid { 0 } else { libc::PIDFD_THREAD };
-    // SAFETY: numbers; what it returns is new, ours and close-on-exec.
+    // SAFETY: only integers are passed; the returned file descriptor is new, owned by us and
+    // close-on-exec.
     unsafe {
         match libc::syscall(libc::SYS_pidfd_open, tid, flags) {
             ..0 => None,

@@ -1,4 +1,5 @@
-//! `/proc`, read as fast as it can be: one open directory, short relative paths, no allocation per link.
+//! Reads `/proc` quickly: through one open directory, with short relative paths and without an
+//! allocation for each link.
 
 use std::ffi::CStr;
 use std::os::fd::{AsRawFd, OwnedFd};
@@ -19,9 +20,9 @@ pub(super) struct Procfs {
     root: OwnedFd,
 }
 
-/// What a descriptor of some process is, by the text of its link.
+/// What a link in `/proc/PID/fd` refers to, according to its text.
 pub(super) enum Target {
-    /// A namespace: the kind's place in [`crate::kind::NAMES`], and the inode.
+    /// A namespace: the index of its kind in [`crate::kind::NAMES`], and its inode.
     Namespace(usize, u64),
     /// A socket, by its inode.
     Socket(u64),
@@ -43,7 +44,7 @@ impl Procfs {
         }
     }
 
-    /// The inode that a namespace link such as `1/ns/net` names.
+    /// Returns the inode that a namespace link such as `1/ns/net` shows.
     pub fn inode(&self, path: &CStr) -> Outcome<u64> {
         let mut buffer = [0; 64];
         match parse(self.link(path, &mut buffer)?) {
@@ -52,7 +53,7 @@ impl Procfs {
         }
     }
 
-    /// What a link such as `1/fd/3` leads to.
+    /// Returns what a link such as `1/fd/3` refers to.
     pub fn target(&self, path: &CStr) -> Outcome<Target> {
         let mut buffer = [0; 64];
         self.link(path, &mut buffer).map(parse)
@@ -60,7 +61,7 @@ impl Procfs {
 
     fn link<'b>(&self, path: &CStr, buffer: &'b mut [u8; 64]) -> Outcome<&'b [u8]> {
         let room: *mut c_char = buffer.as_mut_ptr().cast();
-        // SAFETY: a string, and a buffer with its length.
+        // SAFETY: the path is a C string, and the buffer is passed with its length.
         let len = unsafe { libc::readlinkat(self.root.as_raw_fd(), path.as_ptr(), room, buffer.len()) };
         Ok(&buffer[..Errno::result(len)? as usize])
     }
@@ -74,13 +75,13 @@ impl Procfs {
         let mut text = Vec::with_capacity(4096);
         loop {
             let room = text.spare_capacity_mut();
-            // SAFETY: room for as many bytes as is said.
+            // SAFETY: the buffer is passed with its length.
             let got = unsafe { libc::read(file.as_raw_fd(), room.as_mut_ptr().cast(), room.len()) };
             let got = Errno::result(got)? as usize;
             if got == 0 {
                 return Ok(text);
             }
-            // SAFETY: the kernel has written these.
+            // SAFETY: the kernel has written these `got` bytes.
             unsafe { text.set_len(text.len() + got) };
             text.reserve(1024);
         }
@@ -90,12 +91,12 @@ impl Procfs {
         fstatat(&self.root, path, AtFlags::empty())
     }
 
-    /// A link to a directory that is named by a number, such as `self`.
+    /// Returns the number that a link such as `self` contains.
     pub fn number(&self, path: &CStr) -> Option<i32> {
         number(self.link(path, &mut [0; 64]).ok()?)
     }
 
-    /// The entries of a directory whose names are numbers.
+    /// Calls `each` for the entries of a directory whose names are numbers.
     pub fn numbers(&self, path: &CStr, mut each: impl FnMut(i32)) -> Outcome<()> {
         let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
         let mut directory = Dir::openat(&self.root, path, flags, Mode::empty())?;
@@ -112,7 +113,7 @@ fn number(digits: &[u8]) -> Option<i32> {
     str::from_utf8(digits).ok()?.parse().ok()
 }
 
-/// The text of a link: `net:[4026531840]`, `socket:[12345]`.
+/// Parses the text of a link: `net:[4026531840]`, `socket:[12345]`.
 pub(super) fn parse(link: &[u8]) -> Target {
     let parts = || {
         let (name, rest) = str::from_utf8(link).ok()?.split_once(":[")?;
@@ -128,21 +129,22 @@ pub(super) fn parse(link: &[u8]) -> Target {
     }
 }
 
-/// A path below `/proc`, written anew for each link without an allocation.
+/// A path relative to `/proc` in a fixed buffer: a stem, and an ending that is overwritten for each
+/// use.
 pub(super) struct Path {
     text: [u8; 80],
     stem: usize,
 }
 
 impl Path {
-    /// `PID`, to which endings are put.
+    /// Creates the stem `PID`.
     pub fn of(pid: i32) -> Self {
         let mut path = Path { text: [0; 80], stem: 0 };
         path.stem = path.write(0, pid);
         path
     }
 
-    /// `PID/task/TID`.
+    /// Creates the stem `PID/task/TID`.
     pub fn of_thread(pid: i32, tid: i32) -> Self {
         let mut path = Path::of(pid);
         path.text[path.stem..path.stem + 6].copy_from_slice(b"/task/");
@@ -150,14 +152,14 @@ impl Path {
         path
     }
 
-    /// The path with `ending` behind it.
+    /// Returns the stem followed by `ending`.
     pub fn with(&mut self, ending: &CStr) -> &CStr {
         let ending = ending.to_bytes_with_nul();
         self.text[self.stem..self.stem + ending.len()].copy_from_slice(ending);
         self.whole()
     }
 
-    /// The path with `ending` and a number behind it.
+    /// Returns the stem followed by `ending` and a number.
     pub fn with_number(&mut self, ending: &CStr, number: i32) -> &CStr {
         let start = self.stem + ending.count_bytes();
         self.with(ending);
@@ -170,7 +172,7 @@ impl Path {
         CStr::from_bytes_until_nul(&self.text).unwrap_or_default()
     }
 
-    /// Writes a number that is not negative; returns where it ends.
+    /// Writes a non-negative number at `start` and returns the offset after its last digit.
     fn write(&mut self, start: usize, number: i32) -> usize {
         let mut digits = [0; 10];
         let mut first = digits.len();

@@ -1,5 +1,5 @@
-//! What the kernel tells of a namespace through a descriptor of it, `ioctl_nsfs(2)`: its id, its parent,
-//! its owner. Parents and owners without a process of their own are found this way.
+//! Asks the kernel about a namespace through a file descriptor of it, `ioctl_nsfs(2)`: id, parent
+//! and owner. This also finds parents and owners that have no process.
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
@@ -10,17 +10,18 @@ use super::{Held, NONE, nsid};
 use crate::kind;
 use crate::nsfs::{NS_GET_PARENT, NS_GET_USERNS, id, inode, new_descriptor, owner_uid};
 
-/// What asks.
+/// The state that is kept between queries to the kernel.
 #[derive(Default)]
 pub(super) struct Family {
     nsids: nsid::Socket,
-    /// The relative of each kind that was met last. The kernel opens one in half the time while it is open
-    /// already, and mostly it is the same again.
+    /// For each kind, the parent or owner that was met last. While one is open, the kernel opens it
+    /// again in half the time, and the next namespace often has it too.
     met: [Option<OwnedFd>; 8],
 }
 
 impl Family {
-    /// Asks the kernel about the namespace `index`, which `fd` is, and about its parent and owner.
+    /// Asks the kernel about the namespace `index`, which `fd` refers to, and about its parent and
+    /// owner.
     pub fn describe(&mut self, table: &mut Table, index: u32, fd: BorrowedFd) {
         table[index].described = true;
         table[index].id = id(fd);
@@ -48,8 +49,8 @@ impl Family {
         }
     }
 
-    /// The parent or owner, described too. The kernel gives none for the topmost, nor for one that lies
-    /// outside the caller's own.
+    /// Returns the record of the parent or owner, after asking the kernel about it too. The kernel
+    /// returns none for the initial namespace and for one outside the caller's own.
     fn relative(&mut self, table: &mut Table, kind: usize, fd: BorrowedFd, what: c_ulong) -> u32 {
         let Some(fd) = new_descriptor(fd, what) else { return NONE };
         let Some(inode) = inode(fd.as_fd()) else { return NONE };

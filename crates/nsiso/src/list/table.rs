@@ -1,32 +1,32 @@
-//! The namespaces found so far, each once.
+//! The table of the namespaces found so far. Each is recorded once, by its inode.
 
 use std::collections::HashMap;
 
 use super::{Held, Holder, NONE};
 
-/// A namespace, while the listing is being made and after.
+/// A namespace, during the scan and in the finished listing.
 #[derive(Clone, Debug)]
 pub(super) struct Record {
-    /// Its place in [`crate::kind::NAMES`].
+    /// The index of its kind in [`crate::kind::NAMES`].
     pub kind: u8,
     pub held: Held,
     pub inode: u64,
-    /// The 64-bit id; 0 where unknown.
+    /// The 64-bit id, or 0 if unknown.
     pub id: u64,
-    /// How many processes are in it, and where their pids begin in the list of members.
+    /// The number of processes in it, and the index of their first pid in the list of members.
     pub processes: u32,
     pub members: u32,
     /// Indices of records, or NONE.
     pub parent: u32,
     pub owner: u32,
-    /// The uid that made a user namespace.
+    /// The uid that created it, for a user namespace.
     pub creator: Option<u32>,
-    /// Of a network namespace, as seen from the caller's.
+    /// The id that the caller's network namespace has assigned to it.
     pub nsid: Option<i32>,
     pub depth: u32,
-    /// Index of the process with the lowest pid in the list of leaders, or NONE.
+    /// The index of its process with the lowest pid in the list of leaders, or NONE.
     pub leader: u32,
-    /// The kernel has been asked about it.
+    /// Whether the kernel has been asked about it.
     pub described: bool,
 }
 
@@ -38,7 +38,7 @@ pub(super) struct Table {
 }
 
 impl Table {
-    /// The record of a namespace, made if it is new.
+    /// Returns the record of a namespace, and adds one if there is none.
     pub fn find_or_add(&mut self, kind: usize, inode: u64) -> u32 {
         let next = self.records.len() as u32;
         let index = *self.by_inode.entry(inode).or_insert(next);
@@ -62,7 +62,7 @@ impl Table {
         index
     }
 
-    /// Remembers who holds a namespace otherwise than by being in it.
+    /// Records a holder of a namespace other than a process in it.
     pub fn hold(&mut self, index: u32, holder: Holder) {
         self[index].held |= holder.how();
         self.holders.push((index, holder));

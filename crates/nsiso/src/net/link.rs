@@ -1,4 +1,5 @@
-//! Links between network namespaces, bridges, and devices that move.
+//! Creates links between network namespaces and bridges, and moves and removes devices.
+//! `network.rs` builds the single requests to the kernel.
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
@@ -7,14 +8,26 @@ use super::rtnetlink::Refusal;
 use crate::spec::device_name;
 use crate::{Endpoint, Error, Handle, Kinds, Result, Step};
 
-/// How often a name is looked for that others take at the same time.
+/// How often to choose another free name if other processes take the chosen one first.
 const TRIES: usize = 20;
 
-/// Makes a link between two network namespaces, or within one: a pair of devices, `veth(4)`, each at its end, up and with
-/// all that the end says. Returns the names of both. All or nothing: where one part fails the pair is removed.
+/// Creates a link between two network namespaces, or within one, and returns the names of its two
+/// devices.
 ///
-/// The pair is there until one of its namespaces ends or one of the devices is [removed](remove_device). It takes CAP_NET_ADMIN in
-/// the user namespaces that own both: root has it; an ordinary user where one user namespace owns both.
+/// The link is a pair of `veth(4)` devices. Each device is configured as its endpoint says and
+/// brought up. The call waits, up to a second for each device, until packets can pass. If any part
+/// fails, the pair is removed.
+///
+/// The pair exists until one of its namespaces ends or one of its devices is
+/// [removed](remove_device). Creating it takes CAP_NET_ADMIN in the user namespaces that own the
+/// two network namespaces. Root has it. An ordinary user has it if one user namespace of its own
+/// owns both.
+///
+/// Fails with EPERM without that privilege, EINVAL if an endpoint's file descriptor is not a
+/// network namespace, EEXIST if a device name or an address is in use or if the network of an
+/// address overlaps that of another device, ENODEV if a bridge does not exist, ENETUNREACH or
+/// EHOSTUNREACH if a router cannot be reached through the device, and EOPNOTSUPP if the kernel has
+/// no veth devices (CONFIG_VETH).
 ///
 /// ```
 /// use std::os::fd::AsFd;
@@ -32,7 +45,7 @@ pub fn link(a: &Endpoint, b: &Endpoint) -> Result<[String; 2]> {
     pair(a, b).map(|pair| pair.names)
 }
 
-/// A link that may be taken away again.
+/// A link that can be removed again.
 #[derive(Debug)]
 pub(crate) struct Pair {
     here: Network,
@@ -41,13 +54,13 @@ pub(crate) struct Pair {
 }
 
 impl Pair {
-    /// If it is still where it was made.
+    /// Removes the link if its first device is still in the namespace in which it was created.
     pub fn remove(mut self) {
         let _ = self.here.remove(self.device, &self.names[0]);
     }
 }
 
-/// [`link`].
+/// Creates a link as [`link`] does, and returns what is needed to remove it.
 pub(crate) fn pair(a: &Endpoint, b: &Endpoint) -> Result<Pair> {
     let (mut here, mut there) = (Network::open(a.namespace)?, Network::open(b.namespace)?);
     let own = Handle::own(Kinds::NET)?;
@@ -68,7 +81,7 @@ pub(crate) fn pair(a: &Endpoint, b: &Endpoint) -> Result<Pair> {
     }
 }
 
-/// The bare pair.
+/// Creates the pair of devices without addresses, routes and the rest.
 fn make(
     here: &mut Network,
     (a, at_a): (&Endpoint, BorrowedFd),
@@ -87,14 +100,16 @@ fn make(
         };
         let mut made = here.make_pair((&first, a), at_b, (&second, b));
         if matches!(&made, Err(refusal) if refusal.errno == libc::EPERM) {
-            // Whoever is privileged there may be so here as well, but not the other way round.
+            // The process that opened the socket needs privilege in both namespaces. A socket
+            // opened in the outer of two user namespaces has it in the inner one, but not the
+            // reverse.
             made = there.make_pair((&second, b), at_a, (&first, a));
         }
         let Err(refusal) = made else { return Ok([first, second]) };
         let mut clash = a.name.as_ref().filter(|name| here.has(name));
         clash = clash.or_else(|| b.name.as_ref().filter(|name| there.has(name)));
         match (refusal.errno, clash) {
-            // Somebody else was faster.
+            // Another process took a chosen name in the meantime: choose again.
             (libc::EEXIST, None) if a.name != b.name || !within_one => {}
             (_, clash) => return Err(refused(refusal, [first, second], clash)),
         }
@@ -114,28 +129,44 @@ fn refused(refusal: Refusal, [first, second]: [String; 2], clash: Option<&String
     refusal.error(Step::Link, format!("{first} and {second}"), &hint)
 }
 
-/// Makes a bridge, up and without ports, in the network namespace behind `namespace` (the caller's own without one). Ends of links
-/// become its [ports](Endpoint::port_of). It is there until its namespace ends or it is [removed](remove_device).
+/// Creates a bridge without ports in a network namespace, and brings it up.
+///
+/// `namespace` is a file descriptor of the network namespace; the default is the caller's own.
+/// Endpoints of links become [ports](Endpoint::port_of) of the bridge. The bridge exists until its
+/// namespace ends or it is [removed](remove_device). Takes CAP_NET_ADMIN in the user namespace that
+/// owns the network namespace.
+///
+/// Fails with EINVAL if `name` is not a valid device name, EEXIST if a device of this name exists,
+/// EPERM without the privilege, and EOPNOTSUPP if the kernel has no bridges (CONFIG_BRIDGE).
 pub fn bridge(namespace: Option<BorrowedFd>, name: &str) -> Result<()> {
     let name = device_name(name)?;
     Network::open(namespace)?.make_bridge(&name)
 }
 
-/// Moves a device from the network namespace behind `from` (the caller's own without one) to that of `to`, with what that says: its name (its old one by
-/// default), addresses and all else. Packets on their way are lost. All or nothing: where one part fails it goes back, with the addresses it had.
+/// Moves a device to another network namespace and configures it there as the endpoint `to` says.
+///
+/// `from` is a file descriptor of the network namespace that the device is in; the default is the
+/// caller's own. The device keeps its name unless `to` has one. Packets in transit are lost. If a
+/// later part fails, the device is moved back under its old name, and if it was up, it is brought
+/// up with the addresses that it had. Takes CAP_NET_ADMIN in the user namespaces that own the two
+/// network namespaces.
+///
+/// Fails with ENODEV if there is no such device, EEXIST if the other namespace has a device of that
+/// name, EINVAL if the device cannot be moved, as the loopback device, and EPERM without the
+/// privilege.
 pub fn move_device(from: Option<BorrowedFd>, device: &str, to: &Endpoint) -> Result<()> {
     moved(from, device, to).map(drop)
 }
 
-/// A device that has been moved, and may go back.
+/// A device that has been moved, and what is needed to move it back.
 #[derive(Debug)]
 pub(crate) struct Moved {
     from: Network,
     from_fd: OwnedFd,
     to: Network,
-    /// What it is called there.
+    /// Its name in the namespace to which it was moved.
     name: String,
-    /// What it was, and whether it was up.
+    /// Its former name and addresses, and whether it was up.
     was: Endpoint<'static>,
     was_up: bool,
 }
@@ -149,7 +180,7 @@ impl Moved {
     }
 }
 
-/// [`move_device`].
+/// Moves a device as [`move_device`] does, and returns what is needed to move it back.
 pub(crate) fn moved(from: Option<BorrowedFd>, device: &str, to: &Endpoint) -> Result<Moved> {
     let device = device_name(device)?;
     let own = Handle::own(Kinds::NET)?;
@@ -166,7 +197,7 @@ pub(crate) fn moved(from: Option<BorrowedFd>, device: &str, to: &Endpoint) -> Re
     let target = to.namespace.unwrap_or(own.as_fd());
     let elsewhere = Handle::of_fd(target)? != Handle::of_fd(from_fd.as_fd())?;
     if elsewhere && name != device && there.has(&name) {
-        // Some kernels move it all the same, under its old name.
+        // Some kernels would move the device under its old name instead of failing.
         return Err(Error::new(
             Step::Link,
             libc::EEXIST,
@@ -186,7 +217,14 @@ pub(crate) fn moved(from: Option<BorrowedFd>, device: &str, to: &Endpoint) -> Re
     }
 }
 
-/// Removes a device from the network namespace behind `namespace` (the caller's own without one), with the other end of its pair.
+/// Removes a device from a network namespace. If it is one of a pair, the kernel removes the other
+/// one too.
+///
+/// `namespace` is a file descriptor of the network namespace; the default is the caller's own.
+/// Takes CAP_NET_ADMIN in the user namespace that owns it.
+///
+/// Fails with ENODEV if there is no such device, EOPNOTSUPP if it cannot be removed, as hardware
+/// and the loopback device, and EPERM without the privilege.
 pub fn remove_device(namespace: Option<BorrowedFd>, name: &str) -> Result<()> {
     let name = device_name(name)?;
     let mut network = Network::open(namespace)?;

@@ -1,5 +1,6 @@
-//! Network namespaces linked to each other, without going into them: sockets made there, and the few messages of
-//! `rtnetlink(7)` that it takes.
+//! Configures network namespaces from outside: links, bridges, devices and forwarding. A child
+//! process creates a socket in the namespace, through which the caller sends the few `rtnetlink(7)`
+//! requests that are needed.
 
 mod forward;
 mod link;

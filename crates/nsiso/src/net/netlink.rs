@@ -1,19 +1,20 @@
-//! Messages of `netlink(7)` and the attributes in them, as bytes.
+//! Encodes and decodes the messages of `netlink(7)` and their attributes. `rtnetlink.rs` sends and
+//! receives them.
 
-/// Everything is aligned to this.
+/// The alignment of messages and attributes in bytes.
 const ALIGN: usize = 4;
-/// `struct nlmsghdr`.
+/// The size of `struct nlmsghdr`.
 pub(super) const HEADER: usize = 16;
-/// `struct nlattr`.
+/// The size of `struct nlattr`.
 const ATTRIBUTE: usize = 4;
-/// Bits of an attribute's kind that are none.
+/// The bits of an attribute's type that are flags.
 const FLAGS: u16 = (libc::NLA_F_NESTED | libc::NLA_F_NET_BYTEORDER) as u16;
 
-/// A request that is being written.
+/// A request under construction.
 pub(super) struct Message(Vec<u8>);
 
 impl Message {
-    /// A request of this kind, which begins with a fixed part.
+    /// Begins a request of this type with a fixed part after the header.
     pub fn new(kind: u16, flags: libc::c_int, fixed: &[u8]) -> Self {
         let mut bytes = vec![0; HEADER];
         bytes[4..6].copy_from_slice(&kind.to_ne_bytes());
@@ -22,23 +23,23 @@ impl Message {
         Message(bytes)
     }
 
-    /// One more attribute.
+    /// Appends an attribute.
     pub fn with(mut self, kind: u16, value: &[u8]) -> Self {
         self.put(kind, value);
         self
     }
 
-    /// An attribute that is a string.
+    /// Appends an attribute whose value is a string.
     pub fn text(self, kind: u16, value: &str) -> Self {
         self.with(kind, &[value.as_bytes(), b"\0"].concat())
     }
 
-    /// An attribute that is a number.
+    /// Appends an attribute whose value is a 32-bit number.
     pub fn number(self, kind: u16, value: u32) -> Self {
         self.with(kind, &value.to_ne_bytes())
     }
 
-    /// An attribute that holds what `inside` adds.
+    /// Appends an attribute whose value is what `inside` appends.
     pub fn nest(mut self, kind: u16, inside: impl FnOnce(Self) -> Self) -> Self {
         self.align();
         let start = self.0.len();
@@ -50,13 +51,13 @@ impl Message {
         whole
     }
 
-    /// Bytes as they are, in a nest that begins with a fixed part.
+    /// Appends bytes unchanged, for a nested attribute that begins with a fixed part.
     pub fn fixed(mut self, bytes: &[u8]) -> Self {
         self.0.extend_from_slice(bytes);
         self
     }
 
-    /// The whole, with its length and number.
+    /// Sets the length and the sequence number, and returns the bytes of the message.
     pub fn finish(mut self, sequence: u32) -> Vec<u8> {
         self.align();
         let len = self.0.len() as u32;
@@ -77,14 +78,14 @@ impl Message {
     }
 }
 
-/// A message that came.
+/// A received message.
 pub(super) struct Reply<'a> {
     pub kind: u16,
     pub sequence: u32,
     pub body: &'a [u8],
 }
 
-/// The messages in what one read has brought.
+/// Iterates over the messages in the bytes of one read. Ends at a malformed one.
 pub(super) fn replies(bytes: &[u8]) -> impl Iterator<Item = Reply<'_>> {
     let mut rest = bytes;
     std::iter::from_fn(move || {
@@ -95,7 +96,7 @@ pub(super) fn replies(bytes: &[u8]) -> impl Iterator<Item = Reply<'_>> {
     })
 }
 
-/// The attributes after a fixed part of `skip` bytes.
+/// Iterates over the attributes after a fixed part of `skip` bytes. Ends at a malformed one.
 pub(super) fn attributes(body: &[u8], skip: usize) -> impl Iterator<Item = (u16, &[u8])> {
     let mut rest = body.get(skip.next_multiple_of(ALIGN)..).unwrap_or_default();
     std::iter::from_fn(move || {
@@ -107,12 +108,12 @@ pub(super) fn attributes(body: &[u8], skip: usize) -> impl Iterator<Item = (u16,
     })
 }
 
-/// The first attribute of a kind.
+/// Returns the value of the first attribute of a type.
 pub(super) fn attribute(body: &[u8], skip: usize, kind: u16) -> Option<&[u8]> {
     attributes(body, skip).find(|(other, _)| *other == kind).map(|(_, value)| value)
 }
 
-/// A string, without its NUL.
+/// Decodes a string up to its NUL.
 pub(super) fn string(value: &[u8]) -> String {
     let end = value.iter().position(|byte| *byte == 0).unwrap_or(value.len());
     String::from_utf8_lossy(&value[..end]).into_owned()

@@ -1,4 +1,5 @@
-//! One network namespace: its devices, made, changed, moved and removed.
+//! Requests to one network namespace: creates, configures, moves and removes its devices. `link.rs`
+//! combines the requests of two namespaces.
 
 use std::collections::HashSet;
 use std::net::IpAddr;
@@ -13,7 +14,7 @@ use crate::{Endpoint, Error, Result, Step};
 
 const ACK: libc::c_int = libc::NLM_F_ACK;
 const MAKE: libc::c_int = ACK | libc::NLM_F_CREATE | libc::NLM_F_EXCL;
-/// It may never come, where the other end is taken down again at once.
+/// How long to wait for a device. It never comes up if its peer is taken down again at once.
 const PATIENCE: Duration = Duration::from_secs(1);
 /// `IFLA_INFO_KIND` and `IFLA_INFO_DATA`.
 const INFO_KIND: u16 = 1;
@@ -24,11 +25,11 @@ const NO_ADDRESS: u8 = 1;
 /// `VETH_INFO_PEER`.
 const PEER: u16 = 1;
 
-/// What the kernel tells of a device.
+/// What the kernel reports about a device.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Device {
     pub index: u32,
-    /// If it has one of the usual kind.
+    /// The hardware address, if the device has one of six bytes.
     mac: Option<[u8; 6]>,
     pub is_up: bool,
 }
@@ -36,17 +37,18 @@ pub(super) struct Device {
 #[derive(Debug)]
 pub(super) struct Network {
     route: RouteSocket,
-    /// It is the caller's own.
+    /// Whether this is the caller's own network namespace.
     own: bool,
 }
 
 impl Network {
-    /// The one behind a descriptor; without one the caller's own.
+    /// Opens the network namespace behind a file descriptor, or without one the caller's own.
     pub fn open(namespace: Option<BorrowedFd>) -> Result<Self> {
         Ok(Network { route: RouteSocket::new(namespace)?, own: namespace.is_none() })
     }
 
-    /// Makes a pair of linked devices, the second one in the other namespace.
+    /// Creates a pair of linked devices: the first in this namespace, the second in the namespace
+    /// `other`.
     pub fn make_pair(
         &mut self,
         (name, endpoint): (&str, &Endpoint),
@@ -67,7 +69,7 @@ impl Network {
         }))
     }
 
-    /// Makes a bridge without ports, up.
+    /// Creates a bridge without ports and brings it up.
     pub fn make_bridge(&mut self, name: &str) -> Result<()> {
         let up = libc::IFF_UP as u32;
         let message = Message::new(libc::RTM_NEWLINK, MAKE, &link_header(0, up))
@@ -82,13 +84,13 @@ impl Network {
         })
     }
 
-    /// Gives a device what its end is to have, and brings it up.
+    /// Configures a device as its endpoint says and brings it up.
     pub fn settle(&mut self, name: &str, endpoint: &Endpoint) -> Result<()> {
         let Device { index: device, mac, .. } = self.look_up(name)?;
         let linked = self.choose_link_local(device);
         self.change(device, name, endpoint)?;
         if let (Ok(()), Some(mac)) = (linked, mac) {
-            // Without IPv6 there is none, and none is missed.
+            // Errors are ignored: without IPv6 there is no such address and none is needed.
             let _ = self.add_address(device, name, link_local(mac));
         }
         let taken = match endpoint.addresses.is_empty() {
@@ -115,7 +117,8 @@ impl Network {
         Ok(())
     }
 
-    /// Until packets get through: the kernel lets them somewhat later than both ends are up.
+    /// Waits until a device passes packets, at most `PATIENCE`. The kernel lets packets through
+    /// somewhat later than both devices of a pair are up.
     pub fn wait_until_up(&mut self, name: &str) {
         const UP: u8 = 6;
         let begun = Instant::now();
@@ -137,7 +140,9 @@ impl Network {
         }
     }
 
-    /// The kernel would give the device an address that nobody can use for some seconds, and without which it finds no neighbours.
+    /// Turns off the kernel's own IPv6 link-local address, which cannot be used for some seconds
+    /// because of duplicate address detection. The device cannot find neighbours without such an
+    /// address, so `settle` adds one.
     fn choose_link_local(&mut self, device: u32) -> std::result::Result<(), Refusal> {
         let message = Message::new(libc::RTM_NEWLINK, ACK, &link_header(device, 0));
         self.route.tell(message.nest(libc::IFLA_AF_SPEC, |families| {
@@ -145,7 +150,7 @@ impl Network {
         }))
     }
 
-    /// Port of its bridge, and up.
+    /// Makes the device a port of its endpoint's bridge and brings it up.
     fn change(&mut self, device: u32, name: &str, endpoint: &Endpoint) -> Result<()> {
         let bridge = endpoint.bridge.as_deref().map(|bridge| self.look_up(bridge)).transpose()?;
         let message = Message::new(libc::RTM_NEWLINK, ACK, &link_header(device, libc::IFF_UP as u32));
@@ -183,7 +188,8 @@ impl Network {
 
     fn add_address(&mut self, device: u32, name: &str, address: Address) -> Result<()> {
         let family = family(address.ip());
-        // No search for duplicates, which would keep it from being used for seconds.
+        // IFA_F_NODAD turns off duplicate address detection, during which the address could not be
+        // used for seconds.
         let flags = if family == libc::AF_INET6 as u8 { libc::IFA_F_NODAD as u8 } else { 0 };
         let mut fixed = [family, address.prefix(), flags, 0, 0, 0, 0, 0];
         fixed[4..8].copy_from_slice(&device.to_ne_bytes());
@@ -237,7 +243,7 @@ impl Network {
         })
     }
 
-    /// Moves a device into another namespace, under this name.
+    /// Moves a device to another namespace and renames it.
     pub fn give(&mut self, name: &str, other: BorrowedFd, new_name: &str, endpoint: &Endpoint) -> Result<()> {
         let device = self.look_up(name)?.index;
         let message = Message::new(libc::RTM_NEWLINK, ACK, &link_header(device, 0))
@@ -254,7 +260,7 @@ impl Network {
         })
     }
 
-    /// Removes a device, with its other end if it is one of a pair.
+    /// Removes a device and its peer if it has one.
     pub fn remove(&mut self, device: u32, name: &str) -> Result<()> {
         self.route.tell(Message::new(libc::RTM_DELLINK, ACK, &link_header(device, 0))).map_err(|refusal| {
             let hint = match refusal.errno {
@@ -265,7 +271,8 @@ impl Network {
         })
     }
 
-    /// The first name, counted from 0, that no device has, nor `other`.
+    /// Returns the first of `eth0`, `eth1`, ... that is no device's name and not `other`. In the
+    /// caller's own namespace, the names are `veth0`, `veth1`, ...
     pub fn free_name(&mut self, other: Option<&str>) -> Result<String> {
         let stem = if self.own { "veth" } else { "eth" };
         let mut taken = self.names()?;
@@ -301,14 +308,15 @@ impl Network {
         }
     }
 
-    /// Those that somebody has given it.
+    /// Returns the addresses of a device except link-local ones, which the kernel may have
+    /// assigned.
     pub fn addresses_of(&mut self, device: u32) -> Result<Vec<Address>> {
         let own =
             self.addresses()?.into_iter().filter(|(at, address)| *at == device && !is_local(address.ip()));
         Ok(own.map(|(_, address)| address).collect())
     }
 
-    /// The names of all devices.
+    /// Returns the names of all devices.
     fn names(&mut self) -> Result<HashSet<String>> {
         let mut names = HashSet::new();
         let message = Message::new(libc::RTM_GETLINK, libc::NLM_F_DUMP, &link_header(0, 0));
@@ -319,7 +327,7 @@ impl Network {
         Ok(names)
     }
 
-    /// Every address, and the device that has it.
+    /// Returns every address with the index of its device.
     fn addresses(&mut self) -> Result<Vec<(u32, Address)>> {
         let mut found = Vec::new();
         let message = Message::new(libc::RTM_GETADDR, libc::NLM_F_DUMP, &[0; 8]);
@@ -333,7 +341,7 @@ impl Network {
     }
 }
 
-/// What any request about a device may meet.
+/// Returns the hint for an errno that any request about a device may fail with.
 pub(super) fn of_device(errno: i32) -> &'static str {
     match errno {
         libc::EPERM => {
@@ -348,7 +356,7 @@ pub(super) fn of_device(errno: i32) -> &'static str {
     }
 }
 
-/// With the MAC and the MTU that an end is to have.
+/// Appends the MAC and the MTU of an endpoint.
 fn hardware(message: Message, endpoint: &Endpoint) -> Message {
     let message = match endpoint.mac {
         Some(mac) => message.with(libc::IFLA_ADDRESS, &mac),
@@ -363,7 +371,7 @@ fn hardware(message: Message, endpoint: &Endpoint) -> Message {
 /// The size of `struct ifinfomsg`.
 const LINK_HEADER: usize = 16;
 
-/// `struct ifinfomsg`: what is to be up, and nothing else changes.
+/// Encodes `struct ifinfomsg`. The flags `up` are set; all other flags stay as they are.
 fn link_header(index: u32, up: u32) -> [u8; LINK_HEADER] {
     let mut fixed = [0; LINK_HEADER];
     fixed[4..8].copy_from_slice(&index.to_ne_bytes());
@@ -388,13 +396,13 @@ fn from_octets(bytes: &[u8]) -> Option<IpAddr> {
     v4.or_else(|| <[u8; 16]>::try_from(bytes).ok().map(IpAddr::from))
 }
 
-/// What the kernel makes of a hardware address.
+/// Returns the IPv6 link-local address that the kernel derives from a hardware address.
 fn link_local([a, b, c, d, e, f]: [u8; 6]) -> Address {
     let ip = [0xFE, 0x80, 0, 0, 0, 0, 0, 0, a ^ 2, b, c, 0xFF, 0xFE, d, e, f];
     Address::of_network(IpAddr::from(ip), 64)
 }
 
-/// Addresses that every device may have a network of.
+/// Returns whether an address is link-local. Networks of such addresses may be on several devices.
 fn is_local(ip: IpAddr) -> bool {
     match ip {
         IpAddr::V4(ip) => ip.is_link_local(),

@@ -1,14 +1,16 @@
-//! What happens to packets on their way out of a device: disciplines of its queue, `tc-netem(8)` and `tc-tbf(8)`.
+//! Encodes the queueing disciplines for the packets that leave a device, `tc-netem(8)` and
+//! `tc-tbf(8)`. `network.rs` sends them.
 
 use super::netlink::Message;
 use crate::spec::Quality;
 
-/// `TC_H_ROOT`, and `1:`.
+/// `TC_H_ROOT`, and the handle `1:`.
 const ROOT: u32 = u32::MAX;
 const HANDLE: u32 = 0x1_0000;
-/// Packets that netem holds at a time.
+/// The limit of netem: how many packets it holds at a time.
 const HELD: u32 = 10_000;
-/// What a bucket holds: some packets, and what a tick of the slowest clock lets through.
+/// The size of the bucket of tbf in bytes: a few packets, and what passes in a timer tick at 250
+/// Hz.
 const BURST: u64 = 16 << 10;
 const TICKS_PER_SECOND: u64 = 250;
 
@@ -16,10 +18,10 @@ const TICKS_PER_SECOND: u64 = 250;
 const NETEM: [u16; 4] = [6, 8, 10, 11];
 /// `TCA_TBF_PARMS`, `_RATE64`, `_BURST`.
 const TBF: [u16; 3] = [1, 4, 6];
-/// `TC_LINKLAYER_ETHERNET`: without it the kernel wants a table of times.
+/// `TC_LINKLAYER_ETHERNET`. Without it the kernel requires a rate table.
 const ETHERNET: u8 = 1;
 
-/// The request for a device; none where nothing is asked for.
+/// Returns the request for a device, or `None` if its endpoint sets no delay, loss or rate.
 pub(super) fn discipline(quality: &Quality, device: u32) -> Option<Message> {
     if quality.is_plain() {
         return None;
@@ -36,12 +38,12 @@ pub(super) fn discipline(quality: &Quality, device: u32) -> Option<Message> {
     })
 }
 
-/// A rate alone: the simple discipline, which more kernels have.
+/// Returns whether only a rate is set. Then tbf suffices, which more kernels have than netem.
 fn takes_turns_alone(quality: &Quality) -> bool {
     Quality { rate: None, ..*quality }.is_plain()
 }
 
-/// What the kernel lacks that answers that there is no such discipline.
+/// Returns the hint for ENOENT: the qdisc that the kernel lacks.
 pub(super) fn missing(quality: &Quality) -> &'static str {
     match takes_turns_alone(quality) {
         true => "this kernel cannot limit the rate: it has no tbf, CONFIG_NET_SCH_TBF or the module sch_tbf",
@@ -53,7 +55,8 @@ pub(super) fn missing(quality: &Quality) -> &'static str {
 
 fn emulator(message: Message, quality: &Quality) -> Message {
     let [rate, rate64, latency, jitter] = NETEM;
-    // `struct tc_netem_qopt`: latency, limit, loss, gap, duplicate, jitter. The times come in nanoseconds below.
+    // `struct tc_netem_qopt`: latency, limit, loss, gap, duplicate, jitter. The times here are 0:
+    // the attributes below set them in nanoseconds.
     let loss = (quality.loss * f64::from(u32::MAX)).round() as u32;
     let options: Vec<u8> =
         [0, HELD, loss, 0, 0, 0].into_iter().flat_map(|number: u32| number.to_ne_bytes()).collect();
@@ -66,7 +69,7 @@ fn emulator(message: Message, quality: &Quality) -> Message {
         match quality.rate.map(|rate| rate / 8) {
             None => inner,
             Some(bytes) => {
-                // `struct tc_netem_rate`; a rate that does not fit stands in an attribute of its own.
+                // `struct tc_netem_rate`. A rate over 32 bits needs an additional attribute.
                 let short = u32::try_from(bytes).unwrap_or(u32::MAX);
                 let mut parts = [0; 16];
                 parts[..4].copy_from_slice(&short.to_ne_bytes());
@@ -80,7 +83,7 @@ fn emulator(message: Message, quality: &Quality) -> Message {
 fn bucket(message: Message, bytes: u64) -> Message {
     let [parms, rate64, burst] = TBF;
     let full = (BURST + bytes / TICKS_PER_SECOND).min(u64::from(u32::MAX) / 2) as u32;
-    // A tenth of a second may wait.
+    // The queue holds what passes in a tenth of a second, besides the bucket.
     let limit = (u64::from(full) + bytes / 10).min(u64::from(u32::MAX)) as u32;
     // `struct tc_tbf_qopt`: two `struct tc_ratespec` of 12 bytes, limit, buffer, mtu.
     let mut options = [0; 36];

@@ -1,4 +1,5 @@
-//! The kernel's side of a network namespace, asked and told by messages: `rtnetlink(7)`.
+//! Exchanges `rtnetlink(7)` messages with the kernel in one network namespace. `network.rs` builds
+//! the requests.
 
 use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
 
@@ -9,23 +10,24 @@ use super::netlink::{Message, Reply, attribute, replies, string, u32_at};
 use super::socket::{own, socket};
 use crate::{Error, Result, Step};
 
-/// A socket to the kernel in one network namespace. What is asked through it is asked with the rights of whoever made it, too.
+/// A netlink socket in one network namespace. The kernel checks the privilege of the process that
+/// opened the socket, besides that of the sender.
 #[derive(Debug)]
 pub(super) struct RouteSocket {
     socket: OwnedFd,
     sequence: u32,
 }
 
-/// Why the kernel would not.
+/// The error reply to a request.
 #[derive(Debug)]
 pub(super) struct Refusal {
     pub errno: i32,
-    /// In its own words; may be empty.
+    /// The kernel's message; may be empty.
     said: String,
 }
 
 impl Refusal {
-    /// As an error of `step` done to `object`, with the kernel's words after our own.
+    /// Converts it to an error of `step` about `object`. The kernel's message follows the hint.
     pub fn error(self, step: Step, object: String, hint: &str) -> Error {
         let said = match self.said.as_str() {
             "" => String::new(),
@@ -44,13 +46,14 @@ impl From<Errno> for Refusal {
 /// `NLMSG_ERROR` and `NLMSG_DONE`.
 const ERROR: u16 = libc::NLMSG_ERROR as u16;
 const DONE: u16 = libc::NLMSG_DONE as u16;
-/// The kernel's words in an answer.
+/// `NLMSGERR_ATTR_MSG`: the kernel's message in an error reply.
 const SAID: u16 = 1;
-/// The kernel sends no more at a time.
+/// The size of the receive buffer. The kernel sends no more at a time.
 const ROOM: usize = 32 << 10;
 
 impl RouteSocket {
-    /// In the namespace behind a descriptor; without one, in the caller's own.
+    /// Opens a socket in the network namespace behind a file descriptor, or without one in the
+    /// caller's own.
     pub fn new(namespace: Option<BorrowedFd>) -> Result<Self> {
         let (domain, kind, protocol) = (libc::AF_NETLINK, libc::SOCK_RAW, libc::NETLINK_ROUTE);
         let socket = match namespace {
@@ -59,7 +62,8 @@ impl RouteSocket {
         };
         for option in [libc::NETLINK_EXT_ACK, libc::NETLINK_CAP_ACK] {
             let on: libc::c_int = 1;
-            // SAFETY: a number of the size that is said. Old kernels say less: no matter.
+            // SAFETY: the option is passed with its size. Old kernels do not know these options and
+            // send less; that is no error.
             unsafe {
                 let size = size_of_val(&on) as libc::socklen_t;
                 libc::setsockopt(socket.as_raw_fd(), libc::SOL_NETLINK, option, (&raw const on).cast(), size);
@@ -68,12 +72,12 @@ impl RouteSocket {
         Ok(RouteSocket { socket, sequence: 0 })
     }
 
-    /// Has the kernel do something.
+    /// Sends a request and waits for its acknowledgement.
     pub fn tell(&mut self, message: Message) -> std::result::Result<(), Refusal> {
         self.exchange(message, &mut |_| {})
     }
 
-    /// Has it list something: `each` is given the body of every answer.
+    /// Sends a request for a list and calls `each` with the body of every reply.
     pub fn ask(&mut self, message: Message, mut each: impl FnMut(&[u8])) -> std::result::Result<(), Refusal> {
         self.exchange(message, &mut |reply: &Reply| each(reply.body))
     }
@@ -103,7 +107,7 @@ impl RouteSocket {
     }
 }
 
-/// `struct nlmsgerr`: the negative errno, the header of the request, attributes.
+/// Decodes `struct nlmsgerr`: the negative errno, the header of the request, and attributes.
 fn outcome(reply: &Reply) -> std::result::Result<(), Refusal> {
     let fixed = 4 + super::netlink::HEADER;
     match u32_at(reply.body, 0).unwrap_or_default() as i32 {

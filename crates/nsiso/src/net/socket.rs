@@ -1,4 +1,5 @@
-//! Sockets made in other network namespaces, without going there.
+//! Creates sockets in other network namespaces through a child process. The caller stays in its
+//! own.
 
 use std::os::fd::{AsFd, BorrowedFd, FromRawFd, OwnedFd};
 
@@ -9,10 +10,15 @@ use crate::kind;
 use crate::spec::Task;
 use crate::{Error, Handle, Kinds, Result, Spec, Step};
 
-/// A socket in the network namespace behind `namespace`, where it stays: `socket(2)` with these arguments, close-on-exec. The caller and its
-/// threads stay where they are.
+/// Creates a socket in a network namespace. The socket stays there, whichever process uses it.
 ///
-/// An ordinary user makes sockets in the network namespaces of its own user namespaces.
+/// `domain`, `kind` and `protocol` are the arguments of `socket(2)`. The file descriptor is
+/// close-on-exec. A child process joins the namespace and creates the socket, so the caller and its
+/// threads stay in their namespaces. An ordinary user can use network namespaces that are owned by
+/// a user namespace of its own.
+///
+/// Fails with EINVAL if `namespace` is not a network namespace, EPERM if the caller is not
+/// permitted to join it, and with the errno of `socket(2)`.
 ///
 /// ```
 /// use std::os::fd::AsFd;
@@ -35,7 +41,8 @@ pub fn socket(namespace: BorrowedFd, domain: i32, kind: i32, protocol: i32) -> R
         .ok_or_else(|| Error::new(Step::Socket, libc::EIO, "a socket in another network namespace"))
 }
 
-/// A child goes into the network namespace, does the one thing there, and hands over what it has made.
+/// Runs `task` in a child process that has joined the network namespace, and returns the file
+/// descriptor that it sends back, if any.
 pub(super) fn send(namespace: &Handle, task: Task) -> Result<Option<OwnedFd>> {
     let mut spec = Spec::new("task")?;
     let owner = namespace.owner()?;
@@ -50,7 +57,7 @@ pub(super) fn send(namespace: &Handle, task: Task) -> Result<Option<OwnedFd>> {
 }
 
 pub(super) fn own(domain: i32, kind: i32, protocol: i32) -> Result<OwnedFd> {
-    // SAFETY: numbers; what it returns is new and ours.
+    // SAFETY: only integers are passed; the returned file descriptor is new and owned by us.
     let made = Errno::result(unsafe { libc::socket(domain, kind | libc::SOCK_CLOEXEC, protocol) });
     let failed = |errno: Errno| {
         let object = format!("a socket of domain {domain}, type {kind}, protocol {protocol}");

@@ -1,11 +1,11 @@
-//! What a program prints.
+//! Reads the output of a program.
 
 use std::fs::File;
 use std::io::Read;
 
 use nsiso::{Spec, Status, Stdio};
 
-/// Runs it to its end; returns its standard output, and how it ended.
+/// Runs the program until it ends. Returns its standard output and its status.
 pub fn printed(spec: &mut Spec) -> (String, Status) {
     let mut process = spec.stdio(1, Stdio::Pipe).unwrap().spawn().unwrap();
     let mut text = String::new();

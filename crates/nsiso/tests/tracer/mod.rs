@@ -1,26 +1,28 @@
-//! Watches every system call that the children of a spawn make up to their exec, by ptrace(2), and steps in at one of them.
+//! Traces every system call of the children of a spawn until their exec, with ptrace(2), and
+//! intervenes at one of them.
 
 use std::collections::{HashMap, HashSet};
 
 use libc::{c_int, c_long, pid_t};
 
-/// A system call of a child: which of them in the order they are made, and which of its calls, both counted from 0. That is the same in
-/// every run, since futex(2), by which they wait for each other, does not count.
+/// A system call of a child. `child` counts the children in the order of their creation, and `nth`
+/// the calls of that child, both from 0. The counts are the same in every run, because futex(2),
+/// with which the children wait for each other, is not counted.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Call {
     pub child: usize,
     pub nth: usize,
-    /// Its number in the kernel's table.
+    /// The number of the system call.
     pub number: c_long,
 }
 
-/// What happens at a system call.
+/// What the tracer does at a system call.
 #[derive(Clone, Copy)]
 pub enum StepIn {
     Never,
-    /// It is not made, and fails with this errno.
+    /// The call is not made and fails with this errno.
     Fail(Call, c_int),
-    /// The host gets SIGKILL before it is made.
+    /// The spawning process gets SIGKILL before the call is made.
     KillHost(Call),
 }
 
@@ -31,19 +33,23 @@ const OPTIONS: c_int = libc::PTRACE_O_TRACESYSGOOD
     | libc::PTRACE_O_TRACEEXEC
     | libc::PTRACE_O_EXITKILL;
 
-/// Runs `host` in a process of its own, which must have no threads, until it and all its descendants have ended: the caller has to be
-/// their subreaper, and without other children. Returns the calls made, in order, and the host's pid.
+/// Runs `host`, which spawns, in a forked process until it and all its descendants have ended.
+/// Returns the calls in order, and the pid of the forked process.
+///
+/// `host` must not create threads. The caller must be the subreaper of the descendants and have no
+/// other children.
 pub fn run(host: impl FnOnce(), step_in: StepIn) -> (Vec<Call>, pid_t) {
-    // SAFETY: the child goes on with what a forked process may do; the C library mends its allocator.
+    // SAFETY: the child does only what is allowed after a fork. The C library makes its allocator
+    // usable in the child.
     let pid = unsafe { libc::fork() };
     if pid == 0 {
-        // SAFETY: numbers.
+        // SAFETY: only integers are passed.
         unsafe {
             libc::ptrace(libc::PTRACE_TRACEME, 0, 0, 0);
             libc::raise(libc::SIGSTOP);
         }
         host();
-        // SAFETY: a number.
+        // SAFETY: only an integer is passed.
         unsafe { libc::_exit(0) };
     }
     let mut tracer = Tracer {
@@ -64,19 +70,19 @@ struct Tracer {
     step_in: StepIn,
     calls: Vec<Call>,
     children: Vec<pid_t>,
-    /// Children before their exec.
+    /// The children that have not executed a program yet.
     watched: HashSet<pid_t>,
-    /// The first child has executed the helper.
+    /// Whether the first child has executed the helper.
     helper_runs: bool,
-    /// Those in a call that is to fail.
+    /// The children inside a call that is to fail, and the errno.
     failing: HashMap<pid_t, c_int>,
 }
 
 impl Tracer {
-    /// Deals with one event. False when nobody is left.
+    /// Handles one event. Returns false when no process is left.
     fn next(&mut self) -> bool {
         let mut status = 0;
-        // SAFETY: room for the status.
+        // SAFETY: the status is valid for writing.
         let pid = unsafe { libc::waitpid(-1, &raw mut status, libc::__WALL) };
         if pid < 0 {
             return false;
@@ -86,7 +92,7 @@ impl Tracer {
         }
         let signal = libc::WSTOPSIG(status);
         let deliver = match (signal, status >> 16) {
-            // Each begins with one.
+            // Each tracee begins with a SIGSTOP.
             (libc::SIGSTOP, 0) if pid == self.host => {
                 ptrace(libc::PTRACE_SETOPTIONS, pid, 0, OPTIONS as c_long);
                 0
@@ -99,8 +105,8 @@ impl Tracer {
             // The first exec is that of the helper, by the first child.
             (_, libc::PTRACE_EVENT_EXEC) => {
                 if self.children.first() != Some(&pid) || std::mem::replace(&mut self.helper_runs, true) {
-                    // The program runs: what the helper and an init process do now is nothing to
-                    // it.
+                    // The program runs. Later calls of the helper and of an init process do not
+                    // affect it.
                     self.watched.clear();
                 }
                 0
@@ -117,9 +123,9 @@ impl Tracer {
         true
     }
 
-    /// The beginning or the end of a call.
+    /// Handles the entry to or the exit from a system call.
     fn call(&mut self, pid: pid_t) {
-        // SAFETY: all zero is valid.
+        // SAFETY: all-zero bytes are a valid value of this type.
         let mut about: libc::ptrace_syscall_info = unsafe { std::mem::zeroed() };
         ptrace(libc::PTRACE_GET_SYSCALL_INFO, pid, size_of_val(&about) as c_long, &raw mut about as c_long);
         if about.op == libc::PTRACE_SYSCALL_INFO_EXIT {
@@ -128,7 +134,7 @@ impl Tracer {
             }
             return;
         }
-        // SAFETY: the kernel has said that it is the beginning.
+        // SAFETY: the kernel has reported a system call entry, for which this field is valid.
         let number = unsafe { about.u.entry.nr } as c_long;
         if number == libc::SYS_futex {
             return;
@@ -138,7 +144,8 @@ impl Tracer {
         let call = Call { child, nth, number };
         self.calls.push(call);
         if number == libc::SYS_execve {
-            // The others are told of the exec before the tracer is: what they do then fails no spawn.
+            // The other children notice the exec before the tracer does. A failure of their calls
+            // from then on cannot fail the spawn, so they are not traced further.
             self.watched.retain(|watched| *watched == pid);
         }
         match self.step_in {
@@ -147,7 +154,7 @@ impl Tracer {
                 self.failing.insert(pid, errno);
             }
             StepIn::KillHost(at) if at == call => {
-                // SAFETY: our child, which nobody else collects.
+                // SAFETY: it is our child, which nothing else reaps.
                 unsafe { libc::kill(self.host, libc::SIGKILL) };
             }
             _ => {}
@@ -155,11 +162,12 @@ impl Tracer {
     }
 }
 
-/// Where `struct user` has the registers.
+/// The offsets of the registers in `struct user`.
 const NUMBER: c_long = (std::mem::offset_of!(libc::user_regs_struct, orig_rax)) as c_long;
 const RESULT: c_long = (std::mem::offset_of!(libc::user_regs_struct, rax)) as c_long;
 
 fn ptrace(request: libc::c_uint, pid: pid_t, address: c_long, data: c_long) {
-    // SAFETY: what the requests above want. That a tracee has just been killed is no fault.
+    // SAFETY: the callers above pass the arguments that each request expects. Failures are ignored,
+    // because a tracee may just have been killed.
     unsafe { libc::ptrace(request, pid, address, data) };
 }
