@@ -1,9 +1,9 @@
-# The only entry points a person needs: make help.
+# The targets to build, test and install the project; make help lists them.
 
 PREFIX  ?= /usr/local
 DESTDIR ?=
 LIBDIR  ?= $(PREFIX)/lib
-# The library looks for it at ../libexec and ../../libexec, seen from where it is itself.
+# The library looks for the helper in ../libexec and ../../libexec relative to its own directory.
 LIBEXECDIR ?= $(PREFIX)/libexec
 VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1)
 

@@ -1,5 +1,5 @@
 #!/bin/sh
-# The same questions outside and inside namespaces made through libnsiso.
+# Runs the same commands outside and inside namespaces that libnsiso creates.
 set -eu
 cd "$(dirname "$0")/.."
 

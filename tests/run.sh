@@ -1,6 +1,6 @@
 #!/bin/sh
-# Every test: the Rust ones, the C programs and the Python ones, as the calling user and, if that is
-# root, once more as an ordinary user.
+# Runs every test (in Rust, C and Python) as the calling user and, if that is root, once more as an
+# ordinary user.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -9,9 +9,9 @@ ordinary() {
         setpriv --reuid 65534 --regid 65534 --clear-groups "$@"
 }
 
-# Runs a command as the calling user and as an ordinary one.
+# Runs a command as the calling user and, if that is root, as an ordinary user.
 both() {
-    "$@" || return # of itself, as `set -e` does nothing before an ||
+    "$@" || return # explicit, because `set -e` has no effect before an ||
     if [ "$(id -u)" = 0 ]; then
         echo "--- as an ordinary user: $1"
         ordinary "$@"

@@ -1,5 +1,6 @@
 #!/bin/sh
-# Installs what a bare Debian lacks for building and testing. Needs root only if something is missing.
+# Installs the packages that a minimal Debian lacks for building and testing. Needs root only if one
+# is missing.
 set -eu
 
 missing=""

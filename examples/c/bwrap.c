@@ -1,10 +1,13 @@
-/* bubblewrap's command line (0.11) on top of libnsiso, as its manual page describes it. What differs:
+/* bubblewrap's command line (0.11) on top of libnsiso, as its manual page describes it.
+ * Differences:
  * - --userns2 is not supported, and neither are set-user-ID installations;
- * - without --chdir the program begins in our directory, if it is there, or in "/": HOME is not tried;
- * - a --symlink that is there already is an error, even with the same target;
- * - directories on the way to a target have the permissions 0755, whatever --perms says;
- * - --lock-file locks when the program runs already, and --sync-fd is held by this program;
- * - without --unshare-pid there is no init process, whether --as-pid-1 is given or not;
+ * - without --chdir the program starts in the caller's directory, if it exists there, or in "/":
+ *   HOME is not tried;
+ * - a --symlink whose target path exists is an error, even if it is the same link;
+ * - parent directories of a target have mode 0755, whatever --perms says;
+ * - --lock-file takes the lock when the program is already running, and this program keeps
+ *   --sync-fd open;
+ * - without --unshare-pid there is no init process, with or without --as-pid-1;
  * - with --disable-userns the program never has CAP_SYS_RESOURCE, with which it could undo that. */
 #define _GNU_SOURCE
 #include "tool.h"
@@ -16,7 +19,7 @@ const char tool[] = "bwrap";
 
 enum { MAX_WORDS = 9000, MAX_TREES = 500, MAX_LOCKS = 64, MAX_FILTERS = 64 };
 
-/* What the options have asked for so far. */
+/* The options collected so far. */
 static struct {
     ns_spec *spec;
     uint64_t kinds, caps;
@@ -35,7 +38,7 @@ static uint32_t permissions(uint32_t otherwise)
     return mode;
 }
 
-/* bubblewrap's root is an empty tmpfs, unless something is mounted at "/" first. */
+/* bubblewrap's root is an empty tmpfs, unless "/" is mounted first. */
 static void root_unless(const char *target)
 {
     if (!want.mounted && strcmp(target, "/") != 0)
@@ -43,7 +46,8 @@ static void root_unless(const char *target)
     want.mounted = true;
 }
 
-/* Those that we have, or would have in a user namespace of our own. */
+/* Returns the mask of a capability. "ALL" means those that the caller has, or would have in a new
+ * user namespace. */
 static uint64_t capability(const char *name)
 {
     if (strcasecmp(name, "ALL") == 0)
@@ -54,7 +58,7 @@ static uint64_t capability(const char *name)
     fail("'%s' is no capability", name);
 }
 
-/* Lower trees are the uppermost first for the library, the undermost first for us. */
+/* The library expects the uppermost lower tree first. bwrap names the undermost first. */
 static void overlay(const char *name, const char *upper, const char *work, const char *target, int least, uint64_t flags)
 {
     const char *trees[MAX_TREES + 1] = {NULL};
@@ -84,7 +88,7 @@ static int64_t octal(const char *text)
     return mode;
 }
 
-/* What an option before this one was meant for has to come at once. */
+/* Options that modify the next option must be followed by it at once. */
 static void check_order(enum option_key key)
 {
     if (want.tree_count > 0 && key != OVERLAY_SRC && key != OVERLAY && key != TMP_OVERLAY && key != RO_OVERLAY)
@@ -93,7 +97,7 @@ static void check_order(enum option_key key)
         fail("--size must be followed by --tmpfs");
 }
 
-/* What the others depend on. */
+/* A first pass over all options: handles those that others depend on. */
 static void choose(enum option_key key)
 {
     switch (key) {
@@ -123,7 +127,7 @@ static void apply(enum option_key key, const char *name, char *argument[])
     switch (key) {
     case HELP: print_help(); exit(0);
     case VERSION: printf("bubblewrap 0.11.0 (nsiso %s)\n", ns_version()); exit(0);
-    /* Done before. */
+    /* choose() and collect() have handled these. */
     case ARGS: case LEVEL_PREFIX: case UNSHARE_ALL: case SHARE_NET: case UNSHARE_USER: case UNSHARE_USER_TRY: case UNSHARE_IPC:
     case UNSHARE_PID: case UNSHARE_NET: case UNSHARE_UTS: case UNSHARE_CGROUP: case UNSHARE_CGROUP_TRY: break;
     case ARGV0: want.argv0 = argument[0]; break;
@@ -170,7 +174,8 @@ static void apply(enum option_key key, const char *name, char *argument[])
     case TMP_OVERLAY: overlay(name, NULL, NULL, argument[0], 1, 0); break;
     case RO_OVERLAY: overlay(name, NULL, NULL, argument[0], 2, NS_MOUNT_RDONLY); break;
     case PROC:
-        /* Without a pid namespace of its own it has the caller's processes, and the kernel gives root alone a fresh proc of them. */
+        /* Without a new pid namespace, /proc has the caller's processes. The kernel lets only root
+         * mount a fresh procfs of them, so others bind the existing one. */
         root_unless(argument[0]);
         must(want.kinds & NS_PID || want.joined_pid || !(want.kinds & NS_USER)
                  ? ns_spec_mount_procfs(spec, argument[0], NULL, 0, &err)
@@ -226,7 +231,7 @@ static void apply(enum option_key key, const char *name, char *argument[])
     }
 }
 
-/* The options in their order, with those of --args in its place. */
+/* The options in their order. Those from --args replace it in place. */
 static struct given {
     const struct row *row;
     char **argument;
@@ -238,7 +243,7 @@ static int collect(int count, char *words[]);
 static void more_options(const char *fd)
 {
     size_t size;
-    char *data = content(descriptor(fd), &size); /* kept: the options point into it */
+    char *data = content(descriptor(fd), &size); /* kept, because the options point into it */
     char **words = calloc(size + 1, sizeof *words);
     int count = 0;
     if (!words || (size > 0 && data[size - 1] != '\0'))
@@ -250,7 +255,7 @@ static void more_options(const char *fd)
         fail("--args: '%s' is no option", words[end]);
 }
 
-/* Returns where the program begins. */
+/* Returns the index of the program. */
 static int collect(int count, char *words[])
 {
     int at = 0;
@@ -312,7 +317,7 @@ static void identity(void)
     if (want.assert_disabled && !want.disable)
         fail("--assert-userns-disabled: user namespaces can be made inside; add --disable-userns");
     must(ns_spec_new_privs(spec, 0, &err));
-    /* Root keeps what it has unless it chooses; anybody else has nothing that was not given. */
+    /* By default root keeps its capabilities. Others have only those that --cap-add names. */
     if (ordinary || want.caps_chosen || want.disable) {
         const char *kept[CAPABILITIES + 1] = {NULL};
         for (int n = 0, count = 0; n < CAPABILITIES; n++)

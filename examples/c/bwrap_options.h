@@ -12,7 +12,7 @@ enum option_key {
     ADD_SECCOMP, BLOCK_FD, USERNS_BLOCK_FD, LOCK_FILE, EXEC_LABEL, FILE_LABEL, INFO_FD, JSON_STATUS_FD, NEW_SESSION, DIE_WITH_PARENT, AS_PID_1, CAP_ADD, CAP_DROP, PERMS, SIZE, UNSUPPORTED,
 };
 
-/* Every option with the arguments it takes. */
+/* Every option, with the number of its arguments. */
 static const struct row {
     const char *name;
     enum option_key key;
@@ -95,7 +95,7 @@ static inline void print_help(void)
         printf("    --%-24s %s\n", row->name, row->help);
 }
 
-/* All capabilities, in the order of their numbers, capabilities(7). */
+/* All capabilities in the order of their numbers, capabilities(7). */
 static const char *const capabilities[] = {
     "CHOWN", "DAC_OVERRIDE", "DAC_READ_SEARCH", "FOWNER", "FSETID", "KILL", "SETGID", "SETUID", "SETPCAP", "LINUX_IMMUTABLE",
     "NET_BIND_SERVICE", "NET_BROADCAST", "NET_ADMIN", "NET_RAW", "IPC_LOCK", "IPC_OWNER", "SYS_MODULE", "SYS_RAWIO", "SYS_CHROOT",

@@ -1,5 +1,5 @@
-/* What bwrap does from outside while the program is set up and runs: data that is mounted, descriptors that are told and waited for, locks,
- * labels, and a guard. */
+/* The parent's part of bwrap while the program is set up and runs: data files, descriptors to write
+ * to and to wait for, locks, SELinux labels, and a guard process. */
 #ifndef BWRAP_OUTSIDE_H
 #define BWRAP_OUTSIDE_H
 
@@ -10,7 +10,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
-/* An open descriptor named by an option. It is meant for us, not for the program. */
+/* Parses the number of an open descriptor. It is used by bwrap and not passed to the program. */
 static int descriptor(const char *text)
 {
     int64_t value;
@@ -21,7 +21,7 @@ static int descriptor(const char *text)
     return (int)value;
 }
 
-/* All that can be read from a descriptor, which is closed. */
+/* Reads a descriptor to its end and closes it. */
 static char *content(int fd, size_t *size)
 {
     size_t room = 65536, got = 0;
@@ -50,7 +50,7 @@ static void forget_data(void)
         unlink(data_files[--data_count]);
 }
 
-/* A file with what can be read from a descriptor; gone when the program runs. */
+/* Writes the content of a descriptor to a file, which is removed when the program runs. */
 static const char *data_file(int fd, mode_t mode)
 {
     const char *directory = getenv("TMPDIR") ? getenv("TMPDIR") : "/tmp";
@@ -72,7 +72,7 @@ static const char *data_file(int fd, mode_t mode)
     return path;
 }
 
-/* The inode of each new namespace, as members of a JSON object. */
+/* Writes the inode of each new namespace as members of a JSON object. */
 static void write_namespaces(int fd, int pid, uint64_t kinds, const char *before)
 {
     static const struct { const char *name; uint64_t kind; } all[] = {
@@ -87,7 +87,7 @@ static void write_namespaces(int fd, int pid, uint64_t kinds, const char *before
     }
 }
 
-/* Tells of the child; either descriptor may be -1. */
+/* Reports the child on both descriptors. Either may be -1. */
 static void announce(int info_fd, int status_fd, int pid, uint64_t kinds)
 {
     if (info_fd >= 0) {
@@ -104,14 +104,14 @@ static void announce(int info_fd, int status_fd, int pid, uint64_t kinds)
     }
 }
 
-/* Until there is something to read, or never will be. */
+/* Waits for a byte or the end of the file. */
 static void wait_on(int fd)
 {
     char byte;
     while (fd >= 0 && read(fd, &byte, 1) < 0 && errno == EINTR) {}
 }
 
-/* Who is told what, and whom the child waits for; -1 is nobody. */
+/* The descriptors that report the child and those that it waits for. -1 means none. */
 struct door {
     int info_fd, status_fd;
     uint64_t kinds;
@@ -119,7 +119,7 @@ struct door {
     bool guard;
 };
 
-/* Ends the child when nobody has the other end of `ours` any more; with nothing else open. */
+/* Kills the child when the other end of `ours` is closed. The guard keeps nothing else open. */
 _Noreturn static void guard(int pidfd, int ours)
 {
     setsid();
@@ -132,7 +132,8 @@ _Noreturn static void guard(int pidfd, int ours)
     _exit(0);
 }
 
-/* Has the child held before it is set up: a process of ours tells of it, waits, and lets it go. */
+/* Makes the child wait before set-up. A forked process reports the child, waits for the
+ * descriptors, and lets the child continue. */
 static void hold(ns_spec *spec, struct door door)
 {
     int tell[2], go[2];
@@ -145,7 +146,7 @@ static void hold(ns_spec *spec, struct door door)
     if (doorman > 0) {
         close(tell[0]), close(go[1]);
         if (door.info_fd > STDERR_FILENO)
-            close(door.info_fd); /* its reader waits for the end */
+            close(door.info_fd); /* its reader waits for end of file */
         return;
     }
     prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -156,7 +157,7 @@ static void hold(ns_spec *spec, struct door door)
         announce(door.info_fd, door.status_fd, pid, door.kinds);
         wait_on(door.wait_first);
         wait_on(door.wait_second);
-        /* A guard must live on when we die, and from before the program runs. */
+        /* A guard must outlive bwrap: clear its parent-death signal before the program runs. */
         if (door.guard)
             prctl(PR_SET_PDEATHSIG, 0);
         if (write(go[1], "", 1) == 1 && door.guard)
@@ -165,7 +166,7 @@ static void hold(ns_spec *spec, struct door door)
     _exit(0);
 }
 
-/* Locks a file of the program's view as long as we live. */
+/* Locks a file of the program's root file system for as long as this process lives. */
 static void lock(ns_process *process, const char *path)
 {
     char root_path[64];
@@ -175,7 +176,7 @@ static void lock(ns_process *process, const char *path)
     snprintf(root_path, sizeof root_path, "/proc/%d/root", ns_process_pid(process));
     int root = open(root_path, O_PATH | O_CLOEXEC);
     if (root < 0 && errno == ENOENT)
-        return; /* it has ended, or is just about to */
+        return; /* the program has ended or is about to end */
     int file = root < 0 ? -1 : (int)syscall(SYS_openat2, root, path, &how, sizeof how);
     int errnum = errno;
     close(root);
@@ -187,7 +188,7 @@ static void lock(ns_process *process, const char *path)
     fail("the lock file %s: %s", path, strerror(file < 0 ? errnum : errno));
 }
 
-/* A context of SELinux for what this process executes or makes from now on, and its children. */
+/* Sets the SELinux context of what this process and its children execute or create from now on. */
 static void label(const char *attribute, const char *context)
 {
     char path[64];

@@ -1,4 +1,4 @@
-/* Prints who and where the program is: root, first of its processes, on a host of its own. */
+/* Shows a program that is root, is PID 1 and has a host name of its own. */
 #include <nsiso.h>
 #include <stdio.h>
 

@@ -1,7 +1,7 @@
-/* Two network namespaces with a link between them, as any user: a program in one asks a server in the other, which is this process.
+/* Links two network namespaces as any user: a program in one asks a server in the other. The server
+ * is this process.
  *
- *     build/bin/link
- */
+ *     build/bin/link */
 #include <netinet/in.h>
 #include <nsiso.h>
 #include <stdio.h>
@@ -17,7 +17,7 @@ static int failed(void)
     return 1;
 }
 
-/* A server's socket in another network namespace, without going there. */
+/* Opens a server's socket in another network namespace without entering it. */
 static int listening(int network, int port)
 {
     struct sockaddr_in any = {.sin_family = AF_INET, .sin_port = htons((unsigned short)port)};
@@ -38,7 +38,8 @@ int main(void)
     ns_process *process = NULL;
     ns_status status;
 
-    /* A user namespace of our own, and a network namespace in it: kept without any process. */
+    /* Creates a user namespace and a network namespace in it. Descriptors keep them without any
+     * process. */
     ns_spec *lab = ns_spec_new();
     if (ns_spec_map_root(lab, &err) || ns_hold(lab, NS_USER | NS_NET, held, &err) < 0)
         return failed();
@@ -47,7 +48,7 @@ int main(void)
     if (listener < 0)
         return 1;
 
-    /* A program in a network namespace beside it, linked to it from the start. */
+    /* Starts a program in another network namespace, which is linked from the start. */
     ns_endpoint *server = ns_endpoint_new(), *client = ns_endpoint_new();
     ns_spec *spec = ns_spec_new();
     if (ns_endpoint_netns(server, server_side, &err) || ns_endpoint_address(server, "10.0.0.1/30", &err) ||
@@ -71,6 +72,6 @@ int main(void)
     ns_endpoint_free(client);
     close(listener);
     close(user);
-    close(server_side); /* and with it the link */
+    close(server_side); /* this also removes the link */
     return status.exit_code;
 }

@@ -1,5 +1,6 @@
-/* lsns(8) on top of libnsiso: its thirteen columns and its options as the manual page describes them. It also shows
- * what lsns cannot see: namespaces held by descriptors, sockets, threads, other namespaces and bind mounts. */
+/* lsns(8) on top of libnsiso: its thirteen columns and its options, as the manual page describes
+ * them. It also shows namespaces that lsns does not find: those held by descriptors, sockets,
+ * threads, other namespaces and bind mounts. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <getopt.h>
@@ -76,7 +77,7 @@ static int must(int result)
     return result;
 }
 
-/* What a line tells of: a namespace, and a process in it. */
+/* The subject of a line: a namespace, and a process in it. */
 struct subject {
     size_t index;
     ns_namespace namespace;
@@ -96,7 +97,7 @@ static struct subject whole(size_t index)
     return it;
 }
 
-/* One process of a namespace. False if it has ended. */
+/* Fills in one process of a namespace. Returns false if the process has ended. */
 static bool member(struct subject *it, int32_t pid)
 {
     static char command[1 << 17];
@@ -113,7 +114,7 @@ static bool member(struct subject *it, int32_t pid)
         fclose(file);
     }
     text[len] = '\0';
-    /* The name may have brackets in it, and ends with the last one. */
+    /* The name may contain parentheses. It ends at the last one. */
     char *name = strchr(text, '('), *end = strrchr(text, ')');
     if (!name || !end || sscanf(end + 1, " %*c %d", &ppid) != 1)
         return false;
@@ -137,7 +138,7 @@ static bool member(struct subject *it, int32_t pid)
     it->pid = pid;
     it->ppid = ppid;
     it->uid = about.st_uid;
-    /* Both live until the next call: the row has copies. */
+    /* Both strings are valid until the next call. The row keeps copies. */
     it->command = len ? command : strcpy(command, name + 1);
     it->user = entry ? entry->pw_name : NULL;
     return true;
@@ -167,7 +168,7 @@ static const char *kind_name(uint64_t kind)
     return "?";
 }
 
-/* All places where it is mounted, the same one only once. */
+/* Lists the paths where the namespace is mounted, each of them once. */
 static char *mounts(const struct subject *it, const char *separator)
 {
     char *all = NULL;
@@ -229,7 +230,7 @@ static char *cell(int column, const struct subject *it, const char *separator)
     }
 }
 
-/* Adds the columns named in `list`, with commas between. */
+/* Adds the columns named in `list`, separated by commas. */
 static void choose(struct table *table, const char *list)
 {
     while (*list) {
@@ -275,7 +276,7 @@ static bool has(size_t index, int32_t pid)
 
 enum relation { BY_PROCESS, BY_PARENT, BY_OWNER };
 
-/* The namespace below which another one is shown. */
+/* Returns the namespace that another one is shown below. */
 static int64_t above(enum relation relation, const struct subject *it)
 {
     if (relation == BY_OWNER)
@@ -323,7 +324,7 @@ static void namespaces(struct table *table, int64_t task, bool persistent, bool 
     free(row_of);
 }
 
-/* The processes of one namespace, each below its parent. */
+/* Adds the processes of one namespace, each below its parent. */
 static void processes(struct table *table, size_t index, bool tree)
 {
     const int32_t *pids = NULL;
@@ -421,7 +422,7 @@ int main(int argc, char **argv)
             table.lines = (int)c;
     static struct column drawn_column;
     if (table.lines >= 0) {
-        /* Lines of a tree start at the left. */
+        /* Lines of a tree are aligned to the left. */
         drawn_column = columns[drawn];
         drawn_column.number = false;
     }

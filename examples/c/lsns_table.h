@@ -1,4 +1,4 @@
-/* A table of texts: aligned, raw or json, flat or as a tree whose lines are drawn into one column. */
+/* Prints a table of strings: aligned, raw or JSON, flat or as a tree drawn into one column. */
 #ifndef LSNS_TABLE_H
 #define LSNS_TABLE_H
 
@@ -12,27 +12,27 @@ enum { MAX_COLUMNS = 64, NO_ROW = -1 };
 
 struct column {
     const char *name, *help;
-    bool number; /* aligned to the right, and without quotes in json */
+    bool number; /* aligned to the right, and unquoted in JSON */
 };
 
 struct row {
-    char *cells[MAX_COLUMNS]; /* NULL: there is no value */
-    long parent;              /* the row above it in a tree, or NO_ROW */
-    long child, next;         /* its first child, the next child of its parent */
+    char *cells[MAX_COLUMNS]; /* NULL: no value */
+    long parent;              /* the row above it in the tree, or NO_ROW */
+    long child, next;         /* its first child; the next child of its parent */
     bool placed;
 };
 
 struct table {
-    const char *title; /* json: the name of the list */
+    const char *title; /* the name of the list in JSON */
     const struct column *columns[MAX_COLUMNS];
     size_t width, length;
     struct row *rows;
-    int lines; /* the column that the tree's lines are drawn into, or -1 */
+    int lines; /* the column that the tree is drawn into, or -1 */
     bool heading, nested, wrap;
-    size_t screen; /* how many characters of a line are shown; 0 for all */
+    size_t screen; /* the maximal number of characters in a line, or 0 */
 };
 
-/* The bytes of the character that starts here; 0 if it is not UTF-8. */
+/* Returns the bytes of the character that starts here, or 0 if it is not UTF-8. */
 static size_t character(const char *text)
 {
     const unsigned char *byte = (const unsigned char *)text;
@@ -51,7 +51,8 @@ static size_t characters(const char *text)
     return count;
 }
 
-/* A text that cannot harm a terminal; in raw output blanks would end a cell, too. */
+/* Returns the text without characters that could harm a terminal. In raw output, blanks are escaped
+ * too, because they separate cells. */
 static char *printable(const char *text, bool raw)
 {
     char *safe = malloc(4 * strlen(text) + 1), *to = safe;
@@ -87,7 +88,7 @@ static void quoted(const char *text)
     putchar('"');
 }
 
-/* Hangs each row below its parent, in the order of the rows. */
+/* Attaches each row to its parent, in the order of the rows. */
 static void hang(struct table *table)
 {
     for (size_t i = 0; i < table->length; i++)
@@ -103,7 +104,7 @@ static void hang(struct table *table)
     }
 }
 
-/* One row as a line, or as several where a cell has several lines. */
+/* Prints one row as a line, or as several lines if a cell has several. */
 static void line(const struct table *table, char *const *cells, const size_t *widths)
 {
     bool more = true;
@@ -135,7 +136,8 @@ static void line(const struct table *table, char *const *cells, const size_t *wi
     }
 }
 
-/* Puts the rows from `first` on, and what hangs below them, into `order`; draws the lines of the tree. */
+/* Appends the rows from `first` on, and their descendants, to `order`. Draws the lines of the
+ * tree. */
 static void place(struct table *table, long first, const char *stem, long *order, size_t *count)
 {
     for (long i = first; i != NO_ROW; i = stem ? table->rows[i].next : NO_ROW) {
@@ -175,7 +177,7 @@ static void print_lines(struct table *table, bool raw)
     for (size_t i = 0; i < table->length; i++)
         for (size_t c = 0; c < table->width; c++) {
             char **cell = &table->rows[i].cells[c], *old = *cell;
-            /* Cells of many lines are lists of paths; those lines stay. */
+            /* Cells of several lines are lists of paths, so their newlines stay. */
             if (old && (raw || !strchr(old, '\n'))) {
                 *cell = printable(old, raw);
                 free(old);
@@ -184,7 +186,8 @@ static void print_lines(struct table *table, bool raw)
     for (size_t i = 0; i < table->length; i++)
         if (table->rows[i].parent == NO_ROW)
             place(table, (long)i, NULL, order, &count);
-    /* A process may have got a new parent while we looked: no row is lost to a ring. */
+    /* If processes got new parents during the listing, rows may form a cycle. They are placed
+     * too. */
     for (size_t i = 0; i < table->length; i++)
         if (!table->rows[i].placed)
             place(table, (long)i, NULL, order, &count);

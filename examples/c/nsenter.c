@@ -1,7 +1,9 @@
-/* nsenter(1) on top of libnsiso: the options of util-linux 2.42, as its manual page describes them. The tool
- * becomes the program, unless a pid namespace is entered, which takes a child: one killed by signal N makes 128 + N. A set-up
- * that fails makes 126, not 1. A target is held by its pidfd, so that a
- * pid that is used again cannot be meant. --join-cgroup is for cgroup v2; --follow-context is not supported. */
+/* nsenter(1) on top of libnsiso: the options of util-linux 2.42, as its manual page describes them.
+ *
+ * The tool becomes the program, except that entering a pid namespace needs a child. If signal N
+ * kills the child, the exit code is 128 + N. If the set-up fails, the exit code is 126, not 1. The
+ * tool keeps a pidfd of the target, so that a reused pid cannot be mistaken for it. --join-cgroup
+ * works only with cgroup v2. --follow-context is not supported. */
 #define _GNU_SOURCE
 #include "tool.h"
 
@@ -77,7 +79,7 @@ static uint64_t kind_of(int key)
     }
 }
 
-/* The target: its pid, and its pidfd, which says later whether it is still the same. */
+/* The target's pid, and a pidfd that shows later whether it is still the same process. */
 struct target {
     int pid, pidfd;
 };
@@ -112,7 +114,7 @@ static int directory(const char *path)
     return fd;
 }
 
-/* A host's id as it is inside the target's user namespace. */
+/* Translates an id of the host to one inside the target's user namespace. */
 static uint32_t inside(struct target target, const char *map, uint32_t outer)
 {
     uint32_t in, out, count;
@@ -125,7 +127,8 @@ static uint32_t inside(struct target target, const char *map, uint32_t outer)
     fail("id %u of the target is not mapped in its user namespace", outer);
 }
 
-/* Moves this process, and so the program, into the target's cgroup: the kernel shows it by a path below where cgroup2 is mounted. */
+/* Moves this process, which becomes the program, into the target's cgroup. The kernel gives the
+ * path relative to the cgroup2 mount. */
 static void join_cgroup(struct target target)
 {
     char line[4096], path[8192] = "", cgroup[4096] = "", type[64], mount[4096];
@@ -149,7 +152,7 @@ static void join_cgroup(struct target target)
     close(fd);
 }
 
-/* What --setuid=follow and --setgid=follow mean; -1 for another text. */
+/* Returns the id for --setuid=follow or --setgid=follow, or -1 for other text. */
 static int64_t follow(const char *text, struct target target, const char *map, bool mapped)
 {
     struct stat about;
@@ -180,7 +183,7 @@ static void take_environment(ns_spec *spec, struct target target)
         fclose(file);
 }
 
-/* The socket FD of the target, taken from it by pidfd_getfd(2). */
+/* Opens the network namespace of a socket: descriptor FD of the target, by pidfd_getfd(2). */
 static int net_of_socket(struct target target, const char *text)
 {
     if (!target.pid)
@@ -210,7 +213,7 @@ int main(int argc, char *argv[])
         enters_pid |= kind == NS_PID;
         if (kind && optarg) {
             int fd;
-            const char *path = *optarg == '=' ? optarg + 1 : optarg; /* -n=FILE too */
+            const char *path = *optarg == '=' ? optarg + 1 : optarg; /* accepts -n=FILE too */
             must(fd = ns_open(path, &err));
             if (count == sizeof files / sizeof *files)
                 fail("too many files");

@@ -1,5 +1,5 @@
-/* What the tools unshare and nsenter have in common: messages, numbers and names, and a program that the tool becomes
- * or runs as its child. */
+/* Shared by the example tools: messages, numbers and names, and a program that the tool becomes or
+ * runs as its child. */
 #ifndef TOOL_H
 #define TOOL_H
 
@@ -24,7 +24,7 @@
 enum { FAILED = 1, CANNOT_EXECUTE = 126, NOT_FOUND = 127, KILLED = 128 };
 
 static ns_error err;
-/* The name that messages begin with, and what comes before it. */
+/* The name that messages begin with, and the prefix before it. */
 extern const char tool[];
 static const char *level = "";
 
@@ -39,7 +39,7 @@ _Noreturn static void fail(const char *format, ...)
     exit(FAILED);
 }
 
-/* Ends with the library's words and `code` if `result` tells of a failure. */
+/* If `result` is negative, prints the library's message and exits with `code`. */
 static void check(int result, int code)
 {
     if (result >= 0)
@@ -83,7 +83,7 @@ static uint32_t group(const char *text)
     return entry ? entry->gr_gid : id("group", text);
 }
 
-/* The library closes what it is not told of; a tool passes on what it was given. */
+/* The library closes descriptors that the spec does not name; these tools pass theirs on. */
 static void inherit_descriptors(ns_spec *spec)
 {
     DIR *directory = opendir("/proc/self/fd");
@@ -97,8 +97,8 @@ static void inherit_descriptors(ns_spec *spec)
         closedir(directory);
 }
 
-/* Waits for the program's end. The signals in `held`, which are blocked, are passed on or left lying. What the
- * terminal sends reaches the program without us. */
+/* Waits for the program to end. The signals in `held` are blocked; they are forwarded or stay
+ * pending. Signals of the terminal reach the program directly. */
 static int wait_for(ns_process *process, const sigset_t *held, bool forward)
 {
     ns_status status;
@@ -115,7 +115,7 @@ static int wait_for(ns_process *process, const sigset_t *held, bool forward)
     return status.signal ? KILLED + status.signal : status.exit_code;
 }
 
-/* The program and its arguments, the user's shell without. */
+/* Sets the program and its arguments. Without any, it is the user's shell. */
 static inline void set_program(ns_spec *spec, char *argv[])
 {
     const char *shell[] = {getenv("SHELL") ? getenv("SHELL") : "/bin/sh", NULL};
@@ -126,7 +126,7 @@ static inline void set_program(ns_spec *spec, char *argv[])
     must(ns_spec_argv(spec, *argv ? (const char *const *)argv : shell, &err));
 }
 
-/* What a shell exits with when a program cannot be started. */
+/* Returns the exit code of a shell that cannot start a program. */
 static int code_of_failure(void)
 {
     return err.step != NS_STEP_EXEC ? FAILED : err.errnum == ENOENT ? NOT_FOUND : CANNOT_EXECUTE;
@@ -140,8 +140,8 @@ static inline _Noreturn void become(ns_spec *spec)
     abort();
 }
 
-/* Runs the program as a child to its end and frees the spec; returns what the tool is to exit with. SIGINT and SIGTERM
- * to the tool are passed on or ignored. */
+/* Runs the program as a child until it ends, and frees the spec. Returns the exit code for the
+ * tool. SIGINT and SIGTERM to the tool are forwarded or ignored. */
 static inline int run(ns_spec *spec, bool forward)
 {
     sigset_t held;

@@ -1,13 +1,17 @@
-/* unshare(1) on top of libnsiso: the options of util-linux 2.42, as its manual page describes them, that a
- * spec can carry. Without --fork the tool becomes the program, and a set-up that fails makes 126, not 1. A child killed by signal N makes 128 + N.
- * With --kill-child the program is PID 2: PID 1 is the library's init process. Unlike unshare(1), a caller whose own id is not among the mapped ones becomes the lowest one that is. */
+/* unshare(1) on top of libnsiso: the options of util-linux 2.42 that a spec can express, as its
+ * manual page describes them.
+ *
+ * Without --fork the tool becomes the program, and if the set-up fails the exit code is 126, not 1.
+ * If signal N kills a child, the exit code is 128 + N. With --kill-child the program is PID 2,
+ * because PID 1 is the library's init process. Unlike in unshare(1), a caller whose own id is not
+ * mapped gets the lowest mapped id. */
 #define _GNU_SOURCE
 #include "tool.h"
 #include "unshare_options.h"
 
-/* What is wanted for uids, or for gids. */
+/* The requested map of uids or of gids. */
 struct ids {
-    int64_t caller; /* what the caller's own id becomes, or -1 */
+    int64_t caller; /* the id that the caller's own id maps to, or -1 */
     bool automatic;
     size_t count;
     struct { uint32_t inner, outer, count; } ranges[340];
@@ -21,7 +25,7 @@ static int64_t seconds(const char *text)
     return value;
 }
 
-/* Which of the words, separated by NULs and ended by an empty one, `text` is. */
+/* Returns the index of `text` in a list of words that NULs separate and an empty word ends. */
 static int choice(const char *option, const char *words, const char *text)
 {
     int found = 0;
@@ -31,7 +35,7 @@ static int choice(const char *option, const char *words, const char *text)
     fail("--%s cannot be '%s'", option, text);
 }
 
-/* "INNER:OUTER:COUNT", or "OUTER,INNER,COUNT" as it was before 2.39, or "auto". */
+/* Parses "INNER:OUTER:COUNT", "OUTER,INNER,COUNT" (before util-linux 2.39), or "auto". */
 static void add_range(struct ids *ids, const char *text)
 {
     uint32_t part[3];
@@ -61,13 +65,13 @@ static void add_range(struct ids *ids, const char *text)
 
 typedef int map_setter(ns_spec *, uint32_t inside, uint32_t outside, uint32_t count, ns_error *);
 
-/* How many of `left` ids, from `first` on, come before the one that is taken. */
+/* Returns how many of `left` ids, starting at `first`, come before the id `taken`. */
 static uint32_t before(int64_t taken, uint64_t first, uint32_t left)
 {
     return taken > (int64_t)first && taken - (int64_t)first < left ? (uint32_t)(taken - (int64_t)first) : left;
 }
 
-/* Hands one map to the spec. The ranges leave out what the caller's own id takes, on both sides. */
+/* Adds one map to the spec. The ranges leave out the caller's own id, both inside and outside. */
 static void apply_map(ns_spec *spec, const struct ids *ids, uint32_t own, map_setter *add)
 {
     if (ids->caller >= 0)
@@ -167,7 +171,8 @@ int main(int argc, char *argv[])
     bool maps = users.caller >= 0 || groups.caller >= 0 || users.count || groups.count || users.automatic;
     if (setgroups >= 0 && !maps && !(kinds & NS_USER))
         fail("--setgroups needs --user");
-    if (groups.caller >= 0 && !groups.count && !groups.automatic) { /* the own group alone: no setgroups(2) */
+    /* If only the own group is mapped, setgroups(2) must be denied. */
+    if (groups.caller >= 0 && !groups.count && !groups.automatic) {
         if (setgroups == 1)
             fail("--setgroups=allow does not go with a map of one's own group");
         setgroups = 0;
@@ -179,7 +184,7 @@ int main(int argc, char *argv[])
         must(ns_spec_map_auto(spec, &err));
     if (setgroups >= 0)
         must(ns_spec_setgroups(spec, setgroups, &err));
-    must(ns_spec_loopback(spec, false, &err)); /* as unshare(1) leaves it */
+    must(ns_spec_loopback(spec, false, &err)); /* unshare(1) leaves the loopback device down */
     inherit_descriptors(spec);
     set_program(spec, argv + optind);
     if (!forked && !forward)

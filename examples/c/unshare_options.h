@@ -1,4 +1,5 @@
-/* The options of unshare(1) of util-linux 2.42 as one table, and what getopt_long(3) and --help make of it. */
+/* The options of unshare(1) of util-linux 2.42 as one table, which feeds getopt_long(3) and
+ * --help. */
 #ifndef UNSHARE_OPTIONS_H
 #define UNSHARE_OPTIONS_H
 
@@ -6,13 +7,14 @@
 #include <nsiso.h>
 #include <stdio.h>
 
-/* Options that have no short form. */
+/* Options without a short form. */
 enum {
     MOUNT_PROC = 256, MAP_USER, MAP_GROUP, MAP_USERS, MAP_GROUPS, MAP_AUTO, PROPAGATION, SETGROUPS,
     KEEP_CAPS, MONOTONIC, BOOTTIME, FORWARD_SIGNALS, KILL_CHILD, MOUNT_BINFMT, OWNER, MAP_SUBIDS,
 };
 
-/* All options. Those with a kind ask for a new namespace; those without a help text cannot be had yet. */
+/* All options. One with a kind requests a new namespace. One without a help text is not
+ * supported. */
 static const struct row {
     int key;
     const char *name;
@@ -67,7 +69,7 @@ static void print_help(void)
     }
 }
 
-/* What getopt_long(3) wants to know. "+" makes it stop at the program's name. */
+/* Fills in the arguments of getopt_long(3). "+" makes it stop at the program's name. */
 static void describe(char *letters, struct option *options)
 {
     *letters++ = '+';

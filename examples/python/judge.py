@@ -1,4 +1,4 @@
-"""A judge for untrusted Python: runs each snippet in a sandbox, with limits, and says how it went.
+"""Judges untrusted Python: runs each snippet in a sandbox with limits, and reports the result.
 
     python judge.py [FILE...]      judges files, or without any a few snippets of its own
 """
@@ -32,7 +32,7 @@ class Support(NamedTuple):
 
 
 def judge(source: str, wanted: str) -> Support:
-    """Runs Python source; the output is the same as wanted, or it is not, or something went wrong."""
+    """Runs Python source and compares its output with the wanted one."""
     with BOX.popen(["python3", "-I", "-c", source], stdout=nsiso.PIPE, stderr=nsiso.STDOUT, stdin=nsiso.DEVNULL, text=True, errors="replace") as process:
         output = process.stdout.read(10_000)
         process.stdout.close()

@@ -1,4 +1,5 @@
-"""A laboratory of three hosts and a router, as any user: a web server on one of them, asked by the others through a slow and lossy link.
+"""Simulates a network of three hosts and a router as any user: one host runs a web server, and the
+others fetch a page over a slow and lossy link.
 
     build/venv/bin/python examples/python/netlab.py
 """
@@ -14,7 +15,9 @@ ASK = "import sys, urllib.request as web; print(len(web.urlopen(sys.argv[1], tim
 
 
 def far_link(router, host, network):
-    """Far away: 20 ms each way, and one packet of ten is lost. Where the kernel has no netem, just a slow line."""
+    """Links a distant host: 20 ms each way, one packet in ten lost. Without netem in the kernel,
+    the link is only slow.
+    """
     try:
         return nsiso.link(router, host, network, delay="20ms", loss="10%"), True
     except nsiso.Error as error:
@@ -39,7 +42,7 @@ def main():
                     print(f"{host.name} ({host.ip}) asks carol ({carol.ip}): {asked.stdout.strip()} in {time.monotonic() - start:.2f} s")
                 server.terminate()
 
-            # Packet loss, counted: datagrams go one way, by sockets of this very program.
+            # Measures the packet loss: sockets of this process send datagrams in one direction.
             with alice.socket(type=2) as near, carol.socket(type=2) as far:
                 far.bind((carol.ip, 9))
                 far.settimeout(1)

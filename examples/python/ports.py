@@ -1,6 +1,7 @@
-"""Two servers on the same port, each in a network namespace of its own, reached from one program with threads.
+"""Runs two servers on the same port, each in a network namespace of its own, and asks them from one
+program with threads.
 
-Needs root, since threads enter the namespaces: python3 examples/python/ports.py
+Needs root, because threads enter the namespaces: python3 examples/python/ports.py
 """
 
 import socket
@@ -27,7 +28,8 @@ def main():
         networks = {"red": nsiso.Namespace.of(red, "net"), "blue": nsiso.Namespace.of(blue, "net")}
         threads = []
         for name, network in networks.items():
-            # Only this thread goes there, and only for the block: the socket stays where it was made.
+            # Only this thread enters the namespace, and only for the block. The socket stays in the
+            # namespace where it was created.
             with nsiso.enter(network):
                 server = socket.create_server(("127.0.0.1", PORT))
             threads.append(threading.Thread(target=serve, args=(server, f"hello from {name}".encode())))

@@ -1,4 +1,5 @@
-"""An interactive shell on a throw-away copy of this machine: what it changes is gone when it ends. No root is needed.
+"""Runs an interactive shell on a throw-away copy of this machine: its changes disappear when it
+ends. It needs no root.
 
     python throwaway.py [PROGRAM [ARGUMENT...]]
 """
@@ -21,7 +22,9 @@ def window_size(fd: int) -> "tuple[int, int]":
 
 
 def carry(pty: int) -> None:
-    """Between the user's terminal and the program's, until the program has closed its end."""
+    """Copies between the user's terminal and the program's, until the program has closed its
+    terminal.
+    """
     sources = [0, pty]
     while True:
         for fd in select.select(sources, [], [])[0]:

@@ -1,5 +1,5 @@
-/* What the C contenders share: the cases, the line protocol ("CASE COUNT\n" in, the nanoseconds of
- * COUNT runs out on one line) and a parent made big by --parent SIZE. A contender defines
+/* Shared by the C contenders: the cases, the line protocol ("CASE COUNT\n" in, the nanoseconds of
+ * COUNT runs out on one line) and a parent made large by --parent SIZE. A contender defines
  * spawn_and_reap(), which is what is timed, and ends with BENCH_MAIN. */
 #ifndef BENCH_H
 #define BENCH_H
@@ -24,7 +24,7 @@
 struct bench_case {
     const char *name;
     unsigned long kinds;
-    int root; /* the caller mapped to root, /proc mounted */
+    int root; /* maps the caller to root and mounts procfs */
     int network;
     char *argv[2];
 };
@@ -58,7 +58,7 @@ static void bench_grow(const char *size)
     char *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (memory == MAP_FAILED)
         bench_fail("mmap");
-    /* Small pages, as a heap that has lived for a while has them. */
+    /* Small pages, as in a heap that has been in use for a while. */
     madvise(memory, bytes, MADV_NOHUGEPAGE);
     memset(memory, 1, bytes);
     for (int n = 0; n < 64; n++) {
@@ -74,7 +74,7 @@ static int64_t bench_now(void)
     return now.tv_sec * INT64_C(1000000000) + now.tv_nsec;
 }
 
-/* "box" runs /bin/true, "box-static" the program named by BENCH_STATIC. */
+/* "box" runs /bin/true; "box-static" runs the program that BENCH_STATIC names. */
 static struct bench_case bench_find(char *name)
 {
     char *suffix = strchr(name, '-');

@@ -1,4 +1,6 @@
-"""The Python contenders: `bench.py nsiso` and `bench.py subprocess`. The protocol is that of bench.h."""
+"""The Python contenders of `make bench`: `bench.py nsiso` and `bench.py subprocess`. bench.h
+describes the protocol.
+"""
 
 import os
 import subprocess

@@ -1,5 +1,6 @@
 #!/bin/sh
-# Builds the contenders into build/bench, from build/lib and include.
+# Builds the contenders of `make bench` into build/bench, with the library in build/lib and the
+# header in include.
 set -eu
 cd "$(dirname "$0")/../.."
 mkdir -p build/bench

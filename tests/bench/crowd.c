@@ -1,6 +1,8 @@
-/* A crowd to be listed: crowd PROCESSES GROUPS [DESCRIPTORS]. GROUPS groups of processes, each in new
- * namespaces of all kinds but user and time, sleep until this program's input ends. The
- * leaders of the groups open DESCRIPTORS between them. */
+/* Creates processes to be listed. usage: crowd PROCESSES GROUPS [DESCRIPTORS]
+ *
+ * Each of the GROUPS groups of processes is in new namespaces of all kinds but user and time. The
+ * processes sleep until this program's input ends. The leaders of the groups open DESCRIPTORS file
+ * descriptors altogether. */
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <sched.h>
@@ -39,12 +41,12 @@ int main(int argc, char **argv)
         if (leader < 0)
             return 3;
         if (leader == 0) {
-            /* The kernel ends the whole pid namespace with its first process. */
+            /* When the first process of a pid namespace ends, the kernel ends all others. */
             prctl(PR_SET_PDEATHSIG, SIGKILL);
             for (int n = 1; n < size; n++)
                 if (fork() == 0)
                     sleeper();
-            /* Only now, that the others do not have them too. */
+            /* Opened after the forks, so that the other processes do not inherit them. */
             for (int n = 0; n < descriptors / groups; n++)
                 if (open("/dev/null", O_RDONLY | O_CLOEXEC) < 0)
                     _exit(2);

@@ -1,7 +1,9 @@
-/* Enter and run: /bin/true (or, in case "enter-static", the program named by BENCH_STATIC) in the user, pid and mount
- * namespaces of process BENCH_TARGET; and in case "thread" a thread that enters the network namespace of that process and leaves it.
- * The way is named first: enter WAY [--parent SIZE]. safe: the least C of two processes that do not share the host's
- * memory; shared: the least C of two that do. */
+/* Lower bounds for joining. usage: enter WAY [--parent SIZE]
+ *
+ * It runs /bin/true (or, in case "enter-static", the program named by BENCH_STATIC) in the user,
+ * pid and mount namespaces of process BENCH_TARGET. In case "thread", a thread enters the network
+ * namespace of that process and leaves it. WAY "safe" is the smallest C program with two processes
+ * that do not share the caller's memory; "shared" is the smallest with two that do. */
 #define _GNU_SOURCE
 #include "bench.h"
 #include "safe.h"

@@ -1,4 +1,6 @@
-"""Entering's part of `make bench`: a program run in the namespaces of another, and a thread that enters and leaves."""
+"""Measures joining namespaces for `make bench`: a program that is run in the namespaces of another
+process, and a thread that enters a namespace and leaves it.
+"""
 
 import argparse
 import os
@@ -20,7 +22,7 @@ def field(target, user, *extra):
     contenders = []
     for name, (way, path) in ways.items():
         cases = ["enter", "enter-static"]
-        # A thread needs the rights of its own user namespace.
+        # A thread needs privileges in its own user namespace.
         if way in ("safe", "ours") and user is None and os.geteuid() == 0:
             cases.append("thread")
         bar = BAR if way == "ours" else None

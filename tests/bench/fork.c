@@ -1,4 +1,5 @@
-/* What a C program does without a library: fork, unshare, fork once more for the pid namespace. */
+/* Does the work as a C program does it without a library: fork, unshare, and a second fork for the
+ * pid namespace. */
 #define _GNU_SOURCE
 #include "bench.h"
 #include "inside.h"

@@ -1,4 +1,4 @@
-"""Ways to do the same, measured in turns within one process."""
+"""Measures several ways to do the same work, in turns within one process."""
 
 import random
 import time
@@ -7,7 +7,7 @@ from run import quantile
 
 
 def measured(ways, rounds, warm_up=5, pause=0):
-    """The nanoseconds that each way took, one for each round."""
+    """The nanoseconds that each way took, one number for each round."""
     times = {name: [] for name in ways}
     for turn in range(rounds + warm_up):
         for name in random.sample(list(ways), len(ways)):
@@ -20,7 +20,9 @@ def measured(ways, rounds, warm_up=5, pause=0):
 
 
 def table(times, ours, what):
-    """Each way beside the bare spawn "nothing" and beside `ours`, whose column is headed `what`."""
+    """Prints each way compared with the bare spawn "nothing" and with `ours`; `what` heads that
+    column.
+    """
     base, own = quantile(times["nothing"], 0.5), quantile(times[ours], 0.5)
     print(f"| what | median, us | p10, us | over nothing, us | {what} |")
     print("|---|--:|--:|--:|--:|")

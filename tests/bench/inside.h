@@ -1,4 +1,5 @@
-/* What a child does by hand between its making and exec. All raw system calls: it may share our memory. */
+/* What a child does without a library between clone and exec. It uses only raw system calls,
+ * because it may share the parent's memory. */
 #ifndef INSIDE_H
 #define INSIDE_H
 

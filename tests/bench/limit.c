@@ -1,4 +1,5 @@
-/* The limit: the least C that does the work. One clone3 that shares memory, on a stack made once. */
+/* The "shared" lower bound: the smallest C program that does the work. It makes one clone3 call
+ * whose child shares memory, on a stack allocated once. */
 #define _GNU_SOURCE
 #include "bench.h"
 #include "inside.h"

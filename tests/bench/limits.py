@@ -1,4 +1,6 @@
-"""Limits' part of `make bench`: what a control group with limits costs over a bare spawn, and what others take for the same work."""
+"""Measures limits for `make bench`: the cost of a cgroup with limits over a bare spawn, and the
+time that other tools need for the same work.
+"""
 
 import argparse
 import os
@@ -7,7 +9,7 @@ import subprocess
 import sys
 
 if "/build/venv/" not in sys.executable:
-    # The package is there.
+    # The nsiso package is installed only in this virtual environment.
     venv = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../build/venv/bin/python")
     os.execv(venv, [venv, *sys.argv])
 
@@ -17,7 +19,7 @@ from in_turns import measured, table
 TRUE = "/usr/bin/true"
 LIMITS = nsiso.Limits(memory="256M", cpu=0.5, pids=64)
 
-# The same limits by hand, where each controller is.
+# The same limits set by a shell script, in the hierarchy where each controller is.
 BY_HAND = """
 set -e
 place() { # place CONTROLLER: the caller's group, of version 1 or 2
@@ -35,7 +37,7 @@ for group in $groups; do rmdir "$group" 2>/dev/null || :; done
 
 
 def scope():
-    """systemd's way, if there is a systemd that does it."""
+    """The command that does it with systemd, or None where systemd cannot."""
     words = ["systemd-run", *([] if os.geteuid() == 0 else ["--user"]), "--scope", "--quiet"]
     words += ["-p", "MemoryMax=256M", "-p", "CPUQuota=50%", "-p", "TasksMax=64", TRUE]
     works = shutil.which("systemd-run") and subprocess.run(words, capture_output=True).returncode == 0
@@ -62,7 +64,7 @@ def main():
     words = scope()
     if words:
         ways["systemd-run --scope"] = lambda: subprocess.run(words, check=True)
-    # The kernel is faster at moving processes when it has just done so.
+    # The kernel moves processes faster just after it has moved one, so there is a pause.
     times = measured(ways, options.rounds, pause=0.02)
     print(f"### What limits cost, as uid {os.geteuid()}, from Python\n")
     table(times, "a group with three limits", "to ours")

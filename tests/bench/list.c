@@ -1,5 +1,5 @@
-/* ns_list, looking as deep as the case says. Case "memory" gives the bytes of a full listing and its length
- * in place of times. The protocol is that of bench.h. */
+/* Measures ns_list() with the scope that the case names. Case "memory" prints the bytes of a full
+ * listing and its length instead of times. bench.h describes the protocol. */
 #define _GNU_SOURCE
 #include <malloc.h>
 #include <nsiso.h>

@@ -1,4 +1,6 @@
-"""The listing's part of `make bench`: crowds of processes, listed by the least C, by nsiso and by lsns in turns."""
+"""Measures listing for `make bench`: many processes are listed in turns by a minimal C program, by
+nsiso and by lsns(8).
+"""
 
 import argparse
 import math
@@ -14,7 +16,7 @@ from run import BUILD, Contender, quantile
 CROWDS = [(300, 10), (3000, 10), (20000, 10), (300, 300), (3000, 3000), (20000, 5000)]
 DESCRIPTORS = 100_000
 PATIENCE = 120  # seconds for lsns
-# Name, program, case, and the bar against the limit of the same case.
+# Name, program, case, and the highest ratio allowed to the lower bound of this case.
 PLAIN = [
     ("limit", "scan", "scan", None),
     ("kind and inode", "list", "scan", 1.15),
@@ -39,7 +41,7 @@ class Crowd:
 
 
 def compete(field, rounds):
-    """The median of each, in milliseconds."""
+    """The median time of each program, in milliseconds."""
     programs = {name: Contender(name, [BUILD / program], [case]) for name, program, case, _ in field}
     for turn in range(rounds + 1):
         for name, _, case, _ in random.sample(field, len(field)):
@@ -50,7 +52,7 @@ def compete(field, rounds):
 
 
 def lsns():
-    """One run, in milliseconds; infinite if it takes longer than our patience; None without lsns."""
+    """The time of one run in milliseconds; infinite if it exceeds PATIENCE; None without lsns."""
     if not shutil.which("lsns"):
         return None
     start = time.monotonic()
@@ -76,7 +78,7 @@ def rows(crowd, field, medians):
 
 
 def plot(measured, path):
-    """Time against processes, both logarithmic."""
+    """Draws time against processes, both on logarithmic scales."""
     width, height, left, top = 460, 300, 70, 20
 
     def x(processes):

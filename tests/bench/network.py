@@ -1,4 +1,6 @@
-"""The network's part of `make bench`: two network namespaces made, linked by a pair with addresses, and removed, against other ways to do it."""
+"""Measures networks for `make bench`: nsiso and other tools create two network namespaces, link
+them by a veth pair with addresses, and remove them.
+"""
 
 import argparse
 import importlib.util
@@ -8,7 +10,7 @@ import subprocess
 import sys
 
 if importlib.util.find_spec("nsiso") is None:
-    # The package is there.
+    # The nsiso package is installed only in this virtual environment.
     venv = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../build/venv/bin/python")
     os.execv(venv, [venv, *sys.argv])
 
@@ -24,7 +26,7 @@ ip -n {A} address add 10.0.0.1/30 dev eth0; ip -n {B} address add 10.0.0.2/30 de
 for n in {A} {B}; do ip -n $n link set lo up; ip -n $n link set eth0 up; done
 ip netns delete {A}; ip netns delete {B}
 """
-# What an ordinary user writes: the namespaces live as long as two sleeping programs.
+# The script of an ordinary user: two sleeping programs keep the namespaces alive.
 USER_SCRIPT = """
 unshare -rn sh -ec '
   unshare -n sleep 9 & b=$!

@@ -1,4 +1,4 @@
-/* Ours, through the C face. */
+/* The contender that uses libnsiso from C. */
 #define _GNU_SOURCE
 #include "bench.h"
 #include <nsiso.h>

@@ -1,8 +1,9 @@
-"""Runs the contenders in turns and prints a table: `make bench`.
+"""Runs the contenders of `make bench` in turns and prints a table. A contender is a program that
+does the same work in its own way.
 
-There are two limits. "shared" is the least C whose child shares the caller's memory: fastest, and unsafe. "safe" is
-the least C that sets the child up in a helper program, as nsiso does: in one process where there is no pid namespace,
-in two where there is one.
+There are two lower bounds. "shared" is the smallest C program whose child shares the caller's
+memory: fastest, and unsafe. "safe" is the smallest C program that sets the child up in a helper
+program, as nsiso does: one process without a pid namespace, two with one.
 """
 
 import argparse
@@ -36,7 +37,7 @@ class Contender:
         )
 
     def measure(self, case, count, keep):
-        """Does nothing once the contender has failed."""
+        """Runs a case `count` times. Does nothing once the contender has failed."""
         if self.process is None:
             return
         try:
@@ -75,7 +76,9 @@ def compete(contenders, rounds, batch=BATCH):
 
 
 class Bars:
-    """The bars of a contender: ratios of medians to both limits, and of static programs at p10 to the safe one."""
+    """The ratios that a contender must not exceed: medians to both lower bounds, and 10th
+    percentiles of static programs to the safe one.
+    """
 
     STATIC = 1.10
     SHARED = {"none": 1.18, "box": 1.30, "net": 1.18, "all": 1.30}
@@ -84,7 +87,9 @@ class Bars:
         self.safe, self.shared = safe, shared
 
     def of(self, case):
-        """Of a case: each a limit, the part of the times that is compared, and the bar."""
+        """The bars of a case. Each is a lower bound, the quantile that is compared, and the ratio
+        allowed.
+        """
         if case.endswith("-static"):
             return [("safe", 0.1, self.STATIC)]
         return [("safe", 0.5, self.safe)] + [("shared", 0.5, self.SHARED[case])] * self.shared
@@ -94,7 +99,7 @@ MISSED = []
 
 
 def judge(what, ratio, bar):
-    """Notes a bar that is missed, for the end."""
+    """Records a ratio that is above its bar, for the report at the end."""
     if ratio > bar:
         MISSED.append(f"{what}: {ratio:.2f} where {bar:.2f} is the bar")
     return f"{bar:.2f} {'met' if ratio <= bar else '**missed**'}"
@@ -175,7 +180,9 @@ def field(user):
 
 
 def big_parent(rounds, size):
-    """Each contender against itself: from a parent with memory touched and 64 threads, and from a small one."""
+    """Compares each contender with itself: once from a parent with touched memory and 64 threads,
+    once from a small parent.
+    """
     print(f"### From a parent with {size} touched and 64 threads\n")
     print("| case | contender | small, us | big, us | big / small | bar |")
     print("|---|---|--:|--:|--:|---|")

@@ -1,4 +1,5 @@
-/* The safe limit: the least C that does the work without sharing memory with what is in other namespaces. */
+/* The "safe" lower bound: the smallest C program that does the work without sharing memory with
+ * processes in other namespaces. */
 #define _GNU_SOURCE
 #include "bench.h"
 #include "safe.h"

@@ -1,9 +1,10 @@
-/* The host's half of the safe limit: the least C that starts a program in other namespaces while no process in
- * them shares the host's memory. A helper program is written to a fresh sealed memfd and executed by a child
- * that has the host's own namespaces; safe_helper.c is what it does.
+/* The caller's part of the "safe" lower bound: the smallest C program that starts a program in
+ * other namespaces while no process in them shares the caller's memory. It writes a helper program
+ * to a new sealed memfd. A child in the caller's own namespaces executes it; safe_helper.c is that
+ * program.
  *
- * Layout A, no pid namespace: the helper becomes the program. Layout B, a pid namespace: the helper makes the
- * program's process as another child of the host, and sends its pidfd. */
+ * Layout A, no pid namespace: the helper becomes the program. Layout B, a pid namespace: the helper
+ * creates the program's process as another child of the caller, and sends its pidfd. */
 #ifndef SAFE_H
 #define SAFE_H
 
@@ -30,7 +31,7 @@
 
 extern char **environ;
 
-/* build.sh has built it. */
+/* build.sh has built this file. */
 __asm__(".pushsection .rodata\n"
         ".globl safe_helper_begin, safe_helper_end\n"
         "safe_helper_begin: .incbin \"build/bench/safe_helper\"\n"
@@ -41,12 +42,12 @@ extern const char safe_helper_begin[], safe_helper_end[];
 struct safe_job {
     unsigned long kinds; /* new namespaces */
     int join;            /* a pidfd whose user, pid and mount namespaces are joined, or -1 */
-    int root;            /* the caller mapped to root, /proc mounted */
+    int root;            /* maps the caller to root and mounts procfs */
     int loopback;
     char *program;
 };
 
-/* What the child needs between clone and exec. */
+/* The data that the child needs between clone and exec. */
 struct safe_start {
     int helper, socket, join, errnum;
     char **argv;
@@ -82,7 +83,7 @@ static int safe_open_helper(void)
     return fd;
 }
 
-/* The pidfd that the helper of layout B sends. */
+/* Receives the pidfd that the helper of layout B sends. */
 static int safe_receive(int socket)
 {
     union {

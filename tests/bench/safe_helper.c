@@ -1,5 +1,8 @@
-/* The helper of the safe limit, without a C library.
- * safe-helper SOCKET JOIN KINDS UID-MAP GID-MAP LOOPBACK PROGRAM: numbers may be -1, strings empty for none. */
+/* The helper of the "safe" lower bound, without a C library.
+ *
+ *     usage: safe-helper SOCKET JOIN KINDS UID-MAP GID-MAP LOOPBACK PROGRAM
+ *
+ * Numbers may be -1 and strings empty, to leave that part out. */
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <linux/sched.h>
@@ -49,7 +52,7 @@ static void put(const char *path, const char *text)
     CALL(SYS_close, fd);
 }
 
-/* In the new namespaces. */
+/* Runs in the new namespaces. */
 __attribute__((noreturn)) static void become_program(char **argv, char **environment)
 {
     if (*argv[4]) {

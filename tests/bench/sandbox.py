@@ -1,4 +1,6 @@
-"""Isolation's part of `make bench`: what each part costs over a bare spawn, and the sandbox against bubblewrap and nsjail doing the same work."""
+"""Measures isolation for `make bench`: the cost of each part over a bare spawn, and the sandbox
+against bubblewrap and nsjail doing the same work.
+"""
 
 import argparse
 import os
@@ -7,7 +9,7 @@ import subprocess
 import sys
 
 if "/build/venv/" not in sys.executable:
-    # The package is there.
+    # The nsiso package is installed only in this virtual environment.
     venv = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../build/venv/bin/python")
     os.execv(venv, [venv, *sys.argv])
 
@@ -27,7 +29,8 @@ def view(*more):
     return dict(map_root=True, pid=True, net=True, ipc=True, mounts=[*VIEW, *more])
 
 
-# Each part beside the least it needs, which is the row whose name has no "+" before it.
+# Each part with only what it needs. A part whose name begins with "+" is added to the nearest row
+# above it whose name does not.
 PARTS = {
     "nothing": {},
     "new session": dict(start_new_session=True),
@@ -65,7 +68,7 @@ RANGE = dict(uid_map=[(0, 100_000, 65_536)], gid_map=[(0, 100_000, 65_536)])
 
 
 def privileged(tree):
-    """Parts that take root. `tree` is a user namespace with a range of ids."""
+    """The parts that need root. `tree` is a user namespace with a range of ids."""
     return {
         "a user namespace, 65,536 ids": dict(user=True, **RANGE),
         "a mount namespace, a bind": dict(mounts=[nsiso.Bind("/usr", "/mnt", ro=True)]),
@@ -96,7 +99,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=100, help="runs of each (default 100)")
     options = parser.parse_args()
-    # Python would not give up its descriptors for the children's sake: all contenders are started from it alike.
+    # Python keeps its descriptors open while it starts a child, so Python starts every contender.
     parts = dict(PARTS)
     if os.geteuid() == 0:
         holder = nsiso.Popen(["sleep", "infinity"], user=True, **RANGE)

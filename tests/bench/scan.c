@@ -1,6 +1,6 @@
-/* The limit of listing: the least C that learns kind and inode of what every process is in, and counts the
- * namespaces in a table. In case "fds" it reads where every open descriptor leads besides. The protocol is
- * that of bench.h. */
+/* The lower bound of listing: the smallest C program that reads the kind and inode of each
+ * process's namespaces and counts the namespaces in a table. In case "fds" it also reads the target
+ * of every open file descriptor. bench.h describes the protocol. */
 #define _GNU_SOURCE
 #include <dirent.h>
 #include <fcntl.h>

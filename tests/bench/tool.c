@@ -1,4 +1,5 @@
-/* posix_spawn of a command-line tool, which BENCH_TOOL names: what running the whole command costs. */
+/* Starts the command-line tool that BENCH_TOOL names with posix_spawn(3), to measure the whole
+ * command. */
 #define _GNU_SOURCE
 #include "bench.h"
 #include <spawn.h>

@@ -1,4 +1,4 @@
-/* Bad input gives a clear error and leaves nothing behind. */
+/* Tests that the functions reject bad input with a clear error and leave nothing behind. */
 #include "check.h"
 
 #include <errno.h>

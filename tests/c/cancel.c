@@ -1,4 +1,4 @@
-/* Threads that are cancelled or end in a call: pthread_cancel(3), pthread_exit(3). */
+/* Tests threads that are cancelled or end during a call: pthread_cancel(3), pthread_exit(3). */
 #include "check.h"
 
 #include <errno.h>
@@ -26,7 +26,7 @@ static void *joined(pthread_t thread)
     return value;
 }
 
-/* Processes that were freed while they ran are reaped by later calls. */
+/* Later calls reap processes that were freed while they ran. */
 static void until_no_child_is_left(void)
 {
     siginfo_t info;
@@ -40,8 +40,8 @@ static void until_no_child_is_left(void)
     CHECK(!"no child is left");
 }
 
-/* With a cancellation pending, every call does its work. The thread ends at its own next
- * cancellation point. */
+/* With a cancellation pending, every call does its work. The thread ends at the next cancellation
+ * point of its own. */
 static void *call_everything_cancelled(void *nothing)
 {
     ns_listing *listing;
@@ -73,7 +73,7 @@ static void *call_everything_cancelled(void *nothing)
     OK(ns_identify(fd, &identity, sizeof identity, &err));
     ns_error err;
     CHECK(ns_open("/does/not/exist", &err) == -ENOENT);
-    /* The state is what it was. */
+    /* The calls restored the thread's cancelability state. */
     CHECK(!pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &before) && before == PTHREAD_CANCEL_ENABLE);
     close(fd);
     OK(fd = ns_open_pid(0, NS_NET, &err));
@@ -151,7 +151,7 @@ static void a_wait_takes_as_long_as_it_is_to(void)
     struct sigaction action = {.sa_handler = nothing_on_signal}, old;
     ns_spec *spec = shell("kill -USR1 $PPID; exec sleep 1000");
 
-    /* A signal interrupts poll(2), but not the wait. */
+    /* A signal interrupts poll(2), but ns_process_wait() continues. */
     CHECK(!sigaction(SIGUSR1, &action, &old));
     OK(ns_spawn(spec, &process, &err));
     clock_gettime(CLOCK_MONOTONIC, &start);
@@ -175,7 +175,7 @@ static void free_process(void *process)
     ns_process_free(*(ns_process **)process);
 }
 
-/* Spawns and waits until it is cancelled. */
+/* Spawns and waits until the thread is cancelled. */
 static void *spawn_until_cancelled(void *spec)
 {
     ns_process *process = NULL;
@@ -278,7 +278,7 @@ static void a_function_of_a_call_may_end_its_thread(void)
     close(netns);
 }
 
-/* In a process that may enter its namespaces, as ns_call does. */
+/* Runs in a child that may enter its namespaces, as ns_call() requires. */
 static void calls_in_namespaces(void)
 {
     int status;

@@ -1,4 +1,4 @@
-/* The little that a C test needs: each promise is a function, each claim a CHECK. */
+/* Helpers of the C tests: each behavior is a test function, each assertion a CHECK. */
 #ifndef CHECK_H
 #define CHECK_H
 
@@ -17,12 +17,12 @@
         }                                                                                   \
     } while (0)
 
-/* A millisecond. */
+/* One millisecond, in nanoseconds. */
 #define MS INT64_C(1000000)
 
 #define RUN(test) (test(), printf("ok %s\n", #test))
 
-/* A call that must work. */
+/* The call must succeed. */
 #define OK(call)                                                                                \
     do {                                                                                        \
         ns_error err;                                                                           \
@@ -32,7 +32,7 @@
         }                                                                                       \
     } while (0)
 
-/* A call that must fail with this errno and say these words. */
+/* The call must fail with this errno, and the message must contain these words. */
 #define FAILS(call, number, words)                                                              \
     do {                                                                                        \
         ns_error err;                                                                           \
@@ -54,7 +54,7 @@ static inline int open_descriptors(void)
     return count;
 }
 
-/* A spec that runs a shell line. */
+/* Returns a spec that runs a shell command line. */
 static inline ns_spec *shell(const char *line)
 {
     const char *argv[] = {"sh", "-c", line, NULL};
@@ -63,7 +63,7 @@ static inline ns_spec *shell(const char *line)
     return spec;
 }
 
-/* Spawns, reads the output into `out`, waits, frees the spec. */
+/* Spawns, reads the output into `out`, waits, and frees the spec. */
 static inline ns_status output(ns_spec *spec, char *out, size_t size)
 {
     ns_process *process;

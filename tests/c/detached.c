@@ -1,4 +1,4 @@
-/* Processes that are freed while they run: later calls reap them and remove their groups. */
+/* Tests processes that are freed while they run: later calls reap them and remove their cgroups. */
 #include "check.h"
 
 #include <errno.h>
@@ -7,7 +7,7 @@
 #include <signal.h>
 #include <sys/wait.h>
 
-/* Whether /proc shows the process, running or as a zombie. */
+/* Returns whether /proc shows the process, running or as a zombie. */
 static int is_there(int pid)
 {
     char path[32];
@@ -25,7 +25,7 @@ static int count_group(const char *path, const struct stat *about, int type, str
     return 0;
 }
 
-/* The groups that this process has made and that still exist. */
+/* Counts the existing cgroups that this process has created. */
 static int groups(void)
 {
     snprintf(prefix, sizeof prefix, "nsiso-%d.", getpid());
@@ -42,7 +42,7 @@ static void with_group(ns_spec *spec)
     ns_limits_free(limits);
 }
 
-/* Starts and frees a program; returns its pid, and in *pidfd a copy of its pidfd. */
+/* Starts a program and frees its handle. Returns its pid, and in *pidfd a copy of its pidfd. */
 static int detached(ns_spec *spec, int *pidfd)
 {
     ns_process *process;
@@ -109,7 +109,7 @@ static void its_group_goes_with_it(void)
     CHECK(groups() == 0);
 }
 
-/* A copy of this process that uses the library. */
+/* Calls the library in a forked copy of this process. */
 static void run_another_in_a_copy(void)
 {
     int status, copy = fork();
@@ -164,7 +164,7 @@ static void other_parts_of_the_host_may_reap_it(void)
     CHECK(waitpid(pid, NULL, 0) == pid);
     int before = open_descriptors();
     run_another();
-    /* The library's own pidfd is gone. */
+    /* The library has closed its own pidfd. */
     CHECK(open_descriptors() == before - 1);
     close(pidfd);
 }

@@ -1,4 +1,4 @@
-/* ns_exec: the calling process becomes the program, or is told why not and is as it was. */
+/* Tests ns_exec: the calling process becomes the program, or it gets an error and is unchanged. */
 #include "check.h"
 
 #include <errno.h>
@@ -17,13 +17,13 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
-/* What a process that became a program has written, and its end as wait(2) tells it. */
+/* The output of a process that became a program, and its status as wait(2) returns it. */
 struct ended {
     char out[8192], err[8192];
     int pid, status;
 };
 
-/* Runs `body` in a child with pipes at 1 and 2. */
+/* Runs `body` in a child whose descriptors 1 and 2 are pipes. */
 static struct ended in_child(void body(void))
 {
     struct ended ended = {0};
@@ -69,7 +69,8 @@ static void prints(void body(void), const char *expected)
     }
 }
 
-/* Exits with `code` and names `first` and `second` on descriptor 2, and the caller. */
+/* Checks that the child exits with `code` and writes the caller's name, `first` and `second` to
+ * descriptor 2. */
 static void fails_late(void body(void), int code, const char *first, const char *second)
 {
     struct ended ended = in_child(body);
@@ -95,7 +96,7 @@ static _Noreturn void become(ns_spec *spec)
 
 static char self[4096];
 
-/* A spec that runs this file again, to look at what it was left. */
+/* Returns a spec that runs this file again, to report what it inherited. */
 static ns_spec *look_at(const char *what)
 {
     const char *argv[] = {"exec", what, NULL};
@@ -119,7 +120,7 @@ static void the_pid_stays(void)
 
 static void all_new(void)
 {
-    /* The first child is PID 1 of the new pid namespace. */
+    /* The shell starts a child, because the first child is PID 1 of the new pid namespace. */
     ns_spec *spec = shell("sh -c 'hostname; id -u; echo child $$; for kind in user mnt net ipc uts time cgroup pid; do"
                           " test $(readlink /proc/self/ns/$kind) != \"$(eval echo \\$$kind)\" || echo old $kind; done'; :");
     static const char *names[] = {"user", "mnt", "net", "ipc", "uts", "time", "cgroup", "pid"};
@@ -175,7 +176,7 @@ static void kinds_are_joined(void)
     ns_spec_free(spec);
 }
 
-/* What must not change when ns_exec fails. */
+/* The state of a process that a failed ns_exec() must not change. */
 struct state {
     int descriptors, flags[2], capabilities[6];
     sigset_t mask;
@@ -205,7 +206,7 @@ static void same_state(struct state before, int fd)
     CHECK(!memcmp(now.capabilities, before.capabilities, sizeof now.capabilities));
     for (int number = 1; number < 65; number++)
         CHECK(sigismember(&now.mask, number) == sigismember(&before.mask, number));
-    /* Nor is there a child. */
+    /* There is no child either. */
     CHECK(waitpid(-1, NULL, WNOHANG | __WALL) == -1 && errno == ECHILD);
 }
 
@@ -266,7 +267,7 @@ static void filter_calls(struct sock_filter *code, unsigned short length)
     CHECK(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0);
 }
 
-/* The kernel itself refuses to execute anything from now on. */
+/* Installs a filter with which the kernel refuses every exec. */
 static void forbid_exec(void)
 {
     struct sock_filter code[] = {
@@ -295,7 +296,7 @@ static void exec_is_forbidden(void)
     OK(ns_spec_unshare(spec, NS_USER | NS_MNT, &err));
     OK(ns_spec_map_root(spec, &err));
     refused(spec, EPERM, "helper", "may not be executed");
-    /* The child that would write the maps has ended, and no handler has run for it. */
+    /* The child that would write the maps has ended, and no SIGCHLD handler has run for it. */
     spec = shell("echo not to be seen");
     OK(ns_spec_uid_map(spec, 0, geteuid(), 1, &err));
     OK(ns_spec_uid_map(spec, 1, 100000, 10, &err));
@@ -310,7 +311,7 @@ static void a_refused_exec_leaves_the_process_as_it_was(void)
     succeeds(exec_is_forbidden);
 }
 
-/* A filter that refuses execveat(2) alone: the helper is executed by its path. */
+/* A filter refuses only execveat(2), so the helper must be executed by its path. */
 static void execveat_is_forbidden(void)
 {
     struct sock_filter code[] = {
@@ -416,7 +417,7 @@ static void what_the_child_cannot_do_is_told_once(void)
 
 static char place[] = "/tmp/nsiso-exec-XXXXXX";
 
-/* Mounts of its own, as root there. */
+/* Enters user and mount namespaces of its own, as root there. */
 static void enter_namespaces(void)
 {
     char map[64];
@@ -505,7 +506,7 @@ static void with_signals(void)
 {
     sigset_t some;
     signal(SIGHUP, SIG_IGN);
-    /* A shell ignores them in what it runs in the background. */
+    /* A shell ignores these two signals in the jobs that it runs in the background. */
     signal(SIGINT, SIG_DFL);
     signal(SIGQUIT, SIG_DFL);
     signal(SIGUSR1, count);
@@ -533,11 +534,11 @@ static void with_descriptors(void)
     int left = file_with("left "), right = file_with("right "), input = file_with("input ");
     CHECK(dup2(input, 0) == 0);
     ns_spec *spec = shell("cat; cat <&3; cat <&4; ls /proc/$$/fd; :");
-    /* Each goes where the other is. */
+    /* Each descriptor is passed at the number that the other one has. */
     CHECK(dup3(right, 40, O_CLOEXEC) == 40 && dup3(left, 41, O_CLOEXEC) == 41);
     close(left), close(right), close(input);
     CHECK(dup3(40, 4, O_CLOEXEC) == 4 && dup3(41, 3, O_CLOEXEC) == 3);
-    CHECK(dup2(40, 50) == 50); /* without close-on-exec, and not passed */
+    CHECK(dup2(40, 50) == 50); /* it has no close-on-exec and is not passed */
     OK(ns_spec_fd(spec, 3, 4, &err));
     OK(ns_spec_fd(spec, 4, 3, &err));
     become(spec);
@@ -548,7 +549,7 @@ static void descriptors_are_inherited_passed_and_closed(void)
     prints(with_descriptors, "input right left 0\n1\n2\n3\n4\n");
 }
 
-/* The other half of look_at(): what the program finds. */
+/* Runs in the program that look_at() starts: reports what it inherited. */
 static int report(const char *what)
 {
     char line[256];
@@ -556,7 +557,8 @@ static int report(const char *what)
     if (!strcmp(what, "signals")) {
         FILE *status = fopen("/proc/self/status", "r");
         while (status && fgets(line, sizeof line, status))
-            if (!strncmp(line, "Sig", 3) && line[3] != 'Q' && line[3] != 'P') /* 32 and 33 are ignored below make */
+            /* make ignores signals 32 and 33, so mask them out. */
+            if (!strncmp(line, "Sig", 3) && line[3] != 'Q' && line[3] != 'P')
                 printf("%.6s:\t%llx\n", line, strtoull(line + 7, NULL, 16) & 0x7fffffff);
         return 0;
     }

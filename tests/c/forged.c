@@ -1,11 +1,13 @@
-/* Whose word a status is: the init process tells it. A program that is root inside may write into its pipe, where it can trace it. */
+/* Tests that a program that is root inside cannot forge the status that the init process reports.
+ * Where it can trace the init process, it may write into that process's pipe. */
 #include "check.h"
 
 static void a_program_that_is_root_inside_cannot_forge_its_status(void)
 {
     ns_process *process = NULL;
     ns_status status;
-    /* A record as long as the true one into whatever it can open of PID 1's: as root of an ordinary caller, the pipe. */
+    /* Writes a record as long as a real status into every descriptor of PID 1 that it can open.
+     * Root of an ordinary caller's user namespace can open the pipe. */
     ns_spec *spec = shell("head -c 152 /dev/zero | tr '\\0' '\\377' >/tmp/nsiso-record-$$\n"
                           "for fd in 0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19; do\n"
                           "    (cat /tmp/nsiso-record-$$ >/proc/1/fd/$fd)\n"

@@ -1,9 +1,9 @@
-/* Hosts in unusual states: other threads fork, children are killed or reaped by others, limits are
- * reached, capabilities without uid 0, no /proc, closed standard descriptors. Each test runs in a
- * process of its own, the subreaper of all that it starts, and leaves no child.
+/* Tests callers in unusual states: other threads fork, children are killed or reaped by other code,
+ * limits are reached, there are capabilities without uid 0, no /proc, closed standard descriptors.
  *
- * NSISO_KILLS is the number of hosts that are killed, 300 by default. With the name of a test as
- * argument, that test alone runs. */
+ * Each test runs in a process of its own. That process is the subreaper of everything that it
+ * starts, and it must leave no child. NSISO_KILLS sets how many callers are killed (default: 300).
+ * With the name of a test as argument, only that test runs. */
 #include "check.h"
 
 #include <errno.h>
@@ -24,14 +24,14 @@
 #include <sys/wait.h>
 #include <time.h>
 
-/* Docker's 14 capabilities. */
+/* Docker's 14 default capabilities. */
 #define DOCKER_CAPS 0xa80425fbull
 #define NOBODY 65534
 
 static int is_root;
 static char own_path[PATH_MAX];
 
-/* ---- what the tests share ---- */
+/* ---- shared by the tests ---- */
 
 static double now(void)
 {
@@ -40,7 +40,7 @@ static double now(void)
     return (double)time.tv_sec + (double)time.tv_nsec / 1e9;
 }
 
-/* Runs a test in a process of its own, which must end well and have no child at its end. */
+/* Runs a test in a process of its own, which must succeed and have no child when it ends. */
 static void apart(const char *name, void (*test)(void))
 {
     int status;
@@ -65,15 +65,16 @@ static void apart(const char *name, void (*test)(void))
     printf("ok %s\n", name);
 }
 
-/* One process, one process and a copy, an init process; the parent's answer in the middle; id maps
- * that the parent writes; namespaces of another process. */
+/* How a spawn is laid out: one process; two processes (new pid namespace); an init process; one or
+ * two processes that wait for the caller's answer before set-up; one or two processes whose id maps
+ * the parent writes; a process that joins the namespaces of another process. */
 enum layout { ONE, TWO, INIT, ASKS, ASKS_TWO, RANGES, RANGES_TWO, JOINS, LAYOUTS };
 static const char *const layout_names[] = {"one", "two", "init", "asks", "asks_two", "ranges", "ranges_two", "joins"};
 
-static ns_process *joined; /* a process in namespaces of its own */
+static ns_process *joined; /* a process in new namespaces */
 static int go[2] = {-1, -1}, told = -1;
 
-/* What the layouts need. Call it once in each test. */
+/* Prepares what the layouts need. Call it once in each test. */
 static void prepare(void)
 {
     const char *argv[] = {"cat", NULL};
@@ -95,7 +96,8 @@ static void finish(void)
         ns_status status;
         ns_error err;
         ns_process_signal(joined, SIGKILL, &err);
-        ns_process_wait(joined, -1, &status, sizeof status, &err); /* others may have reaped it */
+        /* Another part of the test may have reaped it. */
+        ns_process_wait(joined, -1, &status, sizeof status, &err);
         ns_process_free(joined);
         joined = NULL;
     }
@@ -131,7 +133,7 @@ static ns_spec *in_layout(int layout, const char *const *argv)
 static const char *const do_nothing[] = {"true", NULL};
 static const char *const sleep_long[] = {"sleep", "30", NULL};
 
-/* Spawns and waits; the status may be lost. */
+/* Spawns a program and waits for it. Its status may be lost. */
 static void spawn_in(int layout, const char *const *argv)
 {
     ns_spec *spec = in_layout(layout, argv);
@@ -153,7 +155,7 @@ static void spawn_in(int layout, const char *const *argv)
     ns_spec_free(spec);
 }
 
-/* The lines of a status file that begin with one of these words, with blanks for tabs. */
+/* Copies the lines of a status file that begin with one of these words. Tabs become blanks. */
 static void status_lines(const char *path, const char *words, char *out, size_t size)
 {
     char line[512];
@@ -193,7 +195,7 @@ static void in_copy(void)
     char line[512];
     FILE *maps;
 
-    /* Tools such as strace look at the copies, too. */
+    /* The copy must stay dumpable, because tools such as strace inspect forked copies too. */
     if (prctl(PR_GET_DUMPABLE) != 1)
         _exit(1);
     if (stat("/proc/self", &about) || about.st_uid != geteuid())
@@ -220,7 +222,7 @@ static void *fork_on(void *arg)
         if (pid == 0)
             in_copy();
         living += pid > 0;
-        /* Its own children alone. */
+        /* __WNOTHREAD: waits only for the children of this thread. */
         while (living > 0 && (pid = waitpid(-1, &status, __WNOTHREAD | (living < 60 ? WNOHANG : 0))) > 0) {
             living--;
             if (status)
@@ -254,7 +256,7 @@ static void a_thread_forks(void)
     finish();
 }
 
-/* ---- children that are killed ---- */
+/* ---- killed children ---- */
 
 static atomic_int spawning;
 static atomic_long kills;
@@ -314,7 +316,7 @@ static void children_are_killed(void)
     spared = ns_process_pid(joined);
     before = open_descriptors();
     CHECK(pthread_create(&thread, NULL, kill_on, &spared) == 0);
-    /* On a busy machine it takes longer until both have happened often. */
+    /* On a busy machine it takes more rounds until both outcomes have occurred often. */
     for (int round = 1; round <= 1000 || ((failed <= 50 || ran <= 50) && round <= 100000); round++) {
         int layout = round % LAYOUTS;
         ns_process *process;
@@ -333,7 +335,8 @@ static void children_are_killed(void)
             int fd;
 
             snprintf(path, sizeof path, "/proc/%d/comm", ns_process_pid(process));
-            /* The kernel renames a process some instructions after it wakes whoever waits for exec. */
+            /* The kernel renames a process shortly after it wakes the process that waits for the
+             * exec. */
             for (double end = now() + 0.2; strcmp(comm, "sleep\n") && now() < end;) {
                 fd = open(path, O_RDONLY | O_CLOEXEC);
                 memset(comm, 0, sizeof comm);
@@ -342,7 +345,8 @@ static void children_are_killed(void)
                 if (layout == INIT)
                     break;
             }
-            /* One that was killed just before it became the program. */
+            /* A process that was killed just before its exec has another name, but must end at
+             * once. */
             if (strcmp(comm, "sleep\n") && layout != INIT &&
                 ns_process_wait(process, 500 * MS, &status, sizeof status, &err)) {
                 char state[256];
@@ -351,7 +355,7 @@ static void children_are_killed(void)
                 fprintf(stderr, "layout %s: %s does not become the program: %s\n%s", layout_names[layout], comm, err.message, state);
                 exit(1);
             }
-            ns_process_signal(process, SIGKILL, &err); /* it may have been killed and reaped */
+            ns_process_signal(process, SIGKILL, &err); /* it may already be killed and reaped */
             OK(ns_process_wait(process, 5000 * MS, &status, sizeof status, &err));
             CHECK(status.signal == SIGKILL || status.exit_code == 128 + SIGKILL);
             ns_process_free(process);
@@ -379,7 +383,7 @@ static void children_are_killed(void)
     finish();
 }
 
-/* ---- hosts that are killed ---- */
+/* ---- killed callers ---- */
 
 static int may_limit(void)
 {
@@ -445,7 +449,7 @@ static void hosts_are_killed(void)
             be_killed(round % 4 != 0, limited && round % 4 == 3);
         usleep((useconds_t)(rand() % 12000));
         kill(pid, SIGKILL);
-        /* What it leaves becomes a child of this process, and must end. */
+        /* Processes that the killed caller leaves become children of this process, and must end. */
         end = now() + 5;
         while (now() < end) {
             pid_t got = waitpid(-1, NULL, __WALL | WNOHANG);
@@ -457,18 +461,18 @@ static void hosts_are_killed(void)
         if (left) {
             int pids[8], count = list_children(getpid(), getpid(), pids, 8);
             fprintf(stderr, "round %d: %d processes are left\n", round, count);
-            for (int n = 0; n < count; n++) /* they are ours */
+            for (int n = 0; n < count; n++) /* they are children of this process */
                 kill(pids[n], SIGKILL);
             exit(1);
         }
     }
     CHECK(count_lines("/proc/self/mountinfo") == mounts);
     if (limited) {
-        CHECK(may_limit()); /* the next use removes what the killed ones have left */
+        CHECK(may_limit()); /* the next use of limits removes the cgroups of killed callers */
         FILE *found = popen("find /sys/fs/cgroup -maxdepth 6 -type d -name 'nsiso-*' 2>/dev/null", "r");
         char line[PATH_MAX];
         while (found && fgets(line, sizeof line, found)) {
-            /* nsiso-PID.…: those of hosts that live belong to others. */
+            /* Cgroups are named nsiso-PID.…; if that process is alive, the cgroup belongs to it. */
             char *name = strrchr(line, '/');
             int pid = name ? atoi(name + strlen("/nsiso-")) : 0;
             if (pid > 0 && kill(pid, 0) && errno == ESRCH) {
@@ -503,7 +507,7 @@ static void set_caps(unsigned long long permitted)
 #define CREDENTIALS "Uid Gid Groups CapInh CapPrm CapEff CapBnd CapAmb NoNewPrivs "
 static const char *const show_status[] = {"cat", "/proc/self/status", NULL};
 
-/* What a program started by fork and exec has. */
+/* Gets the credentials of a program that was started by fork and exec. */
 static void by_exec(char *out, size_t size)
 {
     char name[] = "/tmp/nsiso-hosts-XXXXXX", path[64];
@@ -523,7 +527,7 @@ static void by_exec(char *out, size_t size)
     close(fd);
 }
 
-/* What a program of this spec has, which is freed. */
+/* Gets the credentials of a program that was started with this spec, and frees the spec. */
 static void by_spawn(ns_spec *spec, char *out, size_t size)
 {
     char name[] = "/tmp/nsiso-hosts-XXXXXX";
@@ -569,7 +573,7 @@ static void same_as_by_exec(uint64_t kinds)
     CHECK(strcmp(before, after) == 0);
 }
 
-/* The helper has no more than the host, from where it waits for the parent. */
+/* Checks that the helper has no more capabilities than the caller while it waits for the parent. */
 static void the_helper_has_no_more(unsigned long long permitted, uint64_t kinds)
 {
     int tell[2], answer[2], status, pid;
@@ -603,14 +607,14 @@ static void the_helper_has_no_more(unsigned long long permitted, uint64_t kinds)
 static const unsigned long long SOME_CAPS = 1ull << CAP_SYS_ADMIN | 1ull << CAP_SETUID | 1ull << CAP_SETGID |
                                             1ull << CAP_NET_ADMIN | 1ull << CAP_SETPCAP;
 
-/* Capabilities as a file gives them: permitted and effective, not inheritable. */
+/* The caller has capabilities as a file gives them: permitted and effective, not inheritable. */
 static void capabilities_without_uid_0(void)
 {
     const char *const net_admin[] = {"net_admin", NULL};
     char got[1024];
     ns_spec *spec;
 
-    if (caps_of("CapPrm") == 0) { /* not started with file capabilities, but by root */
+    if (caps_of("CapPrm") == 0) { /* started without file capabilities: only root can set them */
         if (!is_root)
             return;
     }
@@ -646,14 +650,14 @@ static void capabilities_without_uid_0(void)
         CHECK(number_in(got, "CapPrm") == 1ull << CAP_NET_ADMIN);
         CHECK(!bounded || number_in(got, "CapBnd") == 1ull << CAP_NET_ADMIN);
     }
-    /* Capabilities that are out of the bounding set: exec still gives them as ambient ones. */
+    /* Exec still passes capabilities outside the bounding set on, as ambient capabilities. */
     if (is_root) {
         CHECK(prctl(PR_CAPBSET_DROP, CAP_NET_ADMIN, 0, 0, 0) == 0);
         set_caps(own & ~(1ull << CAP_SETPCAP));
         same_as_by_exec(NS_UTS);
         same_as_by_exec(NS_UTS | NS_PID);
     }
-    /* Nothing is passed on where the host cannot use it. */
+    /* Capabilities that the caller cannot use are not passed on. */
     set_caps(0);
     same_as_by_exec(0);
 }
@@ -669,7 +673,7 @@ static void uid_0_with_fewer_capabilities(void)
         the_helper_has_no_more(SOME_CAPS, NS_NET);
         the_helper_has_no_more(SOME_CAPS, NS_NET | NS_PID);
     }
-    /* Exec gives uid 0 nothing any more. */
+    /* SECBIT_NOROOT: exec no longer gives capabilities to uid 0. */
     CHECK(prctl(PR_SET_SECUREBITS, 1 << 0) == 0);
     same_as_by_exec(0);
     same_as_by_exec(NS_NET);
@@ -718,7 +722,7 @@ static void real_and_effective_uids_differ(void)
     }
 }
 
-/* ---- limits ---- */
+/* ---- resource limits ---- */
 
 static atomic_int too_large;
 
@@ -813,7 +817,7 @@ static void process_limit(void)
     uid_t uid = (uid_t)(64500 + getpid() % 400);
     ns_process *process;
 
-    if (!is_root) /* others may run as the same user */
+    if (!is_root) /* RLIMIT_NPROC counts all processes of the user, so another user is needed */
         return;
     CHECK(setgroups_none() == 0 && setresgid(uid, uid, uid) == 0 && setresuid(uid, uid, uid) == 0);
     prctl(PR_SET_DUMPABLE, 1);
@@ -856,7 +860,7 @@ static void large_environment(void)
     finish();
 }
 
-/* ---- hosts that get no status ---- */
+/* ---- callers that get no exit status ---- */
 
 static void *reap_on(void *arg)
 {
@@ -875,7 +879,7 @@ static void in_all_layouts(int rounds)
                 spawn_in(layout, do_nothing);
 }
 
-/* Failures, too, are told as they are. */
+/* A missing program must be reported as ENOENT even where the exit status is lost. */
 static void missing_programs(int rounds)
 {
     static const char *const missing[] = {"/nonexistent/program", NULL};
@@ -973,7 +977,7 @@ static void fails_for_proc(ns_spec *spec)
 static void without_proc(void)
 {
     ns_spec *spec;
-    /* In a chroot the kernel lets nobody make user namespaces, and the hint says so. */
+    /* In a chroot the kernel refuses to create user namespaces, and the hint says so. */
 
     for (int round = 0; round < 20; round++) {
         plain(NS_UTS, 0);
@@ -1023,7 +1027,7 @@ static void a_host_in_a_chroot(void)
 
 /* ---- standard descriptors ---- */
 
-/* In the program: which descriptors are open, as a mask, to descriptor 9. */
+/* Runs in the program: writes a mask of the open descriptors to descriptor 9. */
 static int show_descriptors(void)
 {
     unsigned long long open = 0;
@@ -1115,11 +1119,11 @@ static void large_plans(void)
     free(content);
 }
 
-/* ---- a container whose root traces what joins it ---- */
+/* ---- a container whose root traces the processes that join it ---- */
 
 static volatile struct results {
     long seized, looked_at, sockets, forged;
-    int victim; /* not 0: to be named to the host as its child */
+    int victim; /* the pid to report to the caller as its child, or 0 */
     char trouble[512];
 } *results;
 
@@ -1172,7 +1176,7 @@ static void look_at(int pid, unsigned long long own)
     results->looked_at++;
 }
 
-/* The page of results that the helper and its child share with the host. */
+/* Forges the page of results that the helper and its child share with the caller. */
 static void forge(int pid)
 {
     const struct {
@@ -1188,7 +1192,7 @@ static void forge(int pid)
         if (strstr(line, "rw-s") && strstr(line, "memfd:")) {
             snprintf(path, sizeof path, "/proc/%d/mem", pid);
             int fd = open(path, O_RDWR | O_CLOEXEC);
-            /* The first word is the kernel's. */
+            /* The kernel writes the first word, so it is skipped. */
             if (fd >= 0 && pwrite(fd, &said, sizeof said, (off_t)strtoull(line, NULL, 16) + 4) == sizeof said)
                 results->forged++;
             close(fd);
@@ -1197,7 +1201,7 @@ static void forge(int pid)
     fclose(maps);
 }
 
-/* PID 1 of the container: seizes every new process. */
+/* Runs as PID 1 of the container and seizes every new process. */
 static _Noreturn void seize(void)
 {
     unsigned long long own = status_number("/proc/self/status", "CapPrm");
@@ -1259,7 +1263,7 @@ static void trace_what_joins(int victim)
     }
     CHECK(pid > 0 && read(ready[0], &byte, 1) == 1);
     CHECK((pidfd = ns_pidfd(pid, 0, NULL)) >= 0);
-    /* What no container may ever get: some with close-on-exec, some without. */
+    /* A file that no container may get, with close-on-exec and without. */
     int secret = mkstemp(marker);
     CHECK(secret >= 0 && dup2(secret, 50) == 50 && fcntl(secret, F_DUPFD_CLOEXEC, 60) >= 60);
     unlink(marker);
@@ -1297,7 +1301,7 @@ static void a_container_traces_what_joins_it(void)
         trace_what_joins(0);
 }
 
-/* What joins it has the host's page of results until it executes the program. */
+/* A process that joins has the caller's page of results mapped until it executes the program. */
 static void a_container_names_another_process_as_the_child(void)
 {
     int ends[2], named[2], victim, status;
@@ -1325,7 +1329,7 @@ static void a_container_names_another_process_as_the_child(void)
     CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 7);
 }
 
-/* ---- all of them ---- */
+/* ---- list of the tests ---- */
 
 #define TEST(name) {#name, name}
 

@@ -1,4 +1,5 @@
-/* Existing namespaces from C: opened, described, joined, entered, called into, kept; and bad input refused. */
+/* Tests existing namespaces from C: opened, described, joined, entered, called into and kept. Bad
+ * input is refused. */
 #include "check.h"
 
 #include <errno.h>
@@ -18,7 +19,7 @@ struct target {
     int pid, pidfd, input;
 };
 
-/* A cat in new namespaces, which ends with its input. */
+/* Starts a cat in new namespaces. It ends when its input ends. */
 static struct target start(uint64_t kinds)
 {
     struct target target;
@@ -152,7 +153,8 @@ static void many_threads_and_much_memory_do_not_matter(void)
     for (int n = 0; n < THREADS; n++)
         pthread_join(threads[n], NULL);
     munmap(memory, size);
-    /* What has changed its uid inside has not taken the host's own files from it. */
+    /* Joining changed the child's uid. That must not make this process undumpable, which would
+     * close its own /proc files to it. */
     int fd = open("/proc/self/environ", O_RDONLY | O_CLOEXEC);
     CHECK(fd >= 0);
     close(fd);

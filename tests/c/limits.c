@@ -1,4 +1,4 @@
-/* Limits by control groups, from C. */
+/* Tests limits that cgroups enforce, from C. */
 #include "check.h"
 
 #include <errno.h>
@@ -47,7 +47,7 @@ static void a_group_is_counted_frozen_changed_and_killed(void)
     usleep(200000);
     OK(ns_process_resources(process, &after, sizeof after, &err));
     CHECK(after.cpu_time - before.cpu_time < 20000000);
-    /* As little as an older program has room for. */
+    /* An older program passes a shorter structure: no more than its bytes may be written. */
     memset(&after, 1, sizeof after);
     OK(ns_process_resources(process, &after, offsetof(ns_resources, memory_pressure), &err));
     CHECK(after.pids == 1 && after.memory_pressure.some.total == 0x0101010101010101);
@@ -87,7 +87,7 @@ static void bad_input_is_refused(void)
     ns_limits_free(NULL);
 }
 
-/* Whether this user may make groups here; the reason if not. */
+/* Returns whether this user may create cgroups here; if not, prints the reason. */
 static int possible(void)
 {
     ns_error err;

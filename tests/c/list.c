@@ -1,4 +1,5 @@
-/* ns_list as a C program sees it: a snapshot read from many threads, found by each name, and bad input refused. */
+/* Tests ns_list from C: many threads read one snapshot, each way to find a namespace works, and bad
+ * input is refused. */
 #include "check.h"
 
 #include <errno.h>
@@ -107,7 +108,8 @@ static void a_descriptor_alone_holds_a_namespace(void)
     FAILS(ns_listing_holder(listing, index, 1, &holder, sizeof holder, &err), ERANGE, "holder number 1 of 1");
     ns_listing_free(listing);
 
-    /* Nobody looks at descriptors: it is not there, and that is no error of the listing. */
+    /* Without NS_LIST_DESCRIPTORS, descriptors are not read: the lookup fails, but the listing
+     * succeeds. */
     listing = listed(NS_UTS, NS_LIST_DETAILS);
     FAILS(ns_listing_find_fd(listing, fd, &err), ESRCH, "the namespace of descriptor");
     ns_listing_free(listing);
@@ -207,7 +209,7 @@ static void bad_input_is_refused(void)
     CHECK(ns_listing_len(NULL) == 0 && !ns_listing_command(NULL, 0) && !ns_listing_user(listing, len));
     CHECK(!ns_listing_holder_path(NULL, 0, 0));
 
-    /* A host built against an older, shorter structure: no more than its bytes are written. */
+    /* A caller built with an older, shorter structure: no more than its bytes may be written. */
     struct { uint64_t kind; uint64_t guard; } shorter = {0, 77};
     OK(ns_listing_get(listing, 0, (ns_namespace *)&shorter, sizeof shorter.kind, &err));
     CHECK(shorter.kind == at(listing, 0).kind && shorter.guard == 77);

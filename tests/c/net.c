@@ -1,4 +1,4 @@
-/* Networks linked to each other, from C. */
+/* Tests links between network namespaces, from C. */
 #include "check.h"
 
 #include <errno.h>
@@ -6,7 +6,7 @@
 #include <pthread.h>
 #include <sys/socket.h>
 
-/* A user namespace, and network namespaces that it owns, as an ordinary user needs it. */
+/* A user namespace. It owns the network namespaces, as an ordinary user needs it. */
 static int user;
 
 static int network(void)
@@ -28,7 +28,7 @@ static ns_endpoint *end(int network, const char *address)
     return end;
 }
 
-/* What a shell prints in a network. */
+/* Runs a shell command line in a network namespace and stores its output. */
 static void inside(int network, const char *line, char *out, size_t size)
 {
     ns_spec *spec = shell(line);
@@ -103,7 +103,8 @@ static void a_program_starts_linked(void)
     ns_endpoint_free(outside), ns_endpoint_free(within);
 }
 
-/* By pasta(1), which takes a device that not every machine lends to everybody, and a default route to copy. */
+/* pasta(1) does it. It needs /dev/net/tun, which not every machine lets every user open, and a
+ * default route to copy. */
 static void a_program_is_reached_through_its_uplink(void)
 {
     const uint16_t ports[1][2] = {{18080, 80}};

@@ -1,4 +1,4 @@
-/* Pinned namespaces, and paths that somebody else changes meanwhile. */
+/* Tests pinned namespaces, and paths that another process changes during the call. */
 #include "check.h"
 
 #include <errno.h>
@@ -20,7 +20,7 @@ static void write_file(const char *path, const char *text)
     close(fd);
 }
 
-/* This process becomes root in a user namespace with mounts of its own. 0: that is forbidden. */
+/* Makes this process root in new user and mount namespaces. Returns 0 if that is forbidden. */
 static int enter_namespaces(void)
 {
     char map[64];
@@ -46,7 +46,7 @@ static int is_tmpfs(const char *path)
 
 static atomic_int stop;
 
-/* Lets `here` be one directory and the other in turn. */
+/* Exchanges the directories `here` and `there` again and again. */
 static void *swap(void *nothing)
 {
     while (!stop)
@@ -54,7 +54,8 @@ static void *swap(void *nothing)
     return nothing;
 }
 
-/* The other thread puts a namespace and a tmpfs at here/name in turn. Only the namespace goes. */
+/* At here/name there is now a namespace and now a tmpfs, because a thread swaps the directories.
+ * ns_unpin() may only unmount the namespace. */
 static void a_path_that_is_swapped_takes_no_other_mount(void)
 {
     pthread_t swapper;
@@ -69,14 +70,14 @@ static void a_path_that_is_swapped_takes_no_other_mount(void)
         OK(ns_pin(netns, "here/name", &err));
         stop = 0;
         CHECK(!pthread_create(&swapper, NULL, swap, NULL));
-        /* EINVAL: the tmpfs. */
+        /* EINVAL: the path led to the tmpfs. */
         int result;
         while ((result = ns_unpin("here/name", &err)) == -EINVAL)
             ;
         stop = 1;
         CHECK(!pthread_join(swapper, NULL));
         CHECK(result == 0 && ++unpinned);
-        /* The directory that holds the file is `here` again for the next round. */
+        /* For the next round, `here` must be the directory that holds the file. */
         if (stat("here/name", &about) == 0)
             CHECK(renameat2(AT_FDCWD, "here", AT_FDCWD, "there", RENAME_EXCHANGE) == 0);
         CHECK(access("here/name", F_OK) != 0);
@@ -101,7 +102,7 @@ static void only_the_mount_itself_is_unpinned(void)
     FAILS(ns_unpin("/proc/self/ns/net", &err), EINVAL, "is no namespace");
     OK(ns_unpin("b/pin", &err));
     CHECK(access("a/pin", F_OK) != 0 && errno == ENOENT);
-    /* Relative to the working directory. */
+    /* Paths may be relative to the working directory. */
     OK(ns_pin(netns, "pin", &err));
     OK(ns_unpin("pin", &err));
     CHECK(access("pin", F_OK) != 0);

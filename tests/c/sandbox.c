@@ -1,4 +1,4 @@
-/* The view of the file system, privileges, the init process, terminals and the sandbox, from C. */
+/* Tests the file system view, privileges, the init process, terminals and the sandbox, from C. */
 #include "check.h"
 
 #include <errno.h>
@@ -18,7 +18,7 @@ static ns_spec *rooted(const char *script)
     return spec;
 }
 
-/* Runs a spec to its end, and frees it. */
+/* Runs a spec until the program ends, and frees it. */
 static ns_status ended(ns_spec *spec)
 {
     ns_process *process;
@@ -101,7 +101,7 @@ static void a_child_is_held(void)
     CHECK(read(tell[0], line, sizeof line - 1) > 0 && atoi(line) == ns_process_pid(process));
     OK(ns_process_wait(process, -1, &status, sizeof status, &err));
     ns_process_free(process);
-    /* Nobody listens: an error, and no signal. */
+    /* Nobody reads the pipe: the call must fail with EPIPE, and SIGPIPE must not be raised. */
     close(tell[0]);
     FAILS(ns_spawn(spec, &process, &err), EPIPE, "told the pid");
     FAILS(ns_spec_sync_fds(spec, -1, go[0], &err), EINVAL, "is not open");
@@ -179,7 +179,7 @@ static void an_init_process_tells_the_status(void)
     OK(ns_spec_deadline(spec, 100000000, &err));
     status = ended(spec);
     CHECK(status.signal == SIGKILL && status.timed_out);
-    /* A host that reaps everything. */
+    /* The caller reaps every child itself. */
     spec = rooted("exit 5");
     OK(ns_spec_init(spec, 1, &err));
     OK(ns_spawn(spec, &process, &err));
@@ -195,7 +195,7 @@ static void an_init_process_hears_of_the_end_though_the_host_ignores_it(void)
     for (int signal_number = 1; signal_number < NSIG; signal_number++)
         if (signal_number != SIGALRM)
             signal(signal_number, SIG_IGN);
-    /* It would wait for ever. */
+    /* A wait that hangs would never end. */
     alarm(60);
     ns_spec *spec = rooted("exit 5");
     OK(ns_spec_init(spec, 1, &err));
@@ -207,7 +207,7 @@ static void an_init_process_hears_of_the_end_though_the_host_ignores_it(void)
     OK(ns_spec_deadline(spec, 20000000000, &err));
     ns_status status = ended(spec);
     CHECK(status.exit_code == 7 && !status.timed_out);
-    /* The program, too, ignores what the host ignores, unless told otherwise. */
+    /* The program ignores the signals that the caller ignores, unless the spec says otherwise. */
     spec = rooted("kill -TERM $$; exit 8");
     OK(ns_spec_init(spec, 1, &err));
     CHECK(ended(spec).exit_code == 8);
@@ -276,7 +276,7 @@ static void the_sandbox_is_loosened_part_by_part(void)
     char place[] = "/tmp/nsiso-c-XXXXXX", made[64];
     ns_process *process;
     CHECK(mkdtemp(place) && chmod(place, 0777) == 0);
-    /* What is mounted for writing may be written. */
+    /* Mounts that are writable may be written. */
     ns_spec *spec = shell("echo x > /d/x && echo x > /t/x && ! touch /x 2>/dev/null");
     OK(ns_spec_sandbox(spec, &err));
     OK(ns_spec_mount_bind(spec, place, "/d", 0, &err));

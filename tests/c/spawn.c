@@ -1,4 +1,4 @@
-/* Every option of a spec, from C. */
+/* Tests every option of a spec, from C. */
 #include "check.h"
 
 #include <errno.h>
@@ -68,7 +68,7 @@ static void a_user_and_groups_inside_ranges(void)
     const uint32_t groups[] = {9, 10};
     ns_spec *spec = shell("id -u; id -g; id -G");
 
-    if (geteuid() != 0) { /* who is told which line is missing */
+    if (geteuid() != 0) { /* the hint names the line that is missing in /etc/subuid */
         ns_process *process;
         ns_error err;
         OK(ns_spec_uid_map(spec, 0, 100000, 65536, &err));
@@ -141,7 +141,7 @@ static void a_host_with_closed_standard_descriptors(void)
         saved[fd] = fcntl(fd, F_DUPFD_CLOEXEC, 100);
         close(fd);
     }
-    /* The pipe's own ends get the numbers 0 and 1. */
+    /* The ends of the pipe itself get the numbers 0 and 1. */
     int made = !pipe2(pipe, O_CLOEXEC) && pipe[0] == 0 && pipe[1] == 1;
     ns_error err;
     int set = ns_spec_fd(spec, 1, pipe[1], &err) | ns_spec_stdio(spec, 0, NS_STDIO_NULL, &err) |

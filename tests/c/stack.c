@@ -1,4 +1,5 @@
-/* How much of the calling thread's stack the functions use: at most 20 KiB, as the header says. */
+/* Tests how much of the calling thread's stack the functions use: at most 20 KiB, as nsiso.h
+ * says. */
 #include "check.h"
 
 #include <errno.h>
@@ -38,7 +39,7 @@ static void fail_to_spawn(void)
     ns_spec_free(wrong);
 }
 
-/* Each end takes a socket that a child makes. */
+/* For each endpoint, a child makes a socket. */
 static void spawn_with_a_link(void)
 {
     int user, network;
@@ -58,7 +59,7 @@ static void spawn_with_a_link(void)
     ns_endpoint_free(within), ns_endpoint_free(other);
 }
 
-/* It takes a program beside it, whether or not that finds a network here. */
+/* This starts pasta(1), whether or not pasta finds a network here. */
 static void spawn_with_an_uplink(void)
 {
     ns_process *process;
@@ -70,7 +71,7 @@ static void spawn_with_an_uplink(void)
     ns_spec_free(reached);
 }
 
-/* For an ordinary user through newuidmap(1). */
+/* An ordinary user needs newuidmap(1) for ranges. */
 static void spawn_with_ranges(void)
 {
     ns_process *process;
@@ -109,7 +110,8 @@ static const struct call {
     {"a probe", probe},
 };
 
-/* Paints the stack below its own frame, makes the call, and looks how deep the paint is gone. */
+/* Fills the stack below its own frame with a pattern, makes the call, and measures how much of the
+ * pattern was overwritten. */
 static void *measure(void *argument)
 {
     const struct call *call = argument;

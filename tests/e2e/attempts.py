@@ -1,6 +1,7 @@
-"""Attempts to get out of the sandbox, as small Python programs that print ESCAPED if they got what they wanted.
+"""Attempts to escape from the sandbox: small Python programs that print ESCAPED if they succeed.
 
-Each comes with where it works without the sandbox: so it is the sandbox that refuses it.
+Each attempt names where it succeeds without the sandbox. This proves that it is the sandbox that
+refuses it.
 """
 
 import os
@@ -23,7 +24,8 @@ def room(size):
 HOST, PORT, NAME, PATH, KEY = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3], sys.argv[4], int(sys.argv[5])
 """
 
-# name: (program, where it works: on the host, for root on the host, with all rights in a throw-away copy of the host, or not to be tried)
+# name: (program, where it succeeds: always on the host; as root on the host; with all privileges
+# inside a throw-away copy of the host; or not tried)
 ALWAYS, AS_ROOT, INSIDE, NOT_TRIED = "always", "as root", "inside", "not tried"
 ATTEMPTS = {
     "read the shadow file": ("open('/etc/shadow').read(); escaped()", AS_ROOT),
@@ -117,12 +119,12 @@ ATTEMPTS = {
     "fill the root": ("open('/big', 'wb').write(bytes(100 << 20)); escaped()", INSIDE),
     "less willing to die": ("put('/proc/self/oom_score_adj', b'-500'); escaped()", NOT_TRIED),
     "a core file": ("import resource; resource.setrlimit(resource.RLIMIT_CORE, (2, 2)); escaped()", INSIDE),
-    # A limit of 0 does not keep the core dump from a program that core_pattern names, 1 does.
+    # With core_pattern naming a program, RLIMIT_CORE 0 does not suppress the core dump, but 1 does.
     "a core dump for a program of the host": (
         "import resource\nescaped(1 not in resource.getrlimit(resource.RLIMIT_CORE)[:1])\n"
         "escaped(call(160, 4, struct.pack('2Q', 0, 1)) == 0 or call(302, 0, 4, struct.pack('2Q', 0, 1), 0) == 0)", INSIDE),
     "all of the user's pending signals": ("count = 0\nwhile count < 3000 and call(222, 1, 0, room(8)) == 0: count += 1\nescaped(count > 2000)", INSIDE),
-    # Landlock refuses to open a new queue, which is there nevertheless.
+    # Landlock refuses to open the new queue, but the queue has been created.
     "all of the user's message queues": (
         "count = 0\nwhile count < 8 and call(240, b'nsiso-%d' % count, os.O_CREAT | os.O_RDWR, 0o600, 0) != -errno.EMFILE: count += 1\nescaped(count > 5)", INSIDE),
     "the host's name": ("escaped(os.uname().nodename != 'sandbox')", ALWAYS),
@@ -137,7 +139,8 @@ ATTEMPTS = {
     "the host's message queues": ("escaped(call(240, NAME.encode(), 0, 0, 0) >= 0)", ALWAYS),
     "see the host's sockets": ("escaped(NAME in open('/proc/net/unix').read())", ALWAYS),
     "the hypervisor": ("socket.socket(40, socket.SOCK_STREAM); escaped()", ALWAYS),
-    # A type that there is not tells whether the kernel was asked, also where it does not have the family.
+    # An invalid socket type shows whether the call reached the kernel, even if the kernel does not
+    # support the family.
     "ciphers of the kernel": ("escaped(call(41, 38, 15, 0) != -errno.EAFNOSUPPORT)", ALWAYS),
     "sockets that hardly anybody knows": (
         "escaped(any(call(number, family, 15, 0, room(8)) != -errno.EAFNOSUPPORT for number in (41, 53) for family in (9, 21, 26, 30, 31, 40, 42, 44)))", ALWAYS),
@@ -190,7 +193,7 @@ ATTEMPTS = {
         "os.mkdir('/tmp/many')\nfor n in range(100_000): os.mknod(f'/tmp/many/{n}')\nescaped()", INSIDE),
 }
 
-# Ways to change how the init process runs; a number's upper half is not the kernel's concern.
+# Ways to change how the init process runs. The kernel ignores the upper half of a number.
 INIT = {
     "limits": "call(302, {}, 7, struct.pack('2Q', 64, 64), 0)",
     "limits, by a pointer": "call(302, {}, 7, page(), 0)",
@@ -223,8 +226,7 @@ ATTEMPTS |= {
         "    try: put('/proc/1/' + name, text)\n    except OSError: continue\n    escaped()", INSIDE),
 }
 
-# Files that would run as the user on the host, if they were made in a directory of the host's.
-# {} is the mode.
+# Ways to make files in a directory of the host that would run as their owner there. {} is the mode.
 SET_ID = {
     "chmod": "call(90, b'x', {})",
     "fchmod": "call(91, fd, {})",

@@ -1,4 +1,6 @@
-"""Walks machine code (x86_64) from one function over all it calls, to see that a piece of code keeps to itself."""
+"""Walks machine code (x86_64) from one function through everything that it calls, to check that
+this code uses nothing outside itself: no other library and no thread-local storage.
+"""
 
 import re
 from bisect import bisect_right
@@ -36,11 +38,13 @@ class Code:
         self.starts = sorted(self.functions)
 
     def owner(self, address):
-        """Where the function starts that has this address."""
+        """The start address of the function that contains this address."""
         return self.starts[bisect_right(self.starts, address) - 1]
 
     def walk(self, name):
-        """Everything that can run once the function `name` (a pattern for all of it) has been called."""
+        """Collects everything that can run once the function `name` (a pattern for the whole name)
+        has been called.
+        """
         entries = [start for start in self.starts if re.fullmatch(name, self.functions[start][0])]
         assert len(entries) == 1, f"{len(entries)} functions are called {name}"
         room, seen, waiting = Room(), set(), entries
@@ -52,7 +56,7 @@ class Code:
         return room
 
     def look_into(self, start, room):
-        """Notes what one function does; gives the functions it goes to."""
+        """Records what one function does; returns the functions that it calls or jumps to."""
         name, body = self.functions[start]
         room.names.add(name)
         if name.endswith("@plt") or ".plt" in name:
@@ -74,8 +78,9 @@ class Code:
 
 
 def is_switch(body, number):
-    """Whether an indirect jump is a `match` within its function: it adds an offset from a table to the
-    table's address."""
+    """Whether an indirect jump is a `match` within its function: such a jump adds an offset from a
+    table to the table's address.
+    """
     _, operation, operands = body[number]
     before = body[max(0, number - 4) : number]
     register = operands.removeprefix("*")

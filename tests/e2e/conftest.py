@@ -1,4 +1,6 @@
-"""What the end-to-end tests share: where the build is, and who runs them."""
+"""Shared by the end-to-end tests: the paths of the build, the check for root, and a function that
+runs commands.
+"""
 
 import os
 import subprocess
@@ -11,11 +13,11 @@ BUILD = ROOT / "build"
 
 
 def needs_root(to):
-    """For tests that do something which only root may."""
+    """Marks tests that only root can run."""
     return pytest.mark.skipif(os.geteuid() != 0, reason=f"needs root, to {to}")
 
 
 def run(*command, **options):
-    """The finished process, with its output as text."""
+    """Returns the finished process, with its output as text."""
     options = {"capture_output": True, "text": True, "timeout": 60, **options}
     return subprocess.run([str(part) for part in command], **options)

@@ -1,4 +1,4 @@
-"""The C face as a stranger's compiler, linker and disassembler see it."""
+"""Tests the C interface with other compilers, linkers and a disassembler."""
 
 import os
 import re
@@ -12,7 +12,8 @@ HEADER = ROOT / "include/nsiso.h"
 LIBRARY = BUILD / "lib/libnsiso.so.0"
 VERSION = re.search(r'^version = "(.+)"', (ROOT / "Cargo.toml").read_text(), re.MULTILINE)[1]
 SYMBOLS = Path(__file__).with_name("exported-symbols.txt")
-# What `cargo rustc -p nsiso-capi -- --print native-static-libs` names, apart from the C library's own.
+# The libraries that `cargo rustc -p nsiso-capi -- --print native-static-libs` prints. All but
+# -lgcc_s belong to the C library.
 STATIC_LIBS = ["-lgcc_s", "-lutil", "-lrt", "-lpthread", "-lm", "-ldl", "-lc"]
 
 PROGRAM = """
@@ -46,7 +47,7 @@ def test_the_header_compiles_twice_and_beside_others(compiler, first, tmp_path):
     theirs = "#include <arpa/nameser.h>\n#include <resolv.h>\n#include <linux/nsfs.h>\n"
     source = tmp_path / "header.c"
     source.write_text((ours + theirs if first == "header" else theirs + ours) + "int main(void) { return NS_STEP_NONE; }\n")
-    # The system's headers need the C library's extensions, which -std=c99 hides; ours must not.
+    # The system's headers need the C library's extensions, which -std=c99 hides; nsiso.h must not.
     flags = ["-D_DEFAULT_SOURCE", "-Wall", "-Wextra", "-pedantic", "-Werror", "-fsyntax-only", f"-I{HEADER.parent}"]
     built = run(*compiler, *flags, source)
     assert built.returncode == 0, built.stderr
@@ -126,7 +127,9 @@ def code():
 
 
 def test_the_child_calls_nothing_before_it_is_the_helper(code):
-    """It shares the memory of the host until then, and other threads of the host run on."""
+    """Until then the child shares the caller's memory, and other threads of the caller go on
+    running.
+    """
     room = code.walk("nsiso::spawn::helper::become_helper")
     assert not room.faults
     assert room.system_calls, "the walk found no system call: it went through something else"

@@ -1,4 +1,6 @@
-"""examples/c/bwrap.c: bubblewrap's command line, and the same answers as the installed one. And the other examples of isolation."""
+"""Tests examples/c/bwrap.c: bubblewrap's command line, with the same results as the installed
+bwrap. Also tests the other examples of isolation.
+"""
 
 import contextlib
 import json
@@ -22,7 +24,7 @@ SYSTEM = ["--ro-bind", "/usr", "/usr"] + [
 
 
 def both(*words, script, **options):
-    """What ours and the installed one print; they must agree on it and on the code."""
+    """Runs the example and the installed bwrap; their output and exit code must agree."""
     done = [
         subprocess.run([tool, *SYSTEM, *words, "sh", "-c", script], capture_output=True, text=True, timeout=60, **options)
         for tool in (OURS, THEIRS) if tool
@@ -79,7 +81,7 @@ def test_the_same_as_bubblewrap(words, script):
 
 @pytest.mark.parametrize("caps", [[], ["--cap-add", "ALL"], ["--cap-add", "CAP_SYS_RESOURCE"]], ids=" ".join)
 def test_disabled_user_namespaces_stay_so(caps):
-    """With CAP_SYS_RESOURCE the program could allow them again. Root has it without asking."""
+    """With CAP_SYS_RESOURCE the program could allow user namespaces again; root has it."""
     words = ["--unshare-user", *caps, "--proc", "/proc", "--dev", "/dev", "--unshare-pid"]
     script = "echo 9 2>/dev/null > /proc/sys/user/max_user_namespaces; unshare -U true 2>/dev/null && echo made; echo done"
     assert run(OURS, *SYSTEM, *words, "--disable-userns", "sh", "-c", script).stdout == "done\n"
@@ -152,7 +154,9 @@ def test_status_is_written_as_json(tool):
 
 @contextlib.contextmanager
 def held_back(tool, kind, block_option, script):
-    """The process, what it says of itself, and the descriptor that lets it go on."""
+    """Starts the tool with a child that waits. Yields the process, the JSON from --info-fd, and the
+    descriptor that lets the child continue.
+    """
     info, tell = os.pipe()
     block, let_go = os.pipe()
     argv = [str(word) for word in (tool, *SYSTEM, kind, "--info-fd", tell, block_option, block, "sh", "-c", script)]
@@ -227,7 +231,7 @@ def test_named_descriptors_are_not_the_programs():
 
 def test_the_last_filter_counts_or_all():
     def filter_file(number):
-        # Denies one system call with EPERM.
+        # A filter that makes one system call fail with EPERM.
         codes = [(0x20, 0, 0, 0), (0x15, 0, 1, number), (0x06, 0, 0, 0x00050001), (0x06, 0, 0, 0x7FFF0000)]
         fd = os.memfd_create("filter")
         os.write(fd, b"".join(struct.pack("HBBI", *code) for code in codes))

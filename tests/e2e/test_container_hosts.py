@@ -1,4 +1,6 @@
-"""Hosts in a container of the usual sort: part of /proc is covered, and a filter refuses clone3."""
+"""Tests callers in a typical container: part of /proc is covered, and a seccomp filter refuses
+clone3.
+"""
 
 import errno
 import sys
@@ -10,7 +12,7 @@ VIEW = [nsiso.Bind("/", "/"), nsiso.Procfs(), nsiso.Mask("/proc/sys")]
 
 
 def inside(program, *filters):
-    """What a host in there prints."""
+    """The output of a caller in such a container."""
     keywords = dict(map_root=True, pid=True, mounts=VIEW, seccomp=list(filters), capture_output=True, text=True)
     done = nsiso.run([sys.executable, "-c", "import nsiso\n" + program], **keywords)
     assert done.returncode == 0, done
@@ -64,7 +66,7 @@ else:
 
 
 def test_no_kind_is_less_new_and_the_clock_goes_ahead(no_clone3):
-    """clone(2), which is taken then, cannot make a time namespace."""
+    """Without clone3 the library uses clone(2), which cannot create a time namespace."""
     assert inside(ALL, no_clone3) == [*KINDS, "1000000"]
 
 
@@ -74,7 +76,7 @@ def test_a_time_namespace_that_is_refused_is_said(no_clone3):
 
 
 def test_the_sandbox_holds_without_clone3(no_clone3):
-    """On a host whose /proc is whole."""
+    """The caller has a /proc of which nothing is covered."""
     program = "print(nsiso.run(['sh', '-c', 'echo $$; unshare -U true || ls /'], sandbox=True, capture_output=True, text=True).stdout)"
     keywords = dict(map_root=True, pid=True, mount_proc=True, seccomp=no_clone3, capture_output=True, text=True)
     done = nsiso.run([sys.executable, "-c", "import nsiso\n" + program], **keywords)

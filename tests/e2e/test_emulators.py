@@ -1,4 +1,4 @@
-"""Callers under valgrind and under qemu-user, and the library for aarch64."""
+"""Tests callers under valgrind and qemu-user, and the library for aarch64."""
 
 import os
 import platform
@@ -48,7 +48,9 @@ int main(int argc, char **argv)
 """
 
 def compiled(directory, compiler, library, kinds):
-    """A program that spawns the shell it is given, in new namespaces of these kinds."""
+    """Compiles a program that spawns the shell given as its argument, in new namespaces of these
+    kinds.
+    """
     source, program = directory / "spawns.c", directory / "spawns"
     source.write_text(PROGRAM)
     options = ["-O2", f"-DKINDS={kinds}", "-I", ROOT / "include", "-o", program, source, library, "-pthread", "-static"]
@@ -70,7 +72,9 @@ class TestValgrind:
         assert done.returncode == 0, done.stdout + done.stderr
 
     def test_the_helper_and_the_program_run_under_it_too(self, tmp_path):
-        """Without a new pid namespace: older versions have no pidfd_open(2) for the helper."""
+        """There is no new pid namespace, because older versions of valgrind lack pidfd_open(2),
+        which the helper would need.
+        """
         program = compiled(tmp_path, "gcc", BUILD / "lib/libnsiso.a", "NS_USER | NS_UTS | NS_MNT")
         done = run("valgrind", "-q", "--trace-children=yes", program, "/bin/sh", timeout=120)
         assert (done.returncode, done.stdout) == (7, "inside\n"), done.stderr
@@ -79,13 +83,13 @@ class TestValgrind:
 @needs(f"qemu-{ARCH}-static")
 @pytest.mark.parametrize("program", ["bin/hello", "tests/spawn"])
 def test_qemu_user_of_this_architecture(program):
-    """The helper runs natively: qemu-user executes it as any other program."""
+    """The helper runs natively, because qemu-user executes it like any other program."""
     command = [f"qemu-{ARCH}-static", BUILD / program]
     done = check_hello(*command) if program == "bin/hello" else run(*command, timeout=300)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-# The registration is that of a user namespace, Linux 6.7, so nobody else has it.
+# Since Linux 6.7 a registration belongs to a user namespace, so it does not affect the machine.
 REGISTERED = """
 mount -t binfmt_misc binfmt_misc /proc/sys/fs/binfmt_misc &&
 test ! -e /proc/sys/fs/binfmt_misc/qemu-aarch64 &&
@@ -96,7 +100,7 @@ cat /usr/lib/binfmt.d/qemu-aarch64.conf > /proc/sys/fs/binfmt_misc/register || e
 
 @pytest.fixture(scope="module")
 def aarch64(tmp_path_factory):
-    """A static program for aarch64 that spawns the shell it is given."""
+    """Compiles a static program for aarch64 that spawns the shell given as its argument."""
     gcc = "aarch64-linux-gnu-gcc"
     if not shutil.which(gcc):
         pytest.skip(f"{gcc} is not installed")
@@ -107,7 +111,7 @@ def aarch64(tmp_path_factory):
     built = run(*build, cwd=ROOT, env=os.environ | linker, timeout=900)
     assert built.returncode == 0, built.stderr
     library = ROOT / "target" / AARCH64 / "release/libnsiso_capi.a"
-    # qemu-user has threads of its own, and a process with threads makes no user namespace.
+    # qemu-user runs threads of its own, and a process with threads cannot create a user namespace.
     return compiled(tmp_path_factory.mktemp("aarch64"), gcc, library, "NS_UTS | NS_MNT | NS_IPC | NS_NET")
 
 

@@ -1,4 +1,6 @@
-"""What programs inside the sandbox try: every attempt is refused, and the host is unharmed."""
+"""Tests what programs inside the sandbox may try: each attempt is refused, and the host is
+unharmed.
+"""
 
 import ctypes
 import os
@@ -9,7 +11,7 @@ import pytest
 from attempts import ALWAYS, AS_ROOT, ATTEMPTS, HELP, INSIDE
 
 PYTHON = "/usr/bin/python3"
-# Where an attempt has all rights and can do no harm.
+# Here an attempt has all privileges but cannot harm the machine.
 THROW_AWAY = dict(
     map_root=True, pid=True, mnt=True, net=True, ipc=True, uts=True, cgroup=True,
     mounts=[nsiso.Overlay("/"), nsiso.Procfs(), nsiso.Dev(), nsiso.Tmpfs("/tmp", mode=0o1777), nsiso.Sysfs()],
@@ -18,7 +20,7 @@ THROW_AWAY = dict(
 
 @pytest.fixture(scope="module")
 def host(tmp_path_factory):
-    """What there is to reach on the host."""
+    """Objects on the host that an attempt tries to reach."""
     place = tmp_path_factory.mktemp("host")
     name = f"nsiso-{os.getpid()}"
     libc = ctypes.CDLL(None)
@@ -41,7 +43,7 @@ def host(tmp_path_factory):
 
 
 def attempt(name, host, **keywords):
-    """Standard input is a file of the host's that is open for reading."""
+    """Runs an attempt. Its standard input is a file of the host that is open for reading."""
     with open(os.path.join(os.path.dirname(host[3]), "given")) as given:
         words = [PYTHON, "-c", HELP + ATTEMPTS[name][0], *host]
         done = nsiso.run(words, stdin=given, capture_output=True, text=True, timeout=60, **keywords)
@@ -50,7 +52,7 @@ def attempt(name, host, **keywords):
 
 
 def harm():
-    """What the host would see changed."""
+    """The state of the host that an attempt could change."""
     return socket.gethostname(), os.path.exists("/usr/nsiso-escape"), os.getpriority(os.PRIO_PROCESS, 0), os.listdir("/proc/self/fd")
 
 
@@ -94,6 +96,6 @@ def test_with_all_rights_inside_it_is_not(name, host):
     ],
 )
 def test_a_loosened_sandbox_refuses_it_no_more(name, keywords, host):
-    """So it is this part that refuses it."""
+    """The attempt succeeds when one part is turned off, so it is this part that refuses it."""
     done = attempt(name, host, sandbox=True, **keywords)
     assert "ESCAPED" in done.stdout, done

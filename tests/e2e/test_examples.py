@@ -1,4 +1,4 @@
-"""The examples that the README shows, and the demo."""
+"""Tests the examples in the README, and the demo."""
 
 import os
 import re

@@ -1,4 +1,6 @@
-"""Hosts whose seccomp filter refuses a call that we would like to use: the isolation is the same."""
+"""Tests callers whose seccomp filter refuses a call that the library prefers: the isolation is the
+same.
+"""
 
 import os
 import subprocess
@@ -46,14 +48,17 @@ def test_a_failing_call_of_a_join_is_told_and_leaves_nothing(call):
         for kinds in (["-U"], ["-U", "-p", "-m"], ["-U", "-T"]):
             where = [NSENTER, "-t", str(target.pid), *kinds, "-r", "-w"]
             done = subprocess.run([*strace, *where, "true"], capture_output=True, text=True, timeout=60)
-            # A child's failure is the tool's to tell; without one the tool is the program's process already.
+            # With a child, the tool reports the failure. Without one, the tool is already the
+            # process of the program.
             assert done.returncode == (1 if "-p" in kinds else 126) and "EIO" in done.stderr, (kinds, done)
         target.stdin.close()
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="what root runs belongs to root in any case; the ordinary user's run shows it")
 def test_the_host_cannot_be_looked_into_while_its_child_joins():
-    """Root in the container could otherwise steer the helper, which is still as privileged as the host."""
+    """Otherwise root in the container could control the helper, which still has the caller's
+    privileges.
+    """
     with nsiso.Popen(["sh", "-c", "echo; exec cat"], stdin=-1, stdout=-1, map_root=True, pid=True) as target:
         target.stdout.read(1)
         strace = ["strace", "-f", "-qq", "-o", "/dev/null", "-e", "trace=setns", "-e", "inject=setns:delay_exit=400000"]
@@ -71,7 +76,9 @@ def test_the_host_cannot_be_looked_into_while_its_child_joins():
 
 
 def test_the_program_waits_until_its_init_process_shares_no_memory():
-    """PID 1 shares the host's memory up to its exec; the program, with the same rights, could look into it."""
+    """PID 1 shares the caller's memory until its exec. The program has the same privileges and
+    could read that memory.
+    """
     code = "import nsiso; nsiso.run(['cat', '/proc/1/cmdline'], map_root=True, init=True, mount_proc=True)"
     strace = ["strace", "-f", "-qq", "-o", "/dev/null", "-e", "trace=execveat", "-e", "inject=execveat:delay_enter=300000"]
     done = subprocess.run([*strace, sys.executable, "-c", code], capture_output=True, timeout=60)

@@ -1,6 +1,8 @@
-"""Hosts with file capabilities. All other unusual hosts are in tests/c/hosts.c.
+"""Tests callers with file capabilities. tests/c/hosts.c tests all other unusual callers.
 
-A program with file capabilities is loaded securely: the loader takes no path of ours, so the test program is linked with the static library."""
+A program with file capabilities runs in secure-execution mode, in which the loader ignores
+LD_LIBRARY_PATH and the like. So the test program is linked with the static library.
+"""
 
 import os
 import shutil
@@ -15,7 +17,7 @@ NOBODY = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
 
 @pytest.fixture(scope="module")
 def hosts():
-    """The test program in a directory that everybody may enter."""
+    """Builds the test program in a directory that every user may enter."""
     with tempfile.TemporaryDirectory() as directory:
         os.chmod(directory, 0o755)
         program = Path(directory) / "hosts"

@@ -1,4 +1,6 @@
-"""PID 1 of a new pid namespace: the program itself, or the init process of ours. Signals, orphans, the end."""
+"""Tests PID 1 of a new pid namespace, which is the program itself or the library's init process:
+signals, orphans, and the end of the program.
+"""
 
 import os
 import signal
@@ -36,14 +38,14 @@ print(zombies())
 
 @pytest.mark.parametrize("init", [True, False])
 def test_orphans_are_reaped_by_the_init_process(init):
-    """Without one they are the program's, which knows nothing of them."""
+    """Without an init process, orphans become children of the program, which does not reap them."""
     code = ORPHANS.replace("REAPED", str(init))
     done = nsiso.run(["/usr/bin/python3", "-c", code], init=init, capture_output=True, text=True, timeout=60, **INSIDE)
     assert int(done.stdout) == 0 if init else int(done.stdout) > 50, done
 
 
 def waiting(**keywords):
-    """A program that has begun and waits for the end of its input."""
+    """Starts a program that waits for the end of its input; returns when the program runs."""
     process = nsiso.Popen(["cat"], stdin=-1, stdout=-1, **INSIDE, **keywords)
     process.stdin.write(b"\n")
     process.stdin.flush()
@@ -81,7 +83,7 @@ def test_from_inside_the_init_process_cannot_be_ended(number):
     line = f"kill -{int(number)} 1; sleep 0.1; test -d /proc/1 && echo there"
     with nsiso.Popen(["sh", "-c", line], init=True, stdout=-1, text=True, **INSIDE) as process:
         try:
-            # What comes to the init process it passes on.
+            # The init process forwards the signals that it receives.
             assert process.communicate(timeout=20)[0] == ("" if number == signal.SIGTERM else "there\n")
         finally:
             process.kill()

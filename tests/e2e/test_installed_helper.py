@@ -1,7 +1,8 @@
-"""Hosts that forbid programs in memory (vm.memfd_noexec is 2): the installed helper takes their place.
+"""Tests callers that may not execute programs in memory (vm.memfd_noexec is 2): the library uses
+the installed helper instead.
 
-The setting is that of a pid namespace, so each host runs in one of its own. The file belongs to root of
-the machine, so an ordinary user cannot set it there; root's run shows hosts of both.
+The setting belongs to a pid namespace, so each caller runs in its own. Only root of the machine can
+write it, so the tests that root runs start both privileged and ordinary callers.
 """
 
 import os
@@ -23,13 +24,15 @@ sets_it = needs_root("set vm.memfd_noexec in a new pid namespace")
 
 
 def forbidding(*command, user=(), **options):
-    """Runs a command where programs in memory are forbidden."""
+    """Runs a command in a pid namespace where programs in memory may not be executed."""
     return run("unshare", "-pf", "--mount-proc", "sh", "-c", FORBIDDEN, "sh", *user, *command, cwd="/", **options)
 
 
 @pytest.fixture
 def place():
-    """A directory that an ordinary user can search; pytest's own are closed to others."""
+    """A directory that an ordinary user can search; the directories of pytest are closed to other
+    users.
+    """
     directory = Path(tempfile.mkdtemp(prefix="nsiso-helper-"))
     directory.chmod(0o755)
     yield directory
@@ -38,7 +41,7 @@ def place():
 
 @pytest.fixture
 def prefix(place):
-    """What `make install PREFIX=...` makes, and the tools, linked with that library."""
+    """A prefix filled by `make install PREFIX=...`, and the tools linked with the library in it."""
     top = place / "prefix"
     if os.access(ROOT / "target", os.W_OK):
         installed = run("make", "-C", ROOT, "install", f"PREFIX={top}", "DESTDIR=", timeout=600)
@@ -55,7 +58,9 @@ def prefix(place):
 
 @pytest.fixture(params=["self", "ordinary"])
 def user(request):
-    """Before the command, to run it as root or, of root, as an ordinary user."""
+    """The words before a command: none to run it as this user, or those that run it as an ordinary
+    user.
+    """
     return ORDINARY if request.param == "ordinary" else []
 
 
@@ -132,7 +137,9 @@ def test_a_helper_of_somebody_else_is_refused(prefix, user):
 
 @sets_it
 def test_a_privileged_host_that_joins_takes_the_memory_alone(prefix):
-    """CVE-2019-5736: a program in the container could overwrite an installed helper through /proc/PID/exe."""
+    """CVE-2019-5736: a program in the container could overwrite an installed helper through
+    /proc/PID/exe.
+    """
     script = f"""
 {prefix}/unshare -ru sh -c 'echo $$; exec sleep 1000' | (read target
     {prefix}/nsenter -t $target -U -u true; echo code $?
@@ -156,13 +163,15 @@ def test_an_ordinary_host_joins_with_the_installed_one(prefix):
 
 
 def test_a_filter_that_refuses_the_memory_takes_the_installed_one(prefix):
-    """As a security policy would: strace refuses execveat(2), and the execve(2) of the same file after it."""
+    """A security policy may do the same: strace refuses execveat(2) and the execve(2) of the same
+    file.
+    """
     strace = ["strace", "-f", "-qq", "-o", "/dev/null", "-e", "trace=execve,execveat"]
     refuse = ["-e", "inject=execveat:error=EACCES", "-e", "inject=execve:error=EACCES:when=1"]
     found = {**os.environ, "LD_LIBRARY_PATH": str(prefix / "lib")}
     done = run(*strace, *refuse, prefix / "unshare", "-r", "id", "-u", env=found)
     assert done.stdout == "0\n", done
-    # Each child of a spawn is a process of its own, whose first execve(2) is refused.
+    # Each child of a spawn is a process of its own, and its first execve(2) is refused.
     done = run(*strace, *refuse, prefix / "hello", env=found)
     assert done.returncode == 1 and "libexec/nsiso/nsiso-helper may not be executed" in done.stderr, done
     helper(prefix).unlink()
@@ -180,7 +189,7 @@ nsiso.execvp(["sh", "-c", "id -u"], map_root=True)
 
 @pytest.fixture
 def package(place):
-    """A copy of the installed Python package, that may be spoiled."""
+    """A copy of the installed Python package that a test may damage."""
     shutil.copytree(Path(nsiso.__file__).parent, place / "nsiso")
     return place / "nsiso"
 

@@ -1,5 +1,6 @@
-"""Hosts that end while a sandbox of theirs lives: nothing outlives them, and nothing ends before. What happens at each system call of a
-spawn is in crates/nsiso/tests/steps.rs."""
+"""Tests callers that end while their sandbox lives: the sandbox ends with them, and not before.
+crates/nsiso/tests/steps.rs tests a caller that is killed at each system call of a spawn.
+"""
 
 import os
 import subprocess
@@ -13,7 +14,7 @@ from conftest import needs_root
 
 
 def marked(mark):
-    """Processes with this word in their command line."""
+    """The processes whose command line contains this word."""
     found = []
     for pid in filter(str.isdigit, os.listdir("/proc")):
         try:
@@ -38,7 +39,7 @@ def test_nothing_outlives_a_host_that_is_killed(keywords):
     code = f"import nsiso; nsiso.Popen(['sh', '-c', 'sleep {mark} & sleep {mark}'], **{keywords}).wait()"
     for delay in range(0, 400, 20):
         host = subprocess.Popen([sys.executable, "-c", code])
-        # Python itself takes a while to start: from before the spawn until long after.
+        # Python takes a while to start. The delays reach from before the spawn to long after it.
         time.sleep(delay / 1000)
         host.kill()
         host.wait()
@@ -61,14 +62,14 @@ def test_the_limits_of_a_killed_host_go_with_the_next_use():
     groups = lambda: [path for path, _, _ in os.walk("/sys/fs/cgroup") if f"nsiso-{host.pid}." in path]
     while True:
         nsiso.run(["true"], limits=nsiso.Limits(pids=50))
-        # The kernel may not have let go of the dead yet.
+        # The kernel may still be removing the killed processes from the cgroup.
         if not groups():
             break
         assert time.monotonic() < deadline + 10, groups()
 
 
 def test_a_sandbox_outlives_the_thread_that_made_it():
-    """A parent-death signal would come with the end of the thread."""
+    """A parent-death signal would be sent when the thread ends, and kill the sandbox."""
     made = []
     thread = threading.Thread(target=lambda: made.append(nsiso.Popen(["sh", "-c", "echo; exec cat"], sandbox=True, stdin=-1, stdout=-1)))
     thread.start()

@@ -1,4 +1,6 @@
-"""Limits of the host that a spawn runs into: each is told apart and leaves nothing."""
+"""Tests that each limit of the caller gives its own error when a spawn reaches it, and that nothing
+is left behind.
+"""
 
 import errno
 import os
@@ -29,7 +31,7 @@ except nsiso.Error as error:
 
 
 def met(limit, prefix=(), **keywords):
-    """What a host under a limit is told: step, errno, hint."""
+    """The error that a caller gets under a limit: step, errno, hint."""
     program = HOST.format(limit=limit, keywords=keywords)
     done = subprocess.run([*prefix, sys.executable, "-c", program], capture_output=True, text=True, timeout=60)
     assert done.returncode == 0 and done.stdout.count("\n") == 1, done
@@ -65,7 +67,7 @@ def test_too_many_processes():
 
 @pytest.mark.parametrize("kind", ["user", "pid", "mnt", "net", "ipc", "uts", "time", "cgroup"])
 def test_a_limit_on_namespaces_is_named_by_its_file(kind):
-    """The limit is set inside a user namespace of the test's own, where the host's stay as they are."""
+    """The limit is set in a new user namespace, so that the machine's limits do not change."""
     file = f"/proc/sys/user/max_{kind}_namespaces"
     program = HOST.format(limit=f"open({file!r}, 'w').write('0')", keywords={kind: True})
     done = nsiso.run([sys.executable, "-c", program], map_root=True, capture_output=True, text=True)
@@ -75,8 +77,10 @@ def test_a_limit_on_namespaces_is_named_by_its_file(kind):
 
 
 def test_two_thousand_spawns_leave_no_namespace():
-    """Where 200 namespaces of each kind are allowed, 2,000 are made one after the other. The kernel takes some down
-    later (network most of all), so a full house is waited for."""
+    """The limit is 200 namespaces of each kind, and 2,000 are created one after the other. The
+    kernel removes some of them later (network namespaces most of all), so the program waits at the
+    limit.
+    """
     program = """
 import errno, time, nsiso
 kinds = ["user", "pid", "mnt", "net", "ipc", "uts", "time", "cgroup"]
@@ -99,7 +103,7 @@ print("fine")
 
 
 def test_namespaces_nested_too_deep():
-    """The kernel allows 32 user namespaces one in the other."""
+    """The kernel allows 32 nested user namespaces."""
     program = (
         "import sys, nsiso\n"
         "try:\n    print(nsiso.run([sys.executable, '-c', sys.argv[1], sys.argv[1]], map_root=True).returncode)\n"

@@ -1,4 +1,6 @@
-"""examples/c/lsns.c beside the installed lsns(8): the same rows, the same columns, the same words for mistakes."""
+"""Tests that examples/c/lsns.c prints the same rows, columns and error messages as the installed
+lsns(8).
+"""
 
 import json
 import os
@@ -28,7 +30,7 @@ def output(*arguments):
 @pytest.mark.parametrize("columns", ["NS,TYPE", "NS,TYPE,NPROCS,PID,PPID,UID,USER,PNS,ONS,PATH", "NS,NETNSID,PID"])
 def test_each_row_of_theirs_is_among_ours(columns):
     def rows(tool):
-        # Rows of tools come and go.
+        # Rows of the tools themselves differ from run to run.
         (first, second) = (run(tool, "-n", "-r", "-o", columns).stdout.splitlines() for _ in range(2))
         return {*first} & {*second}
 

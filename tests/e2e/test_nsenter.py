@@ -1,4 +1,6 @@
-"""examples/c/nsenter.c and unshare --TYPE=FILE: what nsenter(1) and unshare(1) do, through libnsiso."""
+"""Tests examples/c/nsenter.c and unshare --TYPE=FILE, which do the work of nsenter(1) and
+unshare(1) through libnsiso.
+"""
 
 import os
 import subprocess
@@ -18,7 +20,8 @@ def target(tmp_path):
     kinds = dict(user=True, pid=True, mnt=True, net=True, ipc=True, uts=True, time=True, cgroup=True)
     with nsiso.Popen(words, stdin=-1, stdout=-1, map_root=True, mount_proc=True, cwd="/", **kinds) as process:
         process.stdout.read(1)
-        # What exec has replaced keeps its variables: those of the shell itself are in /proc/PID/environ.
+        # /proc/PID/environ shows the environment at exec, so the tests see the variables of the
+        # shell.
         yield process
         process.stdin.close()
 

@@ -1,4 +1,6 @@
-"""Overlays whose layer is thrown away, over trees with mounts in them: nothing of the host is changed."""
+"""Tests overlays with a throw-away writable layer over trees that contain mounts: nothing on the
+host changes.
+"""
 
 import json
 import subprocess
@@ -39,7 +41,7 @@ assert os.stat("bound").st_mode & 0o777 == 0o644 and os.stat("tree/big").st_size
 
 
 def test_what_lies_beside_a_mount_is_not_the_hosts(tmp_path):
-    # A host with mounts of its own, also for an ordinary user.
+    # The caller has its own mounts, which an ordinary user may have too.
     words = [sys.executable, "-c", HOST, str(tmp_path), f'["{tmp_path}/tree", "{tmp_path}/target"]']
     host = nsiso.run(words, map_root=True, mnt=True, umask=0o22, capture_output=True, text=True)
     assert host.returncode == 0, host.stderr

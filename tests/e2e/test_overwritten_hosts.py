@@ -1,4 +1,6 @@
-"""While a host joins a container, its own program is to be seen there, and must not be had (CVE-2019-5736)."""
+"""Tests CVE-2019-5736: while a caller joins a container, processes there can see the caller's
+program, but must not be able to write it.
+"""
 
 import hashlib
 import os
@@ -9,7 +11,8 @@ import nsiso
 import pytest
 from conftest import BUILD
 
-# Opens whatever program it sees, and writes into it as soon as the kernel lets it: when it does not run any more.
+# Opens every program that it sees, and writes into it as soon as the kernel allows it, which is
+# when the program no longer runs.
 HUNTER = """
 import os, sys, time
 prey, had = tuple(map(int, sys.argv[1:])), []
@@ -40,7 +43,7 @@ def digest(path):
 
 @pytest.fixture
 def host(tmp_path):
-    """A program of the host's that the container's root could write by its permissions."""
+    """A program of the caller that root in the container could write according to its mode."""
     program = tmp_path / "host"
     shutil.copy(BUILD / "bin/nsenter", program)
     library = tmp_path / "libnsiso.so.0"
@@ -59,7 +62,7 @@ def test_a_host_that_joins_is_not_overwritten(host, calls):
         try:
             for _ in range(20):
                 subprocess.run(join, env=environment, check=True)
-            # And slowly, so that it is there for a while.
+            # strace delays these calls, so that the program is visible for longer.
             slow = ["strace", "-f", "-qq", "-o", "/dev/null", "-e", f"trace={calls}", "-e", f"inject={calls}:delay_enter=30000"]
             for _ in range(10):
                 subprocess.run([*slow, *join], env=environment, check=True)

@@ -1,4 +1,6 @@
-"""Rights that a program could get, or get back, through what it is given."""
+"""Tests that a program cannot gain or regain privileges through the options that it is started
+with.
+"""
 
 import os
 import shutil
@@ -17,7 +19,9 @@ PYTHON = "/usr/bin/python3"
 @needs_root("be somebody in a group")
 @pytest.mark.parametrize("keywords", ["map_root=True", "map_current=True", "sandbox=True", "map_root=True, groups=[]", "map_root=True, setgroups=True"])
 def test_whom_a_group_keeps_out_stays_out(keywords):
-    """A file may be closed to a group and open to all others (CVE-2014-8989): nobody gets in by leaving the group."""
+    """CVE-2014-8989: a file may be closed to a group and open to all others. A program must not
+    gain access by leaving the group.
+    """
     place = tempfile.mkdtemp()
     try:
         path = os.path.join(place, "file")
@@ -67,7 +71,7 @@ def test_each_guard_keeps_from_a_user_namespace(guard):
 
 
 def test_with_the_hosts_network_its_abstract_sockets_stay_closed():
-    """The network namespace would keep from them; without it Landlock does (Linux 6.12)."""
+    """A network namespace would close abstract sockets; without one, Landlock does (Linux 6.12)."""
     name = f"nsiso-{os.getpid()}"
     program = [PYTHON, "-c", f"import socket; socket.socket(socket.AF_UNIX).connect('\\0{name}'); print('reached')"]
     with socket.socket(socket.AF_UNIX) as server:

@@ -1,4 +1,6 @@
-"""A host that runs out of descriptors or processes at any point of making a sandbox: it is told, the program does not run, nothing is left."""
+"""Tests a caller that runs out of descriptors or processes at any point of starting a sandbox: it
+gets an error, the program does not run, and nothing is left behind.
+"""
 
 import os
 import subprocess
@@ -46,7 +48,7 @@ print(refused, ran)
 
 
 def told(*words, prefix=()):
-    """How often it was refused, and how often it ran."""
+    """Returns how often the spawn was refused, and how often the program ran."""
     done = subprocess.run([*prefix, sys.executable, "-c", HOST, *map(str, words)], capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done
     return tuple(map(int, done.stdout.split()))
@@ -66,6 +68,8 @@ def test_any_number_of_processes():
 @needs_root("limit by control groups")
 @pytest.mark.parametrize("pids", range(1, 5))
 def test_any_number_in_the_control_group(pids):
-    """The host's own. It, the helper, the init process and the program are four."""
+    """The limit is that of the caller's cgroup. The caller, the helper, the init process and the
+    program are four processes.
+    """
     done = nsiso.run([sys.executable, "-c", HOST, "none", "0"], limits=nsiso.Limits(pids=pids), capture_output=True, text=True)
     assert done.stdout == ("1 0\n" if pids < 4 else "0 1\n"), done

@@ -1,5 +1,6 @@
-"""Ranges for an ordinary user, through newuidmap(1): /etc/subuid and /etc/subgid are covered in a mount
-namespace by files that lend the ids 200000 to 265535."""
+"""Tests ranges of ids for an ordinary user through newuidmap(1). In a mount namespace, files that
+grant the ids 200000 to 265535 cover /etc/subuid and /etc/subgid.
+"""
 
 import pytest
 from conftest import BUILD, needs_root, run
@@ -13,7 +14,7 @@ LENT = "65534:200000:65536\n"
 
 @pytest.fixture
 def as_ordinary_user(tmp_path):
-    """Runs a shell line as an ordinary user to whom ids are lent."""
+    """Runs a shell command line as an ordinary user who has subordinate ids."""
     (tmp_path / "lent").write_text(LENT)
     cover = "".join(f"touch {file}; mount --bind {tmp_path}/lent {file}; " for file in ("/etc/subuid", "/etc/subgid"))
 

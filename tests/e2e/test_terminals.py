@@ -1,4 +1,6 @@
-"""TIOCSTI pushes input into the terminal one is in (CVE-2017-5226): from a sandbox on the host's terminal it must not reach the host."""
+"""Tests CVE-2017-5226: TIOCSTI pushes input into the controlling terminal. From a sandbox on the
+caller's terminal, such input must not reach the caller.
+"""
 
 import os
 import select
@@ -13,17 +15,21 @@ try:
 except FileNotFoundError:
     WORKS = True  # before Linux 6.2
 PUSH = "import ctypes; print(ctypes.CDLL(None).ioctl(0, ctypes.c_ulong(REQUEST), ctypes.c_char_p(b'x')))"
-# What the kernel takes has 32 bits; a filter that compares more lets the second one pass (CVE-2019-10063).
+# The kernel uses 32 bits of the request. A filter that compares 64 bits lets the second one pass
+# (CVE-2019-10063).
 REQUESTS = {"TIOCSTI": 0x5412, "TIOCSTI and more": 0x1_0000_5412, "TIOCLINUX": 0x541C}
 
 
 def pushed(request, **keywords):
-    """What a program pushes into the terminal of a host that has it as its controlling one and gives it to the program."""
+    """Passes a caller's controlling terminal to a program that pushes input into it. Returns
+    whether the input arrived, and the program's output.
+    """
     pid, terminal = os.forkpty()
     if pid == 0:
         os.execv(os.sys.executable, [os.sys.executable, "-c", f"import nsiso; nsiso.run(['/usr/bin/python3', '-c', {PUSH.replace('REQUEST', str(request))!r}], **{keywords!r}); input()"])
     text = b""
-    # The echo of what is pushed, if any, comes before or after the answer; an answer of the host's own ends it.
+    # The echo of the pushed input comes before or after the program's output. The caller waits in
+    # input() and does not end before the newline below answers it.
     while b"\n" not in text and select.select([terminal], [], [], 20)[0]:
         text += os.read(terminal, 100)
     os.write(terminal, b"\n")

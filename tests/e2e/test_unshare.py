@@ -1,4 +1,6 @@
-"""examples/c/unshare.c: every option, its exit codes, and the same answers as the installed unshare(1)."""
+"""Tests examples/c/unshare.c: every option, the exit codes, and the same results as the installed
+unshare(1).
+"""
 
 import os
 import pwd
@@ -29,7 +31,7 @@ def output(*arguments, **options):
 
 
 def refused(*arguments, code=1, **options):
-    """The complaint about a call that has to fail."""
+    """Returns the error message of a call that must fail."""
     done = ours(*arguments, **options)
     assert (done.returncode, done.stdout) == (code, ""), done
     assert done.stderr.startswith("unshare: ") or "Try 'unshare --help'" in done.stderr
@@ -37,7 +39,7 @@ def refused(*arguments, code=1, **options):
 
 
 def allowed(kind):
-    """What lets the caller have a namespace of this kind."""
+    """The options that the caller needs to create a namespace of this kind."""
     return [] if ROOT or kind == "user" else ["--map-root-user"]
 
 
@@ -54,7 +56,8 @@ def test_a_shell_sees_only_itself():
 def test_each_kind_is_new_and_alone(option, form):
     read = "for kind in " + " ".join(KINDS.values()) + "; do readlink /proc/self/ns/$kind; done"
     flag = "--" + option if form == "long" else "-" + LETTERS[option]
-    # The first child of a new pid namespace is its init: without --fork there would be no second one.
+    # The first child in a new pid namespace is its init process. Without --fork the shell could not
+    # start a second child.
     fork = ["--fork"] if option == "pid" else []
     inside = output(*allowed(option), flag, *fork, "sh", "-c", read).splitlines()
     outside = run("sh", "-c", read).stdout.splitlines()
@@ -113,7 +116,7 @@ def test_it_answers_as_the_installed_one(options):
     assert answers[0].returncode == answers[1].returncode == 0
 
 
-# What fails when the tool is the program's process already.
+# The exit code of a failure that occurs when the tool is already the process of the program.
 CANNOT_EXECUTE = 126
 SET_UP = [
     ["-w", "/nonexistent", "true"],
@@ -185,7 +188,9 @@ def test_a_killed_program_is_seen_as_that(number):
 
 @pytest.mark.parametrize("options", [["-r"], ["-rp"], ["-rm"]], ids=" ".join)
 def test_without_fork_the_tool_becomes_the_program(options):
-    """Its pid is the program's, it is killed at once, and only the children are in a new pid namespace."""
+    """The tool and the program have one pid, so a signal kills the program at once. Only its
+    children are in the new pid namespace.
+    """
     script = "echo ready; sh -c 'echo $$'; exec sleep 1000"
     with subprocess.Popen([str(OURS), *options, "sh", "-c", script], stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout.readline() == "ready\n"
@@ -231,7 +236,7 @@ def test_help_names_each_option():
 
 
 def test_setgroups_may_be_denied_beside_the_map_that_denies_it():
-    # The installed one (2.38) writes "deny" twice and fails.
+    # The installed unshare (2.38) writes "deny" twice and fails.
     assert output("-r", "--setgroups=deny", "cat", "/proc/self/setgroups") == "deny"
 
 
@@ -249,7 +254,7 @@ def test_a_descriptor_is_passed_on(tmp_path):
 
 
 def started(*arguments):
-    """A running unshare(1) whose program has said that it is ready."""
+    """Starts unshare(1) and returns when its program has printed that it is ready."""
     process = subprocess.Popen([str(OURS), *arguments], stdout=subprocess.PIPE, text=True)
     assert process.stdout.readline() == "ready\n"
     return process
@@ -293,7 +298,7 @@ def test_an_ignored_sigchld_does_not_lose_the_code():
 
 
 RANGES = {
-    # The order of before 2.39, which old and new ones understand.
+    # The order of arguments before util-linux 2.39, which newer versions accept too.
     "--map-users=100000,0,10 --map-groups=100000,0,10": "cat /proc/self/uid_map /proc/self/gid_map",
     "--map-users=100000,0,10 --map-user=3": "id -u; cat /proc/self/uid_map",
     "--map-users=100000,5,10 --map-user=5": "id -u; cat /proc/self/uid_map",
@@ -311,7 +316,9 @@ RANGES = {
 @pytest.mark.parametrize("as_ordinary", [False, True], ids=["root", "ordinary"])
 @pytest.mark.parametrize("options", RANGES)
 def test_ranges_of_ids_map_as_with_the_installed_one(options, as_ordinary, tmp_path):
-    """In a mount namespace whose /etc/subuid lends ids to both users; a fresh directory holds the files."""
+    """The tools run in a mount namespace whose /etc/subuid grants ids to both users. The files are
+    in a new directory.
+    """
     lent = tmp_path / "lent"
     lent.write_text("root:100000:65536\nnobody:100000:65536\n")
     user = ["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups"] if as_ordinary else []
@@ -353,7 +360,7 @@ def test_root_runs_as_another_user_without_groups():
 
 @pytest.mark.skipif(ROOT, reason="needs an ordinary user: root may map every id")
 def test_ids_that_were_not_lent_are_refused():
-    # Many times: the child's death and the answer to it must not get in each other's way.
+    # Repeated, because the death of the child and the answer to it must not race.
     for _ in range(50):
         complaint = refused("--map-users=0:100000:10", "--map-groups=0:100000:10", "true", code=CANNOT_EXECUTE, timeout=10)
     assert "/etc/sub" in complaint and f"{pwd.getpwuid(os.geteuid()).pw_name}:100000:10" in complaint

@@ -1,13 +1,16 @@
 #!/bin/sh
-# A kernel of Debian's: `sh kernel.sh SERIES FOLDER` leaves vmlinuz-SERIES and modules-SERIES.cpio in FOLDER, from the packages that this machine's
-# apt knows, or else from other suites of Debian's, whose lists are kept in FOLDER, too. Says why if there is none.
+# Gets a kernel of Debian: `sh kernel.sh SERIES FOLDER` writes vmlinuz-SERIES and
+# modules-SERIES.cpio to FOLDER.
+#
+# The packages come from the suites that this machine's apt knows, else from other suites of Debian,
+# whose lists are kept in FOLDER too. If there is no package, it prints the reason.
 set -eu
 series=$1
 mkdir -p "$2"
 folder=$(cd "$2" && pwd)
 [ ! -e "$folder/vmlinuz-$series" ] || exit 0
 
-# The newest of the series.
+# Prints the name of the newest package of the series.
 newest() { # newest [OPTION...]
     apt-cache "$@" search --names-only "^linux-image-$(echo "$series" | sed 's/\./\\./g')[.-][0-9a-z.+-]*-amd64\$" |
         cut -d' ' -f1 | grep -v -e -rt- -e -cloud- -e -unsigned | sort -V | tail -n 1
@@ -17,7 +20,7 @@ package=$(newest)
 if [ -z "$package" ]; then
     apt=$folder/apt
     mkdir -p "$apt/lists/partial" "$apt/cache/archives/partial"
-    # The mirror that this machine uses.
+    # Use the mirror that this machine uses.
     mirror=$(apt-get indextargets --format '$(REPO_URI)' | sed -n 's,/debian/$,,p' | head -n 1)
     [ -n "$mirror" ] || { echo "skipped: this machine's apt knows no mirror of Debian"; exit 1; }
     for suite in debian-security/bullseye-security debian/bullseye debian/bookworm debian/sid; do
@@ -36,12 +39,12 @@ fi
 work=$folder/work-$series
 rm -rf "$work"
 mkdir -p "$work/modules"
-# Newer ones have their kernel and modules in packages of their own.
+# Newer packages keep the kernel and the modules in packages that they depend on.
 parts=$(apt-cache "$@" depends "$package" | sed -n 's/^ *Depends: \(linux-\(binary\|modules\)-.*\)/\1/p')
 # shellcheck disable=SC2086
 (cd "$work" && apt-get "$@" download -qq "$package" $parts 2>log) ||
     { echo "skipped: $package cannot be fetched: $(tail -n 1 "$work/log")"; exit 1; }
-# What the tests want of the modules: disks, overlays, networks.
+# Extract only the modules that the tests need: disks, overlays, networks.
 for file in "$work"/*.deb; do
     dpkg-deb --fsys-tarfile "$file" | tar -x -C "$work" --wildcards '*/vmlinuz*' '*/drivers/virtio/virtio*.ko*' \
         '*/block/virtio_blk.ko*' '*/overlayfs/overlay.ko*' '*/net/veth.ko*' '*/net/bridge/bridge.ko*' '*/802/stp.ko*' '*/llc/llc.ko*' \

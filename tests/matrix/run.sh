@@ -1,8 +1,9 @@
 #!/bin/sh
-# The tests of spawning, listing, joining, networks, views, sandboxes and limits under other kernels, each in a virtual machine without hardware help: with
-# limits by version 2 of cgroups, which many a build machine cannot show.
+# Runs the tests of spawning, listing, joining, networks, file system views, sandboxes and limits
+# under other kernels, each in a virtual machine without hardware acceleration. There, cgroup v2
+# enforces the limits, which many build machines do not offer.
 #
-#   sh tests/matrix/run.sh [SERIES...]     kernels of Debian's: by default 5.10 6.1 6.12 and the newest 7
+#   sh tests/matrix/run.sh [SERIES...]     kernels of Debian: by default 5.10 6.1 6.12 and newest 7
 set -eu
 cd "$(dirname "$0")/../.."
 work=build/matrix
@@ -22,7 +23,7 @@ if [ -n "${missing:-}" ]; then
         { echo "skipped: no virtual machine, since$missing cannot be installed here"; exit 0; }
 fi
 
-# Programs without libraries: the machine has none.
+# Static programs, because the virtual machine has no libraries.
 RUSTFLAGS="-C target-feature=+crt-static" cargo test --quiet --no-run -p nsiso --tests --target x86_64-unknown-linux-gnu \
     --target-dir target/matrix --message-format=json |
     sed -n 's/.*"name":"\(spawn\|list\|join\|net\|view\|sandbox\|limits\)".*"executable":"\([^"]*\)".*/\1 \2/p' |
@@ -43,9 +44,9 @@ for series in "$@"; do
     sh tests/matrix/kernel.sh "$series" "$work/kernels" || continue
     cat "$work/root.cpio" "$work/kernels/modules-$series.cpio" | gzip -1 > "$work/initrd-$series"
     started=$(date +%s)
-    # Two processors that are emulated may crash when the kernel changes its own code: then once more.
+    # Two emulated processors may crash when the kernel patches its own code: then try again.
     for attempt in 1 2; do
-        # To write over, and to swap to.
+        # One disk for the tests to overwrite, one for swap.
         truncate -s 64M "$work/disk-$series"
         truncate -s 512M "$work/swap-$series"
         timeout 900 qemu-system-x86_64 -accel tcg -cpu max -smp 2 -m 1500 -nic none -nographic -no-reboot \
@@ -59,7 +60,7 @@ for series in "$@"; do
     echo "--- Linux $series: $outcome after $(($(date +%s) - started)) s"
 done
 [ -z "$failed" ] || {
-    # Once more what failed, since a log is often kept from its end alone.
+    # Repeat the failures, because often only the end of a log is kept.
     for series in $failed; do
         echo "--- failed under Linux $series:"
         sed -n '/^FAILED/,/^ok/p; /^MATRIX/p' "$work/log-$series" | grep . || tail -n 40 "$work/log-$series"

@@ -1,6 +1,8 @@
-"""Makes namespaces that are held in each way there is, tells which as json, and sleeps until its input ends.
+"""Makes namespaces that are held in every possible way, prints them as JSON, and sleeps until its
+input ends.
 
-To be run in user, mount, net and uts namespaces of its own: there it is privileged, and spoils nothing.
+It must run in user, mount, net and uts namespaces of its own: it is privileged there and cannot
+change the machine.
 """
 
 import ctypes
@@ -31,8 +33,8 @@ def child(work):
     read, write = os.pipe()
     pid = os.fork()
     if pid == 0:
-        call("prctl", 1, 9, 0, 0, 0)  # dies with its parent
-        os.closerange(3, write)  # what the parent holds
+        call("prctl", 1, 9, 0, 0, 0)  # SIGKILL when the parent ends
+        os.closerange(3, write)  # closes the descriptors inherited from the parent
         work()
         os.write(write, b"r")
         while True:
@@ -58,7 +60,7 @@ def by_processes():
 def by_mount_elsewhere():
     def work():
         call("unshare", NEWNS | NEWUTS)
-        call("mount", b"none", b"/", None, 0x44000, None)  # private
+        call("mount", b"none", b"/", None, 0x44000, None)  # MS_REC | MS_PRIVATE
         call("mount", b"t", place.encode(), b"tmpfs", 0, None)
         path = f"{place}/a b\\c"
         open(path, "w").close()
@@ -98,7 +100,7 @@ def as_ancestor():
         call("unshare", NEWUSER)
         with open(f"{place}/middle", "w") as file:
             file.write(str(inode("/proc/self/ns/user")))
-        # Only a user that is mapped may make the next one.
+        # Only a process whose uid is mapped may create the next user namespace.
         for name, text in ("setgroups", "deny"), ("uid_map", "0 0 1"), ("gid_map", "0 0 1"):
             with open(f"/proc/self/{name}", "w") as file:
                 file.write(text)
@@ -130,7 +132,7 @@ def by_thread():
 def for_children():
     pid = child(lambda: call("unshare", NEWTIME))
     made["time_for_children"] = {"inode": inode(f"/proc/{pid}/ns/time_for_children"), "pid": pid}
-    # A pid namespace without an init has no link; only a pidfd gives it.
+    # A pid namespace without an init process has no link in /proc: only a pidfd leads to it.
     pid = child(lambda: call("unshare", NEWPID))
     fd = os.pidfd_open(pid)
     namespace = libc.ioctl(fd, 0xFF06, 0)

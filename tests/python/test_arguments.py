@@ -1,4 +1,4 @@
-"""Arguments that mean nothing are refused in words, before anything is done."""
+"""Tests that meaningless arguments are refused with a clear message before anything is done."""
 
 import math
 import os
@@ -69,7 +69,7 @@ def test_what_means_nothing_is_refused(keywords, error, text):
     [
         (dict(user=True, pid=True, mounts=[nsiso.Overlay("/"), nsiso.Procfs()]), "map_root or map_current"),
         (dict(sandbox=True, root="/"), "has a root already"),
-        # Two ids inside for one outside.
+        # Two ids inside map to one outside.
         (dict(uid_map=[(7, os.geteuid(), 1)], map_current=True), "ranges overlap"),
         (dict(map_root=True, mounts=[nsiso.ReadOnly("/nope")]), "as the program sees it"),
         (dict(map_root=True, mounts=[nsiso.Overlay("/usr", "/usr", changes=("/nope", "/nope"))]), "all three directories"),

@@ -1,4 +1,4 @@
-"""Limits by control groups, from Python and from the shell."""
+"""Tests limits that cgroups enforce, from Python and from the command line."""
 
 import os
 import signal
@@ -37,7 +37,7 @@ def test_a_group_is_counted_frozen_changed_and_killed():
     spin = "import threading\nfor n in range(3): threading.Thread(target=lambda: [0 for _ in iter(int, 1)]).start()"
     options = dict(limits=nsiso.Limits(cpu=0.3, pids=64), map_root=True, deadline=60)
     with nsiso.Popen(["python3", "-c", spin], **options) as process:
-        # Three threads, their program, and the init process.
+        # Three threads, the program's main thread, and the init process.
         while process.resources().pids < 5:
             time.sleep(0.05)
         process.freeze()
@@ -66,7 +66,7 @@ def test_many_leave_no_group():
     for _ in range(100):
         nsiso.run(["true"], limits=nsiso.Limits(pids=10, memory="100M"), map_root=True, init=True)
     assert groups() == []
-    # A host that was killed is swept up after.
+    # The next call that uses limits removes the cgroups of a killed caller.
     code = "import nsiso, os, time; nsiso.Popen(['true'], limits=nsiso.Limits(pids=10)); time.sleep(.2); os.kill(os.getpid(), 9)"
     host = subprocess.Popen([sys.executable, "-c", code])
     host.wait()
@@ -168,7 +168,7 @@ def test_what_a_killed_host_has_frozen_is_thawed_and_ends():
     code = "import nsiso, os; p = nsiso.Popen(['sleep', '1004'], sandbox=True, limits=nsiso.Limits(), stdout=nsiso.DEVNULL, stderr=nsiso.DEVNULL); p.freeze(); print(p.pid, flush=True); os.kill(os.getpid(), 9)"
     pid = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.strip()
     for _ in range(200):
-        # The next use looks after the groups of the dead.
+        # The next call that uses limits removes the cgroups of killed callers.
         nsiso.run(["true"], limits=nsiso.Limits())
         if not os.path.exists(f"/proc/{pid}"):
             return

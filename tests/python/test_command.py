@@ -1,4 +1,4 @@
-"""`python -m nsiso run`: what it hands to the program, and what it ends with."""
+"""Tests `python -m nsiso run`: what the program inherits, and the exit codes."""
 
 import os
 import pty
@@ -33,7 +33,7 @@ def test_a_sandbox_gets_no_descriptor_that_is_not_named():
         done = run("--sandbox", "--pass-fd", two, *look, **fds)
         assert done.stdout.split("\n")[1:3] == ["closed", open("/etc/hostname").read().strip()], done
         named.seek(0)
-        # Where nothing is kept from the program, descriptors are passed as with unshare(1).
+        # Without --sandbox, open descriptors are inherited as with unshare(1).
         assert "root:" in run("-r", *look, **fds).stdout
 
 
@@ -67,13 +67,14 @@ def test_a_shell_in_a_sandbox_has_job_control():
             if select.select([terminal], [], [], 1)[0]:
                 shown += os.read(terminal, 1000)
             else:
-                # The shell may have been between two programs.
+                # The shell may have been between two programs when the signal came, so send it
+                # again.
                 os.write(terminal, again)
 
     until(b"ready:")
     os.write(terminal, b"echo be$((1))gun; sleep 1000\n")
     until(b"be1gun")
-    # Ctrl-C ends the program in the foreground alone.
+    # Ctrl-C ends only the program in the foreground.
     shown = shown[shown.index(b"be1gun") :]
     os.write(terminal, b"\x03")
     until(b"ready:", b"\x03")

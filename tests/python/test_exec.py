@@ -1,4 +1,4 @@
-"""`nsiso.execvp`: the interpreter becomes the program."""
+"""Tests `nsiso.execvp`: the interpreter becomes the program."""
 
 import os
 import signal
@@ -10,7 +10,7 @@ import pytest
 
 
 def host(program, *, args=(), **options):
-    """A Python process that runs `program`, and what it has written."""
+    """Runs `program` in a Python process and returns the process and its output."""
     command = [sys.executable, "-c", "import nsiso, os, sys\n" + program, *map(str, args)]
     options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "stdin": subprocess.DEVNULL, **options}
     with subprocess.Popen(command, text=True, **options) as process:
@@ -154,7 +154,8 @@ signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
 nsiso.execvp(["cat", "/proc/self/status"], map_root=True)
 """
     lines = dict(line.split(":\t", 1) for line in host(program).output.splitlines() if line.startswith("Sig"))
-    ignored = int(lines["SigIgn"], 16) & 0x7FFFFFFF  # below make, those of the C library are ignored too
+    # Under make, the signals of the C library are ignored too.
+    ignored = int(lines["SigIgn"], 16) & 0x7FFFFFFF
     assert ignored == 1 << signal.SIGHUP - 1, "Python's SIGPIPE is at its default"
     assert int(lines["SigBlk"], 16) == int(lines["SigCgt"], 16) == 0
 

@@ -1,4 +1,6 @@
-"""What a program's start and end hand out: nothing that goes astray, and all that is known."""
+"""Tests that the start and the end of a program lose no process or descriptor, and that everything
+known about the program's end is reported.
+"""
 
 import gc
 import os
@@ -31,8 +33,9 @@ def test_an_exception_of_a_signal_handler_leaves_no_program_behind(keywords):
         for _ in range(200):
             try:
                 try:
-                    # From before the spawn until the program has run for a while. Python notices a
-                    # signal that comes just before poll(2) only with the next one.
+                    # The signal comes between the start of the spawn and some time after the
+                    # program has started. It is repeated, because Python notices a signal that
+                    # comes just before poll(2) only at the next one.
                     signal.setitimer(signal.ITIMER_REAL, random.uniform(0.0001, 0.006), 1)
                     nsiso.run(["sleep", "1000"], capture_output=True, **keywords)
                 finally:
@@ -46,7 +49,7 @@ def test_an_exception_of_a_signal_handler_leaves_no_program_behind(keywords):
 
 
 def test_a_constructor_that_is_interrupted_kills_what_it_has_started(monkeypatch):
-    """As if the signal had come just after the spawn."""
+    """An exception is raised as if a signal had come just after the spawn."""
     spawned = []
 
     def spawn(process):
@@ -57,7 +60,7 @@ def test_a_constructor_that_is_interrupted_kills_what_it_has_started(monkeypatch
     known = children()
     with pytest.raises(Interrupted) as caught:
         nsiso.Popen(["sleep", "1000"])
-    # Although the traceback still holds the object.
+    # The program is killed although the traceback still holds the Popen object.
     assert caught.value.__traceback__ and spawned and children() == known
 
 

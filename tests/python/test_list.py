@@ -1,4 +1,6 @@
-"""nsiso.list: every way in which a namespace is held, made for real; trees; gaps; churn; and what lsns says."""
+"""Tests nsiso.list: namespaces held in every possible way, trees, gaps, processes that come and go
+during the listing, and agreement with lsns(8).
+"""
 
 import json
 import os
@@ -19,7 +21,9 @@ root_only = pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to change 
 
 @pytest.fixture(scope="module")
 def scene(tmp_path_factory):
-    """A program that holds namespaces in all ways; what it made, by the way."""
+    """Starts a program that holds namespaces in every way; returns a dict of them, by the way of
+    holding.
+    """
     place = tmp_path_factory.mktemp("scene")
     place.chmod(0o755)
     kinds = dict(map_root=True, mnt=True, net=True, uts=True)
@@ -60,7 +64,7 @@ def test_a_namespace_without_a_process_is_found_and_its_holder_named(scene, list
     assert (found.kind, found.held, found.nprocs, found.pid) == (kind, (way,), 0, None)
     expected = (holder[0], *[made[name] if name else None for name in holder[1:]])
     assert [tuple(one[:4]) for one in found.holders] == [expected]
-    # The kernel was asked about it all the same.
+    # The owner is known, because the listing asked the kernel about the namespace anyway.
     assert found.owner == listing.find(pid=scene["pid"], kind="user")
 
 
@@ -98,7 +102,7 @@ def test_kinds_narrow_the_listing(scene):
     assert {namespace.kind for namespace in narrow} == {"net", "uts"}
     wanted = {namespace.inode for namespace in whole if namespace.kind in ("net", "uts")}
     assert wanted - {namespace.inode for namespace in narrow} == set()
-    # The owner is known, though it is not listed itself.
+    # The inode of the owner is known, though the owner itself is not listed.
     assert narrow[-1].owner is None and narrow[-1].owner_inode in {namespace.inode for namespace in whole}
     assert {namespace.kind for namespace in nsiso.list("mnt", own=True)} == {"mnt"}
 
@@ -197,7 +201,7 @@ def test_inside_a_pid_namespace_the_outside_is_told_to_be_hidden():
     command = [sys.executable, "-c", program]
     inside = nsiso.run(command, map_root=True, pid=True, mount_proc=True, capture_output=True, text=True)
     assert inside.stdout.split()[:3] == ["True", "False", "False"] and int(inside.stdout.split()[3]) >= 8
-    # Without a /proc of its own: the one that is there shows the pids of another.
+    # Without a fresh procfs, the mounted one shows the pids of another pid namespace.
     foreign = nsiso.run(command, map_root=True, pid=True, capture_output=True, text=True)
     assert foreign.stdout.split()[1:3] == ["True", "False"], foreign
 
@@ -221,7 +225,7 @@ def test_hidepid_is_told():
 @root_only
 def test_a_named_network_namespace():
     name = f"nsiso-{os.getpid()}"
-    # In a mount namespace of the test's own, where /run is its own, too.
+    # The program runs in its own mount namespace, where it mounts its own /run.
     program = f"""
 import subprocess, nsiso
 subprocess.run("mount -t tmpfs t /run && ip netns add {name}", shell=True, check=True)
@@ -248,7 +252,7 @@ def test_every_stable_row_of_lsns_is_ours_too(scene):
         return tuple(map(str, (*cells, namespace.owner_inode or 0)))
 
     for _ in range(10):
-        # Rows that the tools themselves are in change from run to run.
+        # The tools themselves are part of some rows, and those rows change from run to run.
         stable = lsns() & lsns()
         ours = {row(namespace) for namespace in nsiso.list()} | {row(namespace) for namespace in nsiso.list()}
         listers = {pid for pid in map(str, nsiso.list().find(pid=os.getpid(), kind="mnt").processes())}
@@ -261,7 +265,7 @@ def test_every_stable_row_of_lsns_is_ours_too(scene):
 
 
 def near(theirs, ours):
-    """The same but for the count: lsns counts itself, we do not."""
+    """Whether a row differs only in its count of processes: lsns counts itself, nsiso does not."""
     return any(one[:2] == theirs[:2] and one[3:] == theirs[3:] and int(one[2]) + 1 == int(theirs[2]) for one in ours)
 
 

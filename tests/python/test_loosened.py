@@ -1,4 +1,6 @@
-"""The sandbox, part by part: what is taken back is gone, what cannot be is refused in words, and the rest holds."""
+"""Tests the sandbox with single parts turned off: that part is gone, the rest holds, and parts that
+cannot be turned off are refused with a clear message.
+"""
 
 import os
 import socket
@@ -29,7 +31,7 @@ def test_new_privileges_and_user_namespaces_may_be_had():
     assert box(make, dict(seccomp=False)) == "" and box(make, dict(seccomp=False, user_namespaces=True)) == "made\n"
     with pytest.raises(nsiso.ArgumentError, match="need new_privs to be off"):
         box("", dict(new_privs=True))
-    # Whatever the order.
+    # The order of the options does not matter.
     with pytest.raises(nsiso.ArgumentError, match="need new_privs to be off"):
         nsiso.run(["true"], new_privs=True, seccomp=True)
 
@@ -63,7 +65,7 @@ def test_own_rules_may_follow_the_mounts():
 
 @pytest.fixture
 def place():
-    """Where nobody may go, too."""
+    """A directory that the user nobody may enter too."""
     with tempfile.TemporaryDirectory(dir="/tmp") as path:
         os.chmod(path, 0o777)
         yield path
@@ -109,7 +111,7 @@ def test_the_ban_on_user_namespaces_does_not_go_with_the_capability_that_lifts_i
 
 
 def test_the_host_has_names_that_do_not_show():
-    """The caller is in a UTS namespace whose names are known, so nothing is the kernel's default."""
+    """The caller's UTS namespace has known names, so that none is the kernel's default."""
     words = [sys.executable, "-m", "nsiso", "run", "--sandbox", "--", "sh", "-c", "uname -n; cat /proc/sys/kernel/domainname"]
     done = nsiso.run(words, map_current=True, hostname="leak", domainname="leak", capture_output=True, text=True)
     assert done.stdout == "sandbox\n(none)\n", done
@@ -126,7 +128,7 @@ def test_a_writable_directory_of_the_host_gets_no_set_id_files(mode, tmp_path):
 
 
 def test_a_directory_with_a_group_of_its_own_keeps_it(tmp_path):
-    """What is made in a set-group-ID directory inherits the bit, which no call has to set."""
+    """A file in a set-group-ID directory inherits the bit without any system call that sets it."""
     tmp_path.chmod(0o2777)
     assert box("mkdir /d/sub && touch /d/sub/file && chmod 644 /d/sub/file && echo made", mounts=[nsiso.Bind(tmp_path, "/d")]) == "made\n"
     assert (tmp_path / "sub").stat().st_mode & 0o2000
@@ -137,7 +139,7 @@ def test_ids_and_the_loopback_address_have_names():
     code += "print(socket.gethostbyname('localhost')); s = socket.create_server(('localhost', 0))"
     done = nsiso.Sandbox().run([PYTHON, "-c", code], capture_output=True, text=True)
     assert done.stdout.split() == ["/tmp", {0: "nobody", 65534: "nobody"}.get(os.geteuid(), "user"), "True", "127.0.0.1"], done
-    # They give way to what is brought.
+    # The caller's own mounts replace these files.
     own = [nsiso.File("me:x:1:1::/:/bin/sh\n", "/etc/passwd"), nsiso.Bind("/etc/hosts", ro=True)]
     assert box("cat /etc/passwd", mounts=own) == "me:x:1:1::/:/bin/sh\n"
 

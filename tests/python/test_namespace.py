@@ -1,4 +1,4 @@
-"""Existing namespaces from Python: opened, joined, entered, called into, kept."""
+"""Tests existing namespaces from Python: opened, joined, entered, called into and kept."""
 
 import gc
 import os
@@ -30,7 +30,7 @@ def target():
 
 @pytest.fixture
 def privileged():
-    """One that root may enter with a thread."""
+    """Namespaces that a thread of root may enter."""
     kinds = dict(net=True, uts=True, mnt=True)
     with nsiso.Popen(["sh", "-c", "echo; exec cat"], stdin=-1, stdout=-1, hostname="blue", **kinds) as process:
         process.stdout.read(1)
@@ -97,7 +97,7 @@ def test_a_process_is_named_in_words(target):
         pidfd.fileno()
     with nsiso.Pidfd(target.pid, inode) as pidfd:
         assert nsiso.run(["true"], join=(pidfd, "user")).returncode == 0
-    # Its pid has gone to another process, as far as can be told.
+    # The pid belongs to another process now, as far as can be seen: the inode differs.
     with pytest.raises(nsiso.NoProcessError, match="not the one meant"):
         nsiso.Pidfd(os.getpid(), inode)
     with pytest.raises(ProcessLookupError):

@@ -1,4 +1,6 @@
-"""Networks from Python: hosts, links, bridges, routers, sockets elsewhere. Traffic goes only between namespaces that the tests make."""
+"""Tests networks from Python: hosts, links, bridges, routers, and sockets in other namespaces. All
+traffic stays between namespaces that the tests create.
+"""
 
 import contextlib
 import gc
@@ -30,7 +32,7 @@ def ip(host, *words):
 
 
 def addresses(host):
-    """What ip(8) says: {device: [address, ...]}, without those of links."""
+    """The addresses that ip(8) prints: {device: [address, ...]}, without link-local ones."""
     return {
         device["ifname"]: sorted(f"{info['local']}/{info['prefixlen']}" for info in device["addr_info"] if info["scope"] != "link")
         for device in ip(host, "address")
@@ -38,7 +40,7 @@ def addresses(host):
 
 
 def talk(a, b, address, family=socket.AF_INET):
-    """TCP and UDP, by sockets of this process."""
+    """Exchanges data over TCP and UDP between two sockets of this process."""
     with b.socket(family) as server, a.socket(family) as client:
         server.bind((address, 80))
         server.listen()
@@ -81,7 +83,7 @@ def test_real_programs_talk(pair):
 def test_routers_and_gateways():
     with nsiso.Host("a") as a, nsiso.Host("r", router=True) as r, nsiso.Host("b") as b:
         nsiso.link(a, r, ["10.1.0.0/24", "fd01::/64"])
-        # A gateway for each version of IP, by two links.
+        # Two links give `b` a gateway for each version of IP.
         nsiso.link(r, b, "10.2.0.0/24")
         nsiso.link(r, b, "fd02::/64")
         assert b.gateways == {4, 6}
@@ -141,17 +143,17 @@ def test_programs_start_with_links_and_devices(pair):
     a, _ = pair
     inside = nsiso.Endpoint(addresses="10.7.0.2/24", gateway="10.7.0.1")
     keywords = dict(join=a.lab.join, links=[(inside, nsiso.Endpoint(a, addresses="10.7.0.1/24"))], capture_output=True, text=True)
-    for _ in range(5):  # each time the link is gone again
+    for _ in range(5):  # each time, the link is removed with the program
         done = nsiso.run(["ip", "-brief", "address", "show", "eth0"], **keywords)
         assert "10.7.0.2/24" in done.stdout and done.returncode == 0
     nsiso.link(nsiso.Endpoint(a, name="spare"), nsiso.Endpoint(a, name="other"))
     with nsiso.Host("c") as c:
         nsiso.move_device("spare", nsiso.Endpoint(c, addresses="10.8.0.1/24"), at=a)
         assert addresses(c)["spare"] == ["10.8.0.1/24"]
-    # Whoever is in that network moves a device of it.
+    # A caller that is in a network itself may move a device of it.
     if ROOT:
         nsiso.link(nsiso.Endpoint(None, name="nsiso-spare"), nsiso.Endpoint(None, name="nsiso-other"))
-        # One that is given to a program which cannot be started comes back.
+        # A device that was moved to a program is moved back if the program cannot be started.
         with pytest.raises(FileNotFoundError):
             nsiso.run(["/no/such/program"], devices={"nsiso-spare": nsiso.Endpoint(name="moved")})
         assert subprocess.run(["ip", "link", "show", "nsiso-spare"], capture_output=True).returncode == 0
@@ -206,13 +208,13 @@ print("out and in")
 
 @pytest.mark.skipif(not os.access("/dev/net/tun", os.R_OK | os.W_OK), reason="pasta opens /dev/net/tun, which this user may not open here")
 def test_programs_get_out_and_in_through_pasta():
-    """On a host whose way to the outside ends at its other end."""
+    """The tests run on a simulated host whose default route leads to another simulated host."""
     with nsiso.Host("h") as h, nsiso.Host("outside") as outside:
         nsiso.link(nsiso.Endpoint(h, addresses="192.0.2.2/24", gateway="192.0.2.1"), nsiso.Endpoint(outside, addresses="192.0.2.1/24"))
         h.run(["ip", "address", "add", "192.0.2.9/32", "dev", "lo"], check=True)
         done = h.run([sys.executable, "-c", UPLINK], capture_output=True, text=True, timeout=60)
         assert done.stdout == "out and in\n", done.stderr
-        # From the shell, and where there is none to be had.
+        # Now by the command line, with a default route and without.
         shell = [sys.executable, "-m", "nsiso", "run", "-r", "--publish", "8080:80"]
         done = h.run([*shell, "ip", "-brief", "address"], capture_output=True, text=True, timeout=60)
         assert "192.0.2.2" in done.stdout, done

@@ -1,4 +1,4 @@
-"""nsiso.probe, nsiso.unshare, and `python -m nsiso run|enter|doctor`."""
+"""Tests nsiso.probe, nsiso.unshare, and `python -m nsiso run|enter|doctor`."""
 
 import os
 import pathlib

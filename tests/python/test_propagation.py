@@ -1,4 +1,4 @@
-"""Mounts that pass between a shared mount and the program's mount namespace, or do not."""
+"""Tests mount propagation between a shared mount and the program's mount namespace."""
 
 import os
 import sys
@@ -32,7 +32,7 @@ print(seen_inside.strip() or "-", *os.listdir(f"{top}/inside") or "-")
 )
 def test_mounts_pass_as_asked(propagation, inside, outside, tmp_path):
     command = [sys.executable, "-c", PROGRAM, propagation, tmp_path]
-    # In a mount namespace of the test's own, so that the machine's mounts stay as they are.
+    # The test runs in its own mount namespace, so that the machine's mounts do not change.
     done = nsiso.run(command, map_root=True, mnt=True, capture_output=True, text=True)
     assert done.stdout.split() == [inside, outside], done
     assert os.listdir(tmp_path) == []

@@ -1,4 +1,5 @@
-"""The view of the file system, privileges, the init process, terminals and the sandbox, from Python."""
+"""Tests the file system view, privileges, the init process, terminals and the sandbox, from Python.
+"""
 
 import contextlib
 import ctypes
@@ -194,7 +195,7 @@ def test_the_init_process():
     assert time.monotonic() - start >= 0.5
     with nsiso.Popen(["sleep", "100"], map_root=True, deadline=0.2) as process:
         assert process.wait() == -signal.SIGKILL and process.timed_out
-    # A host that reaps everything is told all the same.
+    # The status is known even if the caller has reaped the process itself.
     with nsiso.Popen(["sh", "-c", "exit 6"], map_root=True, init=True) as process:
         os.waitpid(process.pid, 0x40000000)
         assert process.wait() == 6
@@ -213,7 +214,7 @@ def test_a_host_that_ignores_its_children_is_told_the_status():
 
 
 def written(process):
-    """What it writes on its terminal until it ends, when that gives EIO."""
+    """The program's output on its terminal until it ends; then read(2) fails with EIO."""
     text = b""
     with contextlib.suppress(OSError):
         while part := os.read(process.pty, 4096):
@@ -231,7 +232,7 @@ def test_a_terminal():
 
 def test_the_sandbox(tmp_path):
     (tmp_path / "in").write_text("in")
-    # Root's sandbox runs as nobody.
+    # The sandbox of root runs the program as nobody, which must be able to search the directory.
     os.chmod(tmp_path, 0o755)
     box = nsiso.Sandbox(mounts=[nsiso.Bind(tmp_path, "/srv", ro=True)], rlimits={"nofile": 50})
     done = box.run(["sh", "-c", "cat /srv/in; ulimit -n; echo $HOME; ls /proc | grep -c '^[0-9]'"], capture_output=True, text=True)

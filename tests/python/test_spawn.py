@@ -1,4 +1,4 @@
-"""nsiso.run and nsiso.Popen: every keyword, and subprocess's own behaviour."""
+"""Tests nsiso.run and nsiso.Popen: every keyword, and the behavior they share with subprocess."""
 
 import os
 import select

@@ -1,4 +1,4 @@
-/* What the programs of the memory tests share. */
+/* Helpers that the programs of the memory tests share. */
 #ifndef COMMON_H
 #define COMMON_H
 
@@ -13,7 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
-/* Docker's 14 default capabilities, among them no sys_ptrace and no sys_admin. */
+/* Docker's 14 default capabilities, without sys_ptrace and sys_admin. */
 #define DOCKER_CAPS 0xa80425fbu
 
 static inline _Noreturn void fail(const char *what)
@@ -29,7 +29,7 @@ static inline double now(void)
     return (double)time.tv_sec + (double)time.tv_nsec / 1e9;
 }
 
-/* A number from a command line; anything else ends the program. */
+/* Parses a number on the command line; other text ends the program. */
 static inline double number(const char *text)
 {
     char *end;
@@ -55,7 +55,7 @@ static inline void handle_sigterm(void)
     sigaction(SIGTERM, &action, NULL);
 }
 
-/* Whether standard input has ended: the test closes it, also by dying. */
+/* Returns whether standard input has ended. The test closes it, even when the test is killed. */
 static inline int input_ended(void)
 {
     struct pollfd input = {.fd = 0, .events = POLLIN};
@@ -63,7 +63,7 @@ static inline int input_ended(void)
     return poll(&input, 1, 0) == 1 && read(0, &byte, 1) == 0;
 }
 
-/* The pids near the newest one of this pid namespace, as a window that moves with it. */
+/* The pids near the newest one in this pid namespace: a window that moves with the newest pid. */
 struct window {
     int fd, newest, max;
     int loadavg;
@@ -87,7 +87,7 @@ static inline struct window open_window(void)
 {
     struct window window = {.max = read_number("/proc/sys/kernel/pid_max", 1 << 22)};
     window.fd = open("/proc/sys/kernel/ns_last_pid", O_RDONLY | O_CLOEXEC);
-    if (window.fd < 0) { /* a kernel without CONFIG_CHECKPOINT_RESTORE */
+    if (window.fd < 0) { /* the kernel lacks CONFIG_CHECKPOINT_RESTORE */
         window.loadavg = 1;
         window.fd = open("/proc/loadavg", O_RDONLY | O_CLOEXEC);
     }
@@ -96,7 +96,7 @@ static inline struct window open_window(void)
     return window;
 }
 
-/* Looks up the newest pid and stores the pids around it, newest first. Returns how many. */
+/* Reads the newest pid and stores the pids around it, newest first. Returns their number. */
 static inline int pids_in(struct window *window, int pids[WINDOW])
 {
     char text[128];
@@ -109,7 +109,7 @@ static inline int pids_in(struct window *window, int pids[WINDOW])
     char *last = window->loadavg ? strrchr(text, ' ') : text;
     window->newest = last ? atoi(last) : 0;
     for (int pid = window->newest + AHEAD; pid >= window->newest - BEHIND; pid--) {
-        /* Pids below 300 are not given a second time. */
+        /* The kernel does not reuse pids below 300. */
         int wrapped = pid >= window->max ? pid - window->max + 300 : pid;
         if (wrapped > 0)
             pids[count++] = wrapped;

@@ -1,12 +1,12 @@
-/* Runs a command as PID 1 and root of a container made with system calls alone, without libnsiso.
+/* Runs a command as PID 1 and root of a container made only with system calls, without libnsiso.
  *
- * usage: container [--user] [--time] [--docker] COMMAND [ARGUMENT]...
+ *     usage: container [--user] [--time] [--docker] COMMAND [ARGUMENT]...
  *
- * The container has new pid, mount, network, IPC and UTS namespaces and a fresh /proc.
- * --user adds a user namespace. Its root is uid 100000 outside if the caller is root; otherwise it
- * is the caller's own uid. --time adds a time namespace. --docker leaves only the capabilities that
- * Docker leaves. This program prints "pid N", where N is the pid of the command as the caller sees
- * it. The container ends with this program. */
+ * The container has new pid, mount, network, IPC and UTS namespaces and a fresh procfs. --user adds
+ * a user namespace. Root in it is uid 100000 outside if the caller is root; otherwise it is the
+ * caller's own uid. --time adds a time namespace. --docker keeps only the capabilities that Docker
+ * keeps. This program prints "pid N", where N is the pid of the command in the caller's pid
+ * namespace. The container ends with this program. */
 #include "common.h"
 
 #include <sched.h>
@@ -62,7 +62,7 @@ static _Noreturn void inside(int released, char **command)
     close(released);
     if (user && (setresgid(0, 0, 0) || setresuid(0, 0, 0)))
         fail("becoming root inside");
-    /* A change of ids clears it. */
+    /* A change of ids clears the parent-death signal. */
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     prctl(PR_SET_DUMPABLE, 1);
     if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL))

@@ -1,10 +1,10 @@
 /* Tries to read and overwrite a marker in the memory of each new process, with the privileges that
  * it was started with.
  *
- * usage: memgrab ADDRESS MARKER SECONDS
+ *     usage: memgrab ADDRESS MARKER SECONDS
  *
- * It prints "ready", and at its end what it did. It ends after SECONDS, at SIGTERM, or when its
- * standard input is closed. `reads` counts reads of the marker, and no reads of anything else. */
+ * It prints "ready", and when it ends its counts. It ends after SECONDS, at SIGTERM, or when its
+ * standard input is closed. `reads` counts only reads of the marker. */
 #include "common.h"
 
 #include <stdint.h>
@@ -16,7 +16,8 @@ static const char *marker;
 static char overwritten[MAX_MARKER];
 static size_t length;
 static uintptr_t address;
-/* seen: attempts on a process that exists. open: attempts on one that this program may trace. */
+/* seen: attempts on existing processes. open_to_us: attempts on those that this program may
+ * trace. */
 static long passes, seen, open_to_us, reads_vm, reads_mem, writes;
 
 static int is_marker(const char *bytes)
@@ -33,7 +34,7 @@ static void by_process_vm(int pid)
     if (got < 0 && errno == ESRCH)
         return;
     seen++;
-    /* EFAULT: this program may trace it, but nothing is mapped at the address. */
+    /* EFAULT: this program may trace the process, but nothing is mapped at the address. */
     if (got >= 0 || errno == EFAULT)
         open_to_us++;
     if (got != (ssize_t)length || !is_marker(bytes))
@@ -84,7 +85,8 @@ int main(int argc, char **argv)
     puts("ready");
     fflush(stdout);
     for (; !terminated; passes++) {
-        /* process_vm_readv is about ten times as fast as /proc/PID/mem: most passes use it. */
+        /* process_vm_readv(2) is about ten times as fast as /proc/PID/mem, so most passes use
+         * it. */
         void (*grab)(int) = passes % 8 == 7 ? by_proc_mem : by_process_vm;
         int count = pids_in(&window, pids);
         for (int n = 0; n < count; n++)

@@ -1,10 +1,10 @@
 /* Looks for processes that share memory although their user namespaces or credentials differ.
  *
- * usage: observer PID SECONDS
+ *     usage: observer PID SECONDS
  *
  * It compares the process PID and its descendants in pairs, with kcmp(2), so it must be root. A
  * child that shares its parent's memory with the same credentials, as after vfork(2), is allowed.
- * It prints "ready", a line for each of the first few violations, and at its end the counts. */
+ * It prints "ready", a line for each of the first few violations, and when it ends its counts. */
 #include "common.h"
 
 #include <linux/kcmp.h>
@@ -12,7 +12,7 @@
 
 enum { FACTS = 1024, EXAMPLES = 3 };
 
-/* What must be the same in processes that share memory. */
+/* The properties that must be equal in processes that share memory. */
 struct facts {
     int is_process, ppid, has_memory;
     char text[FACTS];
@@ -26,7 +26,7 @@ static int share_memory(int a, int b)
     return syscall(SYS_kcmp, a, b, KCMP_VM, 0, 0) == 0;
 }
 
-/* Reads what is known of a process; fails if it has gone. */
+/* Reads the facts about a process; fails if the process has ended. */
 static int read_facts(int pid, struct facts *facts)
 {
     static const char *const kept[] = {"Uid:", "Gid:", "Groups:", "CapPrm:", "CapEff:"};
@@ -66,7 +66,7 @@ static int read_facts(int pid, struct facts *facts)
     return 1;
 }
 
-/* Whether the process is the victim or descends from it. */
+/* Returns whether the process is the victim or one of its descendants. */
 static int is_of_victim(int pid, const struct facts *facts)
 {
     struct facts next = *facts;
@@ -80,8 +80,8 @@ static int is_of_victim(int pid, const struct facts *facts)
     return 0;
 }
 
-/* Counts a pair that kcmp(2) has just called equal. Threads do not count, nor do zombies: kcmp(2)
- * calls any two processes without memory equal. */
+/* Counts a pair that kcmp(2) has just called equal. Threads and zombies do not count: kcmp(2) calls
+ * any two processes without memory equal. */
 static void judge(int a, int b)
 {
     struct facts before[2], after[2];

@@ -1,4 +1,4 @@
-"""What attackers tried with success against an earlier state, each once more."""
+"""Repeats attacks that succeeded against earlier versions; each must fail now."""
 
 import os
 import subprocess
@@ -50,10 +50,11 @@ def test_a_container_that_stops_new_processes_does_not_hang_the_host(kinds):
                     started.append(nsiso.Popen(["/bin/true"], join=(stopper, ["user", "pid", "mnt"] if kinds else ["pid", "mnt"])))
                 except nsiso.Error as error:
                     assert error.errno == 110, error
-                # The library's bound is 20 s; one stop is undone at once.
+                # The library waits at most 20 s. It undoes a single stop at once.
                 assert time.monotonic() - before < 30
         finally:
             stopper.kill()
-            # Zombies that are the host's keep the first process of their pid namespace from ending.
+            # The first process of a pid namespace cannot end while zombies in it are children of
+            # the caller.
             for process in started:
                 process.wait(10)

@@ -1,14 +1,15 @@
-"""No process that may trace a spawned child can read or write the memory of the host through it.
+"""Tests that no process that may trace a spawned child can read or write the caller's memory
+through that child.
 
 A victim spawns programs while an attacker tries to read a marker in the victim's memory through
 every new process. The attacker may trace the spawned programs, but not the victim. An observer
-checks the rule behind it: no two processes share memory while their credentials or user namespaces
+checks the underlying rule: no two processes share memory while their credentials or user namespaces
 differ.
 
 The control tests make the same attackers succeed against children that share memory on purpose.
 
-NSISO_MEMGRAB_SECONDS is the time of each attack, 1 by default. NSISO_INCLUDE and NSISO_LIB are the
-directories of nsiso.h and libnsiso.so, to test another build than this tree's.
+NSISO_MEMGRAB_SECONDS is the duration of each attack, 1 by default. NSISO_INCLUDE and NSISO_LIB are
+the directories of nsiso.h and libnsiso.so, to test another build than this tree's.
 """
 
 import ctypes
@@ -41,10 +42,10 @@ def needs_root(to):
 
 
 class Program:
-    """A program that has ended when the block ends.
+    """A program that ends when the block ends.
 
     Its standard input is closed at the end of the block, or when this test is killed. All programs
-    of this test end with their standard input or with their parent.
+    of this test end when their standard input is closed or when their parent ends.
     """
 
     def __init__(self, *command):
@@ -80,7 +81,7 @@ class Program:
         return self.errors.read()
 
     def line(self, timeout=20):
-        """The next line of output, without its end."""
+        """The next line of output, without the newline."""
         deadline = time.monotonic() + timeout
         while b"\n" not in self.rest:
             left = max(0, deadline - time.monotonic())
@@ -135,19 +136,21 @@ class Scene:
         return self.stack.enter_context(Program(*command))
 
     def start_victim(self, scenario, threads, other):
-        """`other` is the attacker or the container; the victim's privileges depend on it."""
+        """Starts the victim. Its privileges depend on `other`, which is the attacker or the
+        container.
+        """
         command = [self.programs / "victim", scenario, threads, SECONDS]
         self.victim = self.start(*victim_of(other), *command)
         _, self.address, self.marker = self.victim.line().split()
 
     def run_victim(self, container=0):
-        """What the victim counted."""
+        """Runs the victim and returns its counts."""
         self.victim.process.stdin.write(b"%d\n" % container)
         counts, _ = self.victim.counts(SECONDS + 60)
         return counts
 
     def container(self, kind, *command):
-        """A container with this command as its PID 1, and the pid of the command."""
+        """Starts a container with this command as its PID 1, and returns the pid of the command."""
         launch = [*victim_of(kind), self.programs / "container", *CONTAINERS[kind]]
         program = self.start(*launch, *command)
         word, pid = program.line().split()
@@ -159,13 +162,13 @@ class Scene:
 
 
 def victim_of(other):
-    """The command that gives the victim its privileges, and its container as well."""
+    """The command that gives the victim and its container their privileges."""
     if other == "same uid":
         return NOBODY_WITH_CAPS
     return NOBODY if IS_ROOT and other in CONTAINERS and other.startswith("ordinary") else []
 
 
-# Attackers that are processes of the host.
+# Attackers that are processes on the host.
 ATTACKERS = {
     "nobody": NOBODY,
     # The victim has capabilities and is not root; the attacker has its uid and no capabilities.
@@ -173,18 +176,18 @@ ATTACKERS = {
     "uid 0 without caps": ROOT_WITHOUT_CAPS,
 }
 
-# Attackers that are root in the container which the victim joins.
+# Attackers that are root in the container that the victim joins.
 CONTAINERS = {
-    # No user namespace of its own, as Docker's by default; its root has Docker's capabilities.
+    # No user namespace, as in Docker by default; root in it has Docker's capabilities.
     "docker": ["--docker"],
     "docker, time": ["--docker", "--time"],
-    # Its root may trace whatever it sees.
+    # Root in it may trace every process that it sees.
     "privileged": [],
-    # A user namespace with a range of ids, as Docker's with userns-remap.
+    # A user namespace with a range of ids, as in Docker with userns-remap.
     "remapped": ["--user", "--docker"],
     "remapped, all caps": ["--user"],
     "remapped, time": ["--user", "--docker", "--time"],
-    # An ordinary user's: the program that is root inside has the user's own uid outside.
+    # A container of an ordinary user: root inside has the user's own uid outside.
     "ordinary": ["--user"],
     "ordinary, docker": ["--user", "--docker"],
     "ordinary, time": ["--user", "--time"],
@@ -196,7 +199,7 @@ def children():
     found = set()
     for pid in filter(str.isdigit, os.listdir("/proc")):
         try:
-            # The name in brackets may contain anything.
+            # The name in parentheses may contain any character.
             text = Path(f"/proc/{pid}/stat").read_text(errors="replace")
         except OSError:
             continue
@@ -207,7 +210,7 @@ def children():
 
 @contextmanager
 def no_orphans():
-    """Ends the children that a dead victim has left: this process adopts them."""
+    """Ends the children that a dead victim leaves. This process adopts them as their subreaper."""
     set_child_subreaper = 36
     prctl, before = ctypes.CDLL(None).prctl, children()
     prctl(set_child_subreaper, 1, 0, 0, 0)
@@ -296,13 +299,13 @@ ATTACKS = [
 def test_the_memory_of_the_host_is_out_of_reach(scene, scenario, threads, attacker):
     victim, grabbed, said = attack(scene, scenario, threads, attacker)
     assert grabbed["reads"] == 0 and victim["intact"] == 1, (victim, grabbed)
-    # Programs were spawned, and the attacker saw processes.
+    # The test is valid only if programs were spawned and the attacker saw processes.
     assert victim["spawns"] > 0 and victim["failures"] == 0, said
     assert grabbed["seen"] > 0, grabbed
 
 
 def yama():
-    """Whether Yama refuses processes that are no ancestors, owners or holders of CAP_SYS_PTRACE."""
+    """Whether Yama restricts ptrace(2) to ancestors, owners and holders of CAP_SYS_PTRACE."""
     try:
         return Path("/proc/sys/kernel/yama/ptrace_scope").read_text().strip() != "0"
     except FileNotFoundError:

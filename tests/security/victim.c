@@ -1,11 +1,11 @@
-/* A host with a marker in its memory that spawns programs until its time is over.
+/* Spawns programs for a given time while a marker is in its memory.
  *
- * usage: victim SCENARIO THREADS SECONDS
+ *     usage: victim SCENARIO THREADS SECONDS
  *
- * It prints "marker ADDRESS MARKER" and waits for a line with the pid of the container to join, or
- * 0. Then it spawns, and prints how often and whether the marker is unchanged. Scenarios whose name
- * begins with control_ do not use libnsiso: their children share its memory on purpose, long enough
- * for an attacker to find them. */
+ * It prints "marker ADDRESS MARKER" and reads a line with the pid of the container to join, or 0.
+ * Then it spawns programs, and prints how often and whether the marker is unchanged. Scenarios
+ * whose name begins with control_ do not use libnsiso: their children share its memory on purpose,
+ * long enough for an attacker to find them. */
 #include "common.h"
 
 #include <linux/capability.h>
@@ -111,7 +111,7 @@ static void joined_and_new_time_namespace(ns_spec *spec)
     OK(ns_spec_boottime(spec, 5000, 0, &err));
 }
 
-/* Returns whether the program ran and ended well. */
+/* Returns whether the program ran and succeeded. */
 static int spawn(const ns_spec *spec)
 {
     ns_process *process;
@@ -134,7 +134,7 @@ static int spawn(const ns_spec *spec)
     return status.exit_code == 0;
 }
 
-/* --- Scenarios without libnsiso. The children use raw system calls only, as after vfork(2). --- */
+/* --- Scenarios without libnsiso. The children use only raw system calls, as after vfork(2). --- */
 
 static void linger(void)
 {
@@ -142,7 +142,7 @@ static void linger(void)
     nanosleep(&time, NULL);
 }
 
-/* A change of ids makes the memory undumpable. The controls undo that. */
+/* A change of ids makes the process undumpable. The control scenarios undo that. */
 static void show_memory(void)
 {
     syscall(SYS_prctl, PR_SET_DUMPABLE, 1, 0, 0, 0);
@@ -181,14 +181,14 @@ static int becomes_root_with_docker_caps(void *unused)
     return 0;
 }
 
-/* Waits for a child. Returns whether it ended well. */
+/* Waits for a child. Returns whether it succeeded. */
 static int ended_well(int pid)
 {
     int status;
     return pid > 0 && waitpid(pid, &status, 0) == pid && status == 0;
 }
 
-/* Runs `function` in a child that shares the memory, and waits for it. */
+/* Runs `function` in a child that shares this process's memory, and waits for the child. */
 static int share(int (*function)(void *), int flags)
 {
     char *stack = malloc(STACK);
@@ -232,7 +232,7 @@ static int control_vfork(void)
     return share(does_nothing, 0);
 }
 
-/* --- */
+/* --- The table of scenarios. --- */
 
 static const struct scenario {
     const char *name;
@@ -318,7 +318,7 @@ int main(int argc, char **argv)
     int count = (int)number(argv[2]);
     if (count < 1 || count > MAX_THREADS)
         return 2;
-    /* It ends with the test, and if the test hangs. */
+    /* The victim ends when the test ends, and also when the test hangs. */
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     alarm((unsigned)number(argv[3]) + 120);
     write_marker(copy);

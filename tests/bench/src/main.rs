@@ -1,4 +1,4 @@
-//! The Rust contender of `make bench`. The protocol is that of `bench.h`.
+//! The Rust contender of `make bench`. `bench.h` describes the protocol.
 
 use std::hint::black_box;
 use std::io::{BufRead, Write};
