@@ -1,4 +1,5 @@
-//! Existing namespaces: descriptors of them, threads and functions in them. Descriptors are handed out as numbers.
+//! Functions that open, identify and enter existing namespaces. Python gets descriptors as numbers
+//! and owns them.
 
 use std::ffi::OsString;
 use std::os::fd::{BorrowedFd, IntoRawFd, OwnedFd};
@@ -14,7 +15,7 @@ pub(crate) fn borrowed(fd: i32) -> PyResult<BorrowedFd<'static>> {
     if fd < 0 {
         return Err(PyValueError::new_err(format!("{fd} is no file descriptor")));
     }
-    // SAFETY: the Python side keeps it open; a closed one is an error of the call.
+    // SAFETY: the Python code keeps the descriptor open. A closed one makes the call fail.
     Ok(unsafe { BorrowedFd::borrow_raw(fd) })
 }
 
@@ -61,14 +62,14 @@ fn handle(py: Python<'_>, fd: i32) -> PyResult<Handle> {
     Handle::of_fd(borrowed(fd)?).map_err(|error| raise(py, error))
 }
 
-/// Kind, inode, id and owner's uid of the namespace `fd`.
+/// Returns the kind, the inode, the id and the uid of the owner of the namespace `fd`.
 #[pyfunction]
 pub(crate) fn identify(py: Python<'_>, fd: i32) -> PyResult<(String, u64, Option<u64>, Option<u32>)> {
     let handle = handle(py, fd)?;
     Ok((handle.kind().to_string(), handle.inode(), handle.id(), handle.owner_uid()))
 }
 
-/// The owner or the parent of the namespace `fd`, if there is one in sight.
+/// Opens the owner or the parent of the namespace `fd`. None if it is not visible.
 #[pyfunction]
 pub(crate) fn relative(py: Python<'_>, fd: i32, owner: bool) -> PyResult<Option<i32>> {
     let handle = handle(py, fd)?;
@@ -86,7 +87,7 @@ pub(crate) fn unpin(py: Python<'_>, path: OsString) -> PyResult<()> {
     nsiso::unpin(path).map_err(|error| raise(py, error))
 }
 
-/// The calling thread in other namespaces, until `leave`.
+/// The state of a thread that has entered namespaces. `leave` takes it back to its own.
 #[pyclass(module = "nsiso._nsiso", unsendable)]
 pub(crate) struct Entered(Option<nsiso::Entered>);
 
@@ -107,7 +108,7 @@ pub(crate) fn enter(py: Python<'_>, fds: Vec<i32>) -> PyResult<Entered> {
     nsiso::enter(&all_borrowed(fds)?).map(|entered| Entered(Some(entered))).map_err(|error| raise(py, error))
 }
 
-/// Calls `function` without arguments on a thread of its own inside namespaces.
+/// Calls `function` without arguments on a new thread in the namespaces `fds`.
 #[pyfunction]
 pub(crate) fn call(py: Python<'_>, fds: Vec<i32>, function: Py<PyAny>) -> PyResult<Py<PyAny>> {
     let fds = all_borrowed(fds)?;
@@ -115,7 +116,7 @@ pub(crate) fn call(py: Python<'_>, fds: Vec<i32>, function: Py<PyAny>) -> PyResu
     result.map_err(|error| raise(py, error))?
 }
 
-/// Name, support, detail and hint of all that was tried.
+/// Returns the name, support, detail and hint of each feature.
 #[pyfunction]
 pub(crate) fn probe(py: Python<'_>) -> Vec<(String, String, String, String)> {
     let features = py.detach(nsiso::probe).into_iter();

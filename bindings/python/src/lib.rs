@@ -1,5 +1,5 @@
-//! The compiled half of the Python package `nsiso`: translation and nothing else. What users see is in
-//! `python/nsiso`.
+//! The extension module of the Python package `nsiso`. It only converts arguments and results. The
+//! public interface is in `python/nsiso`.
 
 mod enter;
 mod limits;
@@ -16,7 +16,7 @@ use nsiso::{ClockOffset, Exit, IdRange, Propagation, Status, Stdio};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
-/// Raises `nsiso.Error` (or a subclass of it) made from an error of the library.
+/// Converts an error of the library to the exception `nsiso.Error` or a subclass of it.
 pub(crate) fn raise(py: Python<'_>, error: nsiso::Error) -> PyErr {
     let make = || -> PyResult<Bound<'_, PyAny>> {
         let step = format!("{:?}", error.step());
@@ -32,7 +32,7 @@ pub(crate) fn raise(py: Python<'_>, error: nsiso::Error) -> PyErr {
     make().map_or_else(|failed| failed, PyErr::from_value)
 }
 
-/// A `nsiso::Spec`. Descriptors are borrowed by number until the spawn.
+/// A `nsiso::Spec`. The Python code keeps its descriptors open until the spawn.
 #[pyclass(module = "nsiso._nsiso")]
 pub(crate) struct Spec(nsiso::Spec<'static>);
 
@@ -61,7 +61,7 @@ impl Spec {
         self.0.cwd(path).map(drop).map_err(|error| raise(py, error))
     }
 
-    /// Adds one kind by its name under /proc/PID/ns.
+    /// Adds a kind of namespace, given by its name below /proc/PID/ns.
     fn unshare(&mut self, name: &str) -> PyResult<()> {
         self.0.unshare(list::kind(name)?);
         Ok(())
@@ -184,7 +184,7 @@ impl Spec {
         self.0.keep_credentials();
     }
 
-    /// Returns only to raise.
+    /// Returns only if it fails.
     fn exec(&self, py: Python<'_>) -> PyResult<()> {
         let error = py.detach(|| self.0.exec());
         Err(raise(py, error))
@@ -195,8 +195,11 @@ impl Spec {
     }
 }
 
-/// How a process ended: its code, or the negative number of the signal; whether there is a core; and
-/// whether its deadline was over and whether memory ran out; what it used (user seconds, system seconds, peak bytes), where known.
+/// How a process ended:
+/// - its exit code, or the negative number of the signal that killed it
+/// - whether it dumped core
+/// - whether its deadline expired, and whether its memory limit was reached
+/// - its usage, if known: user seconds, system seconds, peak bytes
 type Ending = (i32, bool, (bool, bool), Option<(f64, f64, u64)>);
 
 fn ending(status: Status) -> Ending {
@@ -210,17 +213,18 @@ fn ending(status: Status) -> Ending {
     (code, core, (status.timed_out(), status.out_of_memory()), usage)
 }
 
-/// How long a wait goes on before Python looks for signals of its own, Ctrl-C above all.
+/// How long one wait lasts before Python can handle its signals, such as Ctrl-C.
 const SLICE: Duration = Duration::from_millis(50);
 
 /// A `nsiso::Process`.
 #[pyclass(module = "nsiso._nsiso", frozen)]
 pub(crate) struct Process {
     process: nsiso::Process,
-    /// Until it is taken.
+    /// None once it has been taken.
     pty: Mutex<Option<OwnedFd>>,
     notify: Mutex<Option<OwnedFd>>,
-    /// Whether somebody answers for it: until then it goes with this object, which an exception may take at any moment.
+    /// Whether the process outlives this object. Until `keep` is called, an exception at any point
+    /// can delete the object, and then the process must end.
     kept: AtomicBool,
 }
 
@@ -239,7 +243,7 @@ impl Drop for Process {
         let process = &self.process;
         Python::attach(|py| {
             py.detach(|| {
-                // Nobody is there to be told of a failure.
+                // A failure cannot be reported from here.
                 let _ = process.kill().and_then(|()| process.wait());
             });
         });
@@ -248,24 +252,24 @@ impl Drop for Process {
 
 #[pymethods]
 impl Process {
-    /// From now on it outlives this object.
+    /// Lets the process outlive this object.
     fn keep(&self) {
         self.kept.store(true, Ordering::Relaxed);
     }
 
-    /// Closes what has not been taken.
+    /// Closes the descriptors that have not been taken.
     fn close_ends(&self) {
         for end in [&self.pty, &self.notify] {
             drop(end.lock().unwrap_or_else(PoisonError::into_inner).take());
         }
     }
 
-    /// The host's end of a filter that asks it, once.
+    /// Returns the descriptor to answer system calls, at the first call. Then None.
     fn take_notify(&self) -> Option<i32> {
         self.notify.lock().unwrap_or_else(PoisonError::into_inner).take().map(IntoRawFd::into_raw_fd)
     }
 
-    /// The host's end of the program's terminal, once.
+    /// Returns the caller's end of the program's terminal, at the first call. Then None.
     fn take_pty(&self) -> Option<i32> {
         self.pty.lock().unwrap_or_else(PoisonError::into_inner).take().map(IntoRawFd::into_raw_fd)
     }
@@ -279,7 +283,7 @@ impl Process {
         self.process.pidfd().as_raw_fd()
     }
 
-    /// Waits `timeout` seconds at most; for ever without one. None if it still runs.
+    /// Waits until the process ends, or for `timeout` seconds. None if it is still running.
     #[pyo3(signature = (timeout=None))]
     fn wait(&self, py: Python<'_>, timeout: Option<f64>) -> PyResult<Option<Ending>> {
         let timeout =

@@ -1,4 +1,4 @@
-//! Limits by control groups. They come as a list of names and values.
+//! Converts resource limits, given as a list of names and values, and the usage of a cgroup.
 
 use nsiso::{Io, Limits, Pressure, Resources, Stall};
 use pyo3::exceptions::PyValueError;
@@ -74,16 +74,16 @@ impl Process {
     }
 }
 
-/// As arguments of `nsiso.Stall`.
+/// The arguments of `nsiso.Stall` in Python.
 type Times = (f64, f64, f64, f64);
 
-/// As arguments of `nsiso.Pressure`.
+/// Returns the arguments of `nsiso.Pressure` in Python.
 fn times(pressure: Pressure) -> (Times, Option<Times>) {
     let of = |stall: Stall| (stall.avg10, stall.avg60, stall.avg300, stall.total.as_secs_f64());
     (of(pressure.some), pressure.full.map(of))
 }
 
-/// As keywords of `nsiso.Resources`.
+/// Returns the keywords of `nsiso.Resources` in Python.
 fn named(py: Python<'_>, resources: Resources) -> PyResult<Bound<'_, PyDict>> {
     let dict = PyDict::new(py);
     dict.set_item("memory", resources.memory)?;

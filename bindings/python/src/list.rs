@@ -1,4 +1,4 @@
-//! Listings: `nsiso::Listing`, one dict a namespace.
+//! Converts a `nsiso::Listing`: each namespace becomes a dict.
 
 use std::ffi::CStr;
 
@@ -9,11 +9,11 @@ use pyo3::types::PyDict;
 
 use crate::raise;
 
-/// A snapshot. Only read, so that many threads may do so.
+/// A snapshot. It never changes, so many threads can read it at a time.
 #[pyclass(module = "nsiso._nsiso", frozen)]
 pub(crate) struct Listing(nsiso::Listing);
 
-/// Takes a snapshot of the kinds with these names (all, without), looked for in these places.
+/// Takes a snapshot of `kinds`, or of all kinds, found through the places in `scope`.
 #[pyfunction]
 pub(crate) fn list(
     py: Python<'_>,
@@ -36,7 +36,7 @@ pub(crate) fn list(
     py.detach(|| query.list()).map(Listing).map_err(|error| raise(py, error))
 }
 
-/// One kind by its name under /proc/PID/ns.
+/// Returns a kind, given by its name below /proc/PID/ns.
 pub(crate) fn kind(name: &str) -> PyResult<Kinds> {
     Kinds::from_name_in_proc(name)
         .ok_or_else(|| PyValueError::new_err(format!("{name:?} is no kind of namespace")))
@@ -48,7 +48,7 @@ impl Listing {
         self.0.len()
     }
 
-    /// All that is known of namespace number `index`.
+    /// Returns the attributes of namespace number `index`.
     fn record<'py>(&self, py: Python<'py>, index: usize) -> PyResult<Bound<'py, PyDict>> {
         let namespace = self.get(index)?;
         let held: Vec<String> = namespace.held().iter_names().map(|(name, _)| name.to_lowercase()).collect();
@@ -79,7 +79,8 @@ impl Listing {
         Ok(self.get(index)?.processes().to_vec())
     }
 
-    /// Who holds it otherwise: (how, pid, tid, fd, inode of the mount namespace, path).
+    /// Returns what holds it besides processes:
+    /// (how, pid, tid, fd, inode of the mount namespace, path).
     #[allow(clippy::type_complexity)]
     fn holders(
         &self,
@@ -108,7 +109,7 @@ impl Listing {
         if fd < 0 {
             return Err(PyValueError::new_err(format!("{fd} is no file descriptor")));
         }
-        // SAFETY: used during the call alone; a closed one is an error.
+        // SAFETY: it is used only during this call. A closed one makes the call fail.
         let fd = unsafe { std::os::fd::BorrowedFd::borrow_raw(fd) };
         let found = self.0.find_fd(fd).map_err(|error| raise(py, error))?;
         Ok(found.and_then(|namespace| namespace.index()))

@@ -1,4 +1,5 @@
-//! Links between network namespaces, and sockets made in them. Descriptors come and go as numbers; -1 is the caller's own network.
+//! Functions for links and sockets in network namespaces. A namespace is given by the number of its
+//! descriptor, and -1 is the caller's own.
 
 use std::net::IpAddr;
 use std::os::fd::{BorrowedFd, IntoRawFd, OwnedFd};
@@ -12,7 +13,7 @@ use crate::enter::borrowed;
 use crate::list::kind;
 use crate::{Spec, raise};
 
-/// A `nsiso::Endpoint`. Its namespace is borrowed by number.
+/// A `nsiso::Endpoint`. The Python code keeps the descriptor of its namespace open.
 #[pyclass(module = "nsiso._nsiso", from_py_object)]
 #[derive(Clone)]
 pub(crate) struct Endpoint(nsiso::Endpoint<'static>);
@@ -123,7 +124,7 @@ pub(crate) fn socket(py: Python<'_>, network: i32, domain: i32, kind: i32, proto
 
 #[pymethods]
 impl Spec {
-    /// Makes the namespaces of these kinds; returns each with its kind's name.
+    /// Makes namespaces of these kinds and returns (name of the kind, descriptor) for each.
     fn hold(&self, py: Python<'_>, names: Vec<String>) -> PyResult<Vec<(String, i32)>> {
         let kinds = names.iter().map(|name| kind(name)).collect::<PyResult<Kinds>>()?;
         let held = py.detach(|| self.0.hold(kinds)).map_err(|error| raise(py, error))?;

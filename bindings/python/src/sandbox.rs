@@ -1,4 +1,5 @@
-//! The parts of a spec that make a sandbox: the view of the file system, privileges, the init process, the terminal.
+//! Options of a `Spec` for isolation: mounts, privileges, scheduling, restrictions, the init
+//! process and the terminal.
 
 use std::ffi::OsString;
 use std::time::Duration;
@@ -9,7 +10,7 @@ use pyo3::prelude::*;
 
 use crate::{Spec, enter, list, raise};
 
-/// What is said of a mount: read-only, if it exists, noexec, suid, devices, non_recursive.
+/// Options of a mount: read_only, if_exists, no_exec, suid, devices, non_recursive.
 type Flags = (bool, bool, bool, bool, bool, bool);
 
 fn flagged<'a>(mount: Mount<'a>, flags: Flags) -> Mount<'a> {
@@ -193,7 +194,8 @@ impl Spec {
         self.0.personality(personality);
     }
 
-    /// Rules: paths with "r", "x", "w" in their access; ports, if they are restricted.
+    /// Sets Landlock rules. The access to a path is made of the letters "r", "x" and "w". None
+    /// leaves the ports unrestricted.
     #[allow(clippy::too_many_arguments)]
     fn landlock(
         &mut self,

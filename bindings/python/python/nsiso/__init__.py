@@ -1,11 +1,20 @@
-"""Linux namespaces: start programs in any mix of new namespaces, without root.
+"""Runs programs in new or existing Linux namespaces, with or without root privileges.
 
     nsiso.run(["sh", "-c", "id -u; ps -ef"], user=True, pid=True, map_root=True, mount_proc=True)
 
-``run`` and ``Popen`` take subprocess's arguments and give its results, and take keywords for isolation:
-see ``help(nsiso.Popen)``. ``Sandbox`` is a set of them for programs that are not trusted. ``join`` runs a program in existing namespaces, ``enter`` takes the calling thread and ``call_in``
-a function into them; ``Namespace`` is one of them, opened. ``list`` and ``tree`` show every namespace of the machine and who holds it. Errors
-are ``nsiso.Error``, an OSError with ``step`` and ``hint``.
+``run`` and ``Popen`` take the arguments of the subprocess module and keywords for isolation; see
+``help(nsiso.Popen)``. ``Sandbox`` is a set of these keywords for programs that are not trusted.
+``execvp`` replaces the calling process with a program.
+
+The keyword ``join`` runs a program in existing namespaces. ``enter`` moves the calling thread into
+existing namespaces, ``call_in`` runs a function in them, and ``Namespace`` is an open namespace.
+``hold`` makes namespaces without a program, and ``pin`` keeps a namespace at a path.
+
+``list`` and ``tree`` show the namespaces of the machine and what holds each of them. ``probe``
+tells which features this kernel and this user have. ``Host``, ``Bridge`` and ``link`` build
+networks of hosts on one machine.
+
+Failures are raised as ``nsiso.Error``, an OSError with the attributes ``step`` and ``hint``.
 """
 
 from subprocess import DEVNULL, PIPE, STDOUT, CalledProcessError, CompletedProcess, TimeoutExpired

@@ -1,4 +1,7 @@
-"""``python -m nsiso run|enter|list|doctor``: nsiso for the shell, with the words of unshare(1) and nsenter(1)."""
+"""The command ``python -m nsiso run|enter|list|doctor``.
+
+Its options have the names of those of unshare(1) and nsenter(1).
+"""
 
 import argparse
 import json
@@ -33,7 +36,7 @@ def table(rows: List[List[str]]) -> None:
 
 
 def branches(nodes: Iterable[Node], stem: str = "") -> Iterable[List[str]]:
-    """The rows of a tree, its lines drawn before the first column."""
+    """Yields the rows of a tree, with lines drawn before the first column."""
     nodes = [*nodes]
     for node in nodes:
         last = node is nodes[-1]
@@ -43,7 +46,7 @@ def branches(nodes: Iterable[Node], stem: str = "") -> Iterable[List[str]]:
 
 
 def gaps_of(listing: Listing) -> str:
-    """What could not be seen, in words."""
+    """Describes in words what a listing could not see."""
     gaps = listing.gaps
     parts = [
         (gaps.unreadable, f"{gaps.unreadable} processes may not be read"),
@@ -57,7 +60,7 @@ def gaps_of(listing: Listing) -> str:
     return "; ".join(text for there, text in parts if there)
 
 
-# The words of unshare(1) and nsenter(1), and the keywords they are here.
+# The options of unshare(1) and nsenter(1), with the keywords of Popen for them.
 KINDS = {
     "user": ("-U", "user"), "pid": ("-p", "pid"), "mount": ("-m", "mnt"), "net": ("-n", "net"), "ipc": ("-i", "ipc"),
     "uts": ("-u", "uts"), "time": ("-T", "time"), "cgroup": ("-C", "cgroup"),
@@ -65,40 +68,40 @@ KINDS = {
 
 
 def add_list(command: Any) -> None:
-    listing_of = command.add_parser("list", help="list the machine's namespaces and how each is held")
-    listing_of.add_argument("kinds", nargs="*", metavar="KIND", help="user pid mnt net ipc uts time cgroup; all by default")
-    listing_of.add_argument("--own", action="store_true", help="only through processes of your own")
+    listing_of = command.add_parser("list", help="list the namespaces of the machine and what holds them")
+    listing_of.add_argument("kinds", nargs="*", metavar="KIND", help="user, pid, mnt, net, ipc, uts, time or cgroup; default: all")
+    listing_of.add_argument("--own", action="store_true", help="look only at your own processes")
     form = listing_of.add_mutually_exclusive_group()
-    form.add_argument("--tree", nargs="?", const="owner", choices=["owner", "parent"], help="as trees, by owner or parent")
-    form.add_argument("--json", action="store_true", help="all there is, as json")
+    form.add_argument("--tree", nargs="?", const="owner", choices=["owner", "parent"], help="show trees, by owner (default) or parent")
+    form.add_argument("--json", action="store_true", help="print everything as JSON")
     listing_of.set_defaults(work=show_list)
 
 
 def add_run(command: Any) -> None:
     run = command.add_parser("run", help="run a program in new namespaces")
     for word, (letter, kind) in KINDS.items():
-        run.add_argument(letter, f"--{word}", dest=kind, action="store_true", help=f"a new {word} namespace")
-    run.add_argument("-r", "--map-root-user", dest="map_root", action="store_true", help="be root inside")
-    run.add_argument("-c", "--map-current-user", dest="map_current", action="store_true", help="keep the ids inside")
-    run.add_argument("--map-auto", action="store_true", help="map the ids lent in /etc/subuid and /etc/subgid")
-    run.add_argument("--mount-proc", action="store_true", help="mount a fresh proc")
-    run.add_argument("--keep-caps", action="store_true", help="keep the capabilities of the user namespace")
-    run.add_argument("--hostname", help="the host name inside")
-    run.add_argument("-w", "--wd", dest="cwd", help="the working directory")
-    run.add_argument("--sandbox", action="store_true", help="isolation for a program that is not trusted")
-    run.add_argument("--share", action="append", metavar="KIND", choices=[kind for _, kind in KINDS.values()], help="loosen the sandbox")
+        run.add_argument(letter, f"--{word}", dest=kind, action="store_true", help=f"make a new {word} namespace")
+    run.add_argument("-r", "--map-root-user", dest="map_root", action="store_true", help="map your user and group to root")
+    run.add_argument("-c", "--map-current-user", dest="map_current", action="store_true", help="map your user and group to themselves")
+    run.add_argument("--map-auto", action="store_true", help="map your ids of /etc/subuid and /etc/subgid")
+    run.add_argument("--mount-proc", action="store_true", help="mount a new proc at /proc")
+    run.add_argument("--keep-caps", action="store_true", help="keep the capabilities in the new user namespace")
+    run.add_argument("--hostname", help="set the host name")
+    run.add_argument("-w", "--wd", dest="cwd", help="set the working directory")
+    run.add_argument("--sandbox", action="store_true", help="isolate a program that is not trusted")
+    run.add_argument("--share", action="append", metavar="KIND", choices=[kind for _, kind in KINDS.values()], help="share a namespace with the sandbox: net, ipc, uts, time or cgroup")
     view = dict(action="append", dest="mounts", default=[])
-    run.add_argument("--bind", type=lambda text: Bind(*text.split(":", 1)), metavar="SOURCE[:TARGET]", help="show a tree", **view)
-    run.add_argument("--ro-bind", type=lambda text: Bind(*text.split(":", 1), ro=True), metavar="SOURCE[:TARGET]", help="read-only", **view)
-    run.add_argument("--tmpfs", type=Tmpfs, metavar="TARGET", help="an empty file system in memory", **view)
-    run.add_argument("--overlay", type=Overlay, metavar="TREE", help="a writable layer over a tree, thrown away", **view)
-    run.add_argument("--init", action="store_true", help="a tiny init process as PID 1")
-    run.add_argument("--die-with-parent", action="store_true", help="kill everything when this command dies")
-    run.add_argument("--deadline", type=float, metavar="SECONDS", help="kill everything after this time")
+    run.add_argument("--bind", type=lambda text: Bind(*text.split(":", 1)), metavar="SOURCE[:TARGET]", help="mount a file or directory", **view)
+    run.add_argument("--ro-bind", type=lambda text: Bind(*text.split(":", 1), ro=True), metavar="SOURCE[:TARGET]", help="mount a file or directory read-only", **view)
+    run.add_argument("--tmpfs", type=Tmpfs, metavar="TARGET", help="mount an empty file system in memory", **view)
+    run.add_argument("--overlay", type=Overlay, metavar="TREE", help="mount a writable layer over a directory; changes are discarded", **view)
+    run.add_argument("--init", action="store_true", help="make a small init process PID 1")
+    run.add_argument("--die-with-parent", action="store_true", help="kill the program and its descendants when this command dies")
+    run.add_argument("--deadline", type=float, metavar="SECONDS", help="kill the program and its descendants after this time")
     add_limits(run)
-    run.add_argument("--uplink", action="store_true", help="a way to the outside for its new network, by pasta(1)")
-    run.add_argument("--publish", type=ports, action="append", metavar="PORT:PORT", help="lead a TCP port of 127.0.0.1 to one of the program's; brings --uplink")
-    run.add_argument("--pty", action="store_true", help="a terminal of its own; in a sandbox, that of its own where yours is one")
+    run.add_argument("--uplink", action="store_true", help="connect the new network to outside networks by pasta(1)")
+    run.add_argument("--publish", type=ports, action="append", metavar="PORT:PORT", help="forward a TCP port of 127.0.0.1 to a port of the program; implies --uplink")
+    run.add_argument("--pty", action="store_true", help="give the program a new terminal; default with --sandbox on a terminal")
     add_passing(run)
     run.add_argument("program", nargs=argparse.REMAINDER, help="the program and its arguments; your shell by default")
     run.set_defaults(work=run_new)
@@ -106,22 +109,22 @@ def add_run(command: Any) -> None:
 
 def add_limits(run: argparse.ArgumentParser) -> None:
     limits = run.add_argument_group(
-        "limits", "What the program and all its descendants may use together, by a control group of its own. Sizes are bytes, or like 256M."
+        "limits", "Resource limits for the program and its descendants, enforced by a cgroup made for it. Sizes are bytes, or like 256M."
     )
-    limits.add_argument("--memory", metavar="SIZE", help="memory; beyond it something in the group is killed")
-    limits.add_argument("--memory-high", metavar="SIZE", help="memory beyond which it is slowed down (version 2 of cgroups)")
-    limits.add_argument("--memory-low", metavar="SIZE", help="memory that is not taken from it for others (version 2)")
-    limits.add_argument("--swap", metavar="SIZE", help="swap (with --memory on version 1)")
-    limits.add_argument("--cpu", type=float, metavar="PROCESSORS", help="processors' worth of time: 0.5 is half of one")
-    limits.add_argument("--cpu-weight", type=int, metavar="WEIGHT", help="share of time against others, 1 to 10000; 100 is usual")
-    limits.add_argument("--cpus", metavar="LIST", help="the processors it runs on: 0-2,7")
-    limits.add_argument("--pids", type=int, metavar="COUNT", help="processes and threads")
+    limits.add_argument("--memory", metavar="SIZE", help="memory; beyond it a process of the cgroup is killed")
+    limits.add_argument("--memory-high", metavar="SIZE", help="memory beyond which processes are slowed down (cgroup version 2)")
+    limits.add_argument("--memory-low", metavar="SIZE", help="memory that is protected from being reclaimed (cgroup version 2)")
+    limits.add_argument("--swap", metavar="SIZE", help="swap; needs --memory on cgroup version 1")
+    limits.add_argument("--cpu", type=float, metavar="PROCESSORS", help="processor time: 0.5 is half of one processor")
+    limits.add_argument("--cpu-weight", type=int, metavar="WEIGHT", help="share of processor time, 1 to 10000; the kernel's default is 100")
+    limits.add_argument("--cpus", metavar="LIST", help="processors to run on, such as 0-2,7")
+    limits.add_argument("--pids", type=int, metavar="COUNT", help="number of processes and threads")
     limits.add_argument(
         "--io", type=io_limit, action="append", metavar="DEVICE:LIMITS",
-        help="bytes and operations per second on a disk, given by its device or a file on it: /dev/vda:rbps=10M,wbps=1M,riops=100,wiops=50",
+        help="bytes and operations per second on the disk that is DEVICE or holds the file DEVICE: /dev/vda:rbps=10M,wbps=1M,riops=100,wiops=50",
     )  # fmt: skip
-    limits.add_argument("--huge-pages", type=pages_limit, action="append", metavar="SIZE=BYTES", help="huge pages of one size: 2MB=64M")
-    limits.add_argument("--cgroup-parent", dest="parent", metavar="DIRECTORY", help="the group of version 2 to make it in")
+    limits.add_argument("--huge-pages", type=pages_limit, action="append", metavar="SIZE=BYTES", help="memory in huge pages of one size, such as 2MB=64M")
+    limits.add_argument("--cgroup-parent", dest="parent", metavar="DIRECTORY", help="directory of a cgroup of version 2 in which to make the cgroup")
 
 
 def ports(text: str) -> Tuple[int, int]:
@@ -149,26 +152,26 @@ def pages_limit(text: str) -> Tuple[str, str]:
 
 def add_passing(command: Any) -> None:
     command.add_argument(
-        "--pass-fd", dest="pass_fds", action="append", type=int, default=[], metavar="N", help="pass a descriptor; without this all inheritable ones, none to a sandbox"
+        "--pass-fd", dest="pass_fds", action="append", type=int, default=[], metavar="N", help="pass a descriptor; default: all inheritable ones, or none with --sandbox"
     )
 
 
 def add_enter(command: Any) -> None:
     enter = command.add_parser("enter", help="run a program in existing namespaces")
-    enter.add_argument("-t", "--target", type=int, help="the process whose namespaces are meant")
-    enter.add_argument("-a", "--all", action="store_true", help="all of them")
+    enter.add_argument("-t", "--target", type=int, help="the process whose namespaces to enter")
+    enter.add_argument("-a", "--all", action="store_true", help="enter all namespaces of the process")
     for word, (letter, kind) in KINDS.items():
-        options = dict(nargs="?", const=True, metavar="FILE", help=f"its {word} namespace, or that of --{word}=FILE")
+        options = dict(nargs="?", const=True, metavar="FILE", help=f"enter its {word} namespace, or the one of --{word}=FILE")
         enter.add_argument(letter, f"--{word}", dest=kind, **options)
-    enter.add_argument("--preserve-credentials", dest="keep_credentials", action="store_true", help="keep uid and gid")
-    enter.add_argument("-w", "--wd", dest="cwd", help="the working directory inside")
+    enter.add_argument("--preserve-credentials", dest="keep_credentials", action="store_true", help="keep your uid, gid and groups")
+    enter.add_argument("-w", "--wd", dest="cwd", help="set the working directory, as seen inside")
     add_passing(enter)
     enter.add_argument("program", nargs=argparse.REMAINDER, help="the program and its arguments; your shell by default")
     enter.set_defaults(work=run_in)
 
 
 def add_doctor(command: Any) -> None:
-    command.add_parser("doctor", help="say what this host allows").set_defaults(work=doctor)
+    command.add_parser("doctor", help="show which features this machine supports").set_defaults(work=doctor)
 
 
 def program_of(options: argparse.Namespace) -> List[str]:
@@ -176,12 +179,15 @@ def program_of(options: argparse.Namespace) -> List[str]:
     return words or [os.environ.get("SHELL", "/bin/sh")]
 
 
-# What timeout(1) and env(1) end with, so that it can be told from the program's own.
+# The exit codes of timeout(1) and env(1), which differ from those of most programs.
 OVER, FAILED = 124, 125
 
 
 def finish(options: argparse.Namespace, **keywords: Any) -> int:
-    """Runs the program to its end; Ctrl-C is for the program alone."""
+    """Runs the program until it ends, and returns the exit code of this command.
+
+    Ctrl-C goes to the program and does not end this command.
+    """
     passed = options.pass_fds
     if not passed and not keywords.get("sandbox"):
         passed = [fd for fd in map(int, os.listdir("/proc/self/fd")) if fd > 2 and _inheritable(fd)]
@@ -192,7 +198,8 @@ def finish(options: argparse.Namespace, **keywords: Any) -> int:
             try:
                 code = process.wait()
             except KeyboardInterrupt:
-                # Ctrl-C on a terminal goes to the program as well; a signal to this process alone does not.
+                # The terminal sends Ctrl-C to the program, too. A SIGINT sent to this process
+                # does not reach it.
                 if not _in_foreground():
                     process.send_signal(signal.SIGINT)
                 continue

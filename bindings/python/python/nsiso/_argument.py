@@ -1,24 +1,24 @@
-"""Arguments, checked before they are used: what is wrong is told by the name of the argument."""
+"""Checks the types and ranges of arguments. The error messages name the argument."""
 
 from typing import Any, Iterable, List, Mapping, Tuple
 
 
 def listed(name: str, value: Any) -> list:
-    """Any iterable but a text, as a list."""
+    """Returns the items of any iterable except str and bytes as a list."""
     if isinstance(value, (str, bytes)) or not isinstance(value, Iterable):
         raise TypeError(f"{name} is a list, not {value!r}")
     return [*value]
 
 
 def mapping(name: str, value: Any, example: Mapping[Any, Any]) -> Iterable[Tuple[Any, Any]]:
-    """The items of a mapping."""
+    """Returns the items of a mapping."""
     if not isinstance(value, Mapping):
         raise TypeError(f"{name} is a mapping like {example}, not {value!r}")
     return value.items()
 
 
 def pair(name: str, value: Any, what: str) -> list:
-    """The two items of a list or tuple."""
+    """Returns the two items of a list or tuple."""
     if not isinstance(value, (list, tuple)) or len(value) != 2:
         raise TypeError(f"{name}: {value!r} is not {what}")
     return [*value]
@@ -43,6 +43,6 @@ def text(name: str, value: Any) -> str:
 
 
 def texts(name: str, values: Any) -> List[str]:
-    """One text, or some."""
+    """Returns a list of texts, given one text or an iterable of texts."""
     one = isinstance(values, (str, bytes)) or not isinstance(values, Iterable)
     return [text(name, value) for value in ([values] if one else values)]

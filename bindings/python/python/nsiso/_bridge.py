@@ -1,4 +1,4 @@
-"""A bridge that joins many hosts."""
+"""Defines Bridge, a network bridge to which hosts are linked."""
 
 import ipaddress
 from typing import Any, Dict, List, Optional
@@ -12,14 +12,23 @@ from ._network import Link
 
 
 class Bridge:
-    """A bridge that joins many hosts: a network namespace of its own with a bridge in it.
+    """A network bridge in a new network namespace, to which hosts are linked.
 
         lan = nsiso.Bridge("lan", "10.1.0.0/24")
         for host in hosts:
             nsiso.link(host, lan)          # 10.1.0.1, 10.1.0.2, ...
 
-    ``networks``: where links to it get their addresses from, if they are given none. ``lab``: as for Host. A context manager, which removes it,
-    and all links to it.
+    name: str
+        Name of the bridge device, at most 15 bytes.
+    networks: str or iterable of str
+        IP networks of the bridge, such as "10.1.0.0/24". A link that is made without addresses gets
+        the first free address of each. Default: none.
+    lab: Lab
+        The lab whose user namespace owns the bridge. Default: the lab of this process.
+
+    A Bridge is a context manager. The end of the block, or ``close()``, removes all links to the
+    bridge and closes its network namespace. Raises ValueError if a network is not valid, and
+    nsiso.Error if the namespace or the bridge cannot be made. An ordinary user can make bridges.
     """
 
     def __init__(self, name: str, networks: Texts = (), *, lab: Optional[Lab] = None) -> None:
@@ -27,13 +36,16 @@ class Bridge:
         self.closed = False
         self._networks = [_network_of(network) for network in texts("networks", networks)]
         self._links: Dict[Link, List[str]] = {}
-        """The links, and the addresses at their other ends."""
+        """Each link, with the addresses of the device at its other end."""
         self.lab = lab or Lab.default()
         self.net = hold(net=True, join=self.lab.join)["net"]
         _nsiso.bridge(self.net.fileno(), name)
 
     def addresses(self) -> List[str]:
-        """The first address of each of its networks that no link to it has."""
+        """Returns the first free address of each network of the bridge, such as "10.1.0.1/24".
+
+        Raises ValueError if a network has no free address.
+        """
         taken = {ipaddress.ip_interface(address).ip for addresses in self._links.values() for address in addresses}
         found = [next((ip for ip in network.hosts() if ip not in taken), None) for network in self._networks]
         if None in found:

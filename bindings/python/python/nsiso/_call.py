@@ -1,4 +1,4 @@
-"""Functions called in another Python, as those of multiprocessing."""
+"""Calls a function in another Python process, as multiprocessing does."""
 
 import contextlib
 import os
@@ -13,7 +13,10 @@ T = TypeVar("T")
 
 
 def call_in_python(popen: Callable[..., Popen], function: Callable[..., T], args: Any, keywords: Any) -> T:
-    """Calls a function in a Python that ``popen`` starts, and returns its result or raises what it raises."""
+    """Calls a function in a Python process that ``popen`` starts.
+
+    Returns the result of the function, or raises the exception that the function raised.
+    """
     if _preparing:
         raise RuntimeError("Host.call is used while the main module is imported: begin that with if __name__ == '__main__', as for multiprocessing")
     wanted = pickle.dumps((function, args, keywords))
@@ -37,11 +40,14 @@ def call_in_python(popen: Callable[..., Popen], function: Callable[..., T], args
 
 
 def _prepared(with_main: bool) -> Dict[str, Any]:
-    """What the other Python needs to find the same modules; the main one is imported there only for functions of its own."""
+    """Returns the data by which the other Python finds the same modules.
+
+    The other Python imports the main module only if the function or an argument is defined there.
+    """
     from multiprocessing import spawn
 
     preparation = spawn.get_preparation_data("nsiso")
-    # A secret between this process and its own helpers, of which the new one is none.
+    # The key authenticates children of multiprocessing. The new process is none of them.
     preparation.pop("authkey", None)
     if not with_main:
         for main in ("init_main_from_path", "init_main_from_name"):
@@ -53,7 +59,7 @@ _preparing = False
 
 
 def answer(fd: int) -> None:
-    """The other side of it."""
+    """Runs in the other Python: calls the function and writes the result to descriptor ``fd``."""
     from multiprocessing import spawn
 
     global _preparing

@@ -1,4 +1,4 @@
-"""What a network is made of: ends of links, and a way to the outside."""
+"""Defines Endpoint, one end of a link, and Uplink, a connection to outside networks."""
 
 import ipaddress
 import re
@@ -17,7 +17,7 @@ _RATES = {"bit": 1, "kbit": 10**3, "mbit": 10**6, "gbit": 10**9}
 
 
 def _amount(what: str, value: Amount, units: Mapping[str, float], example: str) -> float:
-    """A number, or one with a unit."""
+    """Returns a number, or the value of a text with a number and a unit."""
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         if value < 0:
             raise ValueError(f"{what}: {value} is less than nothing")
@@ -31,15 +31,38 @@ def _amount(what: str, value: Amount, units: Mapping[str, float], example: str) 
 
 @dataclass(frozen=True)
 class Endpoint:
-    """One end of a link: a network device at a place, with what it is to be given.
+    """One end of a link: a network device, the network namespace it is in, and its settings.
 
-    ``at``: a Host, a Bridge, a Namespace of kind net, or None for this process's own network (as the inner end of ``links``: the program's).
-    ``name``: of the device, at most 15 letters; by default the first free of eth0, eth1, ... ``addresses``: one or some, with their networks, as
-    "10.0.0.1/24". ``gateway``: the router for all other networks, one for each family. ``routes``: {"10.1.0.0/16": router's address or None}. ``mac``,
-    ``mtu`` (bytes). ``port_of``: the bridge at the same place that it is a port of.
+    at: Host, Bridge, Namespace of kind "net", or None
+        Where the device is. None is this process's own network namespace. For the inner end of the
+        keyword ``links`` it is ignored: that device is in the program's network namespace.
+    name: str
+        Name of the device, at most 15 bytes. Default: the first free one of eth0, eth1, ..., or of
+        veth0, veth1, ... in this process's own network namespace.
+    addresses: str or iterable of str
+        Addresses with the length of their network, such as "10.0.0.1/24". Default: none.
+    gateway: str or iterable of str
+        Address of the router for all other networks, one for IPv4 and one for IPv6 at most.
+    routes: {network: router or None}
+        Further routes, such as {"10.1.0.0/16": "10.0.0.2"}. None: directly through the device.
+    mac: str
+        Hardware address, such as "02:00:00:00:00:01". Default: a random one.
+    mtu: int
+        Largest packet in bytes, 68 to 65535. Default: 1500.
+    port_of: str
+        Name of a bridge in the same network namespace. The device becomes a port of it.
+    delay, jitter: seconds, or str
+        Delay of packets that leave through this end, such as 0.01 or "10ms" (units ns, us, ms, s),
+        and its variation. The delay is at most one hour, and the jitter at most the delay.
+        tc-netem(8).
+    loss: float or str
+        Probability that a packet that leaves through this end is lost: 0 to 1, or "1%".
+        tc-netem(8).
+    rate: bits per second, or str
+        Largest rate of what leaves through this end, such as "10mbit" (units bit, kbit, mbit,
+        gbit). Default: no limit. tc-tbf(8).
 
-    What leaves through it is held up by ``delay`` (seconds, or "10ms"), give or take ``jitter``, gets lost by ``loss`` (a part of 1, or "1%"), and
-    is no more than ``rate`` (bits per second, or "10mbit"): tc-netem(8), tc-tbf(8).
+    Values are checked when the link is made: TypeError, ValueError or nsiso.ArgumentError.
     """
 
     at: Any = None
@@ -79,10 +102,18 @@ class Endpoint:
 
 @dataclass(frozen=True)
 class Uplink:
-    """A way to the outside for a program in a network of its own: pasta(1), which must be installed (Debian: passt), also for an ordinary user.
+    """A connection to outside networks for a program in a new network namespace, by pasta(1).
 
-    The program reaches what this process reaches, the host's loopback excepted. ``tcp`` and ``udp``: {port of the host: port of the program} that lead
-    inside. ``listen``: the host's address of these ports; "0.0.0.0" for all.
+    It works for an ordinary user. pasta must be installed (Debian package: passt). The program can
+    reach what this process can reach, except the loopback addresses of this machine.
+
+    tcp, udp: {port of this machine: port of the program}
+        Ports that are forwarded to the program. Default: none.
+    listen: str
+        Address of this machine at which these ports listen. Default: "127.0.0.1". "0.0.0.0" is
+        every IPv4 address.
+
+    Versions of pasta before 2024 return UDP answers only if both port numbers are equal.
     """
 
     tcp: Optional[Mapping[int, int]] = None
@@ -99,7 +130,10 @@ def _ports(name: str, ports: Optional[Mapping[int, int]]) -> List[Tuple[int, int
 
 
 def network(at: Any) -> int:
-    """The descriptor of the network namespace that is meant, -1 for one's own."""
+    """Returns the descriptor of the network namespace of ``at``, or -1 for this process's own.
+
+    Raises ValueError if ``at`` is closed, and TypeError if it has no network namespace.
+    """
     if at is None:
         return -1
     if getattr(at, "closed", False):

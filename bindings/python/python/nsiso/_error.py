@@ -1,4 +1,4 @@
-"""Errors of nsiso: OSErrors that say at which step, and what to do."""
+"""Defines the exceptions of nsiso: OSErrors with the step that failed and a hint."""
 
 import errno as _errno
 import re
@@ -6,10 +6,16 @@ from typing import Optional
 
 
 class Error(OSError):
-    """A call failed. ``errno`` and ``strerror`` are as in any OSError.
+    """An operation of the library failed.
 
-    ``step`` names the step of the work ("exec", "mount_proc", "uid_map", ...), ``index`` which of several
-    alike was meant (or None), ``hint`` what to do about it (may be empty).
+    ``errno`` and ``strerror`` are those of OSError. ``str(error)`` includes the hint.
+
+    step: str
+        The step that failed, such as "exec", "mount_proc", "uid_map" or "cgroup".
+    index: int or None
+        Position of the failed item where a step has several, such as a mount or a descriptor.
+    hint: str
+        How to solve the problem. May be empty.
     """
 
     step: str = "none"
@@ -21,23 +27,26 @@ class Error(OSError):
 
 
 class ArgumentError(Error, ValueError):
-    """A bad argument, found before anything was done."""
+    """An argument is not valid. Also a ValueError. Nothing has been done yet."""
 
 
 class NotFoundError(Error, FileNotFoundError):
-    """ENOENT: a program, an interpreter, a directory is missing."""
+    """ENOENT: a program, its interpreter or another file does not exist.
+
+    It is also a FileNotFoundError.
+    """
 
 
 class NotDirectoryError(Error, NotADirectoryError):
-    """ENOTDIR."""
+    """ENOTDIR: a part of a path is not a directory. Also a NotADirectoryError."""
 
 
 class DeniedError(Error, PermissionError):
-    """EPERM or EACCES."""
+    """EPERM or EACCES: a privilege or a permission is missing. Also a PermissionError."""
 
 
 class NoProcessError(Error, ProcessLookupError):
-    """ESRCH: the process has ended."""
+    """ESRCH: the process has ended. Also a ProcessLookupError."""
 
 
 _KINDS = {
@@ -50,7 +59,10 @@ _KINDS = {
 
 
 def make(errno: int, message: str, step: str, index: Optional[int], hint: str) -> Error:
-    """The fitting kind of error. ``step`` comes in the spelling of Rust."""
+    """Returns an exception of the class that fits ``errno``.
+
+    ``step`` is the name of a variant of Step in Rust, such as "UidMap".
+    """
     step = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", step).lower()
     kind = ArgumentError if step == "argument" else _KINDS.get(errno, Error)
     error = kind(errno, message)

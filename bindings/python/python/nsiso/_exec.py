@@ -1,4 +1,4 @@
-"""The calling process becomes a program."""
+"""Defines execvp, which replaces the calling process with a program."""
 
 import contextlib
 import os
@@ -15,21 +15,29 @@ def execvp(
     pass_fds: Union[Iterable[int], Mapping[int, int]] = (), start_new_session: bool = False,
     join: Any = None, **options: Any,
 ) -> NoReturn:  # fmt: skip
-    """Replaces this process with a program in namespaces of its own, as os.execvp does.
+    """Replaces the calling process with a program in new or existing namespaces, as os.execvp does.
 
         nsiso.execvp(["bash"], user=True, mnt=True, map_root=True)
 
-    The process keeps its pid, its parent and its terminal; its other threads end. The options are
-    those of nsiso.Popen but for what takes a parent: an init process and what brings it, ``pty``,
-    ``links``, ``devices``, ``uplink``, ``halt``, filters that ask this process, and a fresh proc
-    beside a new pid namespace: they raise nsiso.ArgumentError. So do id maps of others than one's own
-    ids, and ``pin``, where the process has several threads. A new or joined pid namespace is that of
-    the program's children. With ``limits`` the cgroup is removed by the next use of limits after the
-    program's end.
+    args, executable, cwd, env, pass_fds, start_new_session, join
+        As for nsiso.Popen.
+    options
+        The isolation keywords of nsiso.Popen, except those that need a parent process: ``init`` and
+        the options that imply it (``wait_for_all``, ``die_with_parent``, ``deadline``), ``pty``,
+        ``links``, ``devices``, ``uplink``, ``sync_fds`` and ``Seccomp(notify=...)``. A new proc
+        mount is not possible together with a new pid namespace.
 
-    Raises nsiso.Error where nothing has changed yet. What fails later is written to descriptor 2, and
-    the process exits with 127 if the program is not found, with 126 otherwise. As with os.execvp,
-    buffers are not flushed: flush files before.
+    The process keeps its pid, its parent and its terminal. Its other threads end. It stays in its
+    pid namespace: a new or joined one applies to the children of the program. With ``limits`` the
+    cgroup remains when the program has ended, until the next call that uses limits removes it.
+
+    As with os.execvp, buffers of open files are not flushed: flush them before the call.
+
+    Never returns. Raises nsiso.Error if the call fails before anything has changed, and
+    nsiso.ArgumentError for an option that is not possible. A process with several threads also gets
+    it for ``pin``, and for id maps that include ids other than its own. An error after that point
+    is written to descriptor 2. Then the process exits with 127 if the program was not found, and
+    with 126 otherwise.
     """
     unknown = sorted(set(options) - set(_isolation.KEYWORDS))
     if unknown:

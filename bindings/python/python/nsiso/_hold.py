@@ -1,4 +1,4 @@
-"""New namespaces without a program."""
+"""Defines hold, which makes new namespaces without a program."""
 
 from typing import Any, Dict
 
@@ -7,13 +7,19 @@ from ._namespace import Joins, Namespace
 
 
 def hold(*, join: Any = None, **keywords: Any) -> Dict[str, Namespace]:
-    """New namespaces without a program: {kind: Namespace}, which exist until they are closed.
+    """Makes new namespaces without a program and returns them as {kind: Namespace}.
 
         held = nsiso.hold(user=True, map_root=True, net=True)
         nsiso.run(["ip", "link"], join=[*held.values()])
 
-    The keywords are those of Popen that make namespaces or say what they are like: kinds, id maps, ``hostname``, ``mounts``, ``join`` and so
-    on. Not for pid namespaces, which end with their first process.
+    The namespaces exist until they are closed, or longer if processes are in them. The keywords are
+    those of Popen that make namespaces or set them up: kinds, id maps, ``hostname``, ``monotonic``,
+    ``mounts``, ``links``, ``join`` and so on.
+
+    Raises TypeError for a keyword that is not one of isolation. Raises nsiso.ArgumentError if no
+    kind of namespace is given, and for ``pid``, ``limits`` and ``uplink``, which need a program. A
+    pid namespace ends with its first process. An ordinary user needs a new or a joined user
+    namespace.
     """
     unknown = keywords.keys() - set(_isolation.KEYWORDS)
     if unknown:

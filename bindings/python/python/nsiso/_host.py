@@ -1,4 +1,4 @@
-"""Hosts of a network laboratory: a network, a host name and processes of its own, as any user."""
+"""Defines Host, a host of a network that is emulated on this machine."""
 
 import contextlib
 import ipaddress
@@ -22,18 +22,38 @@ T = TypeVar("T")
 
 
 class Host:
-    """A host of its own: network, host name, processes, /proc and /sys, and for the rest the files of this machine.
+    """A network host with its own network, host name, processes, /proc and /sys.
+
+    Its other files are those of this machine.
 
         a, b = nsiso.Host("a"), nsiso.Host("b")
         nsiso.link(a, b, "10.0.0.0/30", delay="10ms")
         server = b.popen(["nc", "-l", "-p", "80"])
         a.run(["nc", b.ip, "80"], input=b"hello")
 
-    ``router``: it passes packets on, and is the gateway of hosts that are linked to it; where several are in a row, give them ``routes``. ``dns``: addresses of name servers, which its programs find
-    in /etc/resolv.conf; without them, and without an uplink, no name server is asked. ``uplink``: True or an Uplink, a way to the outside. ``mounts``: more for the view of its files, as for Popen. ``lab``: see Lab.
+    name: str
+        The host name: 1 to 64 letters, digits, dots, hyphens and underscores.
+    router: bool
+        Forward packets between the links of this host. A host that is linked to a router gets it as
+        its gateway. Routes across several routers must be given with Endpoint(routes=...).
+    dns: str or iterable of str
+        Addresses of name servers, written to /etc/resolv.conf of the host. Without ``dns`` and
+        ``uplink`` that file is empty, so that programs ask no name server.
+    uplink: bool or Uplink
+        Connect the host to outside networks by pasta(1). Default: False.
+    mounts: iterable
+        Further mounts for the file system view of the host, as for Popen.
+    lab: Lab
+        The lab whose user namespace owns the host. Default: the lab of this process.
 
-    For an ordinary user its programs are root in a user namespace of the lab's. A context manager: in the end all its
-    processes are killed, and its network is gone with all links; so they are with the object, and when this process dies, however it does.
+    Programs of an ordinary user run as root in the user namespace of the lab. If the kernel refuses
+    a new sysfs, as in a container, /sys shows the devices of this machine.
+
+    A Host is a context manager. The end of the block, or ``close()``, kills all processes of the
+    host and removes its network with all links. This also happens when the object is deleted, and
+    when this process dies for any reason.
+
+    Raises TypeError or ValueError for bad arguments, and nsiso.Error if the host cannot be made.
     """
 
     def __init__(
@@ -50,9 +70,9 @@ class Host:
         self.router = router
         self.closed = False
         self.devices: Dict[str, List[str]] = {}
-        """The names of its linked devices, and the addresses of each."""
+        """The addresses of each device that is linked, by its name."""
         self._links: Dict[Link, Tuple[str, Set[int]]] = {}
-        """The links, with the device of each and the versions of IP that have a gateway there."""
+        """For each link its device, and the IP versions that have a gateway there."""
         self._owner = os.getpid()
         self.lab = lab or Lab.default()
         self._children: List[Popen] = []
@@ -65,7 +85,8 @@ class Host:
         try:
             self._first = start([Sysfs()])
         except DeniedError as error:
-            # Part of this machine's /sys is covered, as in a container: what is there shows the devices of the machine.
+            # The kernel refuses a new sysfs where part of /sys is covered, as in a container.
+            # The /sys of this machine stays visible then.
             if error.step != "mount":
                 raise
             self._first = start([])
@@ -78,7 +99,10 @@ class Host:
 
     @property
     def ip(self) -> str:
-        """The first address that a link gave it."""
+        """The first address of the host, without the length of its network.
+
+        Raises ValueError if the host has no address.
+        """
         for addresses in self.devices.values():
             for address in addresses:
                 return str(ipaddress.ip_interface(address).ip)
@@ -86,7 +110,7 @@ class Host:
 
     @property
     def gateways(self) -> Set[int]:
-        """The versions of IP, 4 and 6, that it has a gateway for."""
+        """The IP versions, 4 and 6, for which the host has a gateway."""
         return {version for _, versions in self._links.values() for version in versions}
 
     def linked(self, link: Link, name: str, end: Endpoint, other: Endpoint) -> None:
@@ -98,11 +122,15 @@ class Host:
         self.devices.pop(name, None)
 
     def run(self, args: Any, **keywords: Any) -> "subprocess.CompletedProcess[Any]":
-        """nsiso.run on this host."""
+        """Runs a program on this host until it ends, with the arguments of nsiso.run."""
         return run(args, **self._inside(keywords))
 
     def popen(self, args: Any, **keywords: Any) -> Popen:
-        """nsiso.Popen on this host. It is killed when the host is closed."""
+        """Starts a program on this host, with the arguments of nsiso.Popen.
+
+        The program is killed when the host is closed. Its working directory is that of this process
+        by default. Raises ValueError if the host is closed.
+        """
         self._children = [child for child in self._children if child.poll() is None]
         child = Popen(args, **self._inside(keywords))
         self._children.append(child)
@@ -116,15 +144,25 @@ class Host:
     def socket(
         self, family: int = _socket.AF_INET, type: int = _socket.SOCK_STREAM, proto: int = 0
     ) -> "_socket.socket":
-        """A socket of this process in the host's network: the thread stays where it is."""
+        """Returns a socket of this process in the network of the host.
+
+        The arguments are those of socket.socket. The calling thread stays in its own network
+        namespace.
+        """
         return socket_in(self, family, type, proto)
 
     def call(self, function: Callable[..., T], *args: Any, **keywords: Any) -> T:
-        """Calls a function on this host and returns its result; what it raises is raised here.
+        """Calls ``function(*args, **keywords)`` on this host and returns its result.
 
-        For root it runs on a thread of this process, in the host's network and under its name, with the files of this machine. For an ordinary user, whom the kernel lets no thread
-        go there, it runs in a new Python on the host: as for multiprocessing, it must be one that can be imported, and pickle must take its
-        arguments and result. Sockets alone: see ``socket``.
+        An exception of the function is raised here. Raises ValueError if the host is closed.
+
+        For root the function runs on a new thread of this process, in the network and UTS
+        namespaces of the host. It sees the files of this machine.
+
+        The kernel does not let a thread of an ordinary user enter these namespaces. For an ordinary
+        user the function runs in a new Python process on the host. As with multiprocessing, the
+        function must be importable, and pickle must support its arguments and its result. Where
+        only a socket is needed, use ``socket()``.
         """
         if self.closed:
             raise ValueError(f"{self!r} is closed")
@@ -133,10 +171,13 @@ class Host:
         return call_in_python(self.popen, function, args, keywords)
 
     def close(self) -> None:
-        """Kills all processes of the host, and removes its links and its network."""
+        """Kills all processes of the host, and removes its links and its network.
+
+        In a forked copy of this process it only closes the namespace of the copy.
+        """
         if self.closed:
             return
-        # A process that was forked has copies of its parent's hosts, which are not its own.
+        # A forked process has copies of the hosts of its parent, and must not end these.
         if self._owner == os.getpid():
             for link in [*self._links]:
                 link.remove()
@@ -149,7 +190,7 @@ class Host:
         if first is None:
             return
         first.kill()
-        # Whoever is not collected would keep the first process from ending.
+        # The first process cannot end before its children in the pid namespace are reaped.
         for child in self._children:
             child.wait()
         first.wait()
@@ -170,10 +211,13 @@ class Host:
 
 
 def _names(name: str, dns: List[str], uplink: bool) -> List[Any]:
-    """What its programs look names up in. Without a way to name servers nobody is asked, which would take long."""
+    """Returns the files by which programs of the host look up names.
+
+    Without a connection to name servers the file lists none, because waiting for them takes long.
+    """
     servers = "".join(f"nameserver {ipaddress.ip_address(server)}\n" for server in dns)
     files = {"/etc/hosts": f"127.0.0.1 localhost\n::1 localhost\n127.0.1.1 {name}\n"}
     if dns or not uplink:
         files["/etc/resolv.conf"] = servers or "# There are no name servers.\n"
-    # One that is missing would be made on this machine.
+    # A file that does not exist would be created on this machine.
     return [File(text, path) for path, text in files.items() if os.path.exists(path)]

@@ -1,4 +1,4 @@
-"""The keyword arguments for isolation, put into a spec."""
+"""Puts the keyword arguments for isolation into a Spec."""
 
 import errno
 import math
@@ -35,10 +35,11 @@ FLAGS = KINDS + (
 
 
 def apply(spec: Spec, options: Mapping[str, Any]) -> None:
-    """Puts ``options``, a mapping with some of KEYWORDS, into ``spec``. None leaves an option as it is."""
+    """Sets ``options`` in ``spec``. The keys are from KEYWORDS. None leaves an option unset."""
     options = {name: value for name, value in options.items() if value is not None}
     _together(options)
-    # The sandbox comes first: all else adds to it or replaces a part. What an option may bring is set last.
+    # The sandbox comes first, since all other options add to it or replace a part. Options that
+    # other options imply come last.
     for name, value in sorted(options.items(), key=lambda option: _ORDER.get(option[0], 2)):
         try:
             _put(spec, name, value)
@@ -146,7 +147,7 @@ def _endpoint(name: str, value: Any) -> Endpoint:
 
 
 def _limit(name: str, numbers: Any) -> Tuple[int, int]:
-    """Soft and hard, one number for both; None and -1 mean no limit."""
+    """Returns the soft and the hard limit. One number is both. None and -1 mean no limit."""
     both = numbers if isinstance(numbers, tuple) and len(numbers) == 2 else (numbers, numbers)
     soft, hard = (_UNLIMITED if one in (None, -1) else number(f"rlimits: {name}", one) for one in both)
     return soft, hard
@@ -173,7 +174,7 @@ def _filters(value: Any) -> list:
 
 
 def asks_the_host(seccomp: Any) -> bool:
-    """Whether a filter waits for answers of this process."""
+    """Returns whether a filter asks this process about system calls (Seccomp(notify=...))."""
     return any(isinstance(rules, Seccomp) and rules.notify is not None for rules in _filters(seccomp))
 
 
@@ -191,7 +192,7 @@ def _ranges(add: Any, name: str, ranges: Iterable[Tuple[int, int, int]]) -> None
 
 
 def timespec(offset: Seconds) -> Tuple[int, int]:
-    """Whole seconds, rounded down, and the nanoseconds on top of them."""
+    """Returns an offset as whole seconds, rounded down, and the remaining nanoseconds."""
     if isinstance(offset, tuple) and len(offset) == 2 and all(type(number) is int for number in offset):
         return offset
     if isinstance(offset, timedelta):

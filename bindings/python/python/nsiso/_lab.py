@@ -1,4 +1,4 @@
-"""What hosts and bridges that are linked to each other have in common."""
+"""Defines Lab, which owns the networks of hosts and bridges that are linked to each other."""
 
 import threading
 from typing import List, Optional
@@ -9,9 +9,13 @@ from ._namespace import Namespace
 
 
 class Lab:
-    """What hosts that are linked to each other have in common: the user namespace that owns their networks. Root needs none.
+    """The owner of a group of hosts and bridges that can be linked to each other.
 
-    Hosts and bridges share the process's own lab unless they are given another one.
+    An ordinary user can link only networks that one user namespace owns. A Lab makes this user
+    namespace and keeps it open in the attribute ``user``. For root ``user`` is None, because root
+    needs no user namespace.
+
+    Hosts and bridges use the lab of this process, ``Lab.default()``, unless they are given another.
     """
 
     _own: Optional["Lab"] = None

@@ -1,4 +1,4 @@
-"""A control group of the program's own: limits, and what it uses."""
+"""Defines Limits, resource limits of a cgroup, and Resources, what a cgroup uses."""
 
 import os
 from dataclasses import dataclass
@@ -7,20 +7,51 @@ from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Tuple
 from ._mount import Size, size
 
 _IO = ("rbps", "wbps", "riops", "wiops")
-# What each is given as.
+# The types of these values, and an example of each.
 _PLAIN = (("cpu", (int, float), 0.5), ("cpu_weight", int, 100), ("cpus", str, "0-2,7"), ("pids", int, 64))
 
 
 @dataclass(frozen=True)
 class Limits:
-    """What a program and all its descendants may use together, cgroups(7), by version 1 or 2, whichever has the controller here.
+    """Resource limits for a program and its descendants, enforced by a cgroup made for it.
 
-    ``memory``, ``memory_high``, ``memory_low``, ``swap``: bytes, or texts like "256M" (high and low: version 2; swap goes with memory on version 1).
-    ``cpu``: processors' worth of time (0.5); ``cpu_weight``: 1 to 10000, 100 is usual; ``cpus``: a list like "0-2,7". ``pids``: processes and
-    threads. ``io``: {device: {"rbps": "10M", "wbps": ..., "riops": 100, "wiops": ...}}, a device given by its file or a file on it.
-    ``huge_pages``: {"2MB": "64M"}. ``parent``: the group of version 2 to make it in.
+        nsiso.run(["make"], limits=nsiso.Limits(memory="256M", cpu=0.5, pids=64))
 
-    A limit that cannot be enforced is an error. Limits() alone gives a group, to freeze and to count.
+    See cgroups(7). Sizes are bytes, or texts such as "256M" (1024-based). None, the default, sets
+    no limit.
+
+    memory: size
+        Memory. Beyond it the kernel kills a process of the cgroup.
+    memory_high: size
+        Memory beyond which processes are slowed down and their memory is reclaimed. Version 2.
+    memory_low: size
+        Memory that is protected from being reclaimed for others. Version 2.
+    swap: size
+        Swap. Version 1 needs ``memory`` with it.
+    cpu: float
+        Processor time, in processors: 0.5 is half the time of one. 0.001 to 100000.
+    cpu_weight: int
+        Share of processor time in competition with others, 1 to 10000. The kernel's default is 100.
+    cpus: str
+        The processors to run on, such as "0-2,7", cpuset(7).
+    pids: int
+        Number of processes and threads.
+    io: {device: {"rbps": size, "wbps": size, "riops": int, "wiops": int}}
+        Bytes and operations per second on a block device, each of them optional. The device is its
+        file, such as "/dev/vda", or any file on it. The limit for a partition applies to its disk.
+    huge_pages: {page size: size}
+        Memory in huge pages of one size, such as {"2MB": "64M"}.
+    parent: path
+        Directory of a mounted cgroup2 in which the cgroup is made. Default: the nearest cgroup of
+        this process that can be used. For an ordinary user that is one that is delegated to the
+        user (Delegate=yes of systemd.resource-control(5)).
+
+    Each limit uses the version of cgroups, 1 or 2, that has its controller on this machine.
+    Limits() without arguments makes a cgroup without limits, to use ``resources()``, ``freeze()``
+    and ``kill_group()`` of the Popen.
+
+    Raises TypeError, ValueError or nsiso.ArgumentError for a bad value. The start of the program
+    raises nsiso.Error if a limit cannot be enforced.
     """
 
     memory: Optional[Size] = None
@@ -68,7 +99,11 @@ class Limits:
 
 
 class Stall(NamedTuple):
-    """Time spent waiting for something: percent of the last 10 seconds, minute and five minutes, and seconds in all."""
+    """Time that processes spent waiting for a resource.
+
+    ``avg10``, ``avg60`` and ``avg300`` are percentages of the last 10, 60 and 300 seconds.
+    ``total`` is the time in seconds since the cgroup was made.
+    """
 
     avg10: float
     avg60: float
@@ -77,17 +112,34 @@ class Stall(NamedTuple):
 
 
 class Pressure(NamedTuple):
-    """How long a group has waited for one resource: ``some`` of its processes at least, and all of them (``full``) so that nothing was
-    done, which is None where the kernel does not tell."""
+    """How long the processes of a cgroup waited for one resource.
+
+    ``some`` is the time in which at least one process waited. ``full`` is the time in which all of
+    them waited, so that no work was done. It is None where the kernel does not report it.
+    """
 
     some: Stall
     full: Optional[Stall]
 
 
 class Resources(NamedTuple):
-    """What everything in a program's group uses, or has used. None where no controller counts it. Times are seconds, sizes bytes.
+    """What the processes in the cgroup of a program use, or have used after the program has ended.
 
-    How long it waited for memory, a processor and block devices is counted by version 2.
+    A value is None if no controller of this machine counts it.
+
+    memory, peak_memory
+        Bytes of memory now, and the most at any time.
+    oom_kills
+        Number of processes that were killed because the memory limit was reached.
+    cpu_time, throttled_time
+        Seconds of processor time, and seconds in which the limit of processor time stopped
+        processes.
+    pids
+        Number of processes and threads now.
+    read_bytes, written_bytes
+        Bytes read from and written to block devices.
+    memory_pressure, cpu_pressure, io_pressure
+        Pressure: time spent waiting for memory, a processor or block devices. Version 2 of cgroups.
     """
 
     memory: Optional[int]

@@ -1,4 +1,4 @@
-"""Every namespace of the machine: ``list`` and ``tree``."""
+"""Defines list and tree, which show the namespaces of the machine, and their results."""
 
 import os
 from collections.abc import Sequence
@@ -8,10 +8,21 @@ from . import _nsiso
 
 
 class Holder(NamedTuple):
-    """One that holds a namespace without being a process in it.
+    """Something that keeps a namespace in existence, other than a process in it.
 
-    ``how`` is "thread", "descriptor", "socket", "mount", "pid_for_children" or "time_for_children". For a mount,
-    ``path`` is the place as process ``pid`` sees it, ``mount_namespace`` the inode of the mount namespace it is in.
+    how: str
+        "thread" (it has left the namespaces of its process), "descriptor", "socket", "mount",
+        "pid_for_children" or "time_for_children" (for future children of a thread).
+    pid: int
+        The process. For a mount, a process that sees it.
+    tid: int or None
+        The thread, for the kinds that have one.
+    fd: int or None
+        Number of the descriptor or socket in that process.
+    mount_namespace: int or None
+        For a mount, the inode of the mount namespace it is in.
+    path: str or None
+        For a mount, its path as that process sees it.
     """
 
     how: str
@@ -23,14 +34,27 @@ class Holder(NamedTuple):
 
 
 class Gaps(NamedTuple):
-    """What a listing could not see: counts, and whether it is ``complete``.
+    """What a listing could not see.
 
-    ``unreadable``: processes whose namespaces may not be read, mostly other users'. ``vanished``: processes that had
-    ended when they were looked at; these leave no gap. ``closed``: processes and mount namespaces whose descriptors or
-    mounts may not be read. ``sockets``: sockets whose network namespace may not be asked for. ``undescribed``: namespaces
-    whose id, parent and owner could not be asked for. ``foreign_proc``: /proc shows another pid namespace.
-    ``inner_pid_namespace``: processes outside the caller's pid namespace are not to be seen. ``hidden_processes``:
-    /proc is mounted with hidepid.
+    complete: bool
+        Whether the listing saw everything that it looked for.
+    unreadable: int
+        Number of processes whose namespaces may not be read, mostly those of other users.
+    vanished: int
+        Number of processes that ended during the listing. They do not make it incomplete.
+    closed: int
+        Number of processes and mount namespaces whose threads, descriptors or mounts may not be
+        read.
+    sockets: int
+        Number of sockets whose network namespace may not be read.
+    undescribed: int
+        Number of namespaces whose id, parent and owner could not be read.
+    foreign_proc: bool
+        /proc shows another pid namespace than that of this process.
+    inner_pid_namespace: bool
+        This process is not in the first pid namespace, and sees no processes outside its own.
+    hidden_processes: bool
+        /proc is mounted with hidepid, and hides the processes of other users.
     """
 
     complete: bool
@@ -45,24 +69,26 @@ class Gaps(NamedTuple):
 
 
 class NamespaceInfo:
-    """A namespace of a listing. What is not known is None."""
+    """A namespace in a listing. Attributes that are not known are None."""
 
     kind: str  #: "user", "pid", "mnt", "net", "ipc", "uts", "time" or "cgroup"
-    inode: int  #: the number in its link under /proc/PID/ns; used again once the namespace is gone
+    inode: int  #: the number in its link below /proc/PID/ns; can be reused
     device: int  #: the device of that inode
-    id: Optional[int]  #: the 64-bit id, never used again
-    nprocs: int  #: how many processes are in it
+    id: Optional[int]  #: the 64-bit id, never reused; mnt: Linux 6.8, others: 6.18
+    nprocs: int  #: number of processes in it
     pid: Optional[int]  #: the lowest pid in it
-    ppid: Optional[int]  #: that process's parent
-    uid: Optional[int]  #: the owner of that process's directory in /proc
-    user: Optional[str]  #: the name of that user
-    command: Optional[str]  #: that process's arguments, or its name where it has none
-    parent_inode: Optional[int]  #: of a user or pid namespace: the one around it
-    owner_inode: Optional[int]  #: the user namespace whose capabilities count in it
-    creator: Optional[int]  #: the uid that made the user namespace, or the one that owns this namespace
-    depth: int  #: how many parents it (or its owner) has
-    nsid: Optional[int]  #: of a network namespace: its number in the caller's
-    held: Tuple[str, ...]  #: "processes", "threads", "descriptors", "sockets", "mounts", "..._for_children", "descendants"
+    ppid: Optional[int]  #: the parent of process ``pid``
+    uid: Optional[int]  #: the owner of /proc/PID of process ``pid``
+    user: Optional[str]  #: the name of user ``uid``
+    command: Optional[str]  #: arguments of process ``pid``, or its name if it has none
+    parent_inode: Optional[int]  #: inode of the parent of a user or pid namespace
+    owner_inode: Optional[int]  #: inode of the user namespace that owns it
+    creator: Optional[int]  #: uid that made this user namespace, or the owning one
+    depth: int  #: number of ancestors of it, or of its owner
+    nsid: Optional[int]  #: id of a network namespace in this one, ip-netns(8)
+    #: What keeps it in existence: "processes", "threads", "descriptors", "sockets", "mounts",
+    #: "pid_for_children", "time_for_children", "descendants"
+    held: Tuple[str, ...]
 
     def __init__(self, listing: "Listing", index: int) -> None:
         self._listing, self.index = listing, index
@@ -73,30 +99,41 @@ class NamespaceInfo:
 
     @property
     def parent(self) -> Optional["NamespaceInfo"]:
-        """The namespace around it; None at the top, and where its kind was not asked for."""
+        """The parent of a user or pid namespace, as NamespaceInfo.
+
+        None for the first namespace, for one whose parent is not visible to this process, and if
+        the listing does not include its kind.
+        """
         return None if self._parent is None else self._listing[self._parent]
 
     @property
     def owner(self) -> Optional["NamespaceInfo"]:
-        """The user namespace that owns it; None as for ``parent``."""
+        """The user namespace that owns this one, as NamespaceInfo.
+
+        The owner of a user namespace is its parent. None if that is not visible to this process or
+        not part of the listing.
+        """
         return None if self._owner is None else self._listing[self._owner]
 
     def processes(self) -> List[int]:
-        """The pids in it, in ascending order."""
+        """Returns the pids of the processes in the namespace, in ascending order."""
         return self._listing._snapshot.processes(self.index)
 
     @property
     def holders(self) -> List[Holder]:
-        """Those that hold it without being processes in it."""
+        """Everything that keeps the namespace in existence, other than processes in it."""
         return [Holder(*row) for row in self._listing._snapshot.holders(self.index)]
 
     @property
     def paths(self) -> List[str]:
-        """Where it is bind-mounted; the caller's own mount namespace comes first."""
+        """The paths where the namespace is bind-mounted.
+
+        Those in the mount namespace of this process come first.
+        """
         return [holder.path for holder in self.holders if holder.path is not None]
 
     def to_dict(self) -> Dict[str, Any]:
-        """All of it as plain values, ready for json."""
+        """Returns all attributes and holders as plain values, for the json module."""
         plain = {name: value for name, value in vars(self).items() if not name.startswith("_") and name != "index"}
         holders = [
             {name: value for name, value in holder._asdict().items() if value is not None} for holder in self.holders
@@ -118,7 +155,10 @@ class NamespaceInfo:
 
 
 class Listing(Sequence):
-    """A snapshot: a sequence of ``NamespaceInfo``, ordered by inode, with ``gaps``."""
+    """The result of ``list()``: a sequence of NamespaceInfo, ordered by inode.
+
+    It is a snapshot and does not change.
+    """
 
     def __init__(self, snapshot: "_nsiso.Listing") -> None:
         self._snapshot = snapshot
@@ -139,7 +179,7 @@ class Listing(Sequence):
 
     @property
     def gaps(self) -> Gaps:
-        """What could not be seen."""
+        """What the listing could not see, as Gaps."""
         return Gaps(**self._snapshot.gaps())
 
     def find(
@@ -151,7 +191,24 @@ class Listing(Sequence):
         pid: Optional[int] = None,
         kind: Optional[str] = None,
     ) -> Optional[NamespaceInfo]:
-        """One namespace: by inode, by a descriptor of it, by a path, or by a process and a kind. None if it is not there."""
+        """Returns one namespace of the listing, or None if the listing does not include it.
+
+            listing.find(pid=os.getpid(), kind="net")
+
+        Takes exactly one of these:
+
+        inode: int
+            The number in its link below /proc/PID/ns.
+        fd: int
+            An open descriptor of the namespace.
+        path: str or PathLike
+            A file below /proc/PID/ns, or a bind mount of one.
+        pid: int, kind: str
+            The namespace of this kind that a process is in.
+
+        Raises TypeError for any other combination, and nsiso.Error if ``fd`` or ``path`` is not a
+        namespace.
+        """
         if [inode, fd, path, pid].count(None) != 3 or (pid is None) != (kind is None):
             raise TypeError("find() takes one of inode, fd, path, or pid with kind")
         if inode is not None:
@@ -179,20 +236,36 @@ def list(
     sockets: bool = True,
     own: bool = False,
 ) -> Listing:
-    """Takes a snapshot of the machine's namespaces.
+    """Takes a snapshot of the namespaces of the machine and returns it as a Listing.
 
-    ``kinds`` narrows it to some kinds ("net", or ["user", "pid"]); the cost falls with them. Namespaces are found by
-    what each process is in, and by what the other keywords say; each costs something and may be switched off:
+        for namespace in nsiso.list("net"):
+            print(namespace.inode, namespace.pid, namespace.command)
 
-    details      ids, parents, owners, commands and users; finds parents and owners without a process, and all that
-                 listns(2) of Linux 6.19 tells
-    children     what processes have ready for their children
-    threads      threads that have left the namespaces of their process
-    mounts       bind mounts in every mount namespace that has a process
-    descriptors  open descriptors
-    sockets      sockets made in another network namespace than their process is in
+    kinds: str or iterable of str
+        Kinds to list: "user", "pid", "mnt", "net", "ipc", "uts", "time", "cgroup". Default: all.
+        Fewer kinds take less time.
+    own: bool
+        Look only at processes of the calling user. Default: False.
 
-    ``own`` looks only at processes of the caller's own user. What could not be read is told in ``.gaps``.
+    The listing includes the namespaces of all visible processes. These keywords add to it. All are
+    True by default, and False saves time:
+
+    details
+        Ids, parents, owners, commands and users. Also finds parents and owners without a process,
+        and all namespaces that listns(2) of Linux 6.19 reports.
+    children
+        Namespaces that future children of a process will be in.
+    threads
+        Namespaces of threads that have left those of their process.
+    mounts
+        Bind mounts in each mount namespace that has a process.
+    descriptors
+        Open descriptors.
+    sockets
+        Sockets that were made in another network namespace than their process is in.
+
+    No privilege is needed. What may not be read is counted in ``gaps`` of the result. Raises
+    ValueError for an unknown kind.
     """
     scope = dict(details=details, children=children, threads=threads, mounts=mounts, descriptors=descriptors, sockets=sockets)
     names = [kinds] if isinstance(kinds, str) else None if kinds is None else [*kinds]
@@ -200,15 +273,23 @@ def list(
 
 
 class Node(NamedTuple):
-    """A namespace in a tree, with those below it."""
+    """A namespace in a tree, and the nodes below it."""
 
     namespace: NamespaceInfo
     children: "List[Node]"
 
 
 def tree(by: str = "owner", listing: Optional[Listing] = None) -> "List[Node]":
-    """The namespaces as trees: by "owner" all of them, below the user namespaces that own them; by "parent" the
-    user and pid namespaces, each below the one around it. Returns the tops. Without a listing, takes one."""
+    """Returns the namespaces as trees: a list of the top Nodes.
+
+    by: str
+        "owner": each namespace is below the user namespace that owns it. "parent": only user and
+        pid namespaces, each below its parent. Default: "owner".
+    listing: Listing
+        The listing to show. Default: a new one, as from ``list()``.
+
+    Raises ValueError for another ``by``.
+    """
     if by not in ("owner", "parent"):
         raise ValueError(f'by={by!r}: trees go by "owner" or "parent"')
     nodes = [Node(namespace, []) for namespace in (list() if listing is None else listing)]

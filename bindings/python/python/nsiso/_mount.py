@@ -1,7 +1,8 @@
-"""The program's view of the file system: what the keyword ``mounts`` lists, in order.
+"""Defines the items of the keyword ``mounts``, which make the program's file system view.
 
-Targets are paths as the program sees them; sources are paths as the caller does. A target that is missing is made. If the first mount
-is at "/", it is the root; otherwise the view begins with the host's whole tree.
+Mounts are applied in order. Targets are absolute paths in the program's view, and sources are
+paths of the caller. Missing targets and their parent directories are created. If the first mount
+has the target "/", it is the root. Otherwise the view starts with the whole tree of the caller.
 """
 
 import os
@@ -18,7 +19,7 @@ _UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
 
 
 def size(value: Size) -> int:
-    """Bytes, from a number or a text such as "64M" (1024-based)."""
+    """Returns a size in bytes, given a number or a text such as "64M" (1024-based)."""
     match = re.fullmatch(r"([0-9]+)([KMGT]?)(?:i?B)?", str(value), re.IGNORECASE)
     if not match or isinstance(value, bool):
         raise ValueError(f"{value!r} is no size: a number of bytes, or a text like '64M'")
@@ -30,10 +31,32 @@ def size(value: Size) -> int:
 
 @dataclass(frozen=True)
 class Bind:
-    """The file or directory ``source`` (a path, a descriptor or an object with ``fileno()``), with all that is mounted below it. Set-user-ID bits and device
-    files do not count, unless asked for. ``ro`` holds as long as the program has no CAP_SYS_ADMIN in its user namespace, as in the sandbox: beside ``map_root`` give
-    ``caps=[]``. ``id_map`` is a user namespace by whose map owners are shown: for root, from
-    Linux 5.12 on."""
+    """Mounts a file or directory of the caller, with the mounts below it, at another path.
+
+    source: path, descriptor, or object with fileno()
+        The file or directory. A descriptor may be opened with O_PATH.
+    target: path
+        The path in the program's view. Default: the path ``source``. A descriptor needs a target.
+    ro: bool
+        Mount read-only. Default: False.
+    if_exists: bool
+        Skip the mount if ``source`` does not exist. Default: False.
+    noexec: bool
+        Do not allow programs in it to be executed. Default: False.
+    suid: bool
+        Honour set-user-ID and set-group-ID bits and file capabilities. Default: False.
+    dev: bool
+        Allow access to device files. Default: False.
+    non_recursive: bool
+        Leave out the mounts below ``source``. The kernel refuses this in a user namespace if it
+        would reveal files that such a mount hides. Default: False.
+    id_map: Namespace
+        A user namespace whose id map is applied to the owners of files, mount_setattr(2). Needs
+        root, Linux 5.12 and support by the file system. Only for a ``source`` that is a path.
+
+    A program with CAP_SYS_ADMIN in its user namespace can undo ``ro``. The sandbox drops this
+    capability. With ``map_root`` use ``caps=[]``.
+    """
 
     source: Any
     target: Optional[Path] = None
@@ -63,7 +86,20 @@ class Bind:
 
 @dataclass(frozen=True)
 class Tmpfs:
-    """An empty file system in memory, of ``size`` bytes at most ("64M") and a file for each KiB of them; half of the memory by default."""
+    """Mounts an empty file system in memory, tmpfs(5).
+
+    target: path
+        The path in the program's view.
+    size: int or str
+        The most bytes that it holds, such as "64M". One file is allowed for each KiB, at least
+        1024. Default: half of the machine's memory.
+    mode: int
+        Permissions of its root directory. Default: 0o755.
+    ro: bool
+        Mount read-only. Default: False.
+    noexec: bool
+        Do not allow programs in it to be executed. Default: False.
+    """
 
     target: Path
     size: Optional[Size] = None
@@ -80,7 +116,18 @@ class Tmpfs:
 
 @dataclass(frozen=True)
 class Procfs:
-    """A fresh proc of the program's pid namespace. ``hidepid``: "off", "noaccess", "invisible", "ptraceable"; ``subset_pid``: processes alone."""
+    """Mounts a new proc file system for the program's pid namespace, proc(5).
+
+    target: path
+        The path in the program's view. Default: "/proc".
+    hidepid: str
+        Which processes of other users are hidden: "off", "noaccess", "invisible" or "ptraceable".
+        Default: not set.
+    subset_pid: bool
+        Show only the directories of processes. Default: False.
+    ro: bool
+        Mount read-only. Default: False.
+    """
 
     target: Path = "/proc"
     hidepid: Optional[str] = None
@@ -94,8 +141,15 @@ class Procfs:
 
 @dataclass(frozen=True)
 class Dev:
-    """A small /dev: null, zero, full, random, urandom, tty, pseudo-terminals of its own, and shm, which holds half of the memory: mount a Tmpfs at
-    /dev/shm after it to have less. console is the program's terminal (``pty``)."""
+    """Makes a small /dev directory.
+
+    It has null, zero, full, random, urandom, tty, new pseudo-terminals, shm and the links to
+    /proc/self/fd. With ``pty``, console is the terminal of the program. shm is a tmpfs that holds
+    half of the machine's memory. For a smaller one, mount a Tmpfs at /dev/shm after it.
+
+    target: path
+        The path in the program's view. Default: "/dev".
+    """
 
     target: Path = "/dev"
 
@@ -105,7 +159,11 @@ class Dev:
 
 @dataclass(frozen=True)
 class Sysfs:
-    """A fresh, read-only sysfs of the program's network namespace."""
+    """Mounts a new, read-only sysfs for the program's network namespace, sysfs(5).
+
+    target: path
+        The path in the program's view. Default: "/sys".
+    """
 
     target: Path = "/sys"
 
@@ -115,7 +173,11 @@ class Sysfs:
 
 @dataclass(frozen=True)
 class Mqueue:
-    """The POSIX message queues of the program's IPC namespace."""
+    """Mounts the POSIX message queues of the program's IPC namespace, mq_overview(7).
+
+    target: path
+        The path in the program's view. Default: "/dev/mqueue".
+    """
 
     target: Path = "/dev/mqueue"
 
@@ -125,14 +187,28 @@ class Mqueue:
 
 @dataclass(frozen=True)
 class Overlay:
-    """A writable layer over the directory ``lower``, the host's "/" included. What is written is thrown away, or kept in the directory ``changes``:
-    (upper, work) on one file system, or one directory, in which "upper" and "work" are made.
+    """Mounts a writable layer over one or more directories, which stay unchanged.
 
-    Where it is thrown away, what is mounted in ``lower`` gets layers of its own. /proc, /sys and other file systems of the kernel's are read-only then; so are
-    files right beside something that is mounted, but for one's own up to 1 MiB, which are copied.
+    lower: path, or list of paths
+        The directory below the layer. It may be "/". In a list, a file of an earlier directory
+        hides the file of the same path in a later one.
+    target: path
+        The path in the program's view. Default: ``lower``. Several directories need a target.
+    changes: path, or (upper, work)
+        Where changes are kept: two directories on one file system, ``work`` being empty and used by
+        the kernel. Given one directory, "upper" and "work" are created in it. Default: changes are
+        discarded when the program ends.
+    ro: bool
+        Mount read-only. Default: False. With several directories and without ``changes`` there is
+        no writable layer at all.
 
-    ``lower`` may be a list of trees, the uppermost first: what is in one is seen where those before it have nothing. What is mounted in them is not
-    seen then, and with ``ro`` and no ``changes`` there is no writable layer at all."""
+    Without ``changes`` and with one directory, each file system that is mounted in it gets its own
+    layer. Those without stored files, such as /proc and /sys, are read-only. Files next to a mount
+    point cannot get a layer: those that the caller owns are copied, up to 1 MiB each and 16 MiB
+    altogether, and the others are read-only.
+
+    With ``changes`` or several directories, mounts below the directories are not visible.
+    """
 
     lower: Union[Path, Sequence[Path]]
     target: Optional[Path] = None
@@ -160,7 +236,13 @@ class Overlay:
 
 @dataclass(frozen=True)
 class Dir:
-    """A directory; one that is there already is left as it is."""
+    """Creates a directory. An existing directory stays as it is.
+
+    target: path
+        The path in the program's view.
+    mode: int
+        Its permissions. Default: 0o755.
+    """
 
     target: Path
     mode: int = 0o755
@@ -171,7 +253,13 @@ class Dir:
 
 @dataclass(frozen=True)
 class Symlink:
-    """A symbolic link to ``to``."""
+    """Creates a symbolic link.
+
+    to: path
+        What the link refers to.
+    target: path
+        The path of the link in the program's view.
+    """
 
     to: Path
     target: Path
@@ -182,7 +270,17 @@ class Symlink:
 
 @dataclass(frozen=True)
 class File:
-    """A new file with this content. In the sandbox it takes the place of the sandbox's own."""
+    """Creates a file with a given content. It covers an existing file, which stays unchanged.
+
+    content: str or bytes
+        The content. A str is encoded in UTF-8.
+    target: path
+        The path in the program's view.
+    mode: int
+        Its permissions. Default: 0o644.
+
+    In the sandbox it replaces the file that the sandbox makes at the same path.
+    """
 
     content: Union[str, bytes]
     target: Path
@@ -197,7 +295,15 @@ class File:
 
 @dataclass(frozen=True)
 class Mask:
-    """Hides what is there: a directory becomes empty, a file reads as /dev/null. Nothing to hide is fine. It holds as ``ro`` of a Bind does."""
+    """Hides a file or directory.
+
+    A directory becomes empty, and a file reads as /dev/null. A ``target`` that does not exist is
+    ignored. "/" is refused with nsiso.ArgumentError. A program with CAP_SYS_ADMIN in its user
+    namespace can undo this; see Bind.
+
+    target: path
+        The path in the program's view.
+    """
 
     target: Path
 
@@ -207,7 +313,18 @@ class Mask:
 
 @dataclass(frozen=True)
 class ReadOnly:
-    """Makes what is there read-only, with all that is mounted below it; ``non_recursive``: a mount point without that. It holds as ``ro`` of a Bind does."""
+    """Makes a file or directory of the view read-only, with the mounts below it.
+
+    target: path
+        The path in the program's view.
+    if_exists: bool
+        Ignore a ``target`` that does not exist. Default: False.
+    non_recursive: bool
+        Leave the mounts below it as they are. The target must be a mount point then. Default:
+        False.
+
+    A program with CAP_SYS_ADMIN in its user namespace can undo this; see Bind.
+    """
 
     target: Path
     if_exists: bool = False
@@ -219,7 +336,13 @@ class ReadOnly:
 
 @dataclass(frozen=True)
 class Chmod:
-    """The permissions of what is there already."""
+    """Changes the permissions of an existing file or directory, chmod(2).
+
+    target: path
+        The path in the program's view.
+    mode: int
+        The new permissions, such as 0o700.
+    """
 
     target: Path
     mode: int

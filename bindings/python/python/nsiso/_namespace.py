@@ -1,4 +1,4 @@
-"""Existing namespaces: opened, entered, joined, kept."""
+"""Defines functions and classes that open, enter, join and pin existing namespaces."""
 
 import contextlib
 import contextvars
@@ -19,7 +19,7 @@ Self = TypeVar("Self", bound="_Opened")
 
 
 class _Opened:
-    """What holds a descriptor until it is closed: a context manager."""
+    """A context manager that owns a file descriptor and closes it."""
 
     _fd: Optional[int] = None
 
@@ -44,22 +44,27 @@ class _Opened:
 
 
 class Namespace(_Opened):
-    """An open namespace: it exists as long as this is not closed.
+    """An open namespace. The namespace exists at least until this object is closed.
 
         Namespace("/run/netns/blue")          a file of /proc/PID/ns, or a bind mount of one
-        Namespace.named("blue")               the same, as ip-netns(8) names it
-        Namespace.of(process, "net")          what a process is in: a Popen or a pid
-        Namespace.own("net")                  what the calling thread is in
-        Namespace.of_socket(socket)           the network namespace a socket was made in
-        Namespace.for_children(process, "pid")  what a process's future children will be in
+        Namespace.named("blue")               a network namespace by its name in ip-netns(8)
+        Namespace.of(process, "net")          the namespace of a process: a Popen, a pidfd or a pid
+        Namespace.own("net")                  the namespace of the calling thread
+        Namespace.of_socket(socket)           the network namespace in which a socket was made
+        Namespace.for_children(process, "pid")  the pid or time namespace of future children
 
-    A context manager, which closes it. Equal and hashed by what namespace it is.
+    All of them raise nsiso.Error if the namespace cannot be opened. ``of`` and ``for_children``
+    need the permission to trace the process, ptrace(2). ``of_socket`` needs CAP_NET_ADMIN in the
+    namespace.
+
+    A Namespace is a context manager that closes it. ``fileno()`` is its descriptor. Two objects are
+    equal if they are the same namespace. A Namespace also equals the NamespaceInfo of a listing.
     """
 
     kind: str  #: "user", "pid", "mnt", "net", "ipc", "uts", "time" or "cgroup"
-    inode: int  #: the number in its link under /proc/PID/ns; used again once the namespace is gone
-    id: Optional[int]  #: the 64-bit id, never used again; None on an older kernel
-    owner_uid: Optional[int]  #: the uid that made a user namespace; None for other kinds
+    inode: int  #: the number in its link below /proc/PID/ns; can be reused
+    id: Optional[int]  #: the 64-bit id, never reused; mnt: Linux 6.8, others: 6.18
+    owner_uid: Optional[int]  #: uid that made the user namespace; None for other kinds
 
     def __init__(self, path: Path) -> None:
         self._take(_nsiso.open_path(os.fsdecode(path)))
@@ -98,12 +103,18 @@ class Namespace(_Opened):
 
     @property
     def owner(self) -> Optional["Namespace"]:
-        """The user namespace that owns it, opened; of a user namespace, its parent. None where it is out of sight."""
+        """The user namespace that owns this one, as a new Namespace.
+
+        The owner of a user namespace is its parent. None if it is not visible to this process.
+        """
         return self._relative(True)
 
     @property
     def parent(self) -> Optional["Namespace"]:
-        """The parent of a user or pid namespace, opened; None as for ``owner``."""
+        """The parent of a user or pid namespace, as a new Namespace.
+
+        None if there is no parent, or if it is not visible to this process.
+        """
         return self._relative(False)
 
     def _relative(self, owner: bool) -> Optional["Namespace"]:
@@ -111,7 +122,12 @@ class Namespace(_Opened):
         return None if fd is None else Namespace._of_fd(fd)
 
     def pin(self, path: Path) -> None:
-        """Keeps it at ``path``, an empty file, made if it is not there, also when no process is in it: see ``unpin``."""
+        """Bind-mounts this namespace at ``path``, so that it exists without processes.
+
+        ``path`` must be an empty file, which is created if it does not exist. ``nsiso.unpin(path)``
+        removes it. Needs CAP_SYS_ADMIN in the user namespace that owns the mount namespace of this
+        process. Raises nsiso.Error.
+        """
         _nsiso.pin(self.fileno(), os.fsdecode(path))
 
     def __eq__(self, other: object) -> bool:
@@ -127,10 +143,18 @@ class Namespace(_Opened):
 
 
 class Pidfd(_Opened):
-    """A process held by its pidfd, pidfd_open(2), which never means another one, also when the pid is used again.
+    """A process, referred to by its pidfd, pidfd_open(2).
 
-    ``inode`` is the pidfd's, which no other process ever gets (Linux 6.9). Keep pid and inode to name a process in words:
-    ``Pidfd(pid, inode)`` raises nsiso.Error where the pid has gone to another process. A context manager, which closes it.
+    A pidfd never refers to another process, even if the pid is reused. ``fileno()`` is the
+    descriptor. A Pidfd is a context manager that closes it.
+
+    pid: int
+        The process.
+    inode: int
+        The attribute ``inode`` of an earlier Pidfd. On Linux 6.9 and later each process has another
+        inode. A program that stores a process as text keeps both numbers. Default: not checked.
+
+    Raises nsiso.NoProcessError if there is no such process, or if it has another inode.
     """
 
     def __init__(self, pid: int, inode: Optional[int] = None) -> None:
@@ -144,7 +168,7 @@ class Pidfd(_Opened):
 
 @contextlib.contextmanager
 def _pidfd(process: Any) -> Iterator[int]:
-    """The pidfd of a process that is given by one, by an object with one, or by its pid."""
+    """Yields the pidfd of a process, given an object with fileno() or pid, or a pid."""
     if hasattr(process, "fileno"):
         yield process.fileno()
         return
@@ -165,7 +189,11 @@ def _each(target: Any) -> List[Any]:
 
 @contextlib.contextmanager
 def _opened(target: Any, kinds: Iterable[str]) -> Iterator[List[int]]:
-    """Descriptors of all that ``target`` means: of a process, these kinds that are not shared with it."""
+    """Yields the descriptors of the namespaces that ``target`` refers to.
+
+    For a process these are its namespaces of ``kinds``, except those that the calling thread
+    shares.
+    """
     kinds = [*kinds]
     with contextlib.ExitStack() as stack:
         namespaces: List[Namespace] = []
@@ -186,16 +214,25 @@ def _opened(target: Any, kinds: Iterable[str]) -> Iterator[List[int]]:
 def enter(
     target: Any, *, net: bool = False, uts: bool = False, ipc: bool = False, cgroup: bool = False
 ) -> Iterator[None]:
-    """The calling thread, no other, is in other namespaces while the ``with`` block runs.
+    """Moves the calling thread into existing namespaces while the ``with`` block runs, setns(2).
 
         with nsiso.enter(Namespace.named("blue")):
             server = socket.create_server(("127.0.0.1", 80))   # stays in blue
         with nsiso.enter(process, net=True, uts=True): ...
 
-    ``target`` is a Namespace, a path, a process (a Popen, an object whose fileno() is a
-    pidfd, or a pid) with the kinds wanted of it, or a list of them. Kinds that
-    a process shares with the thread are left out. What is opened meanwhile belongs to the namespaces entered. Do not await in the
-    block. Needs CAP_SYS_ADMIN; for user, pid and time namespaces use ``run(join=...)``, for mount namespaces ``call_in``.
+    target: Namespace, path, process, or a list of them
+        The namespaces. A process is a Popen, an object whose fileno() is a pidfd, or a pid.
+    net, uts, ipc, cgroup: bool
+        Which namespaces of a process to enter. Those that the thread is already in are skipped.
+
+    Other threads stay where they are. What the thread opens in the block belongs to the entered
+    namespaces, also after the block. Do not use await in the block: other tasks would run in these
+    namespaces.
+
+    Needs CAP_SYS_ADMIN in the user namespaces that own the entered namespaces and the current ones.
+    Raises nsiso.Error, and TypeError for a process without kinds. A thread cannot return from other
+    kinds of namespace. For user, pid and time namespaces use ``run(join=...)``. For mount
+    namespaces use ``call_in``.
     """
     wanted = dict(net=net, uts=uts, ipc=ipc, cgroup=cgroup)
     with _opened(target, [kind for kind, option in wanted.items() if option]) as fds:
@@ -207,12 +244,22 @@ def enter(
 
 
 def call_in(target: Any, function: Callable[..., T], *args: Any, kinds: Iterable[str] = (), **keywords: Any) -> T:
-    """Calls ``function(*args, **keywords)`` on a thread of its own inside other namespaces and returns its result.
+    """Calls ``function(*args, **keywords)`` on a new thread in existing namespaces.
 
         config = nsiso.call_in(process, open, "/etc/resolv.conf", kinds=["mnt"])
 
-    ``target`` is as for ``enter``, with the ``kinds`` wanted of a process: net, uts, ipc, cgroup, mnt. What the function
-    raises is raised here. Context variables are the caller's.
+    target: Namespace, path, process, or a list of them
+        The namespaces. A process is a Popen, an object whose fileno() is a pidfd, or a pid.
+    kinds: iterable of str
+        Which namespaces of a process to enter: "net", "uts", "ipc", "cgroup", "mnt". Those that the
+        calling thread is already in are skipped.
+
+    Returns the result of the function, or raises the exception that it raised. The function sees
+    the context variables of the caller. In a mount namespace its root and working directory are the
+    root of that namespace.
+
+    Needs CAP_SYS_ADMIN, as ``enter`` does, and CAP_SYS_CHROOT for mount namespaces. Raises
+    nsiso.Error if a namespace cannot be entered.
     """
     context = contextvars.copy_context()
     with _opened(target, kinds) as fds:
@@ -220,12 +267,29 @@ def call_in(target: Any, function: Callable[..., T], *args: Any, kinds: Iterable
 
 
 def unpin(path: Path) -> None:
-    """Undoes ``Namespace.pin``: unmounts the namespace at ``path`` and removes the file."""
+    """Unmounts the namespace that is pinned at ``path``, and removes the file.
+
+    The namespace ends if no process, descriptor or other mount keeps it. The last component of
+    ``path`` must not be a symbolic link. Raises nsiso.Error, with EINVAL if no namespace is mounted
+    there. Needs CAP_SYS_ADMIN in the user namespace that owns the mount namespace of this process.
+    """
     _nsiso.unpin(os.fsdecode(path))
 
 
 def pin(target: Union[Namespace, Path], path: Path) -> None:
-    """Keeps a namespace at ``path``, an empty file, made if it is not there: nsenter(1), and below /run/netns ip-netns(8), find it there."""
+    """Bind-mounts a namespace at ``path``, so that it exists without processes.
+
+        nsiso.pin(nsiso.Namespace.of(process, "net"), "/run/netns/blue")
+
+    target: Namespace or path
+        The namespace.
+    path: path
+        An empty file, which is created if it does not exist. nsenter(1) and unshare(1) accept it.
+        ip-netns(8) finds files in /run/netns.
+
+    Needs CAP_SYS_ADMIN in the user namespace that owns the mount namespace of this process. Raises
+    nsiso.Error. ``unpin`` removes it.
+    """
     if isinstance(target, Namespace):
         target.pin(path)
     else:
@@ -234,7 +298,10 @@ def pin(target: Union[Namespace, Path], path: Path) -> None:
 
 
 class Joins:
-    """What the keyword ``join`` of run and Popen means, put into a spec. To be closed after the spawn."""
+    """Sets the namespaces of the keyword ``join`` in a Spec.
+
+    It keeps descriptors that the spec uses, and must be closed after the spawn.
+    """
 
     def __init__(self, spec: "_nsiso.Spec", target: Any) -> None:
         self._stack = contextlib.ExitStack()
@@ -259,7 +326,7 @@ class Joins:
 
 
 def _is_process_and_kinds(target: Any) -> bool:
-    """(process, "net") or (process, ["net", "uts"])."""
+    """Returns whether ``target`` is like (process, "net") or (process, ["net", "uts"])."""
     if not isinstance(target, tuple) or len(target) != 2:
         return False
     process, kinds = target

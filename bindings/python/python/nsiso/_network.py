@@ -1,4 +1,4 @@
-"""Links between networks, devices that move, sockets made elsewhere."""
+"""Defines functions for links, devices and sockets in other network namespaces."""
 
 import errno
 import ipaddress
@@ -16,38 +16,80 @@ from ._error import Error
 def socket_in(
     at: Any, family: int = _socket.AF_INET, type: int = _socket.SOCK_STREAM, proto: int = 0
 ) -> "_socket.socket":
-    """A socket of this process in another network, where it stays, while this thread stays where it is: as socket.socket does.
+    """Returns a socket of this process in another network namespace.
 
-    ``at`` is a Host, a Bridge or a Namespace of kind net. An ordinary user makes sockets in the networks of its own user namespaces.
+        server = nsiso.socket_in(host)
+        server.bind(("10.0.0.1", 80))
+
+    at: Host, Bridge, or Namespace of kind "net"
+        The network namespace. The socket stays in it.
+    family, type, proto: int
+        As for socket.socket. Default: a TCP socket for IPv4.
+
+    The calling thread stays in its own network namespace. An ordinary user can make sockets in
+    network namespaces of its own user namespaces. Raises nsiso.Error, and TypeError or ValueError
+    for a bad ``at``.
     """
     return _socket.socket(fileno=_nsiso.socket(network(at), family, type, proto))
 
 
 def forward(at: Any, on: bool = True) -> None:
-    """Makes a router of a network: packets for others are passed on between its devices (or not any more), ip(7)."""
+    """Turns forwarding of IPv4 and IPv6 packets on or off in a network namespace, ip(7).
+
+    at: Host, Bridge, or Namespace of kind "net"
+        The network namespace. This process's own, None, is refused with ValueError.
+    on: bool
+        Whether packets are passed on between its devices. Default: True.
+    """
     if at is None:
         raise ValueError("a network is made a router that somebody has made, not this process's own")
     _nsiso.forward(network(at), on)
 
 
 def move_device(device: str, to: Union[Endpoint, Any], *, at: Any = None) -> None:
-    """Moves a network device from the network ``at`` (this process's own) to an Endpoint, or a place where only its name is kept."""
+    """Moves a network device to another network namespace and sets it up there.
+
+    device: str
+        Name of the device.
+    to: Endpoint, Host, Bridge, Namespace of kind "net", or None
+        Where it goes. An Endpoint also gives a new name, addresses and other settings. The name
+        stays the same by default.
+    at: Host, Bridge, Namespace of kind "net", or None
+        Where the device is. Default: this process's own network namespace.
+
+    Packets in transit are lost. If a step fails, the device is moved back with its addresses, and
+    nsiso.Error is raised. Needs CAP_NET_ADMIN in the user namespaces that own both network
+    namespaces.
+    """
     end = to if isinstance(to, Endpoint) else Endpoint(to)
     _nsiso.move_device(network(at), text("device", device), end.made())
 
 
 def remove_device(device: str, *, at: Any = None) -> None:
-    """Removes a network device from the network ``at`` (this process's own), with the other end of its pair."""
+    """Removes a network device. If it is one of a veth(4) pair, the other one is removed, too.
+
+    device: str
+        Name of the device.
+    at: Host, Bridge, Namespace of kind "net", or None
+        Where the device is. Default: this process's own network namespace.
+
+    Raises nsiso.Error, with ENODEV if there is no such device. Needs CAP_NET_ADMIN in the user
+    namespace that owns the network namespace.
+    """
     _nsiso.remove_device(network(at), text("device", device))
 
 
 class Link:
-    """A link that was made: ``names`` are those of its two devices. It goes with either of its networks, or by ``remove``."""
+    """A link made by ``nsiso.link``: a pair of network devices.
+
+    ``names`` are the names of the two devices. The link exists until ``remove()`` is called or one
+    of its network namespaces ends.
+    """
 
     def __init__(self, ends: Sequence[Endpoint], names: Sequence[str]) -> None:
         self.names: Tuple[str, str] = (names[0], names[1])
         self._network = getattr(ends[0].at, "net", ends[0].at)
-        # Hosts and bridges hold their links, not the other way round.
+        # Hosts and bridges refer to their links. The other way round would be a cycle.
         self._places = [weakref.ref(end.at) for end in ends if hasattr(end.at, "linked")]
         self._there = True
         for end, other, name in zip(ends, reversed(ends), names):
@@ -55,7 +97,7 @@ class Link:
                 end.at.linked(self, name, end, other)
 
     def remove(self) -> None:
-        """Removes both devices. Of one that is gone nothing is left to do."""
+        """Removes both devices. Does nothing if they no longer exist."""
         if not self._there:
             return
         self._there = False
@@ -75,18 +117,29 @@ def link(
     a: Any, b: Any, addresses: Texts = (), *, delay: Amount = 0, jitter: Amount = 0, loss: Amount = 0,
     rate: Optional[Amount] = None, mtu: Optional[int] = None,
 ) -> Link:  # fmt: skip
-    """Makes a link between two places: a pair of network devices, veth(4), up and with addresses.
+    """Links two network namespaces by a pair of network devices, veth(4), and returns a Link.
 
         nsiso.link(a, b, "10.0.0.0/30", delay="10ms")       # a is 10.0.0.1, b is 10.0.0.2
-        nsiso.link(a, lan)                                  # a port of a Bridge, an address of its networks
+        nsiso.link(a, lan)                                  # lan is a Bridge
         nsiso.link(Endpoint(a, name="up", addresses="10.0.0.9/24", gateway="10.0.0.1"), None)
 
-    ``a`` and ``b``: each an Endpoint, or a Host, a Bridge, a Namespace of kind net, None for this process's own network. ``addresses``: of a network,
-    "10.0.0.0/30", ``a`` gets the first address and ``b`` the second; an address, "10.0.0.7/24", is a's. A Host that is linked to a router has it as
-    its gateway, unless it has one for that version of IP. Quality and ``mtu`` are those of both ways, unless an Endpoint says otherwise.
+    a, b: Endpoint, Host, Bridge, Namespace of kind "net", or None
+        The two ends. None is this process's own network namespace. On a Bridge the device becomes a
+        port of the bridge.
+    addresses: str or iterable of str
+        Of a network such as "10.0.0.0/30", ``a`` gets the first address and ``b`` the second. An
+        address such as "10.0.0.7/24" is given to ``a``. Default: none, or a free address of the
+        Bridge at the other end.
+    delay, jitter, loss, rate, mtu
+        Settings of both ends, unless an Endpoint has its own. Units and ranges are as for Endpoint.
 
-    As root between any two; an ordinary user between networks that one user namespace of its own owns, such as Hosts and Bridges. Raises
-    nsiso.Error, and leaves nothing, where a name or an address is taken or a network overlaps another one.
+    Both devices are up. A Host that is linked to a router gets it as its gateway for each IP
+    version for which it has none.
+
+    Needs CAP_NET_ADMIN in the user namespaces that own both network namespaces. Root has it. An
+    ordinary user has it if one of its user namespaces owns both, as for Hosts and Bridges of one
+    Lab. Raises nsiso.Error if a name or an address is in use or a network overlaps another one.
+    Then no device is left behind. Raises ValueError or TypeError for bad arguments.
     """
     ends = [end if isinstance(end, Endpoint) else Endpoint(end) for end in (a, b)]
     ends = [_with_quality(end, delay=delay, jitter=jitter, loss=loss, rate=rate, mtu=mtu) for end in ends]
@@ -102,7 +155,10 @@ def _with_quality(end: Endpoint, **quality: Any) -> Endpoint:
 
 
 def _addressed(ends: List[Endpoint], addresses: List[str]) -> List[Endpoint]:
-    """What the networks and addresses mean for both; a port of a Bridge has none."""
+    """Returns the ends with the addresses that follow from ``addresses``.
+
+    A port of a bridge gets no address.
+    """
     bridges = [getattr(end.at, "bridge", None) for end in ends]
     given: List[List[str]] = [[], []]
     for address in addresses:
@@ -126,7 +182,7 @@ def _addressed(ends: List[Endpoint], addresses: List[str]) -> List[Endpoint]:
 
 
 def _routed(ends: List[Endpoint]) -> List[Endpoint]:
-    """A Host's gateway is the router that it is linked to."""
+    """Returns the ends, with the router at the other end as the gateway of a Host."""
     routers = [getattr(end.at, "router", None) for end in ends]
     made = []
     for end, other, router, other_is_router in zip(ends, reversed(ends), routers, reversed(routers)):

@@ -1,7 +1,7 @@
-"""subprocess, with programs started by nsiso.
+"""Defines Popen and run, which are those of subprocess with isolation, and their results.
 
-Pipes, text, communicate and timeouts are the standard library's: what differs is how the program is
-started, waited for and signalled, which are the methods of subprocess.Popen overridden here.
+The standard library implements pipes, text, communicate and timeouts. Popen overrides the methods
+of subprocess.Popen that start a program, wait for it and send signals to it.
 """
 
 import contextlib
@@ -24,122 +24,207 @@ _REFUSED = {
     "startupinfo": "it is for Windows",
     "creationflags": "they are for Windows",
 }
-# What subprocess takes for "not wanted", besides None.
+# Values that subprocess treats as not given, besides None.
 _UNSET = {"creationflags": 0}
 
 
 class Usage(NamedTuple):
-    """What a program and the children it waited for have used."""
+    """What a program used, together with the children that it waited for."""
 
     user_time: float
-    """Seconds on a CPU outside the kernel."""
+    """Seconds of processor time in user mode."""
     system_time: float
-    """Seconds on a CPU inside the kernel."""
+    """Seconds of processor time in the kernel."""
     peak_memory: int
-    """The most physical memory that one of them had at a time, in bytes."""
+    """The most physical memory, in bytes, that one of these processes had at any time."""
 
 
 class Popen(subprocess.Popen):
-    """A program started in namespaces of its own.
+    """Starts a program in new or existing namespaces.
 
-    Takes the arguments of subprocess.Popen, and these keywords:
+        with nsiso.Popen(["sh"], user=True, pid=True, map_root=True, mount_proc=True) as process:
+            process.wait()
+
+    Takes the arguments of subprocess.Popen, except preexec_fn, group, extra_groups, process_group,
+    startupinfo and creationflags. ``pass_fds`` may also be a mapping {number in the program:
+    descriptor}. All other descriptors are closed in the program. The keywords below are optional.
+    An option implies the new namespace that it needs: ``hostname`` implies ``uts=True``.
+
+    Namespaces:
 
     user, pid, mnt, net, ipc, uts, time, cgroup: bool
-        Kinds of namespace that are made new, namespaces(7). An ordinary user needs ``user`` for the others.
-    map_root, map_current, map_auto: bool
-        The caller is root inside; keeps its ids; gets its block of ids of subuid(5) from 0 on.
-    uid_map, gid_map: list of (inside, outside, count)
-        Id ranges, user_namespaces(7).
-    setgroups: bool
-        Whether setgroups(2) stays allowed inside.
-    uid, gid, groups
-        Who to run as, as seen inside.
-    keep_caps: bool
-        Keep the new user namespace's capabilities over exec, capabilities(7).
-    hostname, domainname: str
-        At most 64 bytes.
-    monotonic, boottime: seconds, timedelta or (seconds, nanoseconds)
-        What is added to the clocks inside, time_namespaces(7).
-    propagation: "private", "slave", "shared" or "unchanged"
-        mount_namespaces(7).
-    mount_proc: True or a path
-        Mount a fresh proc for the new pid namespace.
-    loopback: bool
-        Bring up the loopback device of a new network namespace; True by default.
-
-    mounts: list of Bind, Tmpfs, Procfs, Dev, Sysfs, Mqueue, Overlay, Dir, Symlink, File, Mask, ReadOnly, Chmod
-        The program's view of the file system, in order.
-    root: path
-        The directory that is the program's root: Bind(root, "/") before all mounts.
-    caps: list of names
-        The capabilities that it keeps, often [], capabilities(7).
-    new_privs: bool
-        Whether set-user-ID programs and file capabilities give more privileges. True by default; landlock and seccomp need False.
-    user_namespaces: bool
-        Whether user namespaces can be made inside. True by default; False excludes "sys_resource" in caps.
-    reset_signals: bool
-        Every signal is at its default, also those that this process ignores.
-    rlimits: {"nofile": 100, "core": (soft, hard)}
-        getrlimit(2); None for no limit.
-    nice, oom_score_adj, cpus, umask, personality, securebits
-        As the system calls of these names.
-    landlock: Landlock; seccomp: True, a Seccomp or a list of them
-        Restrictions that the program cannot take back. True is the filter for programs that are not trusted.
-    init: bool
-        A small init process is PID 1: it reaps orphans, passes signals on, and ends everything with the program.
-        ``pid`` and signals are those of the init process, ``returncode`` is the program's.
-    wait_for_all: bool
-        The init process ends when all descendants of the program have ended. Brings init.
-    die_with_parent: bool
-        Everything is killed when this process dies, however it does. Brings init.
-    deadline: seconds
-        When they are over, everything is killed, and ``timed_out`` is True. Brings init.
-    limits: Limits
-        What it and all its descendants may use together: memory, processor time, processes, disk bandwidth, cgroups(7). Gives ``resources()``,
-        ``freeze()``, ``thaw()``, ``set_limits()`` and ``kill_group()``; what is left in its group when it has ended is killed.
-    links: list of (Endpoint, Endpoint)
-        Links between its new network and others, there when it starts: the inner end, whose place does not matter, and the outer one, an Endpoint or a place.
-    devices: {name: Endpoint or None}
-        Network devices of this process's network that move into the program's new one.
-    uplink: True or Uplink
-        A way to the outside for its new network, by pasta(1).
-    pty: True or (rows, columns)
-        A terminal of its own, whose other end is the attribute ``pty``. Not with run, which would not read from it.
-    sandbox: bool; share: list of kinds
-        The preset of nsiso.Sandbox, loosened by sharing kinds of namespace with the host: "net", "ipc", "uts", "time", "cgroup".
-
-    join: existing namespaces that the program is in
-        A Namespace, a path of one, a process (Popen or pid) whose namespaces are all joined, as far as they
-        are not shared, a tuple of a process and the kinds wanted, (process, ["user", "net"]), or a list of
-        these. New namespaces are made inside joined ones; in a joined user namespace the program is root, setns(2).
-    sync_fds: (info, block)
-        Two descriptors. The child waits in its new namespaces before it sets anything up: its pid is written to ``info``, with a line
-        feed, and it continues when ``block`` can be read. For a caller that writes the id maps or makes a network itself.
-    pin: {kind: path}
-        Keeps new namespaces at these paths, also when the program has ended: see nsiso.pin.
+        Make a new namespace of this kind, namespaces(7). Default: False. An ordinary user needs
+        ``user=True``, or an option that implies it, for the others.
+    join: Namespace, path, process, (process, kinds), or a list of these
+        Run the program in existing namespaces, setns(2). A process is a Popen, a Pidfd or a pid.
+        All of its namespaces are joined, or those of ``kinds``, such as (process, ["user", "net"]),
+        except those that the caller shares. New namespaces are made inside the joined ones. In a
+        joined user namespace the program runs as root, if root is mapped there. Needs the
+        permission to trace the process, ptrace(2), and CAP_SYS_ADMIN in the user namespace that
+        owns a joined namespace. Joining that user namespace, too, gives this capability.
     keep_credentials: bool
-        In a joined user namespace the program keeps the caller's ids, mapped or not.
+        Keep the uid, gid and groups of the caller in a joined user namespace. Default: False.
+    pin: {kind: path}
+        Bind-mount new namespaces at these paths, so that they outlive the program; see nsiso.pin.
+    sync_fds: (info, block)
+        Two descriptors. The child writes its pid and a line feed to ``info`` once it is in its new
+        namespaces. It sets up nothing until ``block`` is readable or its other end is closed. The
+        constructor returns only after that, so another thread or process must respond. With it, a
+        caller can write the id maps or set up a network itself.
 
-    An option brings the namespace that it needs. ``pass_fds`` may be a mapping {number in the program: descriptor}.
-    Descriptors that are not passed are always closed. Raises nsiso.Error, an OSError, when the program
-    cannot be started: then nothing is left behind. Nor is there when a signal handler of the caller's raises an exception meanwhile: the
-    program is killed. A Popen that has been returned is the caller's: it runs on when the object goes.
+    User and group ids, user_namespaces(7):
+
+    map_root: bool
+        Map the uid and gid of the caller to root in a new user namespace. Not with map_current.
+    map_current: bool
+        Map the uid and gid of the caller to themselves in a new user namespace.
+    map_auto: bool
+        Map the subordinate ids of the caller, subuid(5), from 0 on. Ids that another option maps
+        are left out. An ordinary user needs newuidmap(1).
+    uid_map, gid_map: list of (inside, outside, count)
+        Ranges of ids to map in a new user namespace: the first id in it, the first id of the
+        caller, and their number. At most 340 ranges.
+    setgroups: bool
+        Allow or deny setgroups(2) in the new user namespace. Default: denied if only the gid of the
+        caller is mapped.
+    uid, gid: int
+        The ids of the program, as seen inside. Default: those of the caller. If they are not mapped
+        in a new user namespace, 0 or the lowest mapped id.
+    groups: list of int
+        Supplementary groups, as seen inside. Default: those of the caller, or none if the program
+        runs with other ids.
+
+    File system view:
+
+    mounts: list
+        Mounts and changes to files, applied in this order in a new mount namespace. The items are
+        Bind, Tmpfs, Procfs, Dev, Sysfs, Mqueue, Overlay, Dir, Symlink, File, Mask, ReadOnly and
+        Chmod.
+    root: path
+        Root directory of the program. It is the same as Bind(root, "/") before all mounts.
+    mount_proc: True or path
+        Mount a new proc file system for the new pid namespace. True means "/proc".
+    propagation: "private", "slave", "shared" or "unchanged"
+        Propagation of all mounts in a new mount namespace, mount_namespaces(7). Default: "private".
+
+    Names and clocks:
+
+    hostname, domainname: str
+        Host name and NIS domain name in a new UTS namespace, at most 64 bytes.
+    monotonic, boottime: seconds, timedelta or (seconds, nanoseconds)
+        Offset of CLOCK_MONOTONIC and CLOCK_BOOTTIME in a new time namespace, time_namespaces(7). It
+        may be negative, but the clock may not.
+
+    Network, in a new network namespace:
+
+    loopback: bool
+        Bring up the loopback device. Default: True.
+    links: list of (Endpoint, Endpoint or place)
+        Links to other network namespaces, made before the program starts. The first Endpoint is the
+        inner end. A place is a Host, a Bridge, a Namespace of kind "net", or None for the caller's
+        network. Needs CAP_NET_ADMIN in the user namespaces that own both network namespaces.
+    devices: {name: Endpoint or None}
+        Network devices of the caller to move into the new network namespace. When it ends, the
+        kernel returns physical devices and removes virtual ones.
+    uplink: bool or Uplink
+        Connect the program to outside networks by pasta(1), which must be installed. Default:
+        False.
+
+    Privileges and restrictions:
+
+    caps: list of str
+        The capabilities that the program keeps, such as ["net_admin"], capabilities(7). It cannot
+        get any others. [] means none. Default: not restricted.
+    keep_caps: bool
+        Keep the capabilities in a new user namespace across execve(2), as ambient capabilities,
+        also if the program is not root inside. Default: False.
+    securebits: int
+        Flags of PR_SET_SECUREBITS, capabilities(7).
+    new_privs: bool
+        Allow set-user-ID programs and file capabilities to give privileges,
+        PR_SET_NO_NEW_PRIVS(2const). Default: True, or False with ``landlock`` or ``seccomp``, which
+        need False.
+    user_namespaces: bool
+        Allow new user namespaces inside the program's own. Default: True. False implies
+        ``user=True``, and is refused with nsiso.ArgumentError if the program keeps
+        CAP_SYS_RESOURCE.
+    landlock: Landlock, or False
+        Rules for access to files and TCP ports, landlock(7). False removes those of the sandbox.
+    seccomp: Seccomp, True, a list of these, or False
+        Filters for system calls, seccomp(2). True is the filter of the sandbox. False removes it.
+    sandbox: bool
+        Use the options of nsiso.Sandbox. The other keywords add to them or replace them.
+    share: str or list of str
+        Kinds of namespace that the sandbox shares with the caller: "net", "ipc", "uts", "time",
+        "cgroup".
+
+    Resources and scheduling:
+
+    limits: Limits
+        Limits for the program and its descendants, enforced by a cgroup made for it, cgroups(7). It
+        enables ``resources()``, ``set_limits()``, ``freeze()``, ``thaw()`` and ``kill_group()``.
+        When the program has been waited for, processes still in the cgroup are killed and it is
+        removed.
+    rlimits: {name: int or (soft, hard)}
+        Resource limits of the process, such as {"nofile": 100, "core": (0, 0)}, getrlimit(2). None
+        and -1 mean no limit. An init process keeps the limits of the caller.
+    nice: int
+        Nice value, -20 to 19, setpriority(2).
+    oom_score_adj: int
+        Preference of the kernel to kill the program if memory runs out, -1000 to 1000,
+        proc_pid_oom_score_adj(5).
+    cpus: list of int
+        The processors that the program may run on, sched_setaffinity(2).
+    umask: int
+        File mode creation mask, umask(2). -1 keeps that of the caller.
+    personality: int
+        Execution domain, personality(2).
+
+    Life of the program:
+
+    init: bool
+        Make a small init process PID 1 of a new pid namespace. It reaps orphans, passes signals on
+        to the program, and kills everything in the namespace when the program ends. ``pid`` and
+        signals refer to the init process, and ``returncode`` to the program. Default: False.
+    wait_for_all: bool
+        Let the init process end when all descendants of the program have ended. Implies ``init``.
+    die_with_parent: bool
+        Kill everything in the pid namespace when the calling process dies for any reason. The end
+        of a thread does not matter. Implies ``init``.
+    deadline: seconds or timedelta
+        Kill everything in the pid namespace after this time, and set ``timed_out``. Implies
+        ``init``.
+    reset_signals: bool
+        Reset all signals to their default action. Default: False: signals that the caller ignores
+        stay ignored, except SIGPIPE and SIGXFSZ.
+    pty: True or (rows, columns)
+        Give the program a new pseudo-terminal as controlling terminal, and as standard input,
+        output and error unless these are given, pty(7). Its other end is the attribute ``pty``.
+        True is 24 rows and 80 columns. Not for ``run``.
+
+    Raises nsiso.Error, an OSError, if the program cannot be started; TypeError, ValueError or
+    nsiso.ArgumentError for bad arguments. Then no process is left behind. If a signal handler of
+    the caller raises an exception during the start, the program is killed. After the constructor
+    has returned, the program keeps running even if the Popen object is deleted.
     """
 
     usage: Optional[Usage] = None
-    """What it used, once it has ended; None where somebody else in this process reaped it."""
+    """Resource usage of the program after its end.
+
+    None if another part of this process has reaped it.
+    """
 
     timed_out: bool = False
-    """Whether it was killed because its deadline was over."""
+    """Whether it was killed because its deadline expired."""
 
     out_of_memory: bool = False
-    """Whether something in its control group was killed because the memory limit was reached."""
+    """Whether the kernel killed a process of its cgroup because the memory limit was reached."""
 
     _process: Optional[Process] = None
     _pty: Optional[int] = None
     _notify: Optional[int] = None
     _outlives = True
-    """Whether the program runs on when this object goes."""
+    """Whether the program keeps running when this object is deleted."""
 
     def __init__(
         self,
@@ -170,7 +255,7 @@ class Popen(subprocess.Popen):
             if self._passed.pop(number, number) != number:
                 raise ValueError(f"pass_fds: {number} is a standard descriptor: use stdin, stdout or stderr")
         if self._wishes.get("umask") == -1:
-            # What subprocess takes for "not wanted".
+            # subprocess treats -1 as not given.
             del self._wishes["umask"]
         self._session = start_new_session
         self._join = () if join is None else join
@@ -181,27 +266,36 @@ class Popen(subprocess.Popen):
             if self._outlives:
                 self._process.keep()
         except BaseException:
-            # It goes with its last reference, which a traceback may hold for long.
+            # A traceback may keep this object alive, so its deletion may come late.
             self._end()
             raise
 
     @property
     def pty(self) -> Optional[int]:
-        """The host's end of the program's terminal, a file descriptor. Who asks for it has it, and closes it; one that nobody has asked for is
-        closed at the end of ``with``, or with this object. ``open(process.pty, "r+b", buffering=0)`` is a file that closes it."""
+        """The caller's end of the pseudo-terminal of the program, a file descriptor, or None.
+
+        Code that reads this attribute owns the descriptor and must close it. A descriptor that was
+        never read is closed at the end of the ``with`` block, or with this object. The file
+        ``open(process.pty, "r+b", buffering=0)`` closes it.
+        """
         if self._pty is None and self._process is not None:
             self._pty = self._process.take_pty()
         return self._pty
 
     @property
     def notify(self) -> Optional[int]:
-        """The host's end of Seccomp(notify=...), a file descriptor, as ``pty`` is."""
+        """The descriptor to answer system calls of Seccomp(notify=...), or None.
+
+        See seccomp_unotify(2). It is readable when the program waits for an answer. Code that reads
+        this attribute owns the descriptor and must close it. A descriptor that was never read is
+        closed at the end of the ``with`` block, or with this object.
+        """
         if self._notify is None and self._process is not None:
             self._notify = self._process.take_notify()
         return self._notify
 
     def _end(self) -> None:
-        """Kills and collects what could not be handed out."""
+        """Kills and reaps a program that the caller does not get."""
         if self._process is not None and self.returncode is None:
             with contextlib.suppress(OSError):
                 self._process.signal(signal.SIGKILL)
@@ -235,11 +329,18 @@ class Popen(subprocess.Popen):
         self._child_created = True
 
     def fileno(self) -> int:
-        """The pidfd, pidfd_open(2): readable for select and its kin once the program has ended."""
+        """Returns the pidfd of the process, pidfd_open(2).
+
+        select and poll report it as readable when the process has ended. The Popen object owns it.
+        """
         return self._process.fileno()
 
     def send_signal(self, sig: int) -> None:
-        """Sends a signal to the program itself, never to another one that got its pid later."""
+        """Sends a signal to the program, or to its init process.
+
+        The signal never reaches another process with a reused pid. Does nothing if the program has
+        ended.
+        """
         if self.poll() is None:
             try:
                 self._process.signal(sig)
@@ -247,25 +348,43 @@ class Popen(subprocess.Popen):
                 pass
 
     def resources(self) -> Resources:
-        """What everything in its control group uses now, or has used once it has ended; needs ``limits``."""
+        """Returns what the processes in the cgroup use now, or have used in the end.
+
+        Raises nsiso.Error if the program was started without ``limits``.
+        """
         return resources(self._process.resources())
 
     def set_limits(self, limits: Limits) -> None:
-        """Changes limits while it runs; those that are not given stay."""
+        """Changes resource limits of the running program.
+
+        Limits that are not given stay as they are. Raises nsiso.Error if a limit cannot be
+        enforced, if the program was started without ``limits``, or if it has been waited for.
+        """
         if not isinstance(limits, Limits):
             raise TypeError(f"limits is an nsiso.Limits, not {limits!r}")
         self._process.set_limits(limits.options())
 
     def freeze(self) -> None:
-        """Stops everything in its control group, an init process too: a deadline and the end with this process wait until ``thaw`` or ``kill_group``."""
+        """Stops all processes in the cgroup until ``thaw()`` is called. Needs ``limits``.
+
+        Returns when all have stopped. An init process stops, too: ``deadline`` and
+        ``die_with_parent`` have no effect until ``thaw()`` or ``kill_group()``. Raises nsiso.Error
+        if the program was started without ``limits`` or has been waited for.
+        """
         self._process.freeze(True)
 
     def thaw(self) -> None:
-        """Lets everything in its control group go on."""
+        """Resumes all processes in the cgroup after ``freeze()``.
+
+        Raises nsiso.Error if the program was started without ``limits`` or has been waited for.
+        """
         self._process.freeze(False)
 
     def kill_group(self) -> None:
-        """Kills everything in its control group at once, and nothing once it has ended."""
+        """Kills all processes in the cgroup at once. Needs ``limits``.
+
+        Does nothing if the program has been waited for.
+        """
         self._process.kill_group()
 
     def _internal_poll(self, _deadstate=None, **_):
@@ -289,9 +408,9 @@ class Popen(subprocess.Popen):
 def spec_of(
     args: Iterable[Any], executable: Any, cwd: Any, env: Any, new_session: bool, passed: Mapping[int, int], options: Mapping[str, Any]
 ) -> Spec:
-    """The spec of a program, with all that Popen and execvp have in common."""
+    """Returns the Spec of a program, from the arguments that Popen and execvp share."""
     spec = Spec([os.fsdecode(arg) for arg in args])
-    # Before anything that replaces a part of it.
+    # The sandbox comes first, since the other options replace parts of it.
     _isolation.apply(spec, {"sandbox": options.get("sandbox")})
     if executable is not None:
         spec.program(os.fsdecode(executable))
@@ -310,16 +429,22 @@ def spec_of(
 
 
 class Completed(subprocess.CompletedProcess):
-    """How a program ended: subprocess.CompletedProcess, and what nsiso knows besides."""
+    """The result of ``run()``: a subprocess.CompletedProcess with further attributes.
+
+    They are ``timed_out``, ``out_of_memory`` and ``usage``.
+    """
 
     timed_out: bool = False
-    """Whether it was killed because its deadline was over."""
+    """Whether it was killed because its deadline expired."""
 
     out_of_memory: bool = False
-    """Whether something in its control group was killed because the memory limit was reached."""
+    """Whether the kernel killed a process of its cgroup because the memory limit was reached."""
 
     usage: Optional[Usage] = None
-    """What it used; None where somebody else in this process reaped it."""
+    """Resource usage of the program.
+
+    None if another part of this process has reaped it.
+    """
 
     def __repr__(self) -> str:
         told = [name for name in ("timed_out", "out_of_memory") if getattr(self, name)]
@@ -327,12 +452,13 @@ class Completed(subprocess.CompletedProcess):
 
 
 class _Run(Popen):
-    """A program that nobody else gets: whatever ends run ends it."""
+    """A Popen of ``run()``: the program is killed when ``run()`` ends for any reason."""
 
     _outlives = False
 
     def __del__(self, *_: Any) -> None:
-        # subprocess would keep it for later, running, where an exception comes just after its start.
+        # Without this, subprocess would leave the program running after an exception that comes
+        # just after its start.
         self._end()
 
 
@@ -340,12 +466,28 @@ def run(
     *popenargs: Any, input: Any = None, capture_output: bool = False, timeout: Optional[float] = None,
     check: bool = False, **keywords: Any,
 ) -> Completed:  # fmt: skip
-    """Runs a program to its end, as subprocess.run does, in namespaces of its own: see Popen.
+    """Runs a program until it ends and returns a Completed, as subprocess.run does.
 
-    ``timeout`` is in seconds; the program is killed when it is over, and subprocess.TimeoutExpired raised. With it goes everything
-    in its new pid namespace (the sandbox has one) or its control group (``limits``); without either, as with subprocess, the program
-    alone. ``deadline`` is enforced inside, by the init process, also when nobody waits: it is no exception, and the result says ``timed_out``. With ``check`` a
-    code other than 0 raises subprocess.CalledProcessError.
+        done = nsiso.run(["id", "-u"], map_root=True, capture_output=True, text=True)
+        assert done.stdout.strip() == "0"
+
+    Takes the arguments of Popen, except ``pty`` and Seccomp(notify=...), and these:
+
+    input: bytes or str
+        Data for standard input.
+    capture_output: bool
+        Capture standard output and standard error. Default: False.
+    timeout: seconds
+        Kill the program after this time and raise subprocess.TimeoutExpired. With a new pid
+        namespace, as in the sandbox, or with ``limits``, all of its descendants are killed, too.
+        Otherwise only the program is killed.
+    check: bool
+        Raise subprocess.CalledProcessError if the exit code is not 0. Default: False.
+
+    ``deadline`` does not raise an exception. The init process enforces it, and ``timed_out`` of the
+    result is True.
+
+    Raises nsiso.Error if the program cannot be started.
     """
     if keywords.get("pty"):
         raise TypeError("pty is for nsiso.Popen: run does not read from a terminal")
@@ -360,7 +502,7 @@ def run(
             raise ValueError("stdout and stderr arguments may not be used with capture_output")
         keywords["stdout"] = keywords["stderr"] = subprocess.PIPE
     with _Run(*popenargs, **keywords) as process:
-        # Whatever goes wrong, the context manager kills it and waits.
+        # If an exception is raised here, the context manager kills the program and waits for it.
         stdout, stderr = process.communicate(input, timeout=timeout)
         completed = Completed(process.args, process.poll(), stdout, stderr)
         completed.timed_out, completed.out_of_memory = process.timed_out, process.out_of_memory

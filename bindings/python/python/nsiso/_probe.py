@@ -1,4 +1,4 @@
-"""What this kernel, this user and this host allow."""
+"""Defines probe, which finds out what this kernel and user support, and unshare."""
 
 import re
 from typing import Dict, NamedTuple
@@ -7,24 +7,33 @@ from . import _nsiso
 
 
 class Feature(NamedTuple):
-    """One thing that was tried."""
+    """One feature that ``probe()`` has tried. It is true if the feature is available."""
 
     name: str
-    """A kind of namespace, "nested_user", "proc", "overlay", "links", "link_rate", "link_delay", "clone3", "listns", "pidfd_info_exit", "landlock", ..."""
+    """A kind of namespace, such as "user" or "net", or one of "nested_user", "proc", "overlay",
+    "idmapped_mounts", "links", "link_rate", "link_delay", "clone3", "listns", "pidfd_info_exit",
+    "landlock", "cgroup_v2", "cgroup_v1".
+    """
     support: str
-    """"yes", "in_user_namespace" (with a new one beside it) or "no"."""
+    """Either "yes", "in_user_namespace" (only with a new user namespace) or "no"."""
     detail: str
-    """Why not, or what there is; may be empty."""
+    """The reason why it is not available, or what is available. May be empty."""
     hint: str
-    """What to do about it; may be empty."""
+    """How to make it available. May be empty."""
 
     def __bool__(self) -> bool:
-        """Whether it can be had."""
+        """Returns whether the feature is available."""
         return self.support != "no"
 
 
 def probe() -> Dict[str, Feature]:
-    """Tries all there is, in children that are thrown away, in some milliseconds; by name. Nothing is kept."""
+    """Tries the features of this kernel for this user, and returns them as {name: Feature}.
+
+        if not nsiso.probe()["overlay"]:
+            print("this kernel has no overlays for this user")
+
+    Features are tried in child processes, which takes some milliseconds. Results are not cached.
+    """
 
     def spelled(support: str) -> str:
         return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", support).lower()
@@ -34,9 +43,21 @@ def probe() -> Dict[str, Feature]:
 
 
 def unshare(*kinds: str, map_root: bool = False) -> None:
-    """Moves this program itself into new namespaces, unshare(2): there is no way back.
+    """Moves the calling process into new namespaces, unshare(2).
 
-    With ``map_root`` it is root in a new user namespace. New pid and time namespaces are for children to come. A program with
-    threads can have net, uts and ipc alone, for the calling thread: use ``run`` there.
+        nsiso.unshare("user", "net", map_root=True)
+
+    kinds: str
+        Kinds of namespace: "user", "pid", "mnt", "net", "ipc", "uts", "time", "cgroup".
+    map_root: bool
+        Map the ids of the caller to root in the new user namespace, which ``kinds`` must include.
+        Default: False.
+
+    This cannot be undone. New pid and time namespaces apply to future children. In a process with
+    several threads only net, uts and ipc are possible, and they apply only to the calling thread.
+    Otherwise start a program with ``run``.
+
+    Needs CAP_SYS_ADMIN, or "user" in ``kinds``. Raises ValueError for an unknown kind, and
+    nsiso.Error, with EINVAL for a kind that is not possible with several threads.
     """
     _nsiso.unshare([*kinds], map_root)

@@ -1,4 +1,4 @@
-"""What the program may reach and call at all: rules that it cannot take back."""
+"""Defines Landlock and Seccomp, restrictions that a program cannot remove."""
 
 import errno
 import os
@@ -11,13 +11,37 @@ from ._mount import Path
 
 @dataclass(frozen=True)
 class Landlock:
-    """Rules of landlock(7): whatever they do not grant is refused. Paths are as the program sees them, and must exist.
+    """Rules of landlock(7). Access that they do not grant is refused.
 
-    ``read``, ``execute`` (and read), ``write`` (and read): trees or files. ``bind``, ``connect``: the only TCP ports; None for all. ``scoped``: no
-    signals and abstract Unix sockets to the outside. ``best_effort``: where the kernel knows less, enforce what it does.
-    ``as_mounted``: whatever ``mounts`` shows or makes for writing may be written, as in the sandbox.
+        nsiso.run(["touch", "/tmp/x"], landlock=nsiso.Landlock(execute="/", write="/tmp"))
 
-    The kernel counts connect(2): TCP Fast Open and MPTCP get round ``connect``, unless ``seccomp=True`` refuses them.
+    Paths are those in the program's view. They must exist, and apply to everything below them. The
+    program and its libraries must be granted, too.
+
+    read: path or list of paths
+        Files that may be read, and directories that may be listed.
+    execute: path or list of paths
+        Files that may be read and executed.
+    write: path or list of paths
+        Files that may be read, written, created and removed.
+    bind: list of int
+        TCP ports that sockets may be bound to. Default: all.
+    connect: list of int
+        TCP ports that may be connected to. Default: all.
+    scoped: bool
+        Refuse signals to outside processes, and connections to their abstract Unix sockets.
+        Default: False.
+    best_effort: bool
+        Enforce what the kernel supports, and ignore the rest. Default: False, an error.
+    as_mounted: bool
+        Also grant writing to everything that ``mounts`` mounts or creates writable, except the
+        root. The sandbox does this. Default: False.
+
+    Landlock checks connect(2) only. TCP Fast Open and MPTCP are not restricted by ``connect``,
+    unless ``seccomp=True`` refuses them. UDP is never restricted.
+
+    Needs Landlock version 3 (Linux 6.2), 4 (Linux 6.7) for ports, and 6 (Linux 6.12) for
+    ``scoped``. It sets ``new_privs`` to False. No privilege is needed.
     """
 
     read: Sequence[Path] = ()
@@ -40,21 +64,41 @@ class Landlock:
 
 
 def _several(paths: Any) -> List[Path]:
-    """One path may stand for a list of one."""
+    """Returns a list of paths, given one path or several."""
     return [paths] if isinstance(paths, (str, bytes, os.PathLike)) else [*paths]
 
 
 def _names(calls: Union[str, Iterable[str]]) -> List[str]:
-    """Each once."""
+    """Returns the names of system calls, each once, given one name or several."""
     return [*dict.fromkeys([calls] if isinstance(calls, str) else calls)]
 
 
 @dataclass(frozen=True)
 class Seccomp:
-    """A filter of system calls by name, seccomp(2): those denied, or those allowed, or those that this process is asked about.
+    """A filter for system calls by name, seccomp(2).
 
-    ``action`` is what a call that is not allowed meets: "fail" (with ``errno``), "kill", "trap", "log".
-    With ``notify`` the attribute ``notify`` of the Popen is the descriptor to answer by, seccomp_unotify(2).
+        nsiso.run(["mkdir", "/tmp/x"], seccomp=nsiso.Seccomp(deny=["mkdir", "mkdirat"]))
+
+    Exactly one of these is given, or TypeError is raised:
+
+    deny: str or iterable of str
+        These system calls get ``action``. All others are allowed.
+    allow: str or iterable of str
+        These system calls and execve(2) are allowed. All others get ``action``.
+    notify: str or iterable of str
+        The program waits in these system calls until this process answers, seccomp_unotify(2). The
+        descriptor for it is the attribute ``notify`` of the Popen. sendmsg, close, execve and
+        exit_group are refused, because the start of the program needs them.
+
+    action: str
+        "fail": the call fails with ``errno``. "kill": the program is killed by SIGSYS. "trap": the
+        thread gets SIGSYS. "log": the call is allowed and written to the audit log. Default:
+        "fail".
+    errno: int
+        The error number for "fail", 1 to 4095. Default: EPERM.
+
+    System calls of another architecture always fail with ENOSYS. With several filters the strictest
+    action applies. A filter sets ``new_privs`` to False. No privilege is needed.
     """
 
     deny: Optional[Iterable[str]] = None

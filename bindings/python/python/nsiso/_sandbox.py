@@ -1,4 +1,4 @@
-"""The sandbox made of all there is."""
+"""Defines Sandbox, a set of options that isolates programs that are not trusted."""
 
 import inspect
 import subprocess
@@ -10,26 +10,53 @@ from ._popen import Completed, Popen, run
 
 
 class Sandbox:
-    """Isolation for programs that are not trusted, as any user: a reusable set of keywords.
+    """Isolates programs that are not trusted: a reusable set of keywords of Popen.
 
         box = nsiso.Sandbox()
         box.run(["python3", "-c", code], capture_output=True, deadline=5)
 
-    All kinds of namespace are new; the root holds the host's /usr read-only, a /proc, /dev and /tmp of its own and nothing else of the
-    host; there is no network but loopback, no capability, no way to get any; Landlock, seccomp, and an init process that
-    ends everything with the program or the host; an empty environment; the host name "sandbox". 64 MiB each for the files in
-    /tmp, in /dev/shm and in the rest; 512 processes, 64 KiB of locked memory, 1024 pending signals, 256 KiB of POSIX
-    message queues, or this process's own limits where they are lower; no core dumps, not even piped to a program of the
-    host's (unless the hard limit here is 0 and so cannot be 1, core(5)).
+    No privilege is needed. A program in the sandbox has:
 
-    The filter of system calls refuses to give a file set-user-ID or set-group-ID bits, and to change how PID 1 runs.
-    Files that have such a bit already are not protected where ``mounts`` shows them for writing.
+    - new namespaces of all kinds, with no network but loopback, and the host name "sandbox"
+    - a root directory with /usr of this machine, read-only, and a new /proc, /dev and /tmp
+    - an empty environment, except PATH, HOME and LANG
+    - no capabilities and no way to get any, and no new user namespaces
+    - Landlock rules, as far as the kernel supports them, and a seccomp filter
+    - an init process that kills everything when the program ends or the calling process dies
+    - 64 MiB for files in /tmp, 64 MiB for files in /dev/shm, and 64 MiB for all others
+    - 512 processes, 64 KiB of locked memory, 1024 pending signals and 256 KiB of POSIX message
+      queues, or the limits of this process where they are lower
+    - 64 terminals, 32 inotify instances and 4096 inotify watches
+    - no core dumps, not even to a program in core_pattern, unless the hard limit of this process is
+      0 and so cannot be set to 1, core(5)
 
-    Every keyword of Popen adds to it or replaces a part; what ``mounts`` shows for writing may be written. It is loosened by name:
-    ``share=["net"]`` shares namespaces with the host (net, ipc, uts, time, cgroup), ``landlock=False`` and ``seccomp=False`` take these away,
-    ``init=False`` makes the program PID 1 itself, ``die_with_parent=False`` lets it outlive this process, ``user_namespaces=True`` (with
-    ``seccomp=False``) and ``new_privs=True`` (with ``landlock=False``, too) let it have new namespaces and privileges,
-    ``caps=["net_admin"]`` keeps capabilities. ``repr`` tells what is granted.
+    If the caller is root, the program runs as nobody where that user is mapped.
+
+    The filter refuses to set the set-user-ID and set-group-ID bits of files, and to change the
+    limits and the scheduling of PID 1. It does not protect files that already have such a bit if
+    ``mounts`` makes them writable.
+
+    The keywords are those of Popen and run. They add to the options of the sandbox or replace them.
+    Landlock allows writing to everything that ``mounts`` makes writable. These keywords weaken the
+    sandbox:
+
+    share: list of kinds
+        Share namespaces with the caller: "net", "ipc", "uts", "time", "cgroup".
+    landlock=False, seccomp=False
+        No Landlock rules, no seccomp filter.
+    init=False
+        No init process. The program is PID 1.
+    die_with_parent=False
+        The program may outlive the calling process.
+    user_namespaces=True
+        The program may make user namespaces. Needs ``seccomp=False``, too.
+    new_privs=True
+        Set-user-ID programs give privileges. Needs ``seccomp=False`` and ``landlock=False``, too.
+    caps: list of str
+        Capabilities to keep, such as ["net_admin"].
+
+    ``repr`` shows what the sandbox grants. Raises TypeError for an unknown keyword, and TypeError,
+    ValueError or nsiso.Error for a bad value.
     """
 
     def __init__(self, **keywords: Any) -> None:
@@ -37,16 +64,22 @@ class Sandbox:
         if unknown:
             raise TypeError(f"Sandbox takes the keywords of nsiso.run and nsiso.Popen, not {', '.join(unknown)}")
         self.keywords = {name: value for name, value in keywords.items() if value is not None}
-        # Whatever is wrong in itself is told here.
+        # Bad values are found here, not at the first start of a program.
         options = {name: value for name, value in self.keywords.items() if name in KEYWORDS}
         apply(Spec(["true"]), {**options, "sandbox": True})
 
     def run(self, args: Any, **keywords: Any) -> Completed:
-        """nsiso.run in this sandbox; ``mounts`` given here come on top of its own."""
+        """Runs a program in this sandbox until it ends, with the arguments of nsiso.run.
+
+        Keywords replace those of the sandbox. ``mounts`` are added after its own.
+        """
         return run(args, **self._with(keywords))
 
     def popen(self, args: Any, **keywords: Any) -> Popen:
-        """nsiso.Popen in this sandbox."""
+        """Starts a program in this sandbox, with the arguments of nsiso.Popen.
+
+        Keywords replace those of the sandbox. ``mounts`` are added after its own.
+        """
         return Popen(args, **self._with(keywords))
 
     def _with(self, keywords: Mapping[str, Any]) -> dict:
@@ -75,12 +108,12 @@ class Sandbox:
 
 
 def _words(value: Union[None, str, Iterable[str]]) -> Sequence[str]:
-    """One word or some."""
+    """Returns a list of words, given one word or several."""
     return [value] if isinstance(value, str) else [*(value or ())]
 
 
 def _state(value: Any) -> str:
-    """Of a restriction that the sandbox has: as it is, taken away, or with rules of the caller's."""
+    """Describes a restriction of the sandbox: on, off, or the rules that replace it."""
     return "on" if value in (None, True) else "off" if value is False else repr(value)
 
 

@@ -1,4 +1,4 @@
-"""The user's own terminal, lent to a program that has a pseudo-terminal: for commands, not for libraries."""
+"""Connects the terminal of the user to the pseudo-terminal of a program."""
 
 import contextlib
 import fcntl
@@ -14,12 +14,12 @@ from ._popen import Popen
 
 
 def on_terminals() -> bool:
-    """Whether this process's input and output are terminals."""
+    """Returns whether standard input, output and error of this process are terminals."""
     return all(os.isatty(fd) for fd in (0, 1, 2))
 
 
 def size() -> Tuple[int, int]:
-    """Rows and columns of the user's terminal, or the usual ones."""
+    """Returns rows and columns of the terminal at standard input, or 24 and 80."""
     try:
         rows, columns, _, _ = struct.unpack("4H", fcntl.ioctl(0, termios.TIOCGWINSZ, bytes(8)))
     except OSError:
@@ -28,14 +28,14 @@ def size() -> Tuple[int, int]:
 
 
 def attend(process: Popen) -> None:
-    """Carries all that is typed and shown, until the program has ended."""
+    """Copies input and output between both terminals until the program has ended."""
     with _raw(process), contextlib.suppress(OSError):
         _carry(process)
 
 
 @contextlib.contextmanager
 def _raw(process: Popen) -> Iterator[None]:
-    """Every key is for the program, and its terminal has the size of the user's."""
+    """Puts the user's terminal into raw mode, and keeps the program's at the same size."""
     if not os.isatty(0):
         yield
         return
@@ -55,10 +55,10 @@ def _raw(process: Popen) -> Iterator[None]:
 def _carry(process: Popen) -> None:
     sources = [0, process.pty]
     while True:
-        # What it has written last is still there when it has ended.
+        # The last output of the program is still readable when it has ended.
         ready = select.select([*sources, process], [], [])[0]
         if process.pty in ready:
-            # EIO once nobody has the other end.
+            # read(2) fails with EIO when no process has the other end open.
             _write(1, os.read(process.pty, 65536))
         elif process in ready:
             return
