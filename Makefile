@@ -13,7 +13,7 @@ EXAMPLES := $(patsubst examples/c/%.c,build/bin/%,$(wildcard examples/c/*.c))
 C_TESTS  := $(patsubst tests/c/%.c,build/tests/%,$(wildcard tests/c/*.c))
 PYTHON   := build/venv/bin/python
 
-.PHONY: help build demo test matrix lint bench install header clean setup library
+.PHONY: help build demo test matrix lint bench install generate clean setup library
 
 help:
 	@echo "make demo                      build, and show a program in namespaces of its own"
@@ -22,7 +22,7 @@ help:
 	@echo "make bench                     compare with the least C and with other tools"
 	@echo "make install PREFIX= DESTDIR=  the library, its helper, its header and its pkg-config file"
 	@echo "make build                     leave everything in build/"
-	@echo "make header                    write include/nsiso.h anew"
+	@echo "make generate                  write the header and the schema in include/ anew"
 
 setup:
 	@sh tests/setup.sh
@@ -82,7 +82,7 @@ bench: build
 	@build/venv/bin/python tests/bench/network.py
 	@build/venv/bin/python tests/bench/limits.py
 
-header:
+generate:
 	UPDATE=1 cargo test --quiet -p nsiso-capi --test header
 
 install: library
@@ -94,6 +94,8 @@ install: library
 	install -m 755 build/libexec/nsiso/nsiso-helper $(DESTDIR)$(LIBEXECDIR)/nsiso/nsiso-helper
 	install -m 644 build/lib/libnsiso.a $(DESTDIR)$(LIBDIR)/libnsiso.a
 	install -m 644 include/nsiso.h $(DESTDIR)$(PREFIX)/include/nsiso.h
+	install -d $(DESTDIR)$(PREFIX)/share/nsiso
+	install -m 644 include/nsiso-spec.schema.json $(DESTDIR)$(PREFIX)/share/nsiso/nsiso-spec.schema.json
 	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@LIBDIR@|$(LIBDIR)|' -e 's|@VERSION@|$(VERSION)|' \
 	    crates/nsiso-capi/nsiso.pc.in > $(DESTDIR)$(LIBDIR)/pkgconfig/nsiso.pc
 

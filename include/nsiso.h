@@ -343,8 +343,9 @@
 #define NS_NO 0
 
 /**
- * The step of the work at which an error happened. The numbers are part of the C interface:
- * new steps go to the end.
+ * The step at which an error happened.
+ *
+ * The numbers are part of the C interface. New steps get new numbers at the end.
  */
 enum ns_step
 #if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
@@ -352,7 +353,7 @@ enum ns_step
 #endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
  {
   /**
-   * No step: there was no error.
+   * No step: no error happened.
    */
   NS_STEP_NONE = 0,
   /**
@@ -360,91 +361,92 @@ enum ns_step
    */
   NS_STEP_ARGUMENT = 1,
   /**
-   * Memory or a file descriptor that the caller's own side needs.
+   * Getting memory, a thread or a file descriptor in the calling process.
    */
   NS_STEP_PREPARE = 2,
   /**
-   * `clone3(2)` or `clone(2)`: the process and its namespaces.
+   * `clone3(2)`, `clone(2)` or `unshare(2)`: making the process and its new namespaces.
    */
   NS_STEP_CLONE = 3,
   /**
-   * `unshare(2)` in the child: the time namespace.
+   * `unshare(2)`: making a time namespace or a cgroup namespace in the child, or moving the
+   * caller into new namespaces.
    */
   NS_STEP_UNSHARE = 4,
   /**
-   * `/proc/PID/setgroups`.
+   * Writing `/proc/PID/setgroups`.
    */
   NS_STEP_SETGROUPS = 5,
   /**
-   * `/proc/PID/uid_map`.
+   * Writing `/proc/PID/uid_map`.
    */
   NS_STEP_UID_MAP = 6,
   /**
-   * `/proc/PID/gid_map`.
+   * Writing `/proc/PID/gid_map`.
    */
   NS_STEP_GID_MAP = 7,
   /**
-   * `/proc/PID/timens_offsets`.
+   * Writing `/proc/PID/timens_offsets`.
    */
   NS_STEP_CLOCK_OFFSET = 8,
   /**
-   * `sethostname(2)`.
+   * Setting the host name, `sethostname(2)`.
    */
   NS_STEP_HOSTNAME = 9,
   /**
-   * `setdomainname(2)`.
+   * Setting the NIS domain name, `setdomainname(2)`.
    */
   NS_STEP_DOMAINNAME = 10,
   /**
-   * The propagation of the mounts under `/`.
+   * Setting the propagation of mounts, `mount_namespaces(7)`.
    */
   NS_STEP_PROPAGATION = 11,
   /**
-   * The mount of a fresh proc file system.
+   * Mounting a new proc file system.
    */
   NS_STEP_MOUNT_PROC = 12,
   /**
-   * `chdir(2)`.
+   * Entering the working directory, `chdir(2)` or `fchdir(2)`.
    */
   NS_STEP_CWD = 13,
   /**
-   * The loopback device.
+   * Bringing up the loopback device.
    */
   NS_STEP_LOOPBACK = 14,
   /**
-   * `setsid(2)`.
+   * Starting a session, `setsid(2)`.
    */
   NS_STEP_SESSION = 15,
   /**
-   * `setgroups(2)`.
+   * Setting the supplementary groups, `setgroups(2)`.
    */
   NS_STEP_GROUPS = 16,
   /**
-   * `setresgid(2)`.
+   * Setting the gid, `setresgid(2)`.
    */
   NS_STEP_GID = 17,
   /**
-   * `setresuid(2)`.
+   * Setting the uid, `setresuid(2)`.
    */
   NS_STEP_UID = 18,
   /**
-   * `capset(2)` and the ambient set.
+   * Setting the capability sets, `capset(2)` and `PR_CAP_AMBIENT`.
    */
   NS_STEP_CAPABILITIES = 19,
   /**
-   * The program's file descriptors.
+   * Passing or closing the program's file descriptors.
    */
   NS_STEP_DESCRIPTOR = 20,
   /**
-   * Signal dispositions and the signal mask.
+   * Resetting signal dispositions and the signal mask.
    */
   NS_STEP_SIGNALS = 21,
   /**
-   * `execve(2)`.
+   * Executing the program, `execve(2)`.
    */
   NS_STEP_EXEC = 22,
   /**
-   * Waiting for the process to end.
+   * Waiting for a process to end.
    */
   NS_STEP_WAIT = 23,
   /**
@@ -452,31 +454,31 @@ enum ns_step
    */
   NS_STEP_SIGNAL = 24,
   /**
-   * A fault of the library itself, caught at its boundary.
+   * A fault of the library itself, caught before it left the library.
    */
   NS_STEP_INTERNAL = 25,
   /**
-   * Listing the machine's namespaces.
+   * Listing the namespaces of the machine.
    */
   NS_STEP_LIST = 26,
   /**
-   * Opening a namespace.
+   * Opening a namespace or a process.
    */
   NS_STEP_OPEN = 27,
   /**
-   * `setns(2)`: joining a namespace.
+   * Joining a namespace, `setns(2)`.
    */
   NS_STEP_JOIN = 28,
   /**
-   * `setns(2)`: going back to where a thread was.
+   * Returning a thread to the namespaces that it came from, `setns(2)`.
    */
   NS_STEP_LEAVE = 29,
   /**
-   * Keeping a namespace at a path.
+   * Pinning a namespace to a path, or removing a pin.
    */
   NS_STEP_PIN = 30,
   /**
-   * `chroot(2)` or `pivot_root(2)`.
+   * Changing the root directory, `chroot(2)` or `pivot_root(2)`.
    */
   NS_STEP_ROOT = 31,
   /**
@@ -484,67 +486,67 @@ enum ns_step
    */
   NS_STEP_MOUNT = 32,
   /**
-   * Making a file, a directory or a symbolic link.
+   * Making a file, directory or symbolic link, or changing its mode.
    */
   NS_STEP_MAKE = 33,
   /**
-   * `prlimit(2)`.
+   * Setting a resource limit, `prlimit(2)`.
    */
   NS_STEP_RLIMIT = 34,
   /**
-   * `setpriority(2)`.
+   * Setting the nice value, `setpriority(2)`.
    */
   NS_STEP_NICE = 35,
   /**
-   * `/proc/PID/oom_score_adj`.
+   * Writing `/proc/PID/oom_score_adj`.
    */
   NS_STEP_OOM_SCORE = 36,
   /**
-   * `sched_setaffinity(2)`.
+   * Setting the CPU affinity, `sched_setaffinity(2)`.
    */
   NS_STEP_AFFINITY = 37,
   /**
-   * `umask(2)`.
+   * Setting the file mode creation mask, `umask(2)`.
    */
   NS_STEP_UMASK = 38,
   /**
-   * `personality(2)`.
+   * Setting the execution domain, `personality(2)`.
    */
   NS_STEP_PERSONALITY = 39,
   /**
-   * `PR_SET_SECUREBITS`.
+   * Setting the securebits, `PR_SET_SECUREBITS`.
    */
   NS_STEP_SECUREBITS = 40,
   /**
-   * `PR_SET_NO_NEW_PRIVS`.
+   * Setting no_new_privs, `PR_SET_NO_NEW_PRIVS`.
    */
   NS_STEP_NO_NEW_PRIVS = 41,
   /**
-   * `/proc/sys/user/max_user_namespaces`.
+   * Forbidding or limiting user namespaces and inotify, `/proc/sys/user`.
    */
   NS_STEP_USER_NAMESPACES = 42,
   /**
-   * `landlock_restrict_self(2)`.
+   * Making and enforcing a Landlock ruleset, `landlock_restrict_self(2)`.
    */
   NS_STEP_LANDLOCK = 43,
   /**
-   * `seccomp(2)`.
+   * Installing a seccomp filter, `seccomp(2)`.
    */
   NS_STEP_SECCOMP = 44,
   /**
-   * The init process of a new pid namespace.
+   * Starting the init process of a new pid namespace.
    */
   NS_STEP_INIT = 45,
   /**
-   * The pseudo-terminal.
+   * Opening the pseudo-terminal, or making it the controlling terminal.
    */
   NS_STEP_PTY = 46,
   /**
-   * A limit of a control group.
+   * Setting a limit of a cgroup.
    */
   NS_STEP_LIMIT = 47,
   /**
-   * The control group itself.
+   * Making, entering, freezing or reading a cgroup.
    */
   NS_STEP_CGROUP = 48,
   /**
@@ -552,27 +554,27 @@ enum ns_step
    */
   NS_STEP_SOCKET = 49,
   /**
-   * A network device, or a pair of linked ones.
+   * Setting up a network device or a pair of linked devices.
    */
   NS_STEP_LINK = 50,
   /**
-   * An address of a network device.
+   * Adding an address to a network device.
    */
   NS_STEP_ADDRESS = 51,
   /**
-   * A route.
+   * Adding a route.
    */
   NS_STEP_ROUTE = 52,
   /**
-   * The delay, loss or rate of a link.
+   * Setting the delay, loss or rate of a link, `tc(8)`.
    */
   NS_STEP_QDISC = 53,
   /**
-   * A setting of the kernel below `/proc/sys`.
+   * Writing a kernel setting below `/proc/sys`.
    */
   NS_STEP_SETTING = 54,
   /**
-   * The way to the outside, `pasta(1)`.
+   * Starting the program's uplink, `pasta(1)`.
    */
   NS_STEP_UPLINK = 55,
 };
@@ -606,7 +608,7 @@ typedef struct ns_features ns_features;
 typedef struct ns_landlock ns_landlock;
 
 /**
- * Limits of a control group. Opaque, reusable. Nothing is limited at first.
+ * Limits of a cgroup. Opaque, reusable. Nothing is limited at first.
  */
 typedef struct ns_limits ns_limits;
 
@@ -695,7 +697,7 @@ typedef struct ns_pressure {
 } ns_pressure;
 
 /**
- * What everything in a program's control group uses, or has used. NS_UNKNOWN where no controller counts it.
+ * What everything in a program's cgroup uses, or has used. NS_UNKNOWN where no controller counts it.
  */
 typedef struct ns_resources {
   /**
@@ -787,7 +789,7 @@ typedef struct ns_status {
    */
   int32_t timed_out;
   /**
-   * 1 if something in its control group was killed because the memory limit was reached, ns_spec_limits.
+   * 1 if something in its cgroup was killed because the memory limit was reached, ns_spec_limits.
    */
   int32_t out_of_memory;
 } ns_status;
@@ -996,6 +998,30 @@ extern "C" {
  * The version of the library that is running, as "MAJOR.MINOR.PATCH". Static, never NULL.
  */
 const char *ns_version(void);
+
+/**
+ * Makes a spec from a spec document: a JSON object whose keys are the options, under the names that
+ * they have here after ns_spec_. The schema is in nsiso-spec.schema.json, and ns_spec_schema
+ * returns it. Stores the spec in `*out`; free it with ns_spec_free. Setters may add to it.
+ *
+ * Descriptors in a document are numbers of the caller's, which it keeps open until the spawn.
+ *
+ * -EINVAL: `json` is no JSON, or it has an unknown option, a value of the wrong type or one that
+ * cannot be. The message begins with the path of the value, such as mounts[2].size, and the hint
+ * names the nearest known option.
+ */
+int ns_spec_from_json(const char *json, struct ns_spec **out, struct ns_error *err);
+
+/**
+ * Returns the JSON Schema of spec documents; NULL when memory is used up. Free it with
+ * ns_string_free.
+ */
+char *ns_spec_schema(void);
+
+/**
+ * Frees a string that a function here has returned; NULL is allowed.
+ */
+void ns_string_free(char *string);
 
 /**
  * A new spec: the shell in the caller's own namespaces. NULL when memory is used up. Free it with
@@ -1668,7 +1694,7 @@ int ns_limits_huge_pages(struct ns_limits *limits,
                          struct ns_error *err);
 
 /**
- * Puts the program into a control group of its own with these limits, which are copied: by version 1 or 2 of cgroups, whichever has the
+ * Puts the program into a cgroup of its own with these limits, which are copied: by version 1 or 2 of cgroups, whichever has the
  * controller on this machine; a limit that cannot be enforced fails the spawn with -ENOTSUP. The group is removed when the program has ended
  * and been waited for; what is left in it then is killed. It is made below the nearest group of the caller's that can be used: root's own, or
  * one delegated to the user (Delegate=yes).

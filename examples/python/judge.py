@@ -25,13 +25,13 @@ SNIPPETS = {
 }
 
 
-class Support(NamedTuple):
+class Verdict(NamedTuple):
     word: str
     output: str
     seconds: float
 
 
-def judge(source: str, wanted: str) -> Support:
+def judge(source: str, wanted: str) -> Verdict:
     """Runs Python source and compares its output with the wanted one."""
     with BOX.popen(["python3", "-I", "-c", source], stdout=nsiso.PIPE, stderr=nsiso.STDOUT, stdin=nsiso.DEVNULL, text=True, errors="replace") as process:
         output = process.stdout.read(10_000)
@@ -39,12 +39,12 @@ def judge(source: str, wanted: str) -> Support:
         code = process.wait()
     seconds = process.usage.user_time + process.usage.system_time if process.usage else 0.0
     if process.timed_out:
-        return Support("time limit", output, seconds)
+        return Verdict("time limit", output, seconds)
     if code < 0:
-        return Support(f"killed by signal {-code}", output, seconds)
+        return Verdict(f"killed by signal {-code}", output, seconds)
     if code > 0:
-        return Support("runtime error", (output.strip().splitlines() or [""])[-1], seconds)
-    return Support("accepted" if output.split() == wanted.split() else "wrong answer", output, seconds)
+        return Verdict("runtime error", (output.strip().splitlines() or [""])[-1], seconds)
+    return Verdict("accepted" if output.split() == wanted.split() else "wrong answer", output, seconds)
 
 
 def main() -> None:
@@ -53,8 +53,8 @@ def main() -> None:
     except (OSError, UnicodeDecodeError) as error:
         sys.exit(f"judge.py: {error}")
     for name, source in snippets.items():
-        support = judge(source, "45")
-        print(f"{name:16} {support.word:18} {support.seconds:5.2f} s  {support.output.strip()[:60]!r}")
+        verdict = judge(source, "45")
+        print(f"{name:16} {verdict.word:18} {verdict.seconds:5.2f} s  {verdict.output.strip()[:60]!r}")
 
 
 if __name__ == "__main__":

@@ -43,8 +43,8 @@ PARTS = {
     "+ init": {**BASE, "init": True},
     "+ init and a deadline": {**BASE, "deadline": 60},
     "+ init that dies with the host": {**BASE, "die_with_parent": True},
-    "+ no capabilities": {**BASE, "caps": [], "no_new_privs": True},
-    "+ no user namespaces": {**BASE, "no_user_namespaces": True},
+    "+ no capabilities": {**BASE, "caps": [], "new_privs": False},
+    "+ no user namespaces": {**BASE, "user_namespaces": False},
     "a view: user, pid, net, ipc, mount namespaces, /usr, 3 links": view(),
     "+ /proc": view(nsiso.Procfs()),
     "+ /dev": view(nsiso.Dev()),
@@ -73,7 +73,7 @@ def privileged(tree):
         "a user namespace, 65,536 ids": dict(user=True, **RANGE),
         "a mount namespace, a bind": dict(mounts=[nsiso.Bind("/usr", "/mnt", ro=True)]),
         "a mount namespace, a bind with other owners": dict(mounts=[nsiso.Bind("/usr", "/mnt", ro=True, id_map=tree)]),
-        "limits by a control group": dict(limits=nsiso.Limits(pids=100, memory="256M")),
+        "limits by a cgroup": dict(limits=nsiso.Limits(pids=100, memory="256M")),
         "the sandbox with limits": dict(sandbox=True, limits=nsiso.Limits(pids=100, memory="256M")),
     }
 
@@ -130,7 +130,7 @@ def main():
         holder.kill()
         holder.wait()
     else:
-        print("\nRanges of ids, binds with other owners and limits by control groups take root.")
+        print("\nRanges of ids, binds with other owners and limits by cgroups take root.")
 
 
 if __name__ == "__main__":

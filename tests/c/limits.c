@@ -78,9 +78,9 @@ static void bad_input_is_refused(void)
     ns_spec *spec = shell("true");
     FAILS(ns_spec_limits(spec, NULL, &err), EINVAL, "limits is NULL");
     OK(ns_spawn(spec, &process, &err));
-    FAILS(ns_process_resources(process, &resources, sizeof resources, &err), ENOTSUP, "control group");
+    FAILS(ns_process_resources(process, &resources, sizeof resources, &err), ENOTSUP, "cgroup");
     FAILS(ns_process_resources(process, NULL, sizeof resources, &err), EINVAL, "out is NULL");
-    FAILS(ns_process_freeze(process, 1, &err), ENOTSUP, "control group");
+    FAILS(ns_process_freeze(process, 1, &err), ENOTSUP, "cgroup");
     ended(process);
     ns_spec_free(spec);
     ns_limits_free(limits);

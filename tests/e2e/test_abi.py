@@ -108,6 +108,7 @@ def test_an_installed_library_is_found_by_pkg_config(tmp_path):
         f"lib/libnsiso.so.{VERSION}",
         "lib/pkgconfig/nsiso.pc",
         "libexec/nsiso/nsiso-helper",
+        "share/nsiso/nsiso-spec.schema.json",
     ]
     assert (top / "libexec/nsiso/nsiso-helper").stat().st_mode & 0o7777 == 0o755
     place = {**os.environ, "PKG_CONFIG_PATH": str(top / "lib/pkgconfig"), "PKG_CONFIG_SYSROOT_DIR": str(tmp_path)}

@@ -46,7 +46,7 @@ def test_nothing_outlives_a_host_that_is_killed(keywords):
     assert_none_is_left(mark)
 
 
-@needs_root("limit by control groups")
+@needs_root("limit by cgroups")
 def test_the_limits_of_a_killed_host_go_with_the_next_use():
     mark = f"104.{os.getpid()}"
     limits = "limits=nsiso.Limits(pids=50, memory='64M')"

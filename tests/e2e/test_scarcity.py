@@ -65,7 +65,7 @@ def test_any_number_of_processes():
     assert refused > 0 and (ran > 0 or not user)
 
 
-@needs_root("limit by control groups")
+@needs_root("limit by cgroups")
 @pytest.mark.parametrize("pids", range(1, 5))
 def test_any_number_in_the_control_group(pids):
     """The limit is that of the caller's cgroup. The caller, the helper, the init process and the

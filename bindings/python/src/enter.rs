@@ -19,23 +19,23 @@ pub(crate) fn borrowed(fd: i32) -> PyResult<BorrowedFd<'static>> {
     Ok(unsafe { BorrowedFd::borrow_raw(fd) })
 }
 
-fn handed_out(py: Python<'_>, opened: nsiso::Result<Handle>) -> PyResult<i32> {
+fn raw_fd(py: Python<'_>, opened: nsiso::Result<Handle>) -> PyResult<i32> {
     opened.map(|handle| OwnedFd::from(handle).into_raw_fd()).map_err(|error| raise(py, error))
 }
 
 #[pyfunction]
 pub(crate) fn open_path(py: Python<'_>, path: OsString) -> PyResult<i32> {
-    handed_out(py, Handle::open(path))
+    raw_fd(py, Handle::open(path))
 }
 
 #[pyfunction]
 pub(crate) fn open_name(py: Python<'_>, name: OsString) -> PyResult<i32> {
-    handed_out(py, Handle::named(name))
+    raw_fd(py, Handle::named(name))
 }
 
 #[pyfunction]
 pub(crate) fn open_own(py: Python<'_>, name: &str) -> PyResult<i32> {
-    handed_out(py, Handle::own(kind(name)?))
+    raw_fd(py, Handle::own(kind(name)?))
 }
 
 #[pyfunction]
@@ -45,17 +45,17 @@ pub(crate) fn pidfd(py: Python<'_>, pid: i32, inode: Option<u64>) -> PyResult<i3
 
 #[pyfunction]
 pub(crate) fn open_process(py: Python<'_>, pidfd: i32, name: &str) -> PyResult<i32> {
-    handed_out(py, Handle::of_process(borrowed(pidfd)?, kind(name)?))
+    raw_fd(py, Handle::of_process(borrowed(pidfd)?, kind(name)?))
 }
 
 #[pyfunction]
 pub(crate) fn open_for_children(py: Python<'_>, pidfd: i32, name: &str) -> PyResult<i32> {
-    handed_out(py, Handle::for_children(borrowed(pidfd)?, kind(name)?))
+    raw_fd(py, Handle::for_children(borrowed(pidfd)?, kind(name)?))
 }
 
 #[pyfunction]
 pub(crate) fn open_socket(py: Python<'_>, socket: i32) -> PyResult<i32> {
-    handed_out(py, Handle::of_socket(borrowed(socket)?))
+    raw_fd(py, Handle::of_socket(borrowed(socket)?))
 }
 
 fn handle(py: Python<'_>, fd: i32) -> PyResult<Handle> {
@@ -74,7 +74,7 @@ pub(crate) fn identify(py: Python<'_>, fd: i32) -> PyResult<(String, u64, Option
 pub(crate) fn relative(py: Python<'_>, fd: i32, owner: bool) -> PyResult<Option<i32>> {
     let handle = handle(py, fd)?;
     let found = if owner { handle.owner() } else { handle.parent() };
-    found.transpose().map(|found| handed_out(py, found)).transpose()
+    found.transpose().map(|found| raw_fd(py, found)).transpose()
 }
 
 #[pyfunction]

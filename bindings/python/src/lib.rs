@@ -49,6 +49,12 @@ impl Spec {
         self.0.program(path).map(drop).map_err(|error| raise(py, error))
     }
 
+    /// Adds the options of a spec document, as JSON.
+    fn document(&mut self, py: Python<'_>, json: &str) -> PyResult<()> {
+        let document = nsiso::Document::from_json(json);
+        document.and_then(|document| document.apply(&mut self.0)).map_err(|error| raise(py, error))
+    }
+
     fn env_clear(&mut self) {
         self.0.env_clear();
     }

@@ -4,7 +4,7 @@
 use std::ffi::OsString;
 use std::time::Duration;
 
-use nsiso::{Filter, Landlock, Mount, SeccompAction};
+use nsiso::{Landlock, Mount, Seccomp, SeccompAction};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
@@ -227,17 +227,17 @@ impl Spec {
     }
 
     fn seccomp_untrusted(&mut self) {
-        self.0.seccomp(Filter::untrusted());
+        self.0.seccomp(Seccomp::untrusted());
     }
 
     fn seccomp_deny(&mut self, py: Python<'_>, calls: Vec<String>, name: &str, errno: i32) -> PyResult<()> {
-        let filter = Filter::deny(calls, action(name, errno)?).map_err(|error| raise(py, error))?;
+        let filter = Seccomp::deny(calls, action(name, errno)?).map_err(|error| raise(py, error))?;
         self.0.seccomp(filter);
         Ok(())
     }
 
     fn seccomp_allow(&mut self, py: Python<'_>, calls: Vec<String>, name: &str, errno: i32) -> PyResult<()> {
-        let filter = Filter::allow(calls, action(name, errno)?).map_err(|error| raise(py, error))?;
+        let filter = Seccomp::allow(calls, action(name, errno)?).map_err(|error| raise(py, error))?;
         self.0.seccomp(filter);
         Ok(())
     }

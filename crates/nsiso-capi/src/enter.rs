@@ -28,7 +28,7 @@ pub struct ns_entered {
     thread: i32,
 }
 
-fn handed_out(opened: Result<Handle>) -> Result<c_int> {
+fn raw_fd(opened: Result<Handle>) -> Result<c_int> {
     opened.map(|handle| OwnedFd::from(handle).into_raw_fd())
 }
 
@@ -37,28 +37,28 @@ fn handed_out(opened: Result<Handle>) -> Result<c_int> {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ns_open(path: *const c_char, err: *mut ns_error) -> c_int {
     // SAFETY: NULL or a string, says the header.
-    boundary(err, || handed_out(Handle::open(unsafe { text(path, "path") }?)))
+    boundary(err, || raw_fd(Handle::open(unsafe { text(path, "path") }?)))
 }
 
 /// The same with the network namespace that ip-netns(8) knows by this name.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ns_open_name(name: *const c_char, err: *mut ns_error) -> c_int {
     // SAFETY: NULL or a string, says the header.
-    boundary(err, || handed_out(Handle::named(unsafe { text(name, "name") }?)))
+    boundary(err, || raw_fd(Handle::named(unsafe { text(name, "name") }?)))
 }
 
 /// The same with the namespace of one kind that a process is in, given by its pidfd, pidfd_open(2). -ESRCH if it has
 /// ended. Takes the right to ptrace(2) it.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ns_open_process(pidfd: c_int, kind: u64, err: *mut ns_error) -> c_int {
-    boundary(err, || handed_out(Handle::of_process(descriptor(pidfd)?, kinds(kind)?)))
+    boundary(err, || raw_fd(Handle::of_process(descriptor(pidfd)?, kinds(kind)?)))
 }
 
 /// The same by a pid; 0 is the calling thread. A pid must not be held over time: another process may get it.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ns_open_pid(pid: c_int, kind: u64, err: *mut ns_error) -> c_int {
     boundary(err, || {
-        handed_out(match pid {
+        raw_fd(match pid {
             0 => Handle::own(kinds(kind)?),
             _ => Handle::of_pid(pid, kinds(kind)?),
         })
@@ -78,13 +78,13 @@ pub unsafe extern "C" fn ns_pidfd(pid: c_int, inode: u64, err: *mut ns_error) ->
 /// Opens the namespace, NS_PID or NS_TIME, that the future children of a process will be in; as ns_open_process.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ns_open_for_children(pidfd: c_int, kind: u64, err: *mut ns_error) -> c_int {
-    boundary(err, || handed_out(Handle::for_children(descriptor(pidfd)?, kinds(kind)?)))
+    boundary(err, || raw_fd(Handle::for_children(descriptor(pidfd)?, kinds(kind)?)))
 }
 
 /// The same with the network namespace that a socket was made in. Takes CAP_NET_ADMIN in it.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ns_open_socket(socket: c_int, err: *mut ns_error) -> c_int {
-    boundary(err, || handed_out(Handle::of_socket(descriptor(socket)?)))
+    boundary(err, || raw_fd(Handle::of_socket(descriptor(socket)?)))
 }
 
 /// The user namespace that owns the namespace `fd`; of a user namespace, its parent. Returns a descriptor as ns_open
@@ -103,7 +103,7 @@ pub unsafe extern "C" fn ns_open_parent(fd: c_int, err: *mut ns_error) -> c_int 
 fn relative(fd: c_int, what: &str, of: impl Fn(&Handle) -> Result<Option<Handle>>) -> Result<c_int> {
     let handle = Handle::of_fd(descriptor(fd)?)?;
     match of(&handle)? {
-        Some(found) => handed_out(Ok(found)),
+        Some(found) => raw_fd(Ok(found)),
         None => Err(Error::new(Step::Open, libc::ENOENT, format!("the {what} of {handle:?}"))
             .with_hint("it has none, or lies outside your own")),
     }

@@ -11,7 +11,8 @@ mod argument;
 mod error;
 pub mod kinds;
 
-// What to run, option by option:
+// What to run, as one document or option by option:
+pub mod document;
 mod spec;
 
 mod program;

@@ -1,4 +1,4 @@
-//! A control group of the program's own: limits, and what it uses.
+//! A cgroup of the program's own: limits, and what it uses.
 
 use std::ffi::{c_char, c_int};
 use std::time::Duration;
@@ -28,7 +28,7 @@ pub const NS_LIMIT_PIDS: i32 = 6;
 /// ns_limits_io, ns_resources: no limit; not counted.
 pub const NS_UNKNOWN: u64 = u64::MAX;
 
-/// Limits of a control group. Opaque, reusable. Nothing is limited at first.
+/// Limits of a cgroup. Opaque, reusable. Nothing is limited at first.
 pub struct ns_limits(Limits);
 
 /// Time spent waiting for something. `total` is NS_UNKNOWN where the kernel does not count it.
@@ -55,7 +55,7 @@ pub struct ns_pressure {
     pub full: ns_stall,
 }
 
-/// What everything in a program's control group uses, or has used. NS_UNKNOWN where no controller counts it.
+/// What everything in a program's cgroup uses, or has used. NS_UNKNOWN where no controller counts it.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct ns_resources {
@@ -180,7 +180,7 @@ pub unsafe extern "C" fn ns_limits_huge_pages(
     unsafe { change(limits, err, |limits| limits.huge_pages(&text(size, "size")?.to_string_lossy(), bytes)) }
 }
 
-/// Puts the program into a control group of its own with these limits, which are copied: by version 1 or 2 of cgroups, whichever has the
+/// Puts the program into a cgroup of its own with these limits, which are copied: by version 1 or 2 of cgroups, whichever has the
 /// controller on this machine; a limit that cannot be enforced fails the spawn with -ENOTSUP. The group is removed when the program has ended
 /// and been waited for; what is left in it then is killed. It is made below the nearest group of the caller's that can be used: root's own, or
 /// one delegated to the user (Delegate=yes).

@@ -40,7 +40,7 @@ pub struct ns_status {
     pub peak_memory: u64,
     /// 1 if it was killed because its deadline was over, ns_spec_deadline.
     pub timed_out: i32,
-    /// 1 if something in its control group was killed because the memory limit was reached, ns_spec_limits.
+    /// 1 if something in its cgroup was killed because the memory limit was reached, ns_spec_limits.
     pub out_of_memory: i32,
 }
 

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::ffi::{c_char, c_int, c_void};
 
-use nsiso::{Error, Filter, Result, SeccompAction};
+use nsiso::{Error, Result, Seccomp, SeccompAction};
 
 use crate::argument::{items, texts};
 use crate::error::ns_error;
@@ -50,7 +50,7 @@ fn action_of(action: c_int, errnum: c_int) -> Result<SeccompAction> {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ns_spec_seccomp(spec: *mut ns_spec, on: c_int, err: *mut ns_error) -> c_int {
     // SAFETY: the spec is the caller's; pointers are NULL or valid, says the header.
-    unsafe { set(spec, err, |spec| Ok(spec.seccomp((on != 0).then(Filter::untrusted)))) }
+    unsafe { set(spec, err, |spec| Ok(spec.seccomp((on != 0).then(Seccomp::untrusted)))) }
 }
 
 /// Adds a filter: the `calls`, a table of names that ends with NULL, get `action`, NS_SECCOMP_..., all others are allowed. `errnum` is what
@@ -65,7 +65,7 @@ pub unsafe extern "C" fn ns_spec_seccomp_deny(
 ) -> c_int {
     // SAFETY: the spec is the caller's; pointers are NULL or valid, says the header.
     unsafe {
-        set(spec, err, |spec| Ok(spec.seccomp(Filter::deny(names(calls)?, action_of(action, errnum)?)?)))
+        set(spec, err, |spec| Ok(spec.seccomp(Seccomp::deny(names(calls)?, action_of(action, errnum)?)?)))
     }
 }
 
@@ -80,7 +80,7 @@ pub unsafe extern "C" fn ns_spec_seccomp_allow(
 ) -> c_int {
     // SAFETY: the spec is the caller's; pointers are NULL or valid, says the header.
     unsafe {
-        set(spec, err, |spec| Ok(spec.seccomp(Filter::allow(names(calls)?, action_of(action, errnum)?)?)))
+        set(spec, err, |spec| Ok(spec.seccomp(Seccomp::allow(names(calls)?, action_of(action, errnum)?)?)))
     }
 }
 
@@ -96,7 +96,7 @@ pub unsafe extern "C" fn ns_spec_seccomp_raw(
     unsafe {
         set(spec, err, |spec| {
             let program = items(filter.cast::<libc::sock_filter>(), count, "filter")?;
-            Ok(spec.seccomp(Filter::raw(program.to_vec())?))
+            Ok(spec.seccomp(Seccomp::raw(program.to_vec())?))
         })
     }
 }

@@ -66,7 +66,7 @@ fn close_all(first: c_uint, last: c_uint) -> Outcome<()> {
     // SAFETY: integer arguments only.
     match unsafe { check(kernel::SYS_close_range, [first as usize, last as usize, 0]) } {
         // A container's seccomp filter may not know the call.
-        Err(kernel::ENOSYS | kernel::EPERM) if LEFT_HOST.load(Ordering::Relaxed) == 0 => {
+        Err(kernel::ENOSYS | kernel::EPERM) if LEFT_MOUNT_NAMESPACE.load(Ordering::Relaxed) == 0 => {
             close_listed(first, last)
         }
         // The /proc of a joined mount namespace cannot be trusted. All descriptors that are open
@@ -83,10 +83,10 @@ fn close_all(first: c_uint, last: c_uint) -> Outcome<()> {
 }
 
 /// Nonzero once the helper may have left the caller's mount namespace.
-static LEFT_HOST: AtomicI32 = AtomicI32::new(0);
+static LEFT_MOUNT_NAMESPACE: AtomicI32 = AtomicI32::new(0);
 
-pub(super) fn leave_host() {
-    LEFT_HOST.store(1, Ordering::Relaxed);
+pub(super) fn leave_mount_namespace() {
+    LEFT_MOUNT_NAMESPACE.store(1, Ordering::Relaxed);
 }
 
 /// Closes what `/proc/self/fd` lists. For callers whose seccomp filter refuses close_range(2).

@@ -225,7 +225,7 @@ pub(crate) enum Action {
     SetPersonality(u32),
     Landlock(Ruleset),
     /// Install a seccomp filter.
-    Filter(Table<u64>),
+    Seccomp(Table<u64>),
     /// Install a seccomp filter that asks the caller, and send its listener over `socket`.
     NotifyFilter {
         program: Table<u64>,
@@ -354,7 +354,7 @@ pub(crate) enum MountOp {
         slot: Slot,
     },
     /// Mount the tmpfs in which mount(2) prepares mounts.
-    Stage,
+    Prepare,
     /// Mount what [`MountOp::Open`] has put into `slot`.
     Bind {
         source: Text,

@@ -23,7 +23,7 @@ pub(super) unsafe fn change(op: &MountOp) -> Outcome<()> {
             MountOp::Open { source, fd, recursive, optional, slot } => {
                 open(source.string(), fd, recursive, optional, slot)
             }
-            MountOp::Stage => mount::prepare(),
+            MountOp::Prepare => mount::prepare(),
             MountOp::Bind { slot, recursive, attributes, at, .. } => match slot.get() {
                 // The optional source did not exist.
                 ..0 => Ok(()),

@@ -25,7 +25,7 @@ pub(super) fn run(page: &Page, header: &Header) -> ! {
     for (number, action) in actions.iter().enumerate() {
         page.progress.store(number as u32, Ordering::Relaxed);
         if matches!(action, Action::Join { .. } | Action::Rootfs(_)) {
-            descriptors::leave_host();
+            descriptors::leave_mount_namespace();
         }
         let done = match action {
             Action::Clone { kinds, socket, cgroup } => {
@@ -165,7 +165,7 @@ unsafe fn carry_out(action: &Action) -> Outcome<()> {
             Action::SetPersonality(personality) => check(kernel::SYS_personality, [personality as usize])?,
             Action::Landlock(ref rules) => return landlock::restrict(rules),
             Action::NotifyFilter { program, socket } => return seccomp::notify(program, socket),
-            Action::Filter(program) => return seccomp::install(program),
+            Action::Seccomp(program) => return seccomp::install(program),
             Action::Descriptor { from, to } => return descriptors::place(from, to),
             Action::Close { first, last } => return descriptors::close(first, last),
             Action::ResetSignals { all } => return signals::reset(all),

@@ -71,8 +71,8 @@ pub use pin::{pin, unpin};
 pub use probe::{Feature, Support, probe};
 pub use process::Process;
 pub use spec::{
-    Address, ClockOffset, Endpoint, Filter, IdRange, Io, Landlock, Limits, Mount, Propagation, SeccompAction,
-    Spec, Stdio, UNLIMITED, Uplink,
+    Address, ClockOffset, Endpoint, IdRange, Io, Landlock, Limits, Mount, Propagation, Seccomp,
+    SeccompAction, Spec, Stdio, UNLIMITED, Uplink,
 };
 pub use status::{Exit, Status, Usage};
 pub use unshare::unshare;

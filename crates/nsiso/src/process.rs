@@ -40,7 +40,7 @@ pub struct Process {
     ends: Ends,
     /// The program's cgroup, until the process has been waited for.
     group: Mutex<Option<Group>>,
-    outside: Mutex<Attachments>,
+    attachments: Mutex<Attachments>,
     /// The kernel reports the status only once, so the first waiter stores it for all others.
     status: Mutex<Option<Box<Status>>>,
 }
@@ -49,12 +49,12 @@ impl Process {
     pub(crate) fn new(pid: i32, pidfd: OwnedFd, mut ends: Ends) -> Self {
         let group = Mutex::new(ends.group.take());
         let (host, pidfd) = (std::process::id(), Arc::new(pidfd));
-        Process { host, pid, pidfd, ends, group, outside: Mutex::default(), status: Mutex::new(None) }
+        Process { host, pid, pidfd, ends, group, attachments: Mutex::default(), status: Mutex::new(None) }
     }
 
     /// Returns the process with its links, devices and uplink.
-    pub(crate) fn with(mut self, outside: Attachments) -> Self {
-        self.outside = Mutex::new(outside);
+    pub(crate) fn with(mut self, attachments: Attachments) -> Self {
+        self.attachments = Mutex::new(attachments);
         self
     }
 
@@ -235,7 +235,7 @@ impl Process {
             Some(_) => (libc::ESRCH, "it went when the process had ended"),
             None => (libc::ENOTSUP, "it has none of its own: ask for limits, if only for none of them"),
         };
-        Error::new(Step::Cgroup, errno, format!("a control group of process {}", self.pid)).with_hint(hint)
+        Error::new(Step::Cgroup, errno, format!("a cgroup of process {}", self.pid)).with_hint(hint)
     }
 
     fn wait_until(&self, deadline: Option<Instant>) -> Result<Option<Status>> {
@@ -246,7 +246,7 @@ impl Process {
             let ended = self.poll(deadline)?;
             let mut status = self.status.lock().unwrap_or_else(PoisonError::into_inner);
             if status.is_none() && ended {
-                *status = self.reap()?.map(|status| Box::new(self.let_go(status)));
+                *status = self.reap()?.map(|status| Box::new(self.release(status)));
             }
             if status.is_some() || deadline.is_some_and(|deadline| Instant::now() >= deadline) {
                 return Ok(status.as_deref().copied());
@@ -290,18 +290,18 @@ impl Process {
     /// To be called when the program runs. Drops what would undo a failed spawn.
     pub(crate) fn started(&self) {
         detached::reap_ended();
-        self.outside.lock().unwrap_or_else(PoisonError::into_inner).devices.clear();
+        self.attachments.lock().unwrap_or_else(PoisonError::into_inner).devices.clear();
     }
 
     /// Takes the links, devices and uplink. The caller of this function ends them.
-    pub(crate) fn outside(&self) -> Attachments {
-        std::mem::take(&mut *self.outside.lock().unwrap_or_else(PoisonError::into_inner))
+    pub(crate) fn attachments(&self) -> Attachments {
+        std::mem::take(&mut *self.attachments.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Ends what belongs to a process that has ended: its links, its uplink, and its cgroup with
     /// the processes still in it.
-    fn let_go(&self, mut status: Status) -> Status {
-        self.outside().end();
+    fn release(&self, mut status: Status) -> Status {
+        self.attachments().end();
         if let Some(group) = self.group().take() {
             status.resources = Some(group.resources());
         }
@@ -378,8 +378,8 @@ impl Process {
 impl Drop for Process {
     fn drop(&mut self) {
         if self.status.get_mut().unwrap_or_else(PoisonError::into_inner).is_none() {
-            let (group, outside) = (self.group().take(), self.outside());
-            Detached::new(self.host, self.pidfd.clone(), group, outside).settle();
+            let (group, attachments) = (self.group().take(), self.attachments());
+            Detached::new(self.host, self.pidfd.clone(), group, attachments).settle();
         }
         detached::reap_ended();
     }

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::thread;
 
-use nsiso::{Filter, Kinds, Mount, Propagation, SeccompAction, Spec, Stdio, Step};
+use nsiso::{Kinds, Mount, Propagation, Seccomp, SeccompAction, Spec, Stdio, Step};
 use printed::printed;
 
 /// A directory that is removed when this is dropped.
@@ -371,7 +371,7 @@ fn while_swapping(one: &Path, two: &Path, work: impl FnOnce()) {
 
 #[test]
 fn a_target_that_changes_under_our_hands_never_leads_out() {
-    if !is_staged() {
+    if !is_classic() {
         // tests/races.rs covers the newer mount calls.
         return;
     }
@@ -433,7 +433,7 @@ fn bad_views_are_told_apart() {
     assert!(error.hint().contains("network namespace"), "{error}: {}", error.hint());
 }
 
-/// Runs the test `name` again in a program of its own, whose surroundings `world` sets up. Returns
+/// Runs the test `name` again in a program of its own, whose cwd_and_loopback `world` sets up. Returns
 /// true in that program.
 fn is_inside(name: &str, world: impl FnOnce(&mut Spec)) -> bool {
     if std::env::var("NSISO_INSIDE").is_ok_and(|inside| inside == name) {
@@ -448,8 +448,8 @@ fn is_inside(name: &str, world: impl FnOnce(&mut Spec)) -> bool {
 }
 
 /// Returns whether views are built with mount(2) in this process.
-fn is_staged() -> bool {
-    std::env::var_os("NSISO_STAGED").is_some()
+fn is_classic() -> bool {
+    std::env::var_os("NSISO_CLASSIC_MOUNTS").is_some()
 }
 
 /// Creates mounts below mounts. One name has characters that mountinfo escapes, and two mounts are
@@ -486,7 +486,7 @@ fn what_is_mounted_below_is_read_only_too() {
         let hidden = mount.starts_with("/srv/twice") || mount.starts_with("/srv/over/under");
         // Flags that the outer mounts have are locked: the kernel does not clear them inside.
         let strict = mount.contains("ro,nosuid,nodev,noexec");
-        assert!(strict || hidden && is_staged(), "{mounts}");
+        assert!(strict || hidden && is_classic(), "{mounts}");
     }
     let twice =
         |strict: bool| mounts.lines().any(|m| m.starts_with("/srv/twice") && m.contains("ro,") == strict);
@@ -500,7 +500,7 @@ fn what_the_host_could_bring_to_light_is_no_secret_that_is_kept() {
     }
     let mut spec = shell("true");
     spec.propagation(Propagation::Slave).mount(Mount::bind("/mnt", "/srv").unwrap().read_only());
-    match is_staged() {
+    match is_classic() {
         false => assert_eq!(output(&mut spec), ""),
         true => {
             let error = spec.spawn().unwrap_err();
@@ -543,7 +543,7 @@ fn mounts_below_stay_read_only_while_their_names_change() {
 
 #[test]
 fn what_mount_cannot_do_is_refused_in_words() {
-    if !is_staged() {
+    if !is_classic() {
         return;
     }
     let user = File::open("/proc/self/ns/user").unwrap();
@@ -558,7 +558,7 @@ fn a_directory_that_looks_like_proc_is_none() {
         spec.map_root().mount(host()).mount(Mount::tmpfs("/proc").unwrap());
         spec.mount(Mount::dir("/proc/self/fd", 0o755).unwrap());
     };
-    if !is_staged() || !is_inside("a_directory_that_looks_like_proc_is_none", inside) {
+    if !is_classic() || !is_inside("a_directory_that_looks_like_proc_is_none", inside) {
         return;
     }
     let mut spec = Spec::new("/bin/true").unwrap();
@@ -569,7 +569,7 @@ fn a_directory_that_looks_like_proc_is_none() {
 #[test]
 fn without_openat2_there_is_no_view() {
     let inside = |spec: &mut Spec| {
-        spec.seccomp(Filter::deny(["openat2"], SeccompAction::Fail(libc::ENOSYS)).unwrap());
+        spec.seccomp(Seccomp::deny(["openat2"], SeccompAction::Fail(libc::ENOSYS)).unwrap());
     };
     if is_inside("without_openat2_there_is_no_view", inside) {
         let error = shell("true").mount(Mount::tmpfs("/mnt").unwrap()).spawn().unwrap_err();
@@ -597,8 +597,8 @@ const NEWER_CALLS: [&str; 7] =
 fn again_without(calls: &[&str]) {
     let mut spec = Spec::new(std::env::current_exe().unwrap()).unwrap();
     spec.args(["--quiet", "--skip", "again_without"]).unwrap().new_privs(false);
-    spec.env("NSISO_STAGED", "1").unwrap();
-    spec.seccomp(Filter::deny(calls, SeccompAction::Fail(libc::ENOSYS)).unwrap());
+    spec.env("NSISO_CLASSIC_MOUNTS", "1").unwrap();
+    spec.seccomp(Seccomp::deny(calls, SeccompAction::Fail(libc::ENOSYS)).unwrap());
     spec.stdio(1, Stdio::Pipe).unwrap();
     let mut process = spec.spawn().unwrap();
     let mut text = String::new();

@@ -8,7 +8,7 @@ use std::io::{Read, Write};
 use std::time::{Duration, Instant};
 
 use nsiso::{
-    ClockOffset, Exit, Filter, IdRange, Kinds, Landlock, Mount, SeccompAction, Spec, Stdio, Step, UNLIMITED,
+    ClockOffset, Exit, IdRange, Kinds, Landlock, Mount, Seccomp, SeccompAction, Spec, Stdio, Step, UNLIMITED,
 };
 use printed::printed;
 
@@ -141,27 +141,30 @@ fn system_calls_are_filtered() {
     let mut spec = Spec::new("mkdir").unwrap();
     spec.arg("/tmp/nsiso-never").unwrap();
     let calls = ["mkdir", "mkdirat"];
-    let killed = status(spec.clone().seccomp(Filter::deny(calls, SeccompAction::Kill).unwrap()));
+    let killed = status(spec.clone().seccomp(Seccomp::deny(calls, SeccompAction::Kill).unwrap()));
     assert!(matches!(killed, Exit::Signal { signal: libc::SIGSYS, .. }), "{killed:?}");
     let refused =
-        status(spec.clone().seccomp(Filter::deny(calls, SeccompAction::Fail(libc::EROFS)).unwrap()));
+        status(spec.clone().seccomp(Seccomp::deny(calls, SeccompAction::Fail(libc::EROFS)).unwrap()));
     assert_eq!(refused, Exit::Code(1));
     assert!(!fs::exists("/tmp/nsiso-never").unwrap());
     // Only exec and exit_group are allowed.
     let killed = status(
-        Spec::new("true").unwrap().seccomp(Filter::allow(["exit_group"], SeccompAction::Kill).unwrap()),
+        Spec::new("true").unwrap().seccomp(Seccomp::allow(["exit_group"], SeccompAction::Kill).unwrap()),
     );
     assert!(matches!(killed, Exit::Signal { signal: libc::SIGSYS, .. }), "{killed:?}");
     for (script, errno) in [("unshare -U true", 1), ("mount -t tmpfs none /mnt", 32), ("true", 0)] {
-        let code = status(shell(script).seccomp(Filter::untrusted()));
+        let code = status(shell(script).seccomp(Seccomp::untrusted()));
         assert_eq!(code == Exit::Code(0), errno == 0, "{script}");
     }
     assert!(
-        Filter::deny(["no_such_call"], SeccompAction::Kill).unwrap_err().to_string().contains("no_such_call")
+        Seccomp::deny(["no_such_call"], SeccompAction::Kill)
+            .unwrap_err()
+            .to_string()
+            .contains("no_such_call")
     );
-    assert!(Filter::raw(Vec::new()).is_err());
+    assert!(Seccomp::raw(Vec::new()).is_err());
     let nonsense = libc::sock_filter { code: 0xFFFF, jt: 0, jf: 0, k: 0 };
-    let error = shell("").seccomp(Filter::raw(vec![nonsense]).unwrap()).spawn().unwrap_err();
+    let error = shell("").seccomp(Seccomp::raw(vec![nonsense]).unwrap()).spawn().unwrap_err();
     assert_eq!((error.step(), error.errno()), (Step::Seccomp, libc::EINVAL), "{error}");
 }
 
@@ -295,7 +298,7 @@ fn all_of_it_together_with_a_view_and_other_ids() {
     spec.mount(Mount::bind("/", "/").unwrap().read_only())
         .mount(Mount::procfs("/proc").unwrap())
         .mount(Mount::tmpfs("/tmp").unwrap());
-    spec.cwd("/tmp").unwrap().caps::<&str>([]).unwrap().new_privs(false).seccomp(Filter::untrusted());
+    spec.cwd("/tmp").unwrap().caps::<&str>([]).unwrap().new_privs(false).seccomp(Seccomp::untrusted());
     let text = output(&mut spec);
     let words: Vec<_> = text.split_whitespace().collect();
     assert_eq!((words[0], words[3], words[4]), ("0", "box", "/tmp"), "{text}");
@@ -362,7 +365,7 @@ fn the_sandbox_holds_and_works() {
 
 #[test]
 fn the_sandbox_holds_where_mounts_take_mount() {
-    if std::env::var_os("NSISO_STAGED").is_some() {
+    if std::env::var_os("NSISO_CLASSIC_MOUNTS").is_some() {
         return;
     }
     let newer =
@@ -370,8 +373,8 @@ fn the_sandbox_holds_where_mounts_take_mount() {
     for missing in [&newer[..1], &newer] {
         let mut again = Spec::new(std::env::current_exe().unwrap()).unwrap();
         again.args(["--quiet", "sandbox_holds", "together_with_a_view", "landlock"]).unwrap();
-        again.env("NSISO_STAGED", "1").unwrap().new_privs(false);
-        again.seccomp(Filter::deny(missing, SeccompAction::Fail(libc::ENOSYS)).unwrap());
+        again.env("NSISO_CLASSIC_MOUNTS", "1").unwrap().new_privs(false);
+        again.seccomp(Seccomp::deny(missing, SeccompAction::Fail(libc::ENOSYS)).unwrap());
         let text = output(&mut again);
         assert!(text.contains("4 passed"), "{text}");
     }

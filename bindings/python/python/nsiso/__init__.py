@@ -17,6 +17,7 @@ networks of hosts on one machine.
 Failures are raised as ``nsiso.Error``, an OSError with the attributes ``step`` and ``hint``.
 """
 
+from importlib.metadata import version as _version
 from subprocess import DEVNULL, PIPE, STDOUT, CalledProcessError, CompletedProcess, TimeoutExpired
 
 from ._bridge import Bridge
@@ -35,6 +36,8 @@ from ._popen import Completed, Popen, Usage, run
 from ._probe import Feature, probe, unshare
 from ._restrictions import Landlock, Seccomp
 from ._sandbox import Sandbox
+
+__version__ = _version("nsiso")
 
 __all__ = [
     "Bind", "Chmod", "Dev", "Dir", "File", "Landlock", "Limits", "Pressure", "Resources", "Stall", "Mask", "Mqueue", "Overlay", "Procfs", "ReadOnly", "Sandbox", "Seccomp", "Symlink",

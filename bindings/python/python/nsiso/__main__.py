@@ -1,4 +1,4 @@
-"""The command ``python -m nsiso run|enter|list|doctor``.
+"""The command ``nsiso run|enter|list|doctor``, also as ``python -m nsiso``.
 
 Its options have the names of those of unshare(1) and nsenter(1).
 """
@@ -11,10 +11,11 @@ import sys
 from dataclasses import fields
 from typing import Any, Dict, Iterable, List, Tuple
 
-from . import Bind, Error, Limits, NamespaceInfo, Listing, Node, Overlay, Popen, Tmpfs, Uplink, probe
+from . import Bind, Error, Limits, Listing, NamespaceInfo, Node, Overlay, Popen, Tmpfs, Uplink, __version__, probe
 from . import list as take
 from . import tree
-from ._terminal import attend, on_terminals, size
+from ._document import load
+from ._terminal import on_terminals, relay, size
 
 COLUMNS = ("NS", "TYPE", "NPROCS", "PID", "USER", "OWNER", "HELD BY", "COMMAND")
 
@@ -88,6 +89,7 @@ def add_run(command: Any) -> None:
     run.add_argument("--keep-caps", action="store_true", help="keep the capabilities in the new user namespace")
     run.add_argument("--hostname", help="set the host name")
     run.add_argument("-w", "--wd", dest="cwd", help="set the working directory")
+    run.add_argument("--spec", metavar="FILE", help="a spec document, JSON or TOML; the other options add to it")
     run.add_argument("--sandbox", action="store_true", help="isolate a program that is not trusted")
     run.add_argument("--share", action="append", metavar="KIND", choices=[kind for _, kind in KINDS.values()], help="share a namespace with the sandbox: net, ipc, uts, time or cgroup")
     view = dict(action="append", dest="mounts", default=[])
@@ -193,7 +195,7 @@ def finish(options: argparse.Namespace, **keywords: Any) -> int:
         passed = [fd for fd in map(int, os.listdir("/proc/self/fd")) if fd > 2 and _inheritable(fd)]
     with Popen(program_of(options), pass_fds=passed, **keywords) as process:
         if "pty" in keywords:
-            attend(process)
+            relay(process)
         while True:
             try:
                 code = process.wait()
@@ -205,7 +207,7 @@ def finish(options: argparse.Namespace, **keywords: Any) -> int:
                 continue
             break
     if process.timed_out:
-        print(f"nsiso: everything was killed: the deadline of {keywords['deadline']:g} seconds was over", file=sys.stderr)
+        print("nsiso: everything was killed: the deadline was over", file=sys.stderr)
         return OVER
     if process.out_of_memory:
         print("nsiso: something was killed: the memory limit was reached", file=sys.stderr)
@@ -239,7 +241,11 @@ def run_new(options: argparse.Namespace) -> int:
         keywords["uplink"] = Uplink(tcp=dict(published))
     if options.share and not options.sandbox:
         raise ValueError("--share loosens a sandbox: there is none without --sandbox")
-    if options.pty or options.sandbox and on_terminals():
+    if options.spec:
+        document = load(options.spec)
+        options.program = options.program or document.pop("args", [])
+        keywords.update(spec=document, sandbox=options.sandbox or document.get("sandbox"))
+    if options.pty or keywords["sandbox"] and on_terminals():
         keywords["pty"] = size()
     return finish(options, **{name: value for name, value in keywords.items() if value is not None and value is not False})
 
@@ -282,14 +288,15 @@ def show_list(options: argparse.Namespace) -> int:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m nsiso", description="Linux namespaces.")
+    parser = argparse.ArgumentParser(prog="nsiso", description="Linux namespaces.")
+    parser.add_argument("--version", action="version", version=f"nsiso {__version__}")
     command = parser.add_subparsers(dest="command", required=True)
     for add in (add_run, add_enter, add_list, add_doctor):
         add(command)
     options = parser.parse_args()
     try:
         return options.work(options)
-    except (Error, ValueError, ProcessLookupError) as error:
+    except (Error, OSError, TypeError, ValueError) as error:
         print(f"nsiso: {error}", file=sys.stderr)
         step = getattr(error, "step", None)
         if step == "exec":

@@ -8,6 +8,7 @@ from fractions import Fraction
 from typing import Any, Iterable, Mapping, Tuple, Union
 
 from ._argument import listed, mapping, number, pair, text, unsigned
+from ._document import document_of, put
 from ._endpoint import Endpoint, Uplink
 from ._error import ArgumentError
 from ._limits import Limits
@@ -22,7 +23,7 @@ KEYWORDS = KINDS + (
     "keep_credentials", "pin", "sync_fds",
     "sandbox", "share", "root", "mounts", "caps", "securebits", "new_privs", "user_namespaces", "rlimits", "nice",
     "oom_score_adj", "cpus", "umask", "personality", "landlock", "seccomp", "init", "wait_for_all", "die_with_parent", "deadline", "pty", "limits",
-    "links", "devices", "uplink", "reset_signals",
+    "links", "devices", "uplink", "reset_signals", "spec",
 )
 
 Seconds = Union[int, float, Fraction, timedelta, Tuple[int, int]]
@@ -40,9 +41,12 @@ def apply(spec: Spec, options: Mapping[str, Any]) -> None:
     _together(options)
     # The sandbox comes first, since all other options add to it or replace a part. Options that
     # other options imply come last.
-    for name, value in sorted(options.items(), key=lambda option: _ORDER.get(option[0], 2)):
+    for name, value in sorted(options.items(), key=lambda option: _ORDER.get(option[0], 3)):
         try:
-            _put(spec, name, value)
+            if name == "spec":
+                put(spec, document_of(value), bool(options.get("sandbox")))
+            else:
+                _put(spec, name, value)
         except OverflowError:
             raise ValueError(f"{name}: {value!r} is out of range") from None
 
@@ -137,7 +141,7 @@ def _put(spec: Spec, name: str, value: Any) -> None:
         getattr(spec, name)(value)
 
 
-_ORDER = {"sandbox": 0, "root": 1, "new_privs": 3, "user_namespaces": 3, "die_with_parent": 3, "wait_for_all": 3, "init": 4}
+_ORDER = {"sandbox": 0, "spec": 1, "root": 2, "new_privs": 4, "user_namespaces": 4, "die_with_parent": 4, "wait_for_all": 4, "init": 5}
 
 
 def _endpoint(name: str, value: Any) -> Endpoint:
@@ -173,7 +177,7 @@ def _filters(value: Any) -> list:
     return [*value] if isinstance(value, (list, tuple)) else [value]
 
 
-def asks_the_host(seccomp: Any) -> bool:
+def notifies_parent(seccomp: Any) -> bool:
     """Returns whether a filter asks this process about system calls (Seccomp(notify=...))."""
     return any(isinstance(rules, Seccomp) and rules.notify is not None for rules in _filters(seccomp))
 

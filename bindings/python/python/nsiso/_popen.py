@@ -194,6 +194,9 @@ class Popen(subprocess.Popen):
     deadline: seconds or timedelta
         Kill everything in the pid namespace after this time, and set ``timed_out``. Implies
         ``init``.
+    spec: mapping, or path of a JSON or TOML file
+        A spec document: options as data. The other keywords add to it or replace a part. Its
+        ``args`` are ignored. include/nsiso-spec.schema.json describes it.
     reset_signals: bool
         Reset all signals to their default action. Default: False: signals that the caller ignores
         stay ignored, except SIGPIPE and SIGXFSZ.
@@ -243,7 +246,7 @@ class Popen(subprocess.Popen):
         for name, instead in _REFUSED.items():
             if keywords.get(name) not in (None, _UNSET.get(name)):
                 raise TypeError(f"{name} is not supported: {instead}")
-        self._wishes = {name: keywords.pop(name) for name in _isolation.KEYWORDS if name in keywords}
+        self._options = {name: keywords.pop(name) for name in _isolation.KEYWORDS if name in keywords}
         if not isinstance(start_new_session, bool):
             raise TypeError(f"start_new_session is True or False, not {start_new_session!r}")
         self._passed: Dict[int, int] = (
@@ -254,9 +257,9 @@ class Popen(subprocess.Popen):
         for number in (0, 1, 2):
             if self._passed.pop(number, number) != number:
                 raise ValueError(f"pass_fds: {number} is a standard descriptor: use stdin, stdout or stderr")
-        if self._wishes.get("umask") == -1:
+        if self._options.get("umask") == -1:
             # subprocess treats -1 as not given.
-            del self._wishes["umask"]
+            del self._options["umask"]
         self._session = start_new_session
         self._join = () if join is None else join
         if not isinstance(args, (str, bytes, os.PathLike)):
@@ -318,7 +321,7 @@ class Popen(subprocess.Popen):
             args = [executable or "/bin/sh", "-c", *args]
         passed = dict(self._passed)
         passed.update((to, fd) for to, fd in enumerate((p2cread, c2pwrite, errwrite)) if fd != -1)
-        spec = spec_of(args, executable, cwd, env, self._session, passed, self._wishes)
+        spec = spec_of(args, executable, cwd, env, self._session, passed, self._options)
         sys.audit("subprocess.Popen", executable or args[0], args, cwd, env)
         try:
             with contextlib.closing(Joins(spec, self._join)):
@@ -411,7 +414,8 @@ def spec_of(
     """Returns the Spec of a program, from the arguments that Popen and execvp share."""
     spec = Spec([os.fsdecode(arg) for arg in args])
     # The sandbox comes first, since the other options replace parts of it.
-    _isolation.apply(spec, {"sandbox": options.get("sandbox")})
+    first = ("sandbox", "spec")
+    _isolation.apply(spec, {name: options.get(name) for name in first})
     if executable is not None:
         spec.program(os.fsdecode(executable))
     if cwd is not None:
@@ -424,7 +428,7 @@ def spec_of(
         spec.new_session()
     for child_fd, fd in passed.items():
         spec.fd(child_fd, fd)
-    _isolation.apply(spec, {name: value for name, value in options.items() if name != "sandbox"})
+    _isolation.apply(spec, {name: value for name, value in options.items() if name not in first})
     return spec
 
 
@@ -491,7 +495,7 @@ def run(
     """
     if keywords.get("pty"):
         raise TypeError("pty is for nsiso.Popen: run does not read from a terminal")
-    if _isolation.asks_the_host(keywords.get("seccomp")):
+    if _isolation.notifies_parent(keywords.get("seccomp")):
         raise TypeError("Seccomp(notify=...) is for nsiso.Popen: run does not answer")
     if input is not None:
         if keywords.get("stdin") is not None:

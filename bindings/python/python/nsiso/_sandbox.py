@@ -4,6 +4,7 @@ import inspect
 import subprocess
 from typing import Any, Iterable, Mapping, Sequence, Union
 
+from ._document import load
 from ._isolation import KEYWORDS, apply
 from ._nsiso import Spec
 from ._popen import Completed, Popen, run
@@ -67,6 +68,15 @@ class Sandbox:
         # Bad values are found here, not at the first start of a program.
         options = {name: value for name, value in self.keywords.items() if name in KEYWORDS}
         apply(Spec(["true"]), {**options, "sandbox": True})
+
+    @classmethod
+    def from_file(cls, path: Any, **keywords: Any) -> "Sandbox":
+        """Makes a sandbox with the options of a spec document, a JSON or TOML file.
+
+        The keywords add to the document. Raises OSError if the file cannot be read, ValueError if
+        it is neither JSON nor TOML, and nsiso.Error for a bad option, with its path in the document.
+        """
+        return cls(spec=load(path), **keywords)
 
     def run(self, args: Any, **keywords: Any) -> Completed:
         """Runs a program in this sandbox until it ends, with the arguments of nsiso.run.

@@ -27,7 +27,7 @@ def size() -> Tuple[int, int]:
     return rows, columns
 
 
-def attend(process: Popen) -> None:
+def relay(process: Popen) -> None:
     """Copies input and output between both terminals until the program has ended."""
     with _raw(process), contextlib.suppress(OSError):
         _carry(process)

@@ -106,8 +106,7 @@ impl Group {
         }
         if group.directories().next().is_none() {
             return Err(refused.unwrap_or_else(|| {
-                Error::new(Step::Cgroup, libc::ENOTSUP, "a control group")
-                    .with_hint("no cgroups are mounted here")
+                Error::new(Step::Cgroup, libc::ENOTSUP, "a cgroup").with_hint("no cgroups are mounted here")
             }));
         }
         group.set(limits)?;
@@ -142,7 +141,7 @@ impl Group {
 
     /// Opens the directory of version 2, in which clone3(2) can create a process, also without that
     /// lock.
-    pub fn birthplace(&self) -> Result<Option<OwnedFd>> {
+    pub fn cgroup_for_clone(&self) -> Result<Option<OwnedFd>> {
         let open = |path: &PathBuf| open(path, File::options().read(true).custom_flags(libc::O_PATH));
         self.v2.as_ref().map(open).transpose()
     }

@@ -25,6 +25,7 @@ use crate::{ClockOffset, Error, IdRange, Kinds, Mount, Result, Spec};
 /// One value, or a list of them.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(untagged, expecting = "one value of the right type, or a list of them")]
+#[schemars(rename = "OneOrMany_{T}")]
 pub enum OneOrMany<T> {
     /// One.
     One(T),
@@ -99,6 +100,7 @@ impl From<Kind> for Kinds {
 /// `true`, `false`, or a value in place of `true`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(untagged, expecting = "true, false, or a value in place of true")]
+#[schemars(rename = "Switch_{T}")]
 pub enum Switch<T> {
     /// On, with the default, or off.
     Bool(bool),
@@ -133,6 +135,10 @@ impl<T: Clone> Switch<T> {
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
+#[schemars(
+    title = "nsiso spec",
+    description = "What nsiso runs and how it is isolated. Every option may be left out."
+)]
 pub struct Document {
     /// The program and its arguments; the shell by default.
     pub args: Option<Vec<String>>,
@@ -313,7 +319,8 @@ impl Document {
 
     /// The JSON Schema of documents.
     pub fn schema() -> String {
-        let schema = schemars::schema_for!(Document);
+        let mut schema = schemars::schema_for!(Document);
+        schemars::transform::transform_subschemas(&mut WithoutNull, &mut schema);
         serde_json::to_string_pretty(&schema).unwrap_or_default() + "\n"
     }
 
@@ -561,6 +568,34 @@ impl Document {
             return Err(Error::argument("init: wait_for_all and die_with_parent need it"));
         }
         Ok(())
+    }
+}
+
+/// Takes `null` out of a schema: it stands for an option that is left out, so nobody writes it.
+struct WithoutNull;
+
+impl schemars::transform::Transform for WithoutNull {
+    fn transform(&mut self, schema: &mut schemars::Schema) {
+        schemars::transform::transform_subschemas(self, schema);
+        let Some(fields) = schema.as_object_mut() else { return };
+        if fields.get("default").is_some_and(serde_json::Value::is_null) {
+            fields.remove("default");
+        }
+        if let Some(serde_json::Value::Array(types)) = fields.get_mut("type") {
+            types.retain(|kind| kind != "null");
+            if let [only] = types.as_slice() {
+                let only = only.clone();
+                fields.insert("type".into(), only);
+            }
+        }
+        if let Some(serde_json::Value::Array(choices)) = fields.get_mut("anyOf") {
+            choices.retain(|choice| choice.get("type").is_none_or(|kind| kind != "null"));
+            if let [serde_json::Value::Object(only)] = choices.as_slice() {
+                let only = only.clone();
+                fields.remove("anyOf");
+                fields.extend(only);
+            }
+        }
     }
 }
 

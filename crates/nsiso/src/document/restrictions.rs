@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::OneOrMany;
-use crate::{Filter, Landlock, Result, SeccompAction, Spec};
+use crate::{Landlock, Result, Seccomp, SeccompAction, Spec};
 
 /// Rules of Landlock: everything that they do not grant is refused. landlock(7).
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -122,7 +122,7 @@ pub struct SeccompFilter {
 }
 
 impl SeccompFilter {
-    fn filter(&self) -> Result<Filter> {
+    fn filter(&self) -> Result<Seccomp> {
         let errno = self.errno.unwrap_or(libc::EPERM);
         let action = match self.action.unwrap_or_default() {
             Action::Fail if (1..4096).contains(&errno) => SeccompAction::Fail(errno),
@@ -132,8 +132,8 @@ impl SeccompFilter {
             Action::Log => SeccompAction::Log,
         };
         match (&self.deny, &self.allow) {
-            (Some(calls), None) => Filter::deny(calls, action),
-            (None, Some(calls)) => Filter::allow(calls, action),
+            (Some(calls), None) => Seccomp::deny(calls, action),
+            (None, Some(calls)) => Seccomp::allow(calls, action),
             _ => Err(crate::Error::argument(": a filter has either deny or allow")),
         }
     }
@@ -153,7 +153,7 @@ pub enum SeccompOption {
 impl SeccompOption {
     pub(super) fn put(&self, spec: &mut Spec<'static>) -> Result<()> {
         match self {
-            SeccompOption::Switch(on) => drop(spec.seccomp(on.then(Filter::untrusted))),
+            SeccompOption::Switch(on) => drop(spec.seccomp(on.then(Seccomp::untrusted))),
             SeccompOption::Filters(filters) => {
                 for filter in filters.items() {
                     spec.seccomp(filter.filter()?);

@@ -148,7 +148,7 @@ struct Scan {
     /// The pid of each process that could be read, and the record of its namespace of each kind.
     processes: Vec<(i32, [u32; 8])>,
     leaders: leaders::Leaders,
-    family: relations::Family,
+    relations: relations::Relations,
     gaps: Gaps,
     /// The mount namespaces whose mounts are to be read, each with a process in it.
     mount_namespaces: HashMap<u64, i32>,
@@ -164,7 +164,7 @@ impl Scan {
             table: Table::default(),
             processes: Vec::new(),
             leaders: leaders::Leaders::default(),
-            family: relations::Family::default(),
+            relations: relations::Relations::default(),
             gaps: Gaps::of_this_proc(&proc),
             mount_namespaces: HashMap::new(),
             sockets: HashSet::new(),
@@ -184,7 +184,7 @@ impl Scan {
     /// and the kernel has not been asked before.
     fn describe(&mut self, index: u32, fd: BorrowedFd) {
         if self.asks_about(index) {
-            self.family.describe(&mut self.table, index, fd);
+            self.relations.describe(&mut self.table, index, fd);
         }
     }
 

@@ -12,14 +12,14 @@ use crate::nsfs::{NS_GET_PARENT, NS_GET_USERNS, id, inode, new_descriptor, owner
 
 /// The state that is kept between queries to the kernel.
 #[derive(Default)]
-pub(super) struct Family {
+pub(super) struct Relations {
     nsids: nsid::Socket,
     /// For each kind, the parent or owner that was met last. While one is open, the kernel opens it
     /// again in half the time, and the next namespace often has it too.
     met: [Option<OwnedFd>; 8],
 }
 
-impl Family {
+impl Relations {
     /// Asks the kernel about the namespace `index`, which `fd` refers to, and about its parent and
     /// owner.
     pub fn describe(&mut self, table: &mut Table, index: u32, fd: BorrowedFd) {

@@ -28,7 +28,7 @@ impl Op {
         match self.action {
             Action::SetCapabilities(_) => "the capabilities of the caller".into(),
             Action::OpenProc => "/proc".into(),
-            Action::EnterGroup { .. } => "the control group".into(),
+            Action::EnterGroup { .. } => "the cgroup".into(),
             Action::Unshare(flags) if self.step == Step::Clone => {
                 format!("a process with new namespaces ({})", kinds(flags))
             }
@@ -75,7 +75,7 @@ impl Op {
             Action::SetUmask(mask) => format!("{mask:o}"),
             Action::SetPersonality(personality) => format!("{personality:#x}"),
             Action::Landlock(_) => "the rules of Landlock".into(),
-            Action::Filter(_) | Action::NotifyFilter { .. } => "a filter of system calls".into(),
+            Action::Seccomp(_) | Action::NotifyFilter { .. } => "a filter of system calls".into(),
             Action::SetGroups(groups) => format!("{:?}", arena.read_ids(groups)),
             Action::SetGid(id) | Action::SetUid(id) => id.to_string(),
             Action::Descriptor { from, to } => format!("descriptor {from} as {to}"),
@@ -119,7 +119,7 @@ fn mount_object(op: &MountOp, arena: &Arena) -> String {
     let path = |at: Place| text(at.path);
     match *op {
         MountOp::Open { source, .. } => text(source).into(),
-        MountOp::Stage => "a place to make mounts ready".into(),
+        MountOp::Prepare => "a place to make mounts ready".into(),
         MountOp::Bind { source, at, .. } => format!("{} at {}", text(source), path(at)),
         MountOp::Filesystem { kind, at, .. } => match text(kind).as_ref() {
             // The step's text already contains "proc".

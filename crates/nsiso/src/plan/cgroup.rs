@@ -27,9 +27,9 @@ impl Plan {
     }
 
     /// Opens the cgroup v2 directory in which `clone3(2)` can make the child, if there is one.
-    pub(super) fn birthplace(&mut self) -> Result<Option<RawFd>> {
+    pub(super) fn cgroup_for_clone(&mut self) -> Result<Option<RawFd>> {
         let Some(group) = &self.pipes.parent.group else { return Ok(None) };
-        Ok(group.birthplace()?.map(|directory| self.keep(directory)))
+        Ok(group.cgroup_for_clone()?.map(|directory| self.keep(directory)))
     }
 
     /// Moves only the process that becomes the program into the cgroup. A limit of one process

@@ -24,14 +24,14 @@ pub(crate) struct Map {
     caller: u32,
     /// The inside id that the spec's replacement for the caller's id maps to, if it has a
     /// replacement.
-    stand_in: Option<u32>,
+    mapped_as: Option<u32>,
 }
 
 impl Map {
-    fn new(kind: IdKind, map: &IdMap, caller: u32, stand_in: Option<u32>) -> Result<Self> {
+    fn new(kind: IdKind, map: &IdMap, caller: u32, mapped_as: Option<u32>) -> Result<Self> {
         let mut ranges = map.ranges.clone();
-        let outside = stand_in.unwrap_or(caller);
-        let stand_in = stand_in.and(map.caller).map(|inside| inside.unwrap_or(outside));
+        let outside = mapped_as.unwrap_or(caller);
+        let mapped_as = mapped_as.and(map.caller).map(|inside| inside.unwrap_or(outside));
         if let Some(inside) = map.caller {
             let own = IdRange::new(inside.unwrap_or(outside), outside, 1)?;
             // The caller's own id may be among the ranges already: an equal range is not added
@@ -44,7 +44,7 @@ impl Map {
             let block = subid::first_block(kind)?;
             ranges = subid::lay_around(&ranges, block);
         }
-        let map = Map { kind, ranges, caller, stand_in };
+        let map = Map { kind, ranges, caller, mapped_as };
         match map.text().len() {
             ..FILE_MAX => Ok(map),
             len => Err(Error::argument(format!(
@@ -69,8 +69,8 @@ impl Map {
     /// The id that the program gets if the spec sets none. None if the caller's id stays valid
     /// inside.
     fn fallback_id(&self) -> Option<u32> {
-        if self.stand_in.is_some() {
-            return self.stand_in;
+        if self.mapped_as.is_some() {
+            return self.mapped_as;
         }
         if self.maps_caller() {
             return None;
@@ -103,15 +103,15 @@ impl Maps {
     pub fn new(spec: &Spec, joins: &Joins) -> Result<Self> {
         // The child becomes root in a joined user namespace.
         let caller = |kind: IdKind| if joins.has(USER) { 0 } else { kind.of_caller() };
-        if spec.identity.stand_in.is_some() && joins.has(USER) {
+        if spec.identity.mapped_as.is_some() && joins.has(USER) {
             return Err(Error::argument(
                 "root's sandbox runs its program as nobody of the host, whom a joined user namespace need not know: spawn it as an ordinary user, or give its parts one by one",
             ));
         }
         let group =
-            Map::new(IdKind::Group, &spec.identity.gid_map, caller(IdKind::Group), spec.identity.stand_in)?;
+            Map::new(IdKind::Group, &spec.identity.gid_map, caller(IdKind::Group), spec.identity.mapped_as)?;
         let user =
-            Map::new(IdKind::User, &spec.identity.uid_map, caller(IdKind::User), spec.identity.stand_in)?;
+            Map::new(IdKind::User, &spec.identity.uid_map, caller(IdKind::User), spec.identity.mapped_as)?;
         let deny_setgroups = match spec.identity.setgroups {
             Some(allow) => !allow,
             None => group.own_id_alone(),
@@ -247,7 +247,7 @@ mod tests {
 
     fn map(caller: u32, ranges: &[(u32, u32, u32)]) -> Map {
         let ranges = ranges.iter().map(|r| IdRange::new(r.0, r.1, r.2).unwrap()).collect();
-        Map { kind: IdKind::User, ranges, caller, stand_in: None }
+        Map { kind: IdKind::User, ranges, caller, mapped_as: None }
     }
 
     #[test]

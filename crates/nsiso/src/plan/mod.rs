@@ -119,7 +119,7 @@ impl Plan {
         plan.mounts(spec);
         plan.terminal(spec)?;
         plan.view(spec)?;
-        plan.surroundings(spec);
+        plan.cwd_and_loopback(spec);
         plan.limits(spec);
         plan.identity(spec);
         plan.init(spec)?;
@@ -248,7 +248,7 @@ impl Plan {
         let kinds = spec.kinds - Kinds::TIME - in_group(spec);
         let flags = kinds.bits() as i32;
         let cgroup = match self.joins.has(crate::kind::PID) {
-            false => self.birthplace()?,
+            false => self.cgroup_for_clone()?,
             // The child is made at the end, when the helper may no longer enter the cgroup.
             true => None,
         };
@@ -341,7 +341,7 @@ impl Plan {
         self.controlling_terminal();
     }
 
-    fn surroundings(&mut self, spec: &Spec) {
+    fn cwd_and_loopback(&mut self, spec: &Spec) {
         if let Some(path) = spec.program.cwd.as_ref().filter(|_| spec.rootfs.mounts.is_empty()) {
             let path = self.arena.text(path);
             self.push(Step::Cwd, Action::ChangeDirectory(path));

@@ -5,7 +5,7 @@ use super::Plan;
 use super::format::{Action, Limit, PathRule, PortRule, Ruleset, Table};
 use crate::error::Step;
 use crate::spec::landlock::{BIND_TCP, CONNECT_TCP, OF_FILES, WRITE};
-use crate::spec::{Filter, Mount};
+use crate::spec::{Mount, Seccomp};
 use crate::{Kinds, Result, Spec, rlimit};
 
 impl Plan {
@@ -126,7 +126,7 @@ impl Plan {
     pub(super) fn filters(&mut self, spec: &Spec) {
         for (index, filter) in spec.privileges.filters.iter().enumerate() {
             let program = self.filter_program(filter);
-            self.push_nth(Step::Seccomp, index, Action::Filter(program));
+            self.push_nth(Step::Seccomp, index, Action::Seccomp(program));
         }
         if let (Some(filter), Some(socket)) = (&spec.privileges.notify, self.socket) {
             let program = self.filter_program(filter);
@@ -134,7 +134,7 @@ impl Plan {
         }
     }
 
-    fn filter_program(&mut self, filter: &Filter) -> Table<u64> {
+    fn filter_program(&mut self, filter: &Seccomp) -> Table<u64> {
         // SAFETY: an instruction has eight bytes and no padding, and any eight bytes are a valid
         // u64.
         let words =

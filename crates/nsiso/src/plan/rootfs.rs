@@ -44,7 +44,7 @@ impl Plan {
         self.mapped_caller();
         self.classic = classic(spec.rootfs.propagation == Propagation::Private);
         if self.classic != Classic::No {
-            self.push(Step::Mount, Action::Rootfs(MountOp::Stage));
+            self.push(Step::Mount, Action::Rootfs(MountOp::Prepare));
         }
         if !is_at_root(&spec.rootfs.mounts[0]) {
             let mut host = Mount::bind("/", "/")?;

@@ -27,13 +27,13 @@ pub(super) struct Detached {
     pidfd: Arc<OwnedFd>,
     /// The program's cgroup, removed when the process has ended.
     group: Option<Group>,
-    outside: Attachments,
+    attachments: Attachments,
     next: *mut Detached,
 }
 
 impl Detached {
-    pub fn new(host: u32, pidfd: Arc<OwnedFd>, group: Option<Group>, outside: Attachments) -> Box<Self> {
-        Box::new(Detached { host, pidfd, group, outside, next: ptr::null_mut() })
+    pub fn new(host: u32, pidfd: Arc<OwnedFd>, group: Option<Group>, attachments: Attachments) -> Box<Self> {
+        Box::new(Detached { host, pidfd, group, attachments, next: ptr::null_mut() })
     }
 
     /// Reaps a process that has ended and ends what belongs to it. A process that runs goes on the
@@ -41,12 +41,12 @@ impl Detached {
     pub fn settle(mut self: Box<Self>) {
         if self.host != std::process::id() {
             std::mem::forget(self.group.take());
-            self.outside.go_on();
+            self.attachments.go_on();
         } else if self.reap() {
-            self.outside.end();
+            self.attachments.end();
         } else {
             // The kernel removes links when the program's network namespace ends.
-            self.outside.links.clear();
+            self.attachments.links.clear();
             self.push();
         }
     }

@@ -74,7 +74,7 @@ fn attempt(spec: &Spec) -> Result<Process> {
     };
     let trouble = trouble.or_else(|| held_up.then(hints::held_up));
     ends.held = set_up.held;
-    let process = Process::new(child.pid, child.pidfd, ends).with(set_up.outside);
+    let process = Process::new(child.pid, child.pidfd, ends).with(set_up.attachments);
     match trouble.or_else(|| failure(&plan, spec, &outcome, &process)) {
         None => {
             if !spec.kinds.is_empty() {
@@ -84,7 +84,7 @@ fn attempt(spec: &Spec) -> Result<Process> {
             Ok(process)
         }
         Some(error) => {
-            process.outside().undo();
+            process.attachments().undo();
             if set_up.pinned {
                 pins::undo(&spec.pins);
             }

@@ -12,25 +12,26 @@ use crate::{Endpoint, Error, Handle, Kinds, Result, Spec, Step, net};
 pub(super) struct ParentSetup {
     pub pinned: bool,
     pub held: Vec<Handle>,
-    pub outside: Attachments,
+    pub attachments: Attachments,
 }
 
 /// Does all of it, or undoes it and fails.
 pub(super) fn set_up(child: &Child, spec: &Spec, plan: &Plan, received: Vec<OwnedFd>) -> Result<ParentSetup> {
     let mut namespaces = handles(plan, received)?;
     let pinned = !spec.pins.is_empty();
-    let mut outside = Attachments::default();
-    let made = network(child, spec, &namespaces, &mut outside).and_then(|()| pins::make(spec, &namespaces));
+    let mut attachments = Attachments::default();
+    let made =
+        network(child, spec, &namespaces, &mut attachments).and_then(|()| pins::make(spec, &namespaces));
     if let Err(error) = made {
-        outside.undo();
+        attachments.undo();
         return Err(error);
     }
     namespaces.retain(|namespace| spec.held.contains(namespace.kind()));
     if pinned || !namespaces.is_empty() {
         // The network outlives the program, so its links stay.
-        outside.links.clear();
+        attachments.links.clear();
     }
-    Ok(ParentSetup { pinned, held: namespaces, outside })
+    Ok(ParentSetup { pinned, held: namespaces, attachments })
 }
 
 /// The namespaces that the child has sent.
@@ -46,22 +47,22 @@ fn handles(plan: &Plan, received: Vec<OwnedFd>) -> Result<Vec<Handle>> {
     plan.parent_kinds.iter().map(handle).collect()
 }
 
-fn network(child: &Child, spec: &Spec, namespaces: &[Handle], outside: &mut Attachments) -> Result<()> {
+fn network(child: &Child, spec: &Spec, namespaces: &[Handle], attachments: &mut Attachments) -> Result<()> {
     let Some(own) = namespaces.iter().find(|namespace| namespace.kind() == Kinds::NET) else {
         return Ok(());
     };
     // First the uplink, which needs a certain device name; links take other names.
     if let Some(wanted) = &spec.network.uplink {
-        outside.uplink = Some(Box::new(uplink::start(child, own, wanted)?));
+        attachments.uplink = Some(Box::new(uplink::start(child, own, wanted)?));
     }
     let at = |endpoint: &Endpoint<'_>| Endpoint { namespace: None, ..endpoint.clone() };
     for (index, (inside, other)) in spec.network.links.iter().enumerate() {
         let pair = net::pair(&at(inside).netns(own.as_fd()), other);
-        outside.links.push(pair.map_err(|error| error.with_index(Some(index)))?);
+        attachments.links.push(pair.map_err(|error| error.with_index(Some(index)))?);
     }
     for (index, (device, inside)) in spec.network.devices.iter().enumerate() {
         let moved = net::moved(None, device, &at(inside).netns(own.as_fd()));
-        outside.devices.push(moved.map_err(|error| error.with_index(Some(index)))?);
+        attachments.devices.push(moved.map_err(|error| error.with_index(Some(index)))?);
     }
     Ok(())
 }

@@ -53,7 +53,7 @@ pub(super) fn by_mount(op: &Op, errno: i32) -> Option<String> {
         (Action::Rootfs(_), libc::ENOSYS) => {
             "targets are found by openat2(2) alone: a seccomp filter must not refuse it"
         }
-        (Action::Rootfs(MountOp::Stage), libc::ENOENT | libc::ENOTDIR) => {
+        (Action::Rootfs(MountOp::Prepare), libc::ENOENT | libc::ENOTDIR) => {
             "without mount_setattr(2), which is missing before Linux 5.12 or refused by a container's filter, mounts take a proc at /proc that shows this process"
         }
         (Action::Rootfs(MountOp::Bind { attributes, .. }), libc::ENOTSUP) if attributes.id_map >= 0 => {

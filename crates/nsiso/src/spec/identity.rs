@@ -8,7 +8,7 @@ use crate::{Kinds, Result};
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Identity {
     /// The id that is mapped in place of the caller's own.
-    pub stand_in: Option<u32>,
+    pub mapped_as: Option<u32>,
     pub uid_map: IdMap,
     pub gid_map: IdMap,
     pub setgroups: Option<bool>,

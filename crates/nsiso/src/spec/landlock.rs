@@ -95,7 +95,7 @@ impl Landlock {
     ///
     /// Further calls add ports. By default every port may be connected to. The rule applies to
     /// `connect(2)`: TCP Fast Open and MPTCP get round it unless
-    /// [`Filter::untrusted`](super::Filter::untrusted) refuses them. UDP is not restricted. Needs
+    /// [`Seccomp::untrusted`](super::Seccomp::untrusted) refuses them. UDP is not restricted. Needs
     /// Linux 6.7 (Landlock ABI 4).
     pub fn connect_tcp(mut self, ports: &[u16]) -> Self {
         self.connect.get_or_insert_default().extend_from_slice(ports);

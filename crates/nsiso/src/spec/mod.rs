@@ -55,7 +55,7 @@ pub(crate) use rlimits::limit_name;
 pub use rootfs::Propagation;
 use rootfs::Rootfs;
 use scheduling::Scheduling;
-pub use seccomp::{Filter, SeccompAction};
+pub use seccomp::{Seccomp, SeccompAction};
 pub(crate) use stdio::Source;
 pub use stdio::Stdio;
 pub(crate) use task::Task;

@@ -1,7 +1,7 @@
 //! The options that take privileges from the program: capabilities, securebits, new privileges and
 //! user namespaces.
 
-use super::{Filter, Landlock, Spec};
+use super::{Landlock, Seccomp, Spec};
 use crate::{Error, Kinds, Result};
 
 /// The names of `capabilities(7)`; the index is the capability's number.
@@ -59,9 +59,9 @@ pub(crate) struct Privileges {
     pub no_new_privs: bool,
     pub no_user_namespaces: bool,
     pub landlock: Option<Landlock>,
-    pub filters: Vec<Filter>,
+    pub filters: Vec<Seccomp>,
     /// The filter whose calls are sent to the caller.
-    pub notify: Option<Filter>,
+    pub notify: Option<Seccomp>,
 }
 
 impl Spec<'_> {
@@ -109,7 +109,7 @@ impl Spec<'_> {
     /// Default: `true`. User namespaces give access to kernel code that otherwise only root
     /// reaches. `false` asks for a new user namespace and sets its
     /// `/proc/sys/user/max_user_namespaces` to 0. EACCES, EROFS or ENOENT at the spawn: `/proc/sys`
-    /// is missing or not writable. [`Filter::untrusted`] refuses to create user namespaces too.
+    /// is missing or not writable. [`Seccomp::untrusted`] refuses to create user namespaces too.
     ///
     /// CAP_SYS_RESOURCE would let the program allow them again. [`Spec::spawn`] refuses it beside
     /// `false` with EINVAL if [`Spec::caps`] names it, or if [`Spec::keep_caps`] is set and

@@ -5,7 +5,7 @@ use std::ffi::CStr;
 use std::fs;
 use std::path::Path;
 
-use super::{Filter, Landlock, Mount, Spec};
+use super::{Landlock, Mount, Seccomp, Spec};
 use crate::{Kinds, Result, rlimit};
 
 /// The ids of nobody, in place of root's, for a caller that is root.
@@ -47,7 +47,7 @@ impl Spec<'_> {
     ///   `/proc/pressure` are read-only. The environment is empty but for PATH, HOME and LANG.
     /// - The program has no capabilities, cannot get any, and cannot create user namespaces. It is
     ///   restricted by Landlock, as far as the kernel supports it, and by the filter
-    ///   [`Filter::untrusted`].
+    ///   [`Seccomp::untrusted`].
     /// - An init process ends every process when the program or the caller ends.
     /// - The files in `/tmp`, in `/dev/shm` and in the rest may use 64 MiB each. The program may
     ///   use 512 processes, 64 KiB of locked memory, 1024 pending signals and 256 KiB of POSIX
@@ -76,7 +76,7 @@ impl Spec<'_> {
         self.map_current();
         let (mut uid, mut gid) = (nix::unistd::geteuid().as_raw(), nix::unistd::getegid().as_raw());
         if uid == 0 && nobody_is_there() {
-            self.identity.stand_in = Some(NOBODY);
+            self.identity.mapped_as = Some(NOBODY);
             self.groups(&[])?;
             (uid, gid) = (NOBODY, NOBODY);
         }
@@ -113,7 +113,7 @@ impl Spec<'_> {
         self.resources.few_user_resources = true;
         self.sandbox_limits();
         self.landlock(Landlock::new().execute("/")?.write_as_mounted().scoped().best_effort());
-        self.seccomp(Filter::untrusted());
+        self.seccomp(Seccomp::untrusted());
         self.init(true).die_with_parent(true).new_session().reset_signals();
         Ok(self)
     }

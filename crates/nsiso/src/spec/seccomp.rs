@@ -1,4 +1,4 @@
-//! [`Filter`]: which system calls the program may make, assembled as classic BPF, `seccomp(2)`. The
+//! [`Seccomp`]: which system calls the program may make, assembled as classic BPF, `seccomp(2)`. The
 //! helper installs the filters just before it executes the program.
 
 use std::str::FromStr;
@@ -27,9 +27,9 @@ pub enum SeccompAction {
 /// A filter of system calls, as a program that the kernel runs for each call, `seccomp(2)`.
 ///
 /// Calls of another architecture than the library's own fail with ENOSYS in every filter but
-/// [`Filter::raw`], so that no call gets round the rules.
+/// [`Seccomp::raw`], so that no call gets round the rules.
 #[derive(Clone, Debug)]
-pub struct Filter {
+pub struct Seccomp {
     program: Vec<sock_filter>,
 }
 
@@ -227,7 +227,7 @@ const BY_ARGUMENTS: &[(&str, &[When])] = &[
     ("setrlimit", &[When::OneOf(0, CORE)]),
 ];
 
-impl Filter {
+impl Seccomp {
     /// Makes a filter for programs that are not trusted. It allows every call except these:
     ///
     /// - Administration of the machine, access to the memory of other processes, new namespaces,
@@ -278,14 +278,14 @@ impl Filter {
         }
         let when = [When::OneOf(1, &[libc::IPPROTO_TCP as u32]), When::OneOf(2, TCP_OPTIONS)];
         rules.push(rule(Sysno::setsockopt, &when, libc::EOPNOTSUPP));
-        Filter { program: assemble(&rules, SeccompAction::Allow) }
+        Seccomp { program: assemble(&rules, SeccompAction::Allow) }
     }
 
     /// Makes a filter that applies `action` to these calls and allows all others.
     ///
     /// Calls are given by name, `syscalls(2)`. EINVAL: a name is not a system call of this machine.
     pub fn deny<S: AsRef<str>>(calls: impl IntoIterator<Item = S>, action: SeccompAction) -> Result<Self> {
-        Ok(Filter { program: assemble(&named(calls, action)?, SeccompAction::Allow) })
+        Ok(Seccomp { program: assemble(&named(calls, action)?, SeccompAction::Allow) })
     }
 
     /// Makes a filter that allows these calls and applies `otherwise` to all others.
@@ -302,7 +302,7 @@ impl Filter {
             when: Vec::new(),
             action: SeccompAction::Allow,
         });
-        Ok(Filter { program: assemble(&rules, otherwise) })
+        Ok(Seccomp { program: assemble(&rules, otherwise) })
     }
 
     fn notify<S: AsRef<str>>(calls: impl IntoIterator<Item = S>) -> Result<Self> {
@@ -321,7 +321,7 @@ impl Filter {
         for pair in program[6..].chunks_mut(2).take(rules.len()) {
             pair[1].k = libc::SECCOMP_RET_USER_NOTIF;
         }
-        Ok(Filter { program })
+        Ok(Seccomp { program })
     }
 
     /// Makes a filter from classic BPF instructions, `seccomp(2)`.
@@ -331,7 +331,7 @@ impl Filter {
     /// spawn, the kernel rejects it.
     pub fn raw(program: Vec<sock_filter>) -> Result<Self> {
         match program.len() {
-            1..=4096 => Ok(Filter { program }),
+            1..=4096 => Ok(Seccomp { program }),
             len => Err(Error::argument(format!("a filter has 1 to 4096 instructions, not {len}"))),
         }
     }
@@ -350,14 +350,14 @@ impl Spec<'_> {
     /// filter, or was built without filters.
     ///
     /// ```
-    /// use nsiso::{Filter, SeccompAction, Spec};
+    /// use nsiso::{Seccomp, SeccompAction, Spec};
     ///
     /// let mut spec = Spec::new("mkdir")?;
-    /// spec.arg("/tmp/never")?.seccomp(Filter::deny(["mkdir", "mkdirat"], SeccompAction::Kill)?);
+    /// spec.arg("/tmp/never")?.seccomp(Seccomp::deny(["mkdir", "mkdirat"], SeccompAction::Kill)?);
     /// assert_eq!(spec.spawn()?.wait()?.code(), None);
     /// # Ok::<(), nsiso::Error>(())
     /// ```
-    pub fn seccomp(&mut self, filter: impl Into<Option<Filter>>) -> &mut Self {
+    pub fn seccomp(&mut self, filter: impl Into<Option<Seccomp>>) -> &mut Self {
         match filter.into() {
             Some(filter) => {
                 self.privileges.filters.push(filter);
@@ -382,7 +382,7 @@ impl Spec<'_> {
     /// EINVAL: a name is not a system call of this machine, or is one that starts the program:
     /// `sendmsg`, `close`, `execve` or `exit_group`.
     pub fn seccomp_notify<S: AsRef<str>>(&mut self, calls: impl IntoIterator<Item = S>) -> Result<&mut Self> {
-        self.privileges.notify = Some(Filter::notify(calls)?);
+        self.privileges.notify = Some(Seccomp::notify(calls)?);
         Ok(self.new_privs(false))
     }
 }

@@ -1,0 +1,53 @@
+"""The spec document: options as data, in a mapping or in a JSON or TOML file."""
+
+import json
+import os
+from typing import Any, Dict, Mapping, Union
+
+
+def load(path: Union[str, "os.PathLike[str]"]) -> Dict[str, Any]:
+    """Reads a spec document from a file whose name ends in .json or .toml.
+
+    Raises OSError if the file cannot be read, and ValueError, with the file's name, if it is
+    neither JSON nor TOML. TOML needs Python 3.11.
+    """
+    name = os.fspath(path)
+    with open(name, encoding="utf-8") as file:
+        text = file.read()
+    try:
+        document = _toml(text) if name.endswith(".toml") else json.loads(text)
+    except ValueError as error:
+        raise ValueError(f"{name}: {error}") from None
+    if not isinstance(document, dict):
+        raise ValueError(f"{name}: a spec document is an object, not {type(document).__name__}")
+    return document
+
+
+def _toml(text: str) -> Any:
+    try:
+        import tomllib
+    except ModuleNotFoundError:
+        raise ValueError("TOML needs Python 3.11: write the document as JSON") from None
+    return tomllib.loads(text)
+
+
+def document_of(value: Any) -> Dict[str, Any]:
+    """The document that the keyword ``spec`` gives: a mapping, or the path of a file."""
+    if isinstance(value, Mapping):
+        return dict(value)
+    if isinstance(value, (str, os.PathLike)):
+        return load(value)
+    raise TypeError(f"spec is a mapping of options or the path of a JSON or TOML file, not {value!r}")
+
+
+def put(spec: Any, document: Mapping[str, Any], sandboxed: bool) -> None:
+    """Adds a document to a spec. The program's arguments are those of the call."""
+    options = {name: value for name, value in document.items() if name != "args"}
+    if sandboxed:
+        # The spec is a sandbox already.
+        options.pop("sandbox", None)
+    try:
+        text = json.dumps(options)
+    except TypeError as error:
+        raise TypeError(f"spec: {error}") from None
+    spec.document(text)

@@ -1,0 +1,59 @@
+//! The spec document: the options of an `ns_spec` as JSON.
+
+use std::ffi::{CString, c_char, c_int};
+
+use nsiso::{Document, Error, Result};
+
+use crate::argument::{is_null, text};
+use crate::error::{boundary, ns_error, quiet_boundary};
+use crate::spec::ns_spec;
+
+/// Makes a spec from a spec document: a JSON object whose keys are the options, under the names that
+/// they have here after ns_spec_. The schema is in nsiso-spec.schema.json, and ns_spec_schema
+/// returns it. Stores the spec in `*out`; free it with ns_spec_free. Setters may add to it.
+///
+/// Descriptors in a document are numbers of the caller's, which it keeps open until the spawn.
+///
+/// -EINVAL: `json` is no JSON, or it has an unknown option, a value of the wrong type or one that
+/// cannot be. The message begins with the path of the value, such as mounts[2].size, and the hint
+/// names the nearest known option.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ns_spec_from_json(
+    json: *const c_char,
+    out: *mut *mut ns_spec,
+    err: *mut ns_error,
+) -> c_int {
+    boundary(err, || {
+        if out.is_null() {
+            return Err(is_null("out"));
+        }
+        // SAFETY: NULL or a string, says the header.
+        let json = unsafe { text(json, "json") }?;
+        let json = json.to_str().ok_or_else(|| Error::argument("spec document: it is not UTF-8"))?;
+        let spec = Document::from_json(json)?.spec()?;
+        // SAFETY: valid for writing, says the header.
+        unsafe { out.write(Box::into_raw(Box::new(ns_spec(spec)))) };
+        Ok(0)
+    })
+}
+
+/// Returns the JSON Schema of spec documents; NULL when memory is used up. Free it with
+/// ns_string_free.
+#[unsafe(no_mangle)]
+pub extern "C" fn ns_spec_schema() -> *mut c_char {
+    let schema = || -> Result<CString> {
+        CString::new(Document::schema()).map_err(|_| Error::argument("the schema has a NUL byte in it"))
+    };
+    quiet_boundary(std::ptr::null_mut(), || schema().map_or(std::ptr::null_mut(), CString::into_raw))
+}
+
+/// Frees a string that a function here has returned; NULL is allowed.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ns_string_free(string: *mut c_char) {
+    quiet_boundary((), || {
+        if !string.is_null() {
+            // SAFETY: made by CString::into_raw and not freed before, says the header.
+            drop(unsafe { CString::from_raw(string) });
+        }
+    });
+}

@@ -1,0 +1,47 @@
+/* Specs made from a document: every option by name, mistakes with their path. */
+#include "check.h"
+
+#include <errno.h>
+
+static void a_document_is_a_spec(void)
+{
+    char text[64];
+    ns_spec *spec;
+    OK(ns_spec_from_json("{\"args\": [\"sh\", \"-c\", \"id -u; hostname\"], \"map_root\": true, \"hostname\": \"box\"}", &spec, &err));
+    CHECK(output(spec, text, sizeof text).exit_code == 0 && !strcmp(text, "0\nbox\n"));
+    /* Setters add to it. */
+    OK(ns_spec_from_json("{\"sandbox\": true, \"mounts\": [{\"type\": \"file\", \"content\": \"hello\", \"target\": \"/tmp/it\"}]}", &spec, &err));
+    const char *argv[] = {"cat", "/tmp/it", NULL};
+    OK(ns_spec_argv(spec, argv, &err));
+    CHECK(output(spec, text, sizeof text).exit_code == 0 && !strcmp(text, "hello"));
+}
+
+static void mistakes_are_named(void)
+{
+    ns_spec *spec = NULL;
+    ns_error err;
+    FAILS(ns_spec_from_json("{\"mounts\": [{\"type\": \"tmpfs\", \"target\": \"/tmp\", \"size\": \"lots\"}]}", &spec, &err), EINVAL, "mounts[0].size: ");
+    FAILS(ns_spec_from_json("{\"nice\": 100}", &spec, &err), EINVAL, "nice: ");
+    FAILS(ns_spec_from_json("nothing", &spec, &err), EINVAL, "spec document: ");
+    FAILS(ns_spec_from_json("{\"hostname\": \"\xff\"}", &spec, &err), EINVAL, "UTF-8");
+    FAILS(ns_spec_from_json(NULL, &spec, &err), EINVAL, "json is NULL");
+    FAILS(ns_spec_from_json("{}", NULL, &err), EINVAL, "out is NULL");
+    CHECK(ns_spec_from_json("{\"hostnam\": \"box\"}", &spec, &err) == -EINVAL);
+    CHECK(!strcmp(err.hint, "did you mean hostname?") && spec == NULL);
+}
+
+static void the_schema_is_at_hand(void)
+{
+    char *schema = ns_spec_schema();
+    CHECK(schema && strstr(schema, "\"hostname\"") && strstr(schema, "json-schema.org"));
+    ns_string_free(schema);
+    ns_string_free(NULL);
+}
+
+int main(void)
+{
+    RUN(a_document_is_a_spec);
+    RUN(mistakes_are_named);
+    RUN(the_schema_is_at_hand);
+    return 0;
+}

@@ -1,0 +1,79 @@
+"""The spec document from Python: as a keyword, from a file, and on the command line."""
+
+import json
+import subprocess
+import sys
+
+import nsiso
+import pytest
+
+
+def test_a_mapping_gives_the_options():
+    document = {"map_root": True, "hostname": "box", "env": {"A": "1"}, "env_clear": True}
+    done = nsiso.run(["/bin/sh", "-c", "id -u; uname -n; echo $A$HOME"], spec=document, capture_output=True, text=True)
+    assert done.stdout == "0\nbox\n1\n"
+
+
+def test_keywords_replace_what_a_document_says():
+    done = nsiso.run(["uname", "-n"], spec={"map_root": True, "hostname": "one"}, hostname="two", capture_output=True, text=True)
+    assert done.stdout == "two\n"
+
+
+@pytest.mark.parametrize(
+    "name, text",
+    [
+        ("judge.json", '{"hostname": "judge", "mounts": [{"type": "file", "content": "x", "target": "/tmp/a"}], "deadline": "5s"}'),
+        pytest.param(
+            "judge.toml", 'hostname = "judge"\ndeadline = "5s"\n[[mounts]]\ntype = "file"\ncontent = "x"\ntarget = "/tmp/a"\n',
+            marks=pytest.mark.skipif(sys.version_info < (3, 11), reason="Python before 3.11 cannot read TOML"),
+        ),
+    ],
+)  # fmt: skip
+def test_a_file_gives_a_sandbox(tmp_path, name, text):
+    (tmp_path / name).write_text(text)
+    box = nsiso.Sandbox.from_file(tmp_path / name)
+    done = box.run(["sh", "-c", "uname -n; cat /tmp/a; id -u; ls /home 2>/dev/null"], capture_output=True, text=True)
+    assert done.stdout.startswith("judge\nx") and done.returncode != 127
+    command = [sys.executable, "-m", "nsiso", "run", "--sandbox", "--spec", tmp_path / name, "--", "uname", "-n"]
+    assert subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL).stdout == "judge\n"
+
+
+def test_the_command_runs_the_program_of_a_document(tmp_path):
+    path = tmp_path / "spec.json"
+    path.write_text(json.dumps({"args": ["sh", "-c", "id -u; exit 7"], "map_root": True}))
+    command = [sys.executable, "-m", "nsiso", "run", "--spec", path]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert (done.stdout, done.returncode) == ("0\n", 7)
+
+
+@pytest.mark.parametrize(
+    "document, error, text",
+    [
+        ({"hostnam": "box"}, nsiso.ArgumentError, "did you mean hostname"),
+        ({"mounts": [{"type": "tmpfs", "target": "/t", "size": "lots"}]}, nsiso.ArgumentError, r"mounts\[0\].size"),
+        ({"user": "yes"}, nsiso.ArgumentError, "user: invalid type"),
+        ({"user": object()}, TypeError, "spec: "),
+        (5, TypeError, "spec is a mapping of options or the path"),
+    ],
+)
+def test_mistakes_are_named(document, error, text):
+    with pytest.raises(error, match=text) as caught:
+        nsiso.run(["true"], spec=document)
+    assert error is TypeError or text.startswith("did") or caught.value.errno == 22
+
+
+def test_a_file_that_is_no_document_is_named(tmp_path):
+    path = tmp_path / "bad.json"
+    for text in "{", "[]":
+        path.write_text(text)
+        with pytest.raises(ValueError, match="bad.json"):
+            nsiso.Sandbox.from_file(path)
+    with pytest.raises(FileNotFoundError):
+        nsiso.Sandbox.from_file(tmp_path / "none.json")
+    done = subprocess.run([sys.executable, "-m", "nsiso", "run", "--spec", path, "--", "true"], capture_output=True, text=True)
+    assert done.returncode == 125 and "bad.json" in done.stderr
+
+
+def test_the_version_is_told():
+    done = subprocess.run([sys.executable, "-m", "nsiso", "--version"], capture_output=True, text=True)
+    assert done.stdout == f"nsiso {nsiso.__version__}\n"
