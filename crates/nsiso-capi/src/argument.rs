@@ -14,7 +14,7 @@ pub(crate) unsafe fn reference<'a, T>(pointer: *const T, what: &str) -> Result<&
 }
 
 /// # Safety
-/// `pointer` is NULL or valid for `'a` and used by nobody else.
+/// `pointer` is NULL or valid for `'a`, and nothing else uses the object.
 pub(crate) unsafe fn reference_mut<'a, T>(pointer: *mut T, what: &str) -> Result<&'a mut T> {
     // SAFETY: the caller's promise.
     unsafe { pointer.as_mut() }.ok_or_else(|| is_null(what))
@@ -61,13 +61,13 @@ pub(crate) unsafe fn items<'a, T>(first: *const T, count: usize, what: &str) -> 
     }
 }
 
-/// NS_* joined by |.
+/// Converts kinds of namespace, NS_USER and the like joined by |.
 pub(crate) fn kinds(bits: u64) -> Result<Kinds> {
     let unknown = bits & !Kinds::all().bits();
     Kinds::from_bits(bits).ok_or_else(|| Error::argument(format!("{unknown:#x} is no kind of namespace")))
 }
 
-/// A descriptor of the caller's, which must be open now.
+/// Borrows a descriptor of the caller's, which must be open now.
 pub(crate) fn descriptor(fd: RawFd) -> Result<BorrowedFd<'static>> {
     // SAFETY: fcntl takes any number.
     if fd < 0 || unsafe { libc::fcntl(fd, libc::F_GETFD) } < 0 {
@@ -77,8 +77,9 @@ pub(crate) fn descriptor(fd: RawFd) -> Result<BorrowedFd<'static>> {
     Ok(unsafe { BorrowedFd::borrow_raw(fd) })
 }
 
-/// Copies a record out by the rules of clone3(2): an older caller gets what it has room for, a
-/// newer one finds zeros in what we do not know.
+/// Copies a struct to the caller by the rules of clone3(2). An older caller has a smaller
+/// struct and gets its first fields. A newer caller has a larger struct, the rest of which
+/// becomes zero.
 ///
 /// # Safety
 /// `out` is NULL or has `size` bytes for writing. `T` has no padding.

@@ -1,4 +1,4 @@
-//! Existing namespaces: opened, described, entered, kept.
+//! Existing namespaces: open, describe, enter and pin them.
 
 use std::ffi::{c_char, c_int, c_void};
 use std::os::fd::{BorrowedFd, IntoRawFd, OwnedFd};
@@ -8,21 +8,25 @@ use nsiso::{Entered, Error, Handle, Result, Step};
 use crate::argument::{descriptor, is_null, items, kinds, reference_mut, store, text};
 use crate::error::{boundary, ns_error};
 
-/// A namespace, as its descriptor tells.
+/// Describes a namespace.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct ns_identity {
-    /// NS_USER, NS_PID, ...
+    /// The kind: one of NS_USER, NS_PID, ....
     pub kind: u64,
-    /// The number in its link, /proc/PID/ns. Used again once the namespace is gone.
+    /// The inode number, as in the link /proc/PID/ns/KIND. The kernel uses it again after the
+    /// namespace has ended.
     pub inode: u64,
-    /// The 64-bit id, never used again; 0 before Linux 6.18 (6.8 for mount namespaces).
+    /// The 64-bit id, which the kernel never uses again; 0 before Linux 6.18 (mount namespaces:
+    /// before 6.8).
     pub id: u64,
-    /// The uid that made a user namespace, as the caller sees it; -1 for other kinds.
+    /// The uid of the user who created a user namespace, as the caller's user namespace maps
+    /// it; -1 for other kinds.
     pub owner_uid: i64,
 }
 
-/// The calling thread in other namespaces. Opaque; to be used on its thread alone.
+/// A thread's stay in other namespaces. Opaque; only the thread that called ns_enter may use
+/// it.
 pub struct ns_entered {
     entered: Entered,
     thread: i32,
@@ -32,29 +36,72 @@ fn raw_fd(opened: Result<Handle>) -> Result<c_int> {
     opened.map(|handle| OwnedFd::from(handle).into_raw_fd())
 }
 
-/// Opens a namespace by a file of /proc/PID/ns or a bind mount of one, and returns a descriptor of it, which the caller
-/// closes. The namespace exists as long as the descriptor is open. Any other file is -EINVAL and not opened for reading.
+/// Opens the namespace at `path` and returns a descriptor of it.
+///
+/// `path` is a file in /proc/PID/ns or a bind mount of one. The caller closes the descriptor.
+/// The namespace exists as long as the descriptor is open. Another file is refused without
+/// being opened for reading. A proc file system must be mounted at /proc.
+///
+/// Errors:
+/// - -EINVAL: the file is not a namespace.
+/// - -ENOENT, -EACCES and others of open(2) at NS_STEP_OPEN.
+///
+/// Man page: namespaces(7).
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ns_open(path: *const c_char, err: *mut ns_error) -> c_int {
     // SAFETY: NULL or a string, says the header.
     boundary(err, || raw_fd(Handle::open(unsafe { text(path, "path") }?)))
 }
 
-/// The same with the network namespace that ip-netns(8) knows by this name.
+/// Opens the network namespace with this name in /run/netns and returns a descriptor of it.
+///
+/// The names are those of ip-netns(8). The caller closes the descriptor. The namespace exists
+/// as long as the descriptor is open.
+///
+/// Errors:
+/// - -EINVAL: `name` is empty, ".", ".." or contains a slash, or the file is not a namespace.
+/// - -ENOENT: there is no network namespace with this name.
+///
+/// Man page: ip-netns(8).
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ns_open_name(name: *const c_char, err: *mut ns_error) -> c_int {
     // SAFETY: NULL or a string, says the header.
     boundary(err, || raw_fd(Handle::named(unsafe { text(name, "name") }?)))
 }
 
-/// The same with the namespace of one kind that a process is in, given by its pidfd, pidfd_open(2). -ESRCH if it has
-/// ended. Takes the right to ptrace(2) it.
+/// Opens the namespace of one kind that a process is in, given by its pidfd, and returns a
+/// descriptor of it.
+///
+/// The caller closes the descriptor. The namespace exists as long as the descriptor is open.
+/// Takes the right to ptrace(2) the process. Before Linux 6.11 a proc file system must be
+/// mounted at /proc.
+///
+/// Errors:
+/// - -EINVAL: `kind` is not exactly one kind.
+/// - -ENOTTY: `pidfd` is not a pidfd.
+/// - -ESRCH: the process has ended.
+/// - -EPERM or -EACCES: the caller may not ptrace the process.
+///
+/// Man pages: namespaces(7), pidfd_open(2).
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ns_open_process(pidfd: c_int, kind: u64, err: *mut ns_error) -> c_int {
     boundary(err, || raw_fd(Handle::of_process(descriptor(pidfd)?, kinds(kind)?)))
 }
 
-/// The same by a pid; 0 is the calling thread. A pid must not be held over time: another process may get it.
+/// Opens the namespace of one kind that the process `pid` is in and returns a descriptor of it.
+///
+/// 0 stands for the calling thread. The caller closes the descriptor. The namespace exists as
+/// long as the descriptor is open. Another process may get the pid after its process was
+/// reaped: keep a pidfd and use ns_open_process where that matters. Takes the right to
+/// ptrace(2) the process. For 0, and before Linux 6.11, a proc file system must be mounted at
+/// /proc.
+///
+/// Errors:
+/// - -EINVAL: `kind` is not exactly one kind, or `pid` is negative or the id of a thread.
+/// - -ESRCH: there is no such process.
+/// - -EPERM or -EACCES: the caller may not ptrace the process.
+///
+/// Man page: namespaces(7).
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ns_open_pid(pid: c_int, kind: u64, err: *mut ns_error) -> c_int {
     boundary(err, || {
@@ -65,9 +112,21 @@ pub unsafe extern "C" fn ns_open_pid(pid: c_int, kind: u64, err: *mut ns_error) 
     })
 }
 
-/// Opens the process `pid`: its pidfd, close-on-exec and the caller's, which never means another process, also when the pid is
-/// used again. Whoever has to keep a process in words keeps its pid and the inode of its pidfd, fstat(2), which no other process ever gets
-/// (Linux 6.9): with that as `inode`, another process is refused with -ESRCH; 0 takes any. pidfd_open(2).
+/// Opens the process `pid` and returns its pidfd.
+///
+/// The caller closes the descriptor, which is close-on-exec. It never refers to another
+/// process, also after the kernel has used the pid again.
+///
+/// `inode` is the inode number of the pidfd of the process that is meant, or 0 for any process.
+/// A program that must save a reference to a process saves its pid and this number, from
+/// fstat(2). No other process ever gets the number. Linux 6.9.
+///
+/// Errors:
+/// - -ESRCH: there is no such process, or its inode number is another one.
+/// - -EINVAL: `pid` is not positive, or is the id of a thread.
+/// - -ENOSYS: a seccomp filter or an emulator refuses pidfd_open(2).
+///
+/// Man page: pidfd_open(2).
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ns_pidfd(pid: c_int, inode: u64, err: *mut ns_error) -> c_int {
     boundary(err, || {
@@ -75,26 +134,67 @@ pub unsafe extern "C" fn ns_pidfd(pid: c_int, inode: u64, err: *mut ns_error) ->
     })
 }
 
-/// Opens the namespace, NS_PID or NS_TIME, that the future children of a process will be in; as ns_open_process.
+/// Opens the pid or time namespace that the future children of a process will be in, and
+/// returns a descriptor of it.
+///
+/// `kind` is NS_PID or NS_TIME; the process is given by its pidfd. The caller closes the
+/// descriptor. The namespace exists as long as the descriptor is open. Takes the right to
+/// ptrace(2) the process. Before Linux 6.11 a proc file system must be mounted at /proc, and a
+/// pid namespace without an init process cannot be opened.
+///
+/// Errors:
+/// - -EINVAL: `kind` is another one.
+/// - -ENOTTY: `pidfd` is not a pidfd.
+/// - -ESRCH: the process has ended.
+/// - -EPERM or -EACCES: the caller may not ptrace the process.
+///
+/// Man page: namespaces(7).
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ns_open_for_children(pidfd: c_int, kind: u64, err: *mut ns_error) -> c_int {
     boundary(err, || raw_fd(Handle::for_children(descriptor(pidfd)?, kinds(kind)?)))
 }
 
-/// The same with the network namespace that a socket was made in. Takes CAP_NET_ADMIN in it.
+/// Opens the network namespace in which a socket was created, and returns a descriptor of it.
+///
+/// The caller closes the descriptor. The namespace exists as long as the descriptor is open.
+/// Takes CAP_NET_ADMIN in the user namespace that owns it.
+///
+/// Errors:
+/// - -ENOTTY: `socket` is not a socket.
+/// - -EPERM: CAP_NET_ADMIN is missing.
+///
+/// Man page: network_namespaces(7).
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ns_open_socket(socket: c_int, err: *mut ns_error) -> c_int {
     boundary(err, || raw_fd(Handle::of_socket(descriptor(socket)?)))
 }
 
-/// The user namespace that owns the namespace `fd`; of a user namespace, its parent. Returns a descriptor as ns_open
-/// does; -ENOENT where there is none or it lies out of the caller's sight. ioctl_nsfs(2).
+/// Opens the user namespace that owns the namespace `fd`, and returns a descriptor of it.
+///
+/// The owner of a user namespace is its parent. The caller closes the descriptor. The namespace
+/// exists as long as the descriptor is open.
+///
+/// Errors:
+/// - -EINVAL: `fd` is not a namespace.
+/// - -ENOENT: it has no owner, or the owner is neither the caller's user namespace nor a
+///   descendant of it.
+///
+/// Man page: ioctl_nsfs(2).
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ns_open_owner(fd: c_int, err: *mut ns_error) -> c_int {
     boundary(err, || relative(fd, "owner", Handle::owner))
 }
 
-/// The same with the parent of a user or pid namespace.
+/// Opens the parent of a user or pid namespace, and returns a descriptor of it.
+///
+/// The caller closes the descriptor. The namespace exists as long as the descriptor is open.
+///
+/// Errors:
+/// - -EINVAL: `fd` is not a namespace.
+/// - -ENOENT: it has no parent, as all other kinds, or the parent is neither the caller's
+///   namespace of that kind nor a descendant of it.
+///
+/// Man page: ioctl_nsfs(2).
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ns_open_parent(fd: c_int, err: *mut ns_error) -> c_int {
     boundary(err, || relative(fd, "parent", Handle::parent))
@@ -109,8 +209,14 @@ fn relative(fd: c_int, what: &str, of: impl Fn(&Handle) -> Result<Option<Handle>
     }
 }
 
-/// Tells what namespace `fd` is. `out` has `size` bytes: pass sizeof(ns_identity). Two descriptors are of one
-/// namespace if their inodes are equal while both are open.
+/// Describes the namespace `fd`.
+///
+/// `out` has room for `size` bytes: pass sizeof(ns_identity). Two descriptors refer to one
+/// namespace if their inode numbers are equal while both are open.
+///
+/// Errors: -EINVAL if `fd` is not a namespace, `out` is NULL or `size` is 0.
+///
+/// Man page: ioctl_nsfs(2).
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ns_identify(
     fd: c_int,
@@ -142,10 +248,21 @@ unsafe fn descriptors<'a>(fds: *const c_int, count: usize) -> Result<Vec<Borrowe
     unsafe { items(fds, count, "fds") }?.iter().map(|fd| descriptor(*fd)).collect()
 }
 
-/// Takes the calling thread, no other, into `count` existing namespaces of the kinds net, uts, ipc and cgroup, and
-/// stores in `*out` what ns_leave brings it back with. What it opens meanwhile belongs to them: a socket stays in the network
-/// namespace that it was made in. Calls may nest, if they are left in the reverse order. On failure the thread is where
-/// it was. Takes CAP_SYS_ADMIN in the owners and in the caller's own user namespace. setns(2).
+/// Moves the calling thread into existing network, UTS, IPC and cgroup namespaces.
+///
+/// `fds` has `count` descriptors of namespaces. `*out` gets what ns_leave needs to move the
+/// thread back. Other threads stay where they are. What the thread opens meanwhile belongs to
+/// the namespaces: a socket stays in the network namespace in which it was created. Calls may
+/// nest if they are left in the reverse order. On failure the thread is where it was.
+///
+/// Takes CAP_SYS_ADMIN in the user namespaces that own the new namespaces, in those that own
+/// the thread's present ones, and in the caller's own.
+///
+/// Errors (`index` of ns_error is the place in `fds`):
+/// - -EINVAL: `count` is 0, or a descriptor is not a namespace or one of another kind.
+/// - -EPERM at NS_STEP_JOIN: CAP_SYS_ADMIN is missing.
+///
+/// Man page: setns(2).
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ns_enter(
     fds: *const c_int,
@@ -162,8 +279,14 @@ pub unsafe extern "C" fn ns_enter(
     })
 }
 
-/// Brings the thread back and frees `entered`. On failure the thread is lost where it is: end it. -EINVAL on
-/// another thread than the one that entered; then nothing is done and nothing freed.
+/// Moves the thread back to the namespaces that it was in before ns_enter, and frees `entered`.
+///
+/// Errors:
+/// - -EINVAL: another thread called ns_enter. Then nothing is done, and `entered` is not freed.
+/// - Those of setns(2) at NS_STEP_LEAVE: the thread is still in a namespace that it entered,
+///   and `entered` is freed. End the thread.
+///
+/// Man page: setns(2).
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ns_leave(entered: *mut ns_entered, err: *mut ns_error) -> c_int {
     boundary(err, || {
@@ -182,22 +305,35 @@ fn thread_id() -> i32 {
     unsafe { libc::gettid() }
 }
 
-/// Calls `function(argument)` on a new thread inside `count` existing namespaces of the kinds net,
-/// uts, ipc, cgroup and mnt, waits until that thread has ended, and stores what the function
-/// returns in `*result` (NULL is allowed). So a threaded program opens a socket or a file inside
-/// other namespaces. The thread has a root and a working directory of its own. No exception and no
-/// longjmp may leave the function. pthread_exit in it ends the new thread alone, and gives the
-/// result; after pthread_cancel of the new thread the result is PTHREAD_CANCELED. The thread that
-/// calls ns_call is not cancelled in it. Needs what ns_enter needs, and CAP_SYS_CHROOT for mount
-/// namespaces.
+/// Calls `function(argument)` on a new thread inside existing network, UTS, IPC, cgroup and
+/// mount namespaces.
 ///
-/// The function runs on a thread that the caller's language runtime did not make. C, C++, Rust, Go
-/// (cgo) and Python (ctypes, cffi) allow that; a runtime with a global lock must release it during
-/// the call, or both threads wait for ever; a JVM thread must be attached. Ruby, Perl, Node.js, R,
-/// Lua and most other interpreters do not allow it: they crash, or pass the function on to a thread
-/// of their own, which is not in the namespaces. From there use ns_socket for a socket, ns_enter
-/// and ns_leave around code that stays on its thread (no await, no fiber switch, no yield in
-/// between), or ns_spawn with ns_spec_join for a program.
+/// `fds` has `count` descriptors of namespaces. It blocks until the new thread has ended, and
+/// stores the function's return value in `*result`; `result` may be NULL. A program with
+/// several threads can so open a socket or a file inside other namespaces. The new thread has
+/// its own root and working directory.
+///
+/// No exception and no longjmp may leave the function. pthread_exit in it ends the new thread
+/// alone, and its argument is the result; after pthread_cancel of the new thread the result is
+/// PTHREAD_CANCELED. The thread that calls ns_call is not cancelled in it.
+///
+/// The function runs on a thread that the caller's language runtime did not create. C, C++,
+/// Rust, Go (cgo) and Python (ctypes, cffi) allow that. A runtime with a global lock must
+/// release it during the call, or both threads wait for ever. A JVM thread must be attached.
+/// Ruby, Perl, Node.js, R, Lua and most other interpreters do not allow it: they crash, or run
+/// the function on a thread of their own, which is not in the namespaces. From these use
+/// ns_socket for a socket, ns_enter and ns_leave around code that stays on its thread (no
+/// await, no fiber switch, no yield in between), or ns_spawn with ns_spec_join for a program.
+///
+/// Takes CAP_SYS_ADMIN in the user namespaces that own the namespaces and in the caller's own;
+/// for mount namespaces CAP_SYS_CHROOT, too.
+///
+/// Errors:
+/// - -EINVAL: `count` is 0, or a descriptor is not a namespace or one of another kind.
+/// - -EPERM at NS_STEP_JOIN: a capability is missing.
+/// - -EAGAIN at NS_STEP_PREPARE: no thread can be created.
+///
+/// Man page: setns(2).
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ns_call(
     fds: *const c_int,
@@ -228,9 +364,9 @@ pub unsafe extern "C" fn ns_call(
     })
 }
 
-/// Calls a function on a thread of the C library, which has no Rust frames: pthread_exit and
-/// pthread_cancel end a thread by unwinding its stack, and Rust's own threads abort on that. The
-/// new thread is where the calling one is.
+/// Calls a function on a thread created by pthread_create, which has no Rust frames.
+/// pthread_exit and pthread_cancel end a thread by unwinding its stack, and Rust's own threads
+/// abort on that. The new thread is in the namespaces of the calling one.
 ///
 /// # Safety
 /// The function may be called with the argument on another thread.
@@ -256,15 +392,44 @@ unsafe fn call_on_thread(
     }
 }
 
-/// Keeps the namespace `fd` at `path`, by a bind mount on an empty file, made if it is not there. nsenter(1) and
-/// unshare(1) find it there; below /run/netns, ip-netns(8) too. Takes CAP_SYS_ADMIN over the caller's mount namespace.
+/// Keeps the namespace `fd` alive by a bind mount of it at `path`.
+///
+/// `path` is an empty file, created if it does not exist; a symbolic link as its last component
+/// is not followed. nsenter(1) and unshare(1) can use the path; below /run/netns, ip-netns(8)
+/// can, too. The namespace exists until ns_unpin or umount(8) removes the mount. Takes
+/// CAP_SYS_ADMIN in the user namespace that owns the caller's mount namespace, and a proc file
+/// system at /proc.
+///
+/// Errors:
+/// - -EINVAL: `fd` is not a namespace.
+/// - -EEXIST: the file is not empty, or a namespace is mounted there.
+/// - -ENOENT: the directory does not exist.
+/// - -ELOOP: `path` is a symbolic link.
+/// - -EPERM: CAP_SYS_ADMIN is missing.
+/// - -EINVAL at NS_STEP_PIN: a mount namespace that is not older than the caller's, or at a
+///   path whose mount propagates.
+///
+/// Man pages: namespaces(7), mount(2).
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ns_pin(fd: c_int, path: *const c_char, err: *mut ns_error) -> c_int {
     // SAFETY: NULL or a string, says the header.
     boundary(err, || nsiso::pin(descriptor(fd)?, unsafe { text(path, "path") }?).map(|()| 0))
 }
 
-/// Undoes ns_pin: unmounts the namespace at `path` and removes the file. -EINVAL if no namespace is there.
+/// Unmounts the namespace at `path` and removes the file.
+///
+/// It undoes ns_pin. Symbolic links in the directory part of `path` are followed; the last
+/// component must not be one. Only a namespace is unmounted, also if another process changes
+/// the path meanwhile. The namespace ends if nothing else keeps it alive. Takes CAP_SYS_ADMIN
+/// in the user namespace that owns the caller's mount namespace, and a proc file system at
+/// /proc.
+///
+/// Errors:
+/// - -EINVAL: no namespace is mounted at `path`.
+/// - -ENOENT: `path` does not exist.
+/// - -EPERM: CAP_SYS_ADMIN is missing.
+///
+/// Man page: umount(2).
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ns_unpin(path: *const c_char, err: *mut ns_error) -> c_int {
     // SAFETY: NULL or a string, says the header.

@@ -1,30 +1,34 @@
-//! Errors on their way to C, and the boundary that every exported function goes through.
+//! Conversion of errors to C, and the boundary that every exported function goes through.
 
 use std::ffi::{c_char, c_int};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use nsiso::{Error, Result};
 
-/// Why a call failed. It belongs to the caller; there is nothing to free. Texts are UTF-8, end with
-/// NUL, and are cut off where they are too long.
+/// Describes why a call failed.
+///
+/// The caller provides the struct; there is nothing to free. The texts are UTF-8, end with NUL
+/// and are cut off if they are longer than their array.
 #[repr(C)]
 pub struct ns_error {
     /// The errno value, positive; 0 after a call that succeeded.
     pub errnum: i32,
-    /// The step at which it happened: an `enum ns_step`. A newer library may give a newer number.
+    /// The step that failed: a value of `enum ns_step`. A newer library may give a newer
+    /// number.
     pub step: i32,
-    /// Which of several alike was meant (an id range, a descriptor), from 0; -1 where it does not matter.
+    /// The index, from 0, of the option that failed, where there are several of its sort (id
+    /// ranges, descriptors, mounts); -1 where it does not apply.
     pub index: i32,
     /// Not used; 0.
     pub reserved: i32,
-    /// What was done to which object, and the cause.
+    /// What the library tried to do, to which object, and the cause.
     pub message: [c_char; 512],
-    /// What to do about it; may be empty.
+    /// What the caller can do about it; may be empty.
     pub hint: [c_char; 512],
 }
 
-/// Runs the body of an exported function that can fail: its result is returned the C way, and a
-/// panic is returned as an error.
+/// Runs the body of an exported function that can fail. Returns its result, or a negative errno
+/// value; a panic becomes an error.
 pub(crate) fn boundary(err: *mut ns_error, body: impl FnOnce() -> Result<c_int>) -> c_int {
     let result = contained(body).unwrap_or_else(|panic| Err(Error::internal(said(&*panic))));
     // SAFETY: NULL, or a struct of the caller's.
@@ -37,7 +41,7 @@ pub(crate) fn boundary(err: *mut ns_error, body: impl FnOnce() -> Result<c_int>)
     }
 }
 
-/// Runs the body of an exported function that has no way to tell of an error. A panic gives
+/// Runs the body of an exported function that cannot report an error. A panic returns
 /// `fallback`.
 pub(crate) fn quiet_boundary<T>(fallback: T, body: impl FnOnce() -> T) -> T {
     contained(body).unwrap_or(fallback)
@@ -46,7 +50,7 @@ pub(crate) fn quiet_boundary<T>(fallback: T, body: impl FnOnce() -> T) -> T {
 /// Frees an object of the library; NULL is allowed.
 ///
 /// # Safety
-/// `object` is NULL, or was made by `Box::into_raw` and is used by nobody any more.
+/// `object` is NULL, or was made by `Box::into_raw` and is no longer used.
 pub(crate) unsafe fn free<T>(object: *mut T) {
     if !object.is_null() {
         // SAFETY: the caller's promise.
@@ -54,25 +58,25 @@ pub(crate) unsafe fn free<T>(object: *mut T) {
     }
 }
 
-/// No panic leaves the body, and the thread is not cancelled in it.
+/// Runs `body` so that no panic leaves it and the thread is not cancelled in it.
 fn contained<T>(body: impl FnOnce() -> T) -> std::thread::Result<T> {
     let _uncancelled = Uncancelled::new();
     catch_unwind(AssertUnwindSafe(body))
 }
 
-/// While this lives, pthread_cancel(3) of the calling thread stays pending. The C library cancels a
-/// thread by unwinding its stack, which a Rust frame that catches panics would answer with an
-/// abort.
+/// While this exists, pthread_cancel(3) of the calling thread stays pending. The C library
+/// cancels a thread by unwinding its stack, and a Rust frame that catches panics aborts on
+/// that.
 struct Uncancelled {
     before: c_int,
 }
 
-/// The same number in glibc and musl.
+/// It has this value in glibc and musl.
 const PTHREAD_CANCEL_DISABLE: c_int = 1;
 
-/// Returns the state before.
+/// Sets the cancel state of the calling thread and returns the previous one.
 fn set_cancel_state(state: c_int) -> c_int {
-    // In here, cbindgen does not take it for a function of ours.
+    // Declared inside the function, so that cbindgen does not export it.
     unsafe extern "C" {
         fn pthread_setcancelstate(state: c_int, before: *mut c_int) -> c_int;
     }

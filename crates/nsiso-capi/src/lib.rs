@@ -1,17 +1,17 @@
-//! The extern "C" face of nsiso: translation and nothing else. `include/nsiso.h` is made from this
-//! crate by cbindgen; what is said here in doc comments is what a C programmer reads there.
+//! The C API of nsiso: it converts arguments and results and does nothing else. cbindgen
+//! generates `include/nsiso.h` from this crate, and its doc comments document the header.
 
 #![allow(non_camel_case_types)]
-// What a caller has to promise is said once, in the introduction of the header.
+// The introduction of the header states the requirements on all pointers.
 #![allow(clippy::missing_safety_doc)]
 
 mod argument;
 
-// The groups are in the order of the header. Words that all use:
+// The modules are in the order of the header. First what all of them use:
 mod error;
 pub mod kinds;
 
-// What to run, as one document or option by option:
+// The options of a spec, as one document or one by one:
 pub mod document;
 mod spec;
 
@@ -29,17 +29,19 @@ pub mod seccomp;
 pub mod limits;
 pub mod net;
 
-// What comes of it:
+// Processes:
 mod process;
 
-// Existing namespaces, and what there is:
+// Existing namespaces, listings and features:
 mod enter;
 pub mod list;
 pub mod probe;
 
 use std::ffi::{CStr, c_char};
 
-/// The version of the library that is running, as "MAJOR.MINOR.PATCH". Static, never NULL.
+/// Returns the version of the library that is running, as "MAJOR.MINOR.PATCH".
+///
+/// The string is static and never NULL. The version of the header may differ from it.
 #[unsafe(no_mangle)]
 pub extern "C" fn ns_version() -> *const c_char {
     const VERSION: &CStr =

@@ -1,4 +1,4 @@
-//! A cgroup of the program's own: limits, and what it uses.
+//! The program's cgroup: its limits and its use of resources.
 
 use std::ffi::{c_char, c_int};
 use std::time::Duration;
@@ -10,86 +10,98 @@ use crate::error::{boundary, free, ns_error, quiet_boundary};
 use crate::process::ns_process;
 use crate::spec::{ns_spec, set};
 
-/// ns_limits_set: bytes of memory; beyond them something in the group is killed.
+/// ns_limits_set: bytes of memory; if they are exceeded, the kernel kills a process of the
+/// cgroup.
 pub const NS_LIMIT_MEMORY: i32 = 0;
-/// ns_limits_set: bytes of memory beyond which the group is slowed down. Version 2 of cgroups.
+/// ns_limits_set: bytes of memory above which the kernel slows the cgroup down and reclaims its
+/// memory. Version 2 of cgroups.
 pub const NS_LIMIT_MEMORY_HIGH: i32 = 1;
-/// ns_limits_set: bytes of memory that are not taken from the group for others. Version 2 of cgroups.
+/// ns_limits_set: bytes of memory that the kernel does not reclaim from the cgroup while it can
+/// reclaim others. Version 2 of cgroups.
 pub const NS_LIMIT_MEMORY_LOW: i32 = 2;
-/// ns_limits_set: bytes of swap. On version 1 NS_LIMIT_MEMORY goes with it.
+/// ns_limits_set: bytes of swap. On version 1 of cgroups it needs NS_LIMIT_MEMORY, too.
 pub const NS_LIMIT_SWAP: i32 = 3;
-/// ns_limits_set: thousandths of a processor: 500 is half of one, 2000 is two.
+/// ns_limits_set: CPU time in thousandths of a CPU, 1 to 100000000: 500 is half of one CPU,
+/// 2000 is two.
 pub const NS_LIMIT_CPU: i32 = 4;
-/// ns_limits_set: the share of time against others that want it, too: 1 to 10000, 100 is usual.
+/// ns_limits_set: the share of CPU time relative to other cgroups, 1 to 10000; the kernel's
+/// default is 100.
 pub const NS_LIMIT_CPU_WEIGHT: i32 = 5;
-/// ns_limits_set: processes and threads.
+/// ns_limits_set: the number of processes and threads.
 pub const NS_LIMIT_PIDS: i32 = 6;
 
-/// ns_limits_io, ns_resources: no limit; not counted.
+/// ns_limits_io: no limit. ns_resources: the kernel does not count it.
 pub const NS_UNKNOWN: u64 = u64::MAX;
 
-/// Limits of a cgroup. Opaque, reusable. Nothing is limited at first.
+/// Limits of a cgroup. Opaque and reusable. New limits limit nothing.
+///
+/// A setter must not run while another thread uses the same limits.
 pub struct ns_limits(Limits);
 
-/// Time spent waiting for something. `total` is NS_UNKNOWN where the kernel does not count it.
+/// The time that processes were stalled on a resource.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct ns_stall {
-    /// Percent of the last 10 seconds.
+    /// The share of the last 10 seconds, in percent.
     pub avg10: f64,
-    /// Percent of the last minute.
+    /// The share of the last minute, in percent.
     pub avg60: f64,
-    /// Percent of the last five minutes.
+    /// The share of the last five minutes, in percent.
     pub avg300: f64,
-    /// In all, in nanoseconds.
+    /// The total time in nanoseconds, or NS_UNKNOWN.
     pub total: u64,
 }
 
-/// How long a group has waited for one resource. Counted by version 2 of cgroups.
+/// How much processes of a cgroup were stalled on one resource. Version 2 of cgroups counts it.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct ns_pressure {
-    /// One of its processes at least was waiting.
+    /// The time that at least one process was stalled.
     pub some: ns_stall,
-    /// All of them were, so that nothing was done.
+    /// The time that all processes were stalled at once.
     pub full: ns_stall,
 }
 
-/// What everything in a program's cgroup uses, or has used. NS_UNKNOWN where no controller counts it.
+/// What the processes of a program's cgroup use and have used. A field is NS_UNKNOWN if no
+/// controller counts it.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct ns_resources {
-    /// Bytes of memory now.
+    /// Memory in use, in bytes.
     pub memory: u64,
-    /// The most bytes of memory at a time.
+    /// The largest value of `memory` so far, in bytes.
     pub peak_memory: u64,
-    /// How many processes were killed because the memory limit was reached.
+    /// The number of processes killed because the memory limit was reached.
     pub oom_kills: u64,
-    /// Processor time, in nanoseconds.
+    /// CPU time used, in nanoseconds.
     pub cpu_time: u64,
-    /// How long it was held back by its limit of processor time, in nanoseconds.
+    /// The time, in nanoseconds, that the CPU limit kept processes from running.
     pub throttled_time: u64,
-    /// Processes and threads now.
+    /// The number of processes and threads.
     pub pids: u64,
     /// Bytes read from block devices.
     pub read_bytes: u64,
     /// Bytes written to block devices.
     pub written_bytes: u64,
-    /// How long it waited for memory: to get it back from swap, or to free some first.
+    /// Stalls on memory, such as reading from swap or reclaiming.
     pub memory_pressure: ns_pressure,
-    /// How long it waited for a processor.
+    /// Stalls on CPU time.
     pub cpu_pressure: ns_pressure,
-    /// How long it waited for block devices.
+    /// Stalls on block devices.
     pub io_pressure: ns_pressure,
 }
 
-/// New limits; NULL when memory is used up. Free them with ns_limits_free.
+/// Creates limits that limit nothing.
+///
+/// Returns NULL if it fails. Free them with ns_limits_free.
 #[unsafe(no_mangle)]
 pub extern "C" fn ns_limits_new() -> *mut ns_limits {
     quiet_boundary(std::ptr::null_mut(), || Box::into_raw(Box::new(ns_limits(Limits::new()))))
 }
 
 /// Frees limits; NULL is allowed.
+///
+/// Specs have their own copies.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ns_limits_free(limits: *mut ns_limits) {
     // SAFETY: NULL, or made by ns_limits_new and not freed before, says the header.
@@ -97,7 +109,7 @@ pub unsafe extern "C" fn ns_limits_free(limits: *mut ns_limits) {
 }
 
 /// # Safety
-/// `limits` is NULL or limits that nobody else uses.
+/// `limits` is NULL or valid, and nothing else uses the limits.
 unsafe fn change(
     limits: *mut ns_limits,
     err: *mut ns_error,
@@ -111,7 +123,20 @@ unsafe fn change(
     })
 }
 
-/// Sets one limit, NS_LIMIT_..., in its unit. cgroups(7).
+/// Sets one limit of a cgroup.
+///
+/// `what` is one of NS_LIMIT_..., whose description has the unit of `value`. A later call for
+/// the same limit replaces the value. Default: no limit.
+///
+/// Errors: -EINVAL for another `what`, or a `value` out of the range that NS_LIMIT_CPU or
+/// NS_LIMIT_CPU_WEIGHT states. From ns_spawn at NS_STEP_LIMIT:
+/// - -ENOTSUP: the controller is not available, NS_LIMIT_MEMORY_HIGH or NS_LIMIT_MEMORY_LOW on
+///   version 1 of cgroups, or NS_LIMIT_SWAP there without NS_LIMIT_MEMORY.
+/// - -ENOENT: the kernel does not have this limit; on version 1 NS_LIMIT_SWAP needs the kernel
+///   parameter swapaccount=1.
+/// - -EINVAL or -ERANGE: the kernel does not accept the value.
+///
+/// Man page: cgroups(7).
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ns_limits_set(
     limits: *mut ns_limits,
@@ -134,7 +159,17 @@ pub unsafe extern "C" fn ns_limits_set(
     }
 }
 
-/// The processors it runs on, as a list like "0-2,7". cpuset(7).
+/// Sets the CPUs that processes of a cgroup run on.
+///
+/// `list` has numbers and ranges, as "0-2,7". A later call replaces it. Default: those of the
+/// parent cgroup.
+///
+/// Errors: -EINVAL if it is empty or has other characters. From ns_spawn at NS_STEP_LIMIT:
+/// - -ENOTSUP: the controller cpuset is not available.
+/// - -EINVAL or -ERANGE: the kernel does not accept the list, for example because a CPU does
+///   not exist.
+///
+/// Man page: cpuset(7).
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ns_limits_cpus(
     limits: *mut ns_limits,
@@ -145,8 +180,18 @@ pub unsafe extern "C" fn ns_limits_cpus(
     unsafe { change(limits, err, |limits| limits.cpus(&text(list, "list")?.to_string_lossy())) }
 }
 
-/// The most that is done per second on a block device, given by its file or by a file on it: bytes read and written, read and write
-/// operations; NS_UNKNOWN for no limit.
+/// Limits the input and output of a cgroup on one block device.
+///
+/// `device` is the path of the device's file, or of a file or directory on it; a partition
+/// stands for its disk. `read_bytes` and `write_bytes` are bytes per second, `reads` and
+/// `writes` are operations per second; NS_UNKNOWN is no limit. A later call for the same device
+/// replaces its limits; those of other devices add up.
+///
+/// Errors: -EINVAL if a limit is 0 or `device` is on no block device; -ENOENT, -EACCES and
+/// others of stat(2) at NS_STEP_LIMIT. Error from ns_spawn: -ENOTSUP at NS_STEP_LIMIT, if the
+/// controller io is not available.
+///
+/// Man page: cgroups(7).
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ns_limits_io(
     limits: *mut ns_limits,
@@ -168,7 +213,17 @@ pub unsafe extern "C" fn ns_limits_io(
     unsafe { change(limits, err, |limits| limits.io(text(device, "device")?, io)) }
 }
 
-/// Bytes of huge pages of one size, such as "2MB".
+/// Limits the memory of a cgroup in huge pages of one size, in bytes.
+///
+/// `size` is the size of a page, as "2MB" or "1GB". A later call for the same size replaces the
+/// limit.
+///
+/// Errors: -EINVAL if `size` is empty or has other characters than letters and digits. From
+/// ns_spawn at NS_STEP_LIMIT:
+/// - -ENOTSUP: the controller hugetlb is not available.
+/// - -ENOENT: the machine has no huge pages of this size.
+///
+/// Man page: cgroups(7).
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ns_limits_huge_pages(
     limits: *mut ns_limits,
@@ -180,10 +235,28 @@ pub unsafe extern "C" fn ns_limits_huge_pages(
     unsafe { change(limits, err, |limits| limits.huge_pages(&text(size, "size")?.to_string_lossy(), bytes)) }
 }
 
-/// Puts the program into a cgroup of its own with these limits, which are copied: by version 1 or 2 of cgroups, whichever has the
-/// controller on this machine; a limit that cannot be enforced fails the spawn with -ENOTSUP. The group is removed when the program has ended
-/// and been waited for; what is left in it then is killed. It is made below the nearest group of the caller's that can be used: root's own, or
-/// one delegated to the user (Delegate=yes).
+/// Runs the program in a new cgroup with these limits.
+///
+/// The limits are copied; a later call replaces them. The cgroup counts and limits the program
+/// and all its descendants. Each controller is used in version 1 or 2 of cgroups, where the
+/// machine has it. The cgroup is created below the caller's nearest cgroup that allows it: as
+/// root, or in a cgroup that is delegated to the user (Delegate=yes,
+/// systemd.resource-control(5)).
+///
+/// The cgroup is removed when the program has been waited for; processes still in it are
+/// killed. A cgroup left behind by a killed caller is removed by the next call that uses
+/// limits. After ns_exec the cgroup remains until then.
+///
+/// Errors from ns_spawn:
+/// - -ENOTSUP at NS_STEP_LIMIT: a limit cannot be enforced.
+/// - -EACCES, -EPERM or -EROFS at NS_STEP_CGROUP: the caller may not create a cgroup, or not
+///   move a process there.
+/// - -ENOTSUP at NS_STEP_CGROUP: no cgroup file system is mounted.
+/// - -ENOMEM: the memory limit is too small to start the program.
+///
+/// ns_hold fails with -EINVAL.
+///
+/// Man page: cgroups(7).
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ns_spec_limits(
     spec: *mut ns_spec,
@@ -194,7 +267,18 @@ pub unsafe extern "C" fn ns_spec_limits(
     unsafe { set(spec, err, |spec| Ok(spec.limits(reference(limits, "limits")?.0.clone()))) }
 }
 
-/// The group of version 2 below which the program's is made: a directory of a mounted cgroup2.
+/// Sets the cgroup of version 2 below which the program's cgroup is created.
+///
+/// `path` is a directory of a mounted cgroup2 file system. It has an effect beside
+/// ns_spec_limits alone. Default: see ns_spec_limits.
+///
+/// Errors from ns_spawn:
+/// - -EINVAL at NS_STEP_ARGUMENT: it is no directory of a cgroup2 file system.
+/// - -ENOENT at NS_STEP_CGROUP: it does not exist.
+/// - -EACCES, -EPERM or -EROFS at NS_STEP_CGROUP: the caller may not create a cgroup there, or
+///   not move a process there.
+///
+/// Man page: cgroups(7).
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ns_spec_cgroup_parent(
     spec: *mut ns_spec,
@@ -205,8 +289,16 @@ pub unsafe extern "C" fn ns_spec_cgroup_parent(
     unsafe { set(spec, err, |spec| spec.cgroup_parent(text(path, "path")?)) }
 }
 
-/// Stores what everything in the program's group uses now, or has used once it has ended, in `*out`, which has `size` bytes: pass
-/// sizeof(ns_resources). -ENOTSUP without ns_spec_limits.
+/// Stores in `*out` what the processes of the program's cgroup use and have used.
+///
+/// `out` has room for `size` bytes: pass sizeof(ns_resources). After the program has been
+/// waited for, the values are the last ones of the cgroup.
+///
+/// Errors:
+/// - -ENOTSUP at NS_STEP_CGROUP: the spec had no ns_spec_limits.
+/// - -EINVAL: `out` is NULL or `size` is 0.
+///
+/// Man page: cgroups(7).
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ns_process_resources(
     process: *const ns_process,
@@ -226,7 +318,19 @@ pub unsafe extern "C" fn ns_process_resources(
     })
 }
 
-/// Changes limits while the program runs; those that are not given stay. -ESRCH once it has been waited for.
+/// Changes limits of the program's cgroup while the program runs.
+///
+/// Limits that `limits` does not set stay. If one cannot be set, none is changed.
+///
+/// Errors:
+/// - -ESRCH at NS_STEP_CGROUP: the program has been waited for.
+/// - -ENOTSUP at NS_STEP_CGROUP: the spec had no ns_spec_limits.
+/// - -ENOTSUP at NS_STEP_LIMIT: the cgroup does not have the controller, as one that limited
+///   nothing when the program was started.
+/// - -EBUSY at NS_STEP_LIMIT: more is in use than the new limit.
+/// - -EINVAL or -ERANGE at NS_STEP_LIMIT: the kernel does not accept the value.
+///
+/// Man page: cgroups(7).
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ns_process_set_limits(
     process: *const ns_process,
@@ -240,9 +344,20 @@ pub unsafe extern "C" fn ns_process_set_limits(
     })
 }
 
-/// Stops everything in the program's group (not 0), or lets it go on (0). Returns when all have stopped.
-/// -ESRCH once it has been waited for. An init process stops, too: deadlines and the end with the host wait until all go on, or are killed by
-/// ns_process_kill_group.
+/// Stops all processes of the program's cgroup, or continues them.
+///
+/// 0: they continue; otherwise they are stopped. It blocks until the kernel reports the state,
+/// for two seconds at most. An init process stops, too: ns_spec_deadline and
+/// ns_spec_die_with_parent have no effect until the processes continue or ns_process_kill_group
+/// kills them.
+///
+/// Errors at NS_STEP_CGROUP:
+/// - -ESRCH: the program has been waited for.
+/// - -ENOTSUP: the spec had no ns_spec_limits, or neither version 2 of cgroups nor the freezer
+///   of version 1 can be used.
+/// - -ETIMEDOUT: a process cannot be stopped, for example because it waits for a disk.
+///
+/// Man page: cgroups(7).
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ns_process_freeze(
     process: *const ns_process,
@@ -253,7 +368,15 @@ pub unsafe extern "C" fn ns_process_freeze(
     boundary(err, || unsafe { reference(process, "process") }?.0.freeze(frozen != 0).map(|()| 0))
 }
 
-/// Kills everything in the program's group at once. Once it has been waited for there is nothing left to kill.
+/// Kills all processes of the program's cgroup by SIGKILL.
+///
+/// Returns 0 without effect if the program has been waited for. Before Linux 5.14, and on
+/// version 1 of cgroups, the processes are killed one after the other, which can block for some
+/// seconds.
+///
+/// Error: -ENOTSUP at NS_STEP_CGROUP, if the spec had no ns_spec_limits.
+///
+/// Man page: cgroups(7).
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ns_process_kill_group(process: *const ns_process, err: *mut ns_error) -> c_int {
     // SAFETY: NULL or valid, says the header.

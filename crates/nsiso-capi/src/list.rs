@@ -8,134 +8,163 @@ use nsiso::{Error, Holder, Listing, Namespace, Query, Result, Scope, Step};
 use crate::argument::{descriptor, kinds, reference, reference_mut, store, text};
 use crate::error::{boundary, free, ns_error, quiet_boundary};
 
-/// ns_list: what the kernel tells of each namespace (id, parent, owner, network id) and of its process with the
-/// lowest pid (command, user, parent). Finds parents and owners that have no process, and where the kernel has
-/// listns(2) (Linux 6.19) also what is held out of the caller's sight.
+/// ns_list: details of each namespace (id, parent, owner, nsid) and of its process with the
+/// lowest pid (command, user, parent). It finds parents and owners without a process, and from
+/// Linux 6.19, with listns(2), all that the kernel lists.
 pub const NS_LIST_DETAILS: u32 = 1;
-/// ns_list: what processes have ready for their children, pid_for_children and time_for_children.
+/// ns_list: the namespaces for future children, /proc/PID/ns/pid_for_children and
+/// time_for_children.
 pub const NS_LIST_CHILDREN: u32 = 2;
-/// ns_list: threads that have left the namespaces of their process.
+/// ns_list: namespaces of threads that differ from those of their process.
 pub const NS_LIST_THREADS: u32 = 4;
-/// ns_list: bind mounts, in every mount namespace that has a process.
+/// ns_list: bind mounts of namespaces, in every mount namespace that has a process.
 pub const NS_LIST_MOUNTS: u32 = 8;
-/// ns_list: open descriptors.
+/// ns_list: open descriptors of namespaces.
 pub const NS_LIST_DESCRIPTORS: u32 = 16;
-/// ns_list: sockets made in another network namespace than their process is in.
+/// ns_list: sockets created in another network namespace than that of their process.
 pub const NS_LIST_SOCKETS: u32 = 32;
-/// ns_list: all of these.
+/// ns_list: all of the above.
 pub const NS_LIST_EVERYWHERE: u32 = 63;
-/// ns_list: only through the processes of the caller's own user.
+/// ns_list: only processes of the caller's own user.
 pub const NS_LIST_OWN: u32 = 0x1_0000;
 
-/// Processes are in it.
+/// A process is in the namespace.
 pub const NS_HELD_PROCESSES: u32 = 1;
-/// Threads are in it whose process is not.
+/// A thread is in the namespace, and its process is not.
 pub const NS_HELD_THREADS: u32 = 2;
-/// A descriptor of it is open.
+/// A process has a descriptor of the namespace open.
 pub const NS_HELD_DESCRIPTORS: u32 = 4;
-/// A socket was made in it, by a process that is elsewhere now.
+/// A socket was created in the namespace, and its process is in another one.
 pub const NS_HELD_SOCKETS: u32 = 8;
-/// It is bind-mounted.
+/// The namespace is bind-mounted.
 pub const NS_HELD_MOUNTS: u32 = 16;
-/// Future children of a process will be in it; it may have no init yet.
+/// Future children of a process will be in the pid namespace; it may not have an init process
+/// yet.
 pub const NS_HELD_PID_FOR_CHILDREN: u32 = 32;
-/// Future children of a process, or what it executes, will be in it.
+/// Future children of a process will be in the time namespace.
 pub const NS_HELD_TIME_FOR_CHILDREN: u32 = 64;
-/// It is the parent or the owner of another one.
+/// The namespace is the parent or the owner of another one.
 pub const NS_HELD_DESCENDANTS: u32 = 128;
 
-/// A snapshot of the machine's namespaces. Opaque; only read, so many threads may do so at a time.
+/// A snapshot of the machine's namespaces. Opaque and read-only: any number of threads may use
+/// it at the same time.
 pub struct ns_listing(Listing);
 
-/// A namespace of a listing. Where a number is not known or there is none, it is -1, or 0 for `id` and the inodes.
+/// A namespace of a listing. An unknown number is -1; an unknown `id` or inode is 0.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct ns_namespace {
-    /// One of NS_USER, NS_PID, ...
+    /// The kind: one of NS_USER, NS_PID, ....
     pub kind: u64,
-    /// The number in its link under /proc/PID/ns. Used again once the namespace is gone.
+    /// The inode number, as in the link /proc/PID/ns/KIND. The kernel uses it again after the
+    /// namespace has ended.
     pub inode: u64,
-    /// The device of that inode.
+    /// The number of the device that the inode is on.
     pub device: u64,
-    /// The 64-bit id, never used again (mount namespaces since Linux 6.8, all since 6.18).
+    /// The 64-bit id, which the kernel never uses again; 0 before Linux 6.18 (mount namespaces:
+    /// before 6.8).
     pub id: u64,
-    /// The namespace of the same kind around it: user and pid namespaces alone have one.
+    /// The inode number of the parent of a user or pid namespace; 0 for other kinds.
     pub parent_inode: u64,
-    /// The user namespace whose capabilities count in it: for a user namespace, its parent.
+    /// The inode number of the user namespace that owns it; of a user namespace, that of its
+    /// parent.
     pub owner_inode: u64,
-    /// The index of the parent in this listing, if its kind was asked for.
+    /// The index of the parent in this listing, or -1 if it is not listed.
     pub parent: i64,
-    /// The index of the owner in this listing, if its kind was asked for.
+    /// The index of the owner in this listing, or -1 if it is not listed.
     pub owner: i64,
-    /// The uid that made the user namespace, or the one that owns this namespace.
+    /// The uid of the user who created the user namespace, or the user namespace that owns this
+    /// one.
     pub creator: i64,
-    /// The owner of the /proc directory of the process with the lowest pid.
+    /// The uid that owns the /proc directory of the process with the lowest pid.
     pub uid: i64,
-    /// How it is held: NS_HELD_*.
+    /// What keeps the namespace alive: NS_HELD_... joined by |.
     pub held: u32,
-    /// How many processes are in it.
+    /// The number of processes in it.
     pub processes: u32,
-    /// How many hold it otherwise, as far as was looked for: see ns_listing_holder.
+    /// The number of other objects that keep it alive, within the scope of the listing: see
+    /// ns_listing_holder.
     pub holders: u32,
-    /// How many parents a user or pid namespace has; of another, how many its owner has.
+    /// The number of ancestors of a user or pid namespace; of another one, those of its owner.
     pub depth: u32,
     /// The lowest pid in it.
     pub pid: i32,
-    /// The parent of that process.
+    /// The parent of the process with the lowest pid.
     pub ppid: i32,
-    /// The number under which the caller's network namespace knows this one, ip-netns(8).
+    /// The id of a network namespace in the caller's network namespace, ip-netns(8).
     pub nsid: i32,
     /// Not used; 0.
     pub reserved: i32,
 }
 
-/// One that holds a namespace without being a process in it.
+/// An object that keeps a namespace alive, other than a process in it.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct ns_holder {
-    /// How: one of NS_HELD_*.
+    /// The sort of the object: one of NS_HELD_....
     pub how: u32,
-    /// The process; for a mount, one that sees it.
+    /// The id of the process; for a mount, of a process that sees it.
     pub pid: i32,
-    /// The thread, for NS_HELD_THREADS and NS_HELD_..._FOR_CHILDREN; else -1.
+    /// The id of the thread, for NS_HELD_THREADS, NS_HELD_PID_FOR_CHILDREN and
+    /// NS_HELD_TIME_FOR_CHILDREN; else -1.
     pub tid: i32,
-    /// The descriptor's number in that process, for NS_HELD_DESCRIPTORS and NS_HELD_SOCKETS; else -1.
+    /// The number of the descriptor in the process, for NS_HELD_DESCRIPTORS and
+    /// NS_HELD_SOCKETS; else -1.
     pub fd: i32,
-    /// The inode of the mount namespace in which it is mounted, for NS_HELD_MOUNTS; else 0.
+    /// The inode number of the mount namespace that the mount is in, for NS_HELD_MOUNTS; else
+    /// 0.
     pub mount_namespace: u64,
 }
 
-/// What a listing could not see.
+/// What a listing could not read.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct ns_gaps {
-    /// 1 if all that was asked for could be seen.
+    /// 1 if everything in its scope could be read, else 0.
     pub complete: i32,
-    /// Processes whose namespaces may not be read: mostly those of other users.
+    /// The number of processes whose namespaces the caller may not read: mostly those of other
+    /// users.
     pub unreadable: u32,
-    /// Processes that had ended when they were looked at. They leave no gap.
+    /// The number of processes that ended before they could be read. They do not make the
+    /// listing incomplete.
     pub vanished: u32,
-    /// Processes and mount namespaces whose threads, descriptors or mounts may not be read, though their
-    /// namespaces may.
+    /// The number of processes and mount namespaces whose threads, descriptors or mounts the
+    /// caller may not read, though it may read their namespaces.
     pub closed: u32,
-    /// Sockets whose network namespace may not be asked for.
+    /// The number of sockets whose network namespace the caller may not read.
     pub sockets: u32,
-    /// Namespaces of which the kernel could not be asked, so that id, parent and owner are unknown.
+    /// The number of namespaces that could not be opened, so that id, parent and owner are
+    /// unknown.
     pub undescribed: u32,
-    /// 1 if /proc shows another pid namespace than the caller's: the pids mean nothing here.
+    /// 1 if /proc shows another pid namespace than the caller's, else 0. Then the pids are not
+    /// those of the caller's pid namespace.
     pub foreign_proc: i32,
-    /// 1 if the caller is not in the machine's first pid namespace: processes outside are not to be seen.
+    /// 1 if the caller is not in the initial pid namespace, else 0. Then processes outside are
+    /// not visible.
     pub inner_pid_namespace: i32,
-    /// 1 if /proc is mounted with hidepid: other users' processes are not to be seen.
+    /// 1 if /proc is mounted with hidepid, else 0. Then processes of other users are not
+    /// visible.
     pub hidden_processes: i32,
     /// Not used; 0.
     pub reserved: i32,
 }
 
-/// Takes a snapshot of the namespaces of `kinds` (NS_ALL, or some joined by |: the cost falls with them), looked for at
-/// what each process is in and in `scope` besides: NS_LIST_* joined by |. Stores it in `*out`, which
-/// ns_listing_free frees. What comes and goes meanwhile may be in it or not. -ENOENT without a proc file system at /proc. Safe
-/// to be called from many threads. proc_pid_ns(5), ioctl_nsfs(2).
+/// Lists namespaces of the machine and stores the snapshot in `*out`.
+///
+/// `wanted` is NS_NET, ... joined by |, or NS_ALL; fewer kinds take less time. It finds the
+/// namespaces of all processes, and those in `scope`: NS_LIST_... joined by |, or 0. Free the
+/// snapshot with ns_listing_free. A namespace that is created or ends meanwhile may be in it or
+/// not.
+///
+/// It needs no privilege and a proc file system at /proc. It finds all only with the right to
+/// ptrace(2) every process; ns_listing_gaps reports what it could not read. Any number of
+/// threads may call it at the same time.
+///
+/// Errors:
+/// - -EINVAL: `wanted` is 0 or has unknown bits, or `scope` has unknown bits.
+/// - -ENOENT: no proc file system is mounted at /proc.
+///
+/// Man pages: namespaces(7), ioctl_nsfs(2).
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ns_list(
     wanted: u64,
@@ -157,22 +186,27 @@ pub unsafe extern "C" fn ns_list(
     })
 }
 
-/// Frees a snapshot and all texts it has given; NULL is allowed.
+/// Frees a snapshot and all texts and tables that it returned; NULL is allowed.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ns_listing_free(listing: *mut ns_listing) {
     // SAFETY: NULL, or made by ns_list and not freed before, says the header.
     unsafe { free(listing) }
 }
 
-/// How many namespaces there are in it, ordered by inode; 0 for NULL.
+/// Returns the number of namespaces in the snapshot, which are ordered by inode number; 0 for
+/// NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ns_listing_len(listing: *const ns_listing) -> usize {
     // SAFETY: NULL or valid, says the header.
     quiet_boundary(0, || unsafe { listing.as_ref() }.map_or(0, |listing| listing.0.len()))
 }
 
-/// Stores namespace number `index`, from 0, in `*out`, which has `size` bytes: pass sizeof(ns_namespace). -ERANGE past
-/// the end.
+/// Stores the namespace of this index, from 0, in `*out`.
+///
+/// `out` has room for `size` bytes: pass sizeof(ns_namespace).
+///
+/// Errors: -ERANGE if `index` is not below ns_listing_len; -EINVAL if `out` is NULL or `size`
+/// is 0.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ns_listing_get(
     listing: *const ns_listing,
@@ -188,24 +222,38 @@ pub unsafe extern "C" fn ns_listing_get(
     })
 }
 
-/// The arguments of the process with the lowest pid in namespace number `index`, with blanks between them, or its name in case it
-/// has none. NULL if it is not known. The text lives as long as the snapshot.
+/// Returns the arguments of the process with the lowest pid in the namespace of this index,
+/// separated by blanks.
+///
+/// It is the name of the process, if that has no arguments. The text exists as long as the
+/// snapshot. Takes NS_LIST_DETAILS. Returns NULL if it is not known or `index` is out of range.
+///
+/// Man page: proc_pid_cmdline(5).
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ns_listing_command(listing: *const ns_listing, index: usize) -> *const c_char {
     // SAFETY: NULL or valid, says the header.
     words(|| unsafe { get(listing, index) }.ok().and_then(|namespace| namespace.command()))
 }
 
-/// The name of the user of `uid` of namespace number `index`; NULL if it has none. Looked up at the first call, getpwuid(3). The text
-/// lives as long as the snapshot.
+/// Returns the user name of the process with the lowest pid in the namespace of this index.
+///
+/// It is the name of the `uid` of ns_namespace, which the first call looks up; that may block
+/// on a name service. The text exists as long as the snapshot. Takes NS_LIST_DETAILS. Returns
+/// NULL if the uid is not known or has no name, or `index` is out of range.
+///
+/// Man page: getpwuid(3).
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ns_listing_user(listing: *const ns_listing, index: usize) -> *const c_char {
     // SAFETY: NULL or valid, says the header.
     words(|| unsafe { get(listing, index) }.ok().and_then(|namespace| namespace.user()))
 }
 
-/// Stores in `*pids` the processes in namespace number `index`, in ascending order, and returns how many they are. They live as long
-/// as the snapshot.
+/// Stores in `*pids` the table of the processes in the namespace of this index, and returns
+/// their number.
+///
+/// The pids are in ascending order. The table exists as long as the snapshot.
+///
+/// Errors: -ERANGE if `index` is not below ns_listing_len.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ns_listing_processes(
     listing: *const ns_listing,
@@ -221,8 +269,14 @@ pub unsafe extern "C" fn ns_listing_processes(
     })
 }
 
-/// Stores in `*out`, which has `size` bytes, who holds namespace number `index` without being a process in it: number `nth`, from 0, of its
-/// `holders`. -ERANGE past the end.
+/// Stores in `*out` an object that keeps the namespace of this index alive, other than a
+/// process in it.
+///
+/// `nth` is the number of the object, from 0; ns_namespace has their number as `holders`. `out`
+/// has room for `size` bytes: pass sizeof(ns_holder).
+///
+/// Errors: -ERANGE if `index` or `nth` is out of range; -EINVAL if `out` is NULL or `size` is
+/// 0.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ns_listing_holder(
     listing: *const ns_listing,
@@ -239,8 +293,13 @@ pub unsafe extern "C" fn ns_listing_holder(
     })
 }
 
-/// Where the mount `nth` of the holders of namespace number `index` is, as its `pid` sees it; NULL for holders that are no mounts. The text
-/// lives as long as the snapshot.
+/// Returns the mount point of a bind mount that keeps the namespace of this index alive.
+///
+/// `nth` is the number of the object, from 0, as for ns_listing_holder. The path is as the
+/// object's `pid` sees it. The text exists as long as the snapshot. Returns NULL if the object
+/// is no mount, or `index` or `nth` is out of range.
+///
+/// Man page: proc_pid_mountinfo(5).
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ns_listing_holder_path(
     listing: *const ns_listing,
@@ -254,7 +313,13 @@ pub unsafe extern "C" fn ns_listing_holder_path(
     })
 }
 
-/// The index of the namespace that the descriptor is. -EINVAL if it is none, -ESRCH if it is not in the snapshot.
+/// Returns the index of the namespace that the descriptor `fd` refers to.
+///
+/// Errors:
+/// - -EINVAL: `fd` is not a namespace.
+/// - -ESRCH: the namespace is not in the snapshot.
+///
+/// Man page: ioctl_nsfs(2).
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ns_listing_find_fd(
     listing: *const ns_listing,
@@ -268,8 +333,17 @@ pub unsafe extern "C" fn ns_listing_find_fd(
     })
 }
 
-/// The index of the namespace at a path: /proc/PID/ns/net, /run/netns/NAME. -EINVAL if it is none, -ESRCH if it is not
-/// in the snapshot.
+/// Returns the index of the namespace at `path`.
+///
+/// `path` is a file as /proc/PID/ns/net, or a bind mount of one as /run/netns/NAME. Another
+/// file is refused without being opened for reading.
+///
+/// Errors:
+/// - -EINVAL: the file is not a namespace.
+/// - -ENOENT, -EACCES and others of open(2).
+/// - -ESRCH: the namespace is not in the snapshot.
+///
+/// Man page: namespaces(7).
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ns_listing_find_path(
     listing: *const ns_listing,
@@ -283,7 +357,12 @@ pub unsafe extern "C" fn ns_listing_find_path(
     })
 }
 
-/// The index of the namespace of one kind in which a process is, by the snapshot; -ESRCH if there is none.
+/// Returns the index of the namespace of one kind that the process `pid` was in when the
+/// snapshot was taken.
+///
+/// Errors:
+/// - -EINVAL: `kind` has unknown bits.
+/// - -ESRCH: the snapshot has no such namespace, or `kind` is not exactly one kind.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ns_listing_find_process(
     listing: *const ns_listing,
@@ -298,7 +377,9 @@ pub unsafe extern "C" fn ns_listing_find_process(
     })
 }
 
-/// The index of the namespace with an inode; -ESRCH if there is none.
+/// Returns the index of the namespace with this inode number.
+///
+/// Errors: -ESRCH if the snapshot has no such namespace.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ns_listing_find_inode(
     listing: *const ns_listing,
@@ -312,7 +393,11 @@ pub unsafe extern "C" fn ns_listing_find_inode(
     })
 }
 
-/// Stores in `*out`, which has `size` bytes, what could not be seen.
+/// Stores in `*out` what the snapshot could not read.
+///
+/// `out` has room for `size` bytes: pass sizeof(ns_gaps).
+///
+/// Errors: -EINVAL if `out` is NULL or `size` is 0.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ns_listing_gaps(
     listing: *const ns_listing,

@@ -1,4 +1,4 @@
-//! The program's view of the file system.
+//! The program's file system view: mounts, and files that are created in it.
 
 use std::ffi::{OsStr, c_char, c_int, c_void};
 
@@ -8,20 +8,23 @@ use crate::argument::{descriptor, items, text, texts};
 use crate::error::ns_error;
 use crate::spec::{ns_spec, set};
 
-/// A mount: nothing can be written through it, as long as the program has no CAP_SYS_ADMIN in its user namespace: beside ns_spec_map_root give up
-/// capabilities by ns_spec_caps, too.
+/// A mount is read-only. A program with CAP_SYS_ADMIN in its user namespace can undo that: with
+/// ns_spec_map_root, drop capabilities by ns_spec_caps.
 pub const NS_MOUNT_RDONLY: u64 = 1;
-/// A bind or a path to be made read-only: nothing happens if it does not exist.
+/// A bind mount whose source does not exist is skipped; ns_spec_mount_read_only skips a target
+/// that does not exist.
 pub const NS_MOUNT_IF_EXISTS: u64 = 2;
-/// A mount: no program in it can be executed.
+/// No program on the mount can be executed.
 pub const NS_MOUNT_NOEXEC: u64 = 4;
-/// A mount: set-user-ID bits and file capabilities count.
+/// Set-user-ID and set-group-ID bits and file capabilities have an effect on the mount. By
+/// default they have none.
 pub const NS_MOUNT_SUID: u64 = 8;
-/// A mount: device files work.
+/// Device files on the mount can be used. By default they cannot.
 pub const NS_MOUNT_DEV: u64 = 16;
-/// A bind: without what is mounted below its source. A path to be made read-only, which is a mount point then: without what is mounted below it.
+/// A bind mount without the mounts below its source; ns_spec_mount_read_only without the mounts
+/// below its target, which must be a mount point.
 pub const NS_MOUNT_NON_RECURSIVE: u64 = 32;
-/// A proc: processes alone, none of the machine's settings.
+/// A proc file system that shows processes alone and no settings of the machine. Linux 5.8.
 pub const NS_MOUNT_SUBSET_PID: u64 = 64;
 
 fn flagged<'a>(mount: Mount<'a>, flags: u64) -> Result<Mount<'a>> {
@@ -42,11 +45,38 @@ fn flagged<'a>(mount: Mount<'a>, flags: u64) -> Result<Mount<'a>> {
     Ok(wanted.fold(mount, |mount, (_, change)| change(mount)))
 }
 
-/// Shows the file or directory `source`, as the caller sees it, at `target` in the program's view of the file system, with all that is mounted
-/// below it; `flags` are NS_MOUNT_... joined by |, or 0. The view begins with the host's whole tree, or, if the first mount is at "/", with
-/// that alone; each mount comes on top of those before it; then the old root is taken away. A target that is missing is made. Set-user-ID bits
-/// and device files do not count. Asks for a new mount namespace. open_tree(2), mount_setattr(2), or
-/// mount(2) where these are missing; pivot_root(2).
+/// Mounts the caller's file or directory `source` at `target`, with all mounts below it.
+///
+/// `source` is a path as the caller sees it; in a joined mount namespace, as seen there. A
+/// relative path is completed now. `target` is an absolute path as the program sees it; it and
+/// its directories are created if they do not exist. `flags` is NS_MOUNT_RDONLY,
+/// NS_MOUNT_IF_EXISTS, NS_MOUNT_NOEXEC, NS_MOUNT_SUID, NS_MOUNT_DEV and NS_MOUNT_NON_RECURSIVE
+/// joined by |, or 0.
+///
+/// The mounts of a spec are made in the order of the calls, each on top of those before it. The
+/// program sees the caller's whole file system and these mounts; if the target of the first is
+/// "/", it sees that mount and the later ones alone. Requests a new mount namespace. Takes
+/// CAP_SYS_ADMIN, which a new user namespace gives. Before Linux 5.12, or where a seccomp
+/// filter refuses mount_setattr(2), mount(2) is used.
+///
+/// Errors: -EINVAL if `target` is not absolute or contains "..", or for another flag. From
+/// ns_spawn:
+/// - -EINVAL at NS_STEP_ARGUMENT: `target` is "/" and the mount is not the first of the spec,
+///   the propagation is NS_PROPAGATION_SHARED or NS_PROPAGATION_UNCHANGED, or ns_spec_share
+///   shares the mount namespace.
+/// - -ENOENT at NS_STEP_MOUNT: `source` does not exist.
+/// - -EPERM or -EACCES at NS_STEP_MOUNT: CAP_SYS_ADMIN is missing, or the caller may not reach
+///   `source`.
+/// - -ENOTDIR or -EINVAL at NS_STEP_MOUNT: one of source and target is a directory and the
+///   other is not.
+/// - -EINVAL at NS_STEP_MOUNT: NS_MOUNT_NON_RECURSIVE in a new user namespace, where files
+///   under other mounts would become visible.
+/// - -EROFS at NS_STEP_MOUNT: `target` does not exist, and the directory that it would be
+///   created in is read-only.
+/// - -EOVERFLOW at NS_STEP_MOUNT: the new user namespace does not map the caller's ids; call
+///   ns_spec_map_root or ns_spec_map_current.
+///
+/// Man pages: open_tree(2), mount_setattr(2), pivot_root(2).
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ns_spec_mount_bind(
     spec: *mut ns_spec,
@@ -63,7 +93,36 @@ pub unsafe extern "C" fn ns_spec_mount_bind(
     }
 }
 
-/// The same by a descriptor, open until the spawn; O_PATH is enough.
+/// Mounts the file or directory that `fd` refers to at `target`, with all mounts below it.
+///
+/// `fd` must stay open until ns_spawn returns; O_PATH suffices. `target` is an absolute path as
+/// the program sees it; it and its directories are created if they do not exist. `flags` is
+/// NS_MOUNT_RDONLY, NS_MOUNT_IF_EXISTS, NS_MOUNT_NOEXEC, NS_MOUNT_SUID, NS_MOUNT_DEV and
+/// NS_MOUNT_NON_RECURSIVE joined by |, or 0.
+///
+/// The mounts of a spec are made in the order of the calls, each on top of those before it. The
+/// program sees the caller's whole file system and these mounts; if the target of the first is
+/// "/", it sees that mount and the later ones alone. Requests a new mount namespace. Takes
+/// CAP_SYS_ADMIN, which a new user namespace gives. Before Linux 5.12, or where a seccomp
+/// filter refuses mount_setattr(2), mount(2) is used.
+///
+/// Errors: -EINVAL if `target` is not absolute or contains "..", or for another flag. From
+/// ns_spawn:
+/// - -EINVAL at NS_STEP_ARGUMENT: `target` is "/" and the mount is not the first of the spec,
+///   the propagation is NS_PROPAGATION_SHARED or NS_PROPAGATION_UNCHANGED, or ns_spec_share
+///   shares the mount namespace.
+/// - -ESTALE at NS_STEP_MOUNT: the file has been moved, or lies in another mount namespace.
+/// - -EPERM or -EACCES at NS_STEP_MOUNT: CAP_SYS_ADMIN is missing.
+/// - -ENOTDIR or -EINVAL at NS_STEP_MOUNT: one of source and target is a directory and the
+///   other is not.
+/// - -EINVAL at NS_STEP_MOUNT: NS_MOUNT_NON_RECURSIVE in a new user namespace, where files
+///   under other mounts would become visible.
+/// - -EROFS at NS_STEP_MOUNT: `target` does not exist, and the directory that it would be
+///   created in is read-only.
+/// - -EOVERFLOW at NS_STEP_MOUNT: the new user namespace does not map the caller's ids; call
+///   ns_spec_map_root or ns_spec_map_current.
+///
+/// Man pages: open_tree(2), mount_setattr(2), pivot_root(2).
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ns_spec_mount_bind_fd(
     spec: *mut ns_spec,
@@ -80,8 +139,37 @@ pub unsafe extern "C" fn ns_spec_mount_bind_fd(
     }
 }
 
-/// The same with other owners, by the id map of the user namespace `user_ns`, ns_open(), open until the spawn. Takes root, Linux 5.12 and a file
-/// system that knows it.
+/// Mounts the caller's file or directory `source` at `target`, with its owners mapped by the id
+/// map of a user namespace.
+///
+/// `user_ns` is a descriptor of that user namespace, as ns_open returns it; it must stay open
+/// until ns_spawn returns. `source` is a path as the caller sees it. `target` is an absolute
+/// path as the program sees it; it and its directories are created if they do not exist.
+/// `flags` is NS_MOUNT_RDONLY, NS_MOUNT_IF_EXISTS, NS_MOUNT_NOEXEC, NS_MOUNT_SUID, NS_MOUNT_DEV
+/// and NS_MOUNT_NON_RECURSIVE joined by |, or 0.
+///
+/// The mounts of a spec are made in the order of the calls, each on top of those before it. The
+/// program sees the caller's whole file system and these mounts; if the target of the first is
+/// "/", it sees that mount and the later ones alone. Requests a new mount namespace.
+///
+/// Takes Linux 5.12, a file system that supports id-mapped mounts, and CAP_SYS_ADMIN in the
+/// user namespace that owns the file system, which a new user namespace does not give.
+///
+/// Errors: -EINVAL if `target` is not absolute or contains "..", or for another flag. From
+/// ns_spawn:
+/// - -EINVAL at NS_STEP_ARGUMENT: `target` is "/" and the mount is not the first of the spec,
+///   the propagation is NS_PROPAGATION_SHARED or NS_PROPAGATION_UNCHANGED, or ns_spec_share
+///   shares the mount namespace.
+/// - -ENOENT at NS_STEP_MOUNT: `source` does not exist.
+/// - -EPERM at NS_STEP_MOUNT: CAP_SYS_ADMIN is missing.
+/// - -EINVAL at NS_STEP_MOUNT: the file system does not support id-mapped mounts, or the mount
+///   is id-mapped already.
+/// - -ENOTSUP at NS_STEP_MOUNT: the kernel is older, or a seccomp filter refuses
+///   mount_setattr(2).
+/// - -EROFS at NS_STEP_MOUNT: `target` does not exist, and the directory that it would be
+///   created in is read-only.
+///
+/// Man page: mount_setattr(2).
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ns_spec_mount_bind_idmapped(
     spec: *mut ns_spec,
@@ -102,8 +190,31 @@ pub unsafe extern "C" fn ns_spec_mount_bind_idmapped(
     }
 }
 
-/// An empty file system in memory, of `size` bytes at most and a file for each KiB of them, 1024 at least (0: half
-/// of the memory), whose root has the permissions `mode`. tmpfs(5).
+/// Mounts a new tmpfs at `target`.
+///
+/// `size` is the most bytes that it can hold; it then holds at most a file for each KiB of
+/// them, and at least 1024. 0: half of the memory. `mode` is the permissions of its root
+/// directory, as 0755. `target` is an absolute path as the program sees it; it and its
+/// directories are created if they do not exist. `flags` is NS_MOUNT_RDONLY, NS_MOUNT_NOEXEC,
+/// NS_MOUNT_SUID and NS_MOUNT_DEV joined by |, or 0.
+///
+/// The mounts of a spec are made in the order of the calls, each on top of those before it. The
+/// program sees the caller's whole file system and these mounts; if the target of the first is
+/// "/", it sees that mount and the later ones alone. Requests a new mount namespace. Takes
+/// CAP_SYS_ADMIN, which a new user namespace gives.
+///
+/// Errors: -EINVAL if `target` is not absolute or contains "..", or for another flag. From
+/// ns_spawn:
+/// - -EINVAL at NS_STEP_ARGUMENT: `target` is "/" and the mount is not the first of the spec,
+///   the propagation is NS_PROPAGATION_SHARED or NS_PROPAGATION_UNCHANGED, or ns_spec_share
+///   shares the mount namespace.
+/// - -EPERM or -EACCES at NS_STEP_MOUNT: CAP_SYS_ADMIN is missing.
+/// - -EROFS at NS_STEP_MOUNT: `target` does not exist, and the directory that it would be
+///   created in is read-only.
+/// - -EOVERFLOW at NS_STEP_MOUNT: the new user namespace does not map the caller's ids; call
+///   ns_spec_map_root or ns_spec_map_current.
+///
+/// Man page: tmpfs(5).
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ns_spec_mount_tmpfs(
     spec: *mut ns_spec,
@@ -125,8 +236,34 @@ pub unsafe extern "C" fn ns_spec_mount_tmpfs(
     }
 }
 
-/// A fresh proc of the program's pid namespace. `hidepid` is NULL or "off", "noaccess", "invisible", "ptraceable"; NS_MOUNT_SUBSET_PID leaves the
-/// machine's settings out. Where the host's own /proc is partly covered, as in a container, the kernel refuses it with EPERM. proc(5).
+/// Mounts a new proc file system of the program's pid namespace at `target`.
+///
+/// `hidepid` selects the processes of other users that it shows: "off", "noaccess", "invisible"
+/// or "ptraceable"; NULL is the kernel's default, "off". `target` is an absolute path as the
+/// program sees it; it and its directories are created if they do not exist. `flags` is
+/// NS_MOUNT_SUBSET_PID, NS_MOUNT_RDONLY, NS_MOUNT_SUID and NS_MOUNT_DEV joined by |, or 0; no
+/// program on it can be executed.
+///
+/// The mounts of a spec are made in the order of the calls, each on top of those before it. The
+/// program sees the caller's whole file system and these mounts; if the target of the first is
+/// "/", it sees that mount and the later ones alone. Requests a new mount namespace. Takes
+/// CAP_SYS_ADMIN, which a new user namespace gives. NS_MOUNT_SUBSET_PID and the names of
+/// `hidepid` take Linux 5.8.
+///
+/// Errors: -EINVAL if `target` is not absolute or contains "..", for another flag, or for
+/// another `hidepid`. From ns_spawn:
+/// - -EINVAL at NS_STEP_ARGUMENT: `target` is "/" and the mount is not the first of the spec,
+///   the propagation is NS_PROPAGATION_SHARED or NS_PROPAGATION_UNCHANGED, or ns_spec_share
+///   shares the mount namespace.
+/// - -EPERM or -EACCES at NS_STEP_MOUNT_PROC: CAP_SYS_ADMIN is missing, there is a new user
+///   namespace without a new pid namespace, or the caller's own /proc is partly covered by
+///   other mounts, as in a container.
+/// - -EROFS at NS_STEP_MOUNT: `target` does not exist, and the directory that it would be
+///   created in is read-only.
+///
+/// ns_exec fails with -EINVAL if the spec has a new pid namespace.
+///
+/// Man page: proc(5).
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ns_spec_mount_procfs(
     spec: *mut ns_spec,
@@ -150,8 +287,30 @@ pub unsafe extern "C" fn ns_spec_mount_procfs(
     }
 }
 
-/// A small /dev: null, zero, full, random, urandom, tty, pseudo-terminals of its own, shm, links to the descriptors; console is the program's
-/// terminal, if it is given one, ns_spec_pty().
+/// Mounts a small /dev at `target`.
+///
+/// It contains null, zero, full, random, urandom and tty of the caller's /dev, a new devpts
+/// with ptmx, a tmpfs shm, and the links fd, stdin, stdout and stderr. With ns_spec_pty it
+/// contains console, which is the program's pseudo-terminal. `target` is an absolute path as
+/// the program sees it; it and its directories are created if they do not exist.
+///
+/// The mounts of a spec are made in the order of the calls, each on top of those before it. The
+/// program sees the caller's whole file system and these mounts; if the target of the first is
+/// "/", it sees that mount and the later ones alone. Requests a new mount namespace. Takes
+/// CAP_SYS_ADMIN, which a new user namespace gives.
+///
+/// Errors: -EINVAL if `target` is not absolute or contains "..". From ns_spawn:
+/// - -EINVAL at NS_STEP_ARGUMENT: `target` is "/" and the mount is not the first of the spec,
+///   the propagation is NS_PROPAGATION_SHARED or NS_PROPAGATION_UNCHANGED, or ns_spec_share
+///   shares the mount namespace.
+/// - -ENOENT at NS_STEP_MOUNT: one of the devices does not exist in the caller's /dev.
+/// - -EPERM or -EACCES at NS_STEP_MOUNT: CAP_SYS_ADMIN is missing.
+/// - -EROFS at NS_STEP_MOUNT: `target` does not exist, and the directory that it would be
+///   created in is read-only.
+/// - -EOVERFLOW at NS_STEP_MOUNT: the new user namespace does not map the caller's ids; call
+///   ns_spec_map_root or ns_spec_map_current.
+///
+/// Man page: pts(4).
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ns_spec_mount_dev(
     spec: *mut ns_spec,
@@ -162,7 +321,27 @@ pub unsafe extern "C" fn ns_spec_mount_dev(
     unsafe { set(spec, err, |spec| Ok(spec.mount(Mount::dev(text(target, "target")?)?))) }
 }
 
-/// A fresh sysfs of the program's network namespace, read-only.
+/// Mounts a new, read-only sysfs of the program's network namespace at `target`.
+///
+/// `target` is an absolute path as the program sees it; it and its directories are created if
+/// they do not exist.
+///
+/// The mounts of a spec are made in the order of the calls, each on top of those before it. The
+/// program sees the caller's whole file system and these mounts; if the target of the first is
+/// "/", it sees that mount and the later ones alone. Requests a new mount namespace. Takes
+/// CAP_SYS_ADMIN, which a new user namespace gives.
+///
+/// Errors: -EINVAL if `target` is not absolute or contains "..". From ns_spawn:
+/// - -EINVAL at NS_STEP_ARGUMENT: `target` is "/" and the mount is not the first of the spec,
+///   the propagation is NS_PROPAGATION_SHARED or NS_PROPAGATION_UNCHANGED, or ns_spec_share
+///   shares the mount namespace.
+/// - -EPERM or -EACCES at NS_STEP_MOUNT: CAP_SYS_ADMIN is missing, there is a new user
+///   namespace without a new network namespace, or the caller's own /sys is partly covered by
+///   other mounts.
+/// - -EROFS at NS_STEP_MOUNT: `target` does not exist, and the directory that it would be
+///   created in is read-only.
+///
+/// Man page: sysfs(5).
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ns_spec_mount_sysfs(
     spec: *mut ns_spec,
@@ -173,7 +352,26 @@ pub unsafe extern "C" fn ns_spec_mount_sysfs(
     unsafe { set(spec, err, |spec| Ok(spec.mount(Mount::sysfs(text(target, "target")?)?))) }
 }
 
-/// The POSIX message queues of the program's IPC namespace. mq_overview(7).
+/// Mounts the POSIX message queues of the program's IPC namespace at `target`.
+///
+/// `target` is an absolute path as the program sees it; it and its directories are created if
+/// they do not exist.
+///
+/// The mounts of a spec are made in the order of the calls, each on top of those before it. The
+/// program sees the caller's whole file system and these mounts; if the target of the first is
+/// "/", it sees that mount and the later ones alone. Requests a new mount namespace. Takes
+/// CAP_SYS_ADMIN, which a new user namespace gives.
+///
+/// Errors: -EINVAL if `target` is not absolute or contains "..". From ns_spawn:
+/// - -EINVAL at NS_STEP_ARGUMENT: `target` is "/" and the mount is not the first of the spec,
+///   the propagation is NS_PROPAGATION_SHARED or NS_PROPAGATION_UNCHANGED, or ns_spec_share
+///   shares the mount namespace.
+/// - -EPERM or -EACCES at NS_STEP_MOUNT: CAP_SYS_ADMIN is missing, or there is a new user
+///   namespace without a new IPC namespace.
+/// - -EROFS at NS_STEP_MOUNT: `target` does not exist, and the directory that it would be
+///   created in is read-only.
+///
+/// Man page: mq_overview(7).
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ns_spec_mount_mqueue(
     spec: *mut ns_spec,
@@ -184,11 +382,43 @@ pub unsafe extern "C" fn ns_spec_mount_mqueue(
     unsafe { set(spec, err, |spec| Ok(spec.mount(Mount::mqueue(text(target, "target")?)?))) }
 }
 
-/// A writable layer over the directory `lower`. With `upper` and `work` NULL, what is written is thrown away, and `lower` may be the host's "/": what is
-/// mounted in it gets layers of its own; /proc, /sys and the like are read-only, and so are files right beside something that is mounted, but for
-/// the caller's own up to 1 MiB, which are copied.
-/// Otherwise it is kept in the directory `upper`; `work`, an empty directory of the same file system, is the kernel's. Linux 5.11 for an
-/// ordinary user.
+/// Mounts a writable overlay over the directory `lower` at `target`.
+///
+/// If `upper` and `work` are NULL, the changes are lost when the program has ended. `lower` may
+/// then be "/" and contain mounts, each of which gets an overlay of its own; proc, sysfs,
+/// devices and the like are read-only. Files in a directory with a mount below it cannot have
+/// an overlay: the caller's own are copied, up to 1 MiB each and 16 MiB in all, and the others
+/// are read-only.
+///
+/// Otherwise the directory `upper` keeps the changes; `work` is an empty directory of the same
+/// file system, for the kernel's use. Mounts below `lower` are not visible.
+///
+/// `lower`, `upper` and `work` are paths as the caller sees them. `target` is an absolute path
+/// as the program sees it; it and its directories are created if they do not exist. `flags` is
+/// NS_MOUNT_RDONLY, NS_MOUNT_NOEXEC, NS_MOUNT_SUID and NS_MOUNT_DEV joined by |, or 0.
+///
+/// The mounts of a spec are made in the order of the calls, each on top of those before it. The
+/// program sees the caller's whole file system and these mounts; if the target of the first is
+/// "/", it sees that mount and the later ones alone. Requests a new mount namespace. Takes
+/// CAP_SYS_ADMIN, which a new user namespace gives. In a new user namespace it takes Linux
+/// 5.11.
+///
+/// Errors: -EINVAL if `target` is not absolute or contains "..", for another flag, or if one of
+/// `upper` and `work` is NULL. From ns_spawn:
+/// - -EINVAL at NS_STEP_ARGUMENT: `target` is "/" and the mount is not the first of the spec,
+///   the propagation is NS_PROPAGATION_SHARED or NS_PROPAGATION_UNCHANGED, or ns_spec_share
+///   shares the mount namespace.
+/// - -ENOENT at NS_STEP_MOUNT: one of the directories does not exist.
+/// - -EPERM or -EACCES at NS_STEP_MOUNT: CAP_SYS_ADMIN is missing, or the kernel is older.
+/// - -EINVAL at NS_STEP_MOUNT: `upper` and `work` are not on one writable file system, or that
+///   is an overlay.
+/// - -ENODEV at NS_STEP_MOUNT: the kernel has no overlay file system.
+/// - -EROFS at NS_STEP_MOUNT: `target` does not exist, and the directory that it would be
+///   created in is read-only.
+/// - -EOVERFLOW at NS_STEP_MOUNT: the new user namespace does not map the caller's ids; call
+///   ns_spec_map_root or ns_spec_map_current.
+///
+/// Man page: mount(8).
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ns_spec_mount_overlay(
     spec: *mut ns_spec,
@@ -207,9 +437,41 @@ pub unsafe extern "C" fn ns_spec_mount_overlay(
     }
 }
 
-/// The same over several lower trees: `lower` is a list that ends with NULL, the uppermost first. What is in a tree is seen where those before it
-/// have nothing; what is mounted in them is not seen. With NS_MOUNT_RDONLY, `upper` and `work` NULL, and more than one tree there is no writable
-/// layer at all.
+/// Mounts an overlay over several directories at `target`.
+///
+/// `lower` is a table of paths that ends with NULL, the uppermost first. A file of a directory
+/// is visible where those before it in the table have none. Mounts below the directories are
+/// not visible. The directory `upper` keeps the changes; `work` is an empty directory of the
+/// same file system, for the kernel's use. If both are NULL, the changes are lost when the
+/// program has ended; with NS_MOUNT_RDONLY and more than one directory there is then no
+/// writable layer.
+///
+/// `lower`, `upper` and `work` are paths as the caller sees them. `target` is an absolute path
+/// as the program sees it; it and its directories are created if they do not exist. `flags` is
+/// NS_MOUNT_RDONLY, NS_MOUNT_NOEXEC, NS_MOUNT_SUID and NS_MOUNT_DEV joined by |, or 0.
+///
+/// The mounts of a spec are made in the order of the calls, each on top of those before it. The
+/// program sees the caller's whole file system and these mounts; if the target of the first is
+/// "/", it sees that mount and the later ones alone. Requests a new mount namespace. Takes
+/// CAP_SYS_ADMIN, which a new user namespace gives. In a new user namespace it takes Linux
+/// 5.11.
+///
+/// Errors: -EINVAL if `lower` has no path, `target` is not absolute or contains "..", for
+/// another flag, or if one of `upper` and `work` is NULL. From ns_spawn:
+/// - -EINVAL at NS_STEP_ARGUMENT: `target` is "/" and the mount is not the first of the spec,
+///   the propagation is NS_PROPAGATION_SHARED or NS_PROPAGATION_UNCHANGED, or ns_spec_share
+///   shares the mount namespace.
+/// - -ENOENT at NS_STEP_MOUNT: one of the directories does not exist.
+/// - -EPERM or -EACCES at NS_STEP_MOUNT: CAP_SYS_ADMIN is missing, or the kernel is older.
+/// - -EINVAL at NS_STEP_MOUNT: `upper` and `work` are not on one writable file system, or that
+///   is an overlay.
+/// - -ENODEV at NS_STEP_MOUNT: the kernel has no overlay file system.
+/// - -EROFS at NS_STEP_MOUNT: `target` does not exist, and the directory that it would be
+///   created in is read-only.
+/// - -EOVERFLOW at NS_STEP_MOUNT: the new user namespace does not map the caller's ids; call
+///   ns_spec_map_root or ns_spec_map_current.
+///
+/// Man page: mount(8).
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ns_spec_mount_overlay_trees(
     spec: *mut ns_spec,
@@ -254,7 +516,24 @@ unsafe fn overlay(
     }
 }
 
-/// A directory with these permissions; one that is there already is left as it is.
+/// Creates a directory at `target`.
+///
+/// `mode` is its permissions, at most 07777. A directory that exists is not changed. `target`
+/// is an absolute path as the program sees it; directories on the way are created.
+///
+/// The mounts of a spec are made in the order of the calls, each on top of those before it. The
+/// program sees the caller's whole file system and these mounts; if the target of the first is
+/// "/", it sees that mount and the later ones alone. Requests a new mount namespace. Takes
+/// CAP_SYS_ADMIN, which a new user namespace gives.
+///
+/// Errors: -EINVAL if `target` is not absolute or contains "..", or `mode` is above 07777. From
+/// ns_spawn:
+/// - -EINVAL at NS_STEP_ARGUMENT: the propagation is NS_PROPAGATION_SHARED or
+///   NS_PROPAGATION_UNCHANGED, or ns_spec_share shares the mount namespace.
+/// - -EROFS at NS_STEP_MAKE: the directory that it would be created in is read-only.
+/// - -EOVERFLOW at NS_STEP_MAKE: the new user namespace does not map the caller's ids.
+///
+/// Man page: mkdir(2).
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ns_spec_mount_dir(
     spec: *mut ns_spec,
@@ -266,7 +545,25 @@ pub unsafe extern "C" fn ns_spec_mount_dir(
     unsafe { set(spec, err, |spec| Ok(spec.mount(Mount::dir(text(target, "target")?, mode)?))) }
 }
 
-/// A symbolic link to `to`.
+/// Creates a symbolic link to `to` at `target`.
+///
+/// `to` is the text of the link. `target` is an absolute path as the program sees it;
+/// directories on the way are created.
+///
+/// The mounts of a spec are made in the order of the calls, each on top of those before it. The
+/// program sees the caller's whole file system and these mounts; if the target of the first is
+/// "/", it sees that mount and the later ones alone. Requests a new mount namespace. Takes
+/// CAP_SYS_ADMIN, which a new user namespace gives.
+///
+/// Errors: -EINVAL if `target` is not absolute or contains "..", or `to` is empty. From
+/// ns_spawn:
+/// - -EINVAL at NS_STEP_ARGUMENT: the propagation is NS_PROPAGATION_SHARED or
+///   NS_PROPAGATION_UNCHANGED, or ns_spec_share shares the mount namespace.
+/// - -EEXIST at NS_STEP_MAKE: `target` exists.
+/// - -EROFS at NS_STEP_MAKE: the directory that it would be created in is read-only.
+/// - -EOVERFLOW at NS_STEP_MAKE: the new user namespace does not map the caller's ids.
+///
+/// Man page: symlink(2).
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ns_spec_mount_symlink(
     spec: *mut ns_spec,
@@ -280,7 +577,27 @@ pub unsafe extern "C" fn ns_spec_mount_symlink(
     }
 }
 
-/// A new file with these `size` bytes, which are copied. In the sandbox it takes the place of the sandbox's own.
+/// Creates a file with these contents at `target`.
+///
+/// `data` has `size` bytes, which are copied; it may be NULL if `size` is 0. `mode` is the
+/// file's permissions, at most 07777. If `target` exists, the new file is mounted over it, and
+/// the old one is not changed. It replaces a file of the same path that ns_spec_sandbox
+/// creates. `target` is an absolute path as the program sees it; directories on the way are
+/// created.
+///
+/// The mounts of a spec are made in the order of the calls, each on top of those before it. The
+/// program sees the caller's whole file system and these mounts; if the target of the first is
+/// "/", it sees that mount and the later ones alone. Requests a new mount namespace. Takes
+/// CAP_SYS_ADMIN, which a new user namespace gives.
+///
+/// Errors: -EINVAL if `target` is not absolute or contains "..", or `mode` is above 07777. From
+/// ns_spawn:
+/// - -EINVAL at NS_STEP_ARGUMENT: the propagation is NS_PROPAGATION_SHARED or
+///   NS_PROPAGATION_UNCHANGED, or ns_spec_share shares the mount namespace.
+/// - -EROFS at NS_STEP_MAKE: the directory that it would be created in is read-only.
+/// - -EOVERFLOW at NS_STEP_MAKE: the new user namespace does not map the caller's ids.
+///
+/// Man page: open(2).
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ns_spec_mount_file(
     spec: *mut ns_spec,
@@ -299,7 +616,22 @@ pub unsafe extern "C" fn ns_spec_mount_file(
     }
 }
 
-/// Hides what is there: a directory becomes empty, a file reads as /dev/null. Nothing to hide is fine.
+/// Hides the file or directory at `target`.
+///
+/// A directory appears empty; a file reads as /dev/null. Nothing is done if `target` does not
+/// exist. `target` is an absolute path as the program sees it.
+///
+/// The mounts of a spec are made in the order of the calls, each on top of those before it. The
+/// program sees the caller's whole file system and these mounts; if the target of the first is
+/// "/", it sees that mount and the later ones alone. Requests a new mount namespace. Takes
+/// CAP_SYS_ADMIN, which a new user namespace gives.
+///
+/// Errors: -EINVAL if `target` is "/", is not absolute or contains "..". From ns_spawn:
+/// - -EINVAL at NS_STEP_ARGUMENT: the propagation is NS_PROPAGATION_SHARED or
+///   NS_PROPAGATION_UNCHANGED, or ns_spec_share shares the mount namespace.
+/// - -EPERM or -EACCES at NS_STEP_MOUNT: CAP_SYS_ADMIN is missing.
+///
+/// Man page: mount(2).
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ns_spec_mount_mask(
     spec: *mut ns_spec,
@@ -310,7 +642,26 @@ pub unsafe extern "C" fn ns_spec_mount_mask(
     unsafe { set(spec, err, |spec| Ok(spec.mount(Mount::mask(text(target, "target")?)?))) }
 }
 
-/// Makes what is there read-only, with all that is mounted below it. `flags`: NS_MOUNT_IF_EXISTS, NS_MOUNT_NON_RECURSIVE or 0.
+/// Makes the file or directory tree at `target` read-only, with all mounts below it.
+///
+/// `target` is an absolute path as the program sees it. `flags` is NS_MOUNT_IF_EXISTS and
+/// NS_MOUNT_NON_RECURSIVE joined by |, or 0. A program with CAP_SYS_ADMIN in its user namespace
+/// can undo it.
+///
+/// The mounts of a spec are made in the order of the calls, each on top of those before it. The
+/// program sees the caller's whole file system and these mounts; if the target of the first is
+/// "/", it sees that mount and the later ones alone. Requests a new mount namespace. Takes
+/// CAP_SYS_ADMIN, which a new user namespace gives.
+///
+/// Errors: -EINVAL if `target` is not absolute or contains "..", or for another flag. From
+/// ns_spawn:
+/// - -EINVAL at NS_STEP_ARGUMENT: the propagation is NS_PROPAGATION_SHARED or
+///   NS_PROPAGATION_UNCHANGED, or ns_spec_share shares the mount namespace.
+/// - -EPERM or -EACCES at NS_STEP_MOUNT: CAP_SYS_ADMIN is missing.
+/// - -ENOENT at NS_STEP_MOUNT: `target` does not exist, and NS_MOUNT_IF_EXISTS is not set.
+/// - -EINVAL at NS_STEP_MOUNT: `target` is not a mount point, with NS_MOUNT_NON_RECURSIVE.
+///
+/// Man page: mount_setattr(2).
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ns_spec_mount_read_only(
     spec: *mut ns_spec,
@@ -328,7 +679,25 @@ pub unsafe extern "C" fn ns_spec_mount_read_only(
     }
 }
 
-/// The permissions of what is there already.
+/// Changes the permissions of the file or directory at `target`.
+///
+/// `mode` is at most 07777. `target` is an absolute path as the program sees it; it must exist.
+/// The change is made to the file itself, also where it is on a bind mount.
+///
+/// The mounts of a spec are made in the order of the calls, each on top of those before it. The
+/// program sees the caller's whole file system and these mounts; if the target of the first is
+/// "/", it sees that mount and the later ones alone. Requests a new mount namespace.
+///
+/// Errors: -EINVAL if `target` is not absolute or contains "..", or `mode` is above 07777. From
+/// ns_spawn:
+/// - -EINVAL at NS_STEP_ARGUMENT: the propagation is NS_PROPAGATION_SHARED or
+///   NS_PROPAGATION_UNCHANGED, or ns_spec_share shares the mount namespace.
+/// - -ENOENT at NS_STEP_MAKE: `target` does not exist.
+/// - -ELOOP at NS_STEP_MAKE: `target` or a directory on the way is a symbolic link.
+/// - -EPERM at NS_STEP_MAKE: the child does not own it.
+/// - -EROFS at NS_STEP_MAKE: it is read-only.
+///
+/// Man page: chmod(2).
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ns_spec_mount_chmod(
     spec: *mut ns_spec,

@@ -1,4 +1,4 @@
-//! Links between network namespaces, and what else a network is made of.
+//! Networks: links between network namespaces, bridges, devices, sockets and uplinks.
 
 use std::ffi::{c_char, c_int};
 use std::net::IpAddr;
@@ -11,17 +11,33 @@ use crate::argument::{descriptor, is_null, items, reference, reference_mut, text
 use crate::error::{boundary, free, ns_error, quiet_boundary};
 use crate::spec::{ns_spec, set};
 
-/// Room for the name of a network device, with its NUL.
+/// Bytes of the name of a network device, with its NUL.
 pub const NS_DEVICE_NAME: usize = 16;
 
-/// One end of a link: a network device in a network namespace, with what it is to be given. Opaque, reusable. Setters must not run
-/// while another thread uses the end.
+/// One endpoint of a link: a network device in a network namespace, and its settings. Opaque
+/// and reusable.
+///
+/// A setter must not run while another thread uses the same endpoint.
 pub struct ns_endpoint(Endpoint<'static>);
 
-/// Makes the new namespaces of `spec`, with all that it says of them, runs no program in them, and stores a descriptor of each kind in
-/// `kinds`, which the caller closes, in `fds`: as many as `kinds` has bits, in the order NS_TIME, NS_MNT, NS_CGROUP, NS_UTS, NS_IPC, NS_USER, NS_NET. The namespaces exist as
-/// long as these descriptors or processes in them: ns_spec_join takes programs there. Returns how many. -EINVAL for NS_PID, which ends with its
-/// first process.
+/// Creates the new namespaces of `spec`, without a program, and stores descriptors of them in
+/// `fds`.
+///
+/// `kinds` is NS_NET, ... joined by |; these kinds are new for this call in addition to those
+/// of the spec. All options of the spec for its namespaces apply. `fds` has room for as many
+/// descriptors as `kinds` has bits, in the order NS_TIME, NS_MNT, NS_CGROUP, NS_UTS, NS_IPC,
+/// NS_USER, NS_NET. The caller closes them. Returns their number. A namespace exists as long as
+/// a descriptor of it is open or a process is in it; ns_spec_join starts programs there.
+///
+/// It starts a child, as ns_spawn does, waits until that has ended, and needs the privileges
+/// that ns_spawn needs for the spec.
+///
+/// Errors:
+/// - -EINVAL: `kinds` is 0, has unknown bits or has NS_PID, whose namespaces end with their
+///   first process; or the spec has ns_spec_limits or ns_spec_uplink.
+/// - Those of ns_spawn.
+///
+/// Man page: namespaces(7).
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ns_hold(
     spec: *const ns_spec,
@@ -44,8 +60,22 @@ pub unsafe extern "C" fn ns_hold(
     })
 }
 
-/// A socket in the network namespace `network`, where it stays, socket(2): a descriptor that the caller closes. The calling thread stays where it is.
-/// An ordinary user makes sockets in the network namespaces of its own user namespaces.
+/// Creates a socket in the network namespace `network` and returns its descriptor.
+///
+/// `domain`, `type` and `protocol` are those of socket(2). The caller closes the descriptor,
+/// which is close-on-exec. The socket stays in that network namespace. The calling thread does
+/// not change namespaces: unless `network` is its own, a child creates the socket, and the call
+/// waits for it.
+///
+/// Takes CAP_SYS_ADMIN in the user namespace that owns the network namespace; a user has it in
+/// the user namespaces that it created.
+///
+/// Errors:
+/// - -EINVAL: `network` is not a network namespace.
+/// - -EPERM at NS_STEP_JOIN: CAP_SYS_ADMIN is missing.
+/// - Those of socket(2) at NS_STEP_SOCKET, such as -EAFNOSUPPORT, -EPROTONOSUPPORT or -EPERM.
+///
+/// Man pages: socket(2), network_namespaces(7).
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ns_socket(
     network: c_int,
@@ -59,14 +89,17 @@ pub unsafe extern "C" fn ns_socket(
     })
 }
 
-/// A new end: in the caller's own network namespace, or, as the inner end of ns_spec_link, in the program's. NULL when memory is used up. Free it
-/// with ns_endpoint_free.
+/// Creates an endpoint in the caller's own network namespace, without settings.
+///
+/// Returns NULL if it fails. Free it with ns_endpoint_free.
 #[unsafe(no_mangle)]
 pub extern "C" fn ns_endpoint_new() -> *mut ns_endpoint {
     quiet_boundary(std::ptr::null_mut(), || Box::into_raw(Box::new(ns_endpoint(Endpoint::new()))))
 }
 
-/// Frees an end; NULL is allowed. What was made with it stays.
+/// Frees an endpoint; NULL is allowed.
+///
+/// Devices that were created with it remain.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ns_endpoint_free(endpoint: *mut ns_endpoint) {
     // SAFETY: NULL, or made by ns_endpoint_new and not freed before, says the header.
@@ -74,7 +107,7 @@ pub unsafe extern "C" fn ns_endpoint_free(endpoint: *mut ns_endpoint) {
 }
 
 /// # Safety
-/// `end` is NULL or an end that nobody else uses.
+/// `endpoint` is NULL or valid, and nothing else uses the endpoint.
 unsafe fn change(
     endpoint: *mut ns_endpoint,
     err: *mut ns_error,
@@ -96,7 +129,15 @@ unsafe fn utf8<'a>(pointer: *const c_char, what: &str) -> Result<&'a str> {
     text.to_str().ok_or_else(|| Error::argument(format!("{what} {text:?} is not UTF-8")))
 }
 
-/// The network namespace of the end: a descriptor that must stay open as long as the end is used.
+/// Sets the network namespace of the endpoint.
+///
+/// `network` is a descriptor as ns_open returns it. It must stay open as long as the endpoint,
+/// or a spec with a copy of it, is used. Default: the caller's own network namespace; for the
+/// argument `inside` of ns_spec_link and ns_spec_device always the program's.
+///
+/// Error from ns_link: -EINVAL, if it is not a network namespace.
+///
+/// Man page: network_namespaces(7).
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ns_endpoint_netns(
     endpoint: *mut ns_endpoint,
@@ -107,7 +148,16 @@ pub unsafe extern "C" fn ns_endpoint_netns(
     unsafe { change(endpoint, err, |endpoint| Ok(endpoint.netns(descriptor(network)?))) }
 }
 
-/// The device's name, at most 15 bytes; by default the first of eth0, eth1, ... that is free, in the caller's own namespace of veth0, veth1, ...
+/// Sets the name of the device.
+///
+/// `name` has 1 to 15 bytes of UTF-8, without blanks, control characters, '/', ':' and '%'.
+/// Default: the first of eth0, eth1, ... that is not used; in the caller's own network
+/// namespace of veth0, veth1, ...; for a device that is moved its old name.
+///
+/// Errors: -EINVAL for another name, and for ".", "..", "all" and "default". Error from
+/// ns_link: -EEXIST at NS_STEP_LINK, if a device of this name exists in the network namespace.
+///
+/// Man page: ip-link(8).
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ns_endpoint_name(
     endpoint: *mut ns_endpoint,
@@ -118,7 +168,14 @@ pub unsafe extern "C" fn ns_endpoint_name(
     unsafe { change(endpoint, err, |endpoint| endpoint.name(utf8(name, "name")?)) }
 }
 
-/// The hardware address, as "02:00:00:00:00:01"; one by chance otherwise.
+/// Sets the hardware address of the device.
+///
+/// `mac` is six bytes in hexadecimal, as "02:00:00:00:00:01". Default: a random one.
+///
+/// Errors: -EINVAL for other text, and for the address of a group, whose first byte is odd.
+/// Error from ns_link: -EADDRNOTAVAIL at NS_STEP_LINK, if the kernel does not accept it.
+///
+/// Man page: ip-link(8).
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ns_endpoint_mac(
     endpoint: *mut ns_endpoint,
@@ -129,7 +186,13 @@ pub unsafe extern "C" fn ns_endpoint_mac(
     unsafe { change(endpoint, err, |endpoint| endpoint.mac(utf8(mac, "mac")?)) }
 }
 
-/// The most bytes of a packet, 68 to 65535; 1500 by default.
+/// Sets the largest size of a packet, in bytes.
+///
+/// `bytes` is 68 to 65535; IPv6 takes 1280 at least. Default: 1500.
+///
+/// Errors: -EINVAL for another value.
+///
+/// Man page: netdevice(7).
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ns_endpoint_mtu(
     endpoint: *mut ns_endpoint,
@@ -140,8 +203,18 @@ pub unsafe extern "C" fn ns_endpoint_mtu(
     unsafe { change(endpoint, err, |endpoint| endpoint.mtu(bytes)) }
 }
 
-/// One more address with its network, as "10.0.0.1/24" or "fd00::1/64". When the link is made, -EEXIST if the network overlaps that of another
-/// device in the namespace.
+/// Adds an IPv4 or IPv6 address to the device.
+///
+/// `address` has the length of the network's prefix, as "10.0.0.1/24" or "fd00::1/64"; without
+/// a length it is a single address. Calls add up. An IPv6 address can be used at once.
+///
+/// Errors: -EINVAL for other text. From ns_link at NS_STEP_ADDRESS:
+/// - -EEXIST: a device of the network namespace has the address, or another device has one
+///   whose network overlaps.
+/// - -EINVAL: an IPv6 address, and the MTU is below 1280.
+/// - -EOPNOTSUPP, -EAFNOSUPPORT or -EACCES: the kernel has no IPv6, or it is disabled.
+///
+/// Man page: ip-address(8).
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ns_endpoint_address(
     endpoint: *mut ns_endpoint,
@@ -152,7 +225,17 @@ pub unsafe extern "C" fn ns_endpoint_address(
     unsafe { change(endpoint, err, |endpoint| endpoint.address(utf8(address, "address")?)) }
 }
 
-/// Packets for the network `to`, as "10.1.0.0/16", go through the device, to the router with the address `via` unless that is NULL.
+/// Adds a route through the device.
+///
+/// `to` is a network, as "10.1.0.0/16"; `via` is the address of the router, or NULL if the
+/// network is reached directly. Calls add up.
+///
+/// Errors: -EINVAL for other text, if `to` has bits behind the prefix, or if one of both is
+/// IPv4 and the other IPv6. From ns_link at NS_STEP_ROUTE:
+/// - -EEXIST: there is a route for this network.
+/// - -ENETUNREACH, -EHOSTUNREACH or -EINVAL: the router is in no network of the device.
+///
+/// Man page: ip-route(8).
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ns_endpoint_route(
     endpoint: *mut ns_endpoint,
@@ -169,7 +252,15 @@ pub unsafe extern "C" fn ns_endpoint_route(
     }
 }
 
-/// The router for all other networks, by its address.
+/// Adds the default route through the device.
+///
+/// `via` is the address of the router, IPv4 or IPv6; one of each can be added.
+///
+/// Errors: -EINVAL for other text. From ns_link at NS_STEP_ROUTE:
+/// - -EEXIST: there is a default route.
+/// - -ENETUNREACH, -EHOSTUNREACH or -EINVAL: the router is in no network of the device.
+///
+/// Man page: ip-route(8).
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ns_endpoint_gateway(
     endpoint: *mut ns_endpoint,
@@ -180,7 +271,15 @@ pub unsafe extern "C" fn ns_endpoint_gateway(
     unsafe { change(endpoint, err, |endpoint| endpoint.gateway(utf8(via, "via")?)) }
 }
 
-/// The device becomes a port of this bridge, which is in the same namespace: ns_bridge.
+/// Makes the device a port of a bridge.
+///
+/// `bridge` is the name of a bridge in the same network namespace, ns_bridge. Default: no port.
+///
+/// Errors: -EINVAL if it is no name of a device. From ns_link at NS_STEP_LINK:
+/// - -ENODEV: there is no such device.
+/// - -EOPNOTSUPP or -EINVAL: it is not a bridge.
+///
+/// Man page: bridge(8).
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ns_endpoint_port_of(
     endpoint: *mut ns_endpoint,
@@ -191,7 +290,16 @@ pub unsafe extern "C" fn ns_endpoint_port_of(
     unsafe { change(endpoint, err, |endpoint| endpoint.port_of(utf8(bridge, "bridge")?)) }
 }
 
-/// How long packets that leave through this end are held up, give or take `jitter`, in nanoseconds. tc-netem(8).
+/// Delays packets that leave through this endpoint.
+///
+/// `delay` and `jitter` are in nanoseconds; the delay of a packet is `delay` plus or minus up
+/// to `jitter`. `delay` is at most an hour, and `jitter` at most `delay`. Default: 0. Takes
+/// CONFIG_NET_SCH_NETEM in the kernel.
+///
+/// Errors: -EINVAL for other values. Error from ns_link: -ENOENT at NS_STEP_QDISC, if the
+/// kernel has no netem.
+///
+/// Man page: tc-netem(8).
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ns_endpoint_delay(
     endpoint: *mut ns_endpoint,
@@ -207,7 +315,15 @@ pub unsafe extern "C" fn ns_endpoint_delay(
     }
 }
 
-/// The part of the packets leaving through this end that gets lost, 0 to 1: 0.01 is one of a hundred. tc-netem(8).
+/// Drops some of the packets that leave through this endpoint, at random.
+///
+/// `part` is the share that is lost, 0 to 1: 0.01 is one of a hundred. Default: 0. Takes
+/// CONFIG_NET_SCH_NETEM in the kernel.
+///
+/// Errors: -EINVAL for another value. Error from ns_link: -ENOENT at NS_STEP_QDISC, if the
+/// kernel has no netem.
+///
+/// Man page: tc-netem(8).
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ns_endpoint_loss(
     endpoint: *mut ns_endpoint,
@@ -218,7 +334,15 @@ pub unsafe extern "C" fn ns_endpoint_loss(
     unsafe { change(endpoint, err, |endpoint| endpoint.loss(part)) }
 }
 
-/// The most bits per second that leave through this end. tc-tbf(8).
+/// Limits the rate of packets that leave through this endpoint.
+///
+/// `bits_per_second` is 8 at least. Default: no limit. Takes CONFIG_NET_SCH_TBF in the kernel;
+/// beside ns_endpoint_delay or ns_endpoint_loss CONFIG_NET_SCH_NETEM.
+///
+/// Errors: -EINVAL for another value. Error from ns_link: -ENOENT at NS_STEP_QDISC, if the
+/// kernel has no tbf or netem.
+///
+/// Man pages: tc-tbf(8), tc-netem(8).
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ns_endpoint_rate(
     endpoint: *mut ns_endpoint,
@@ -229,10 +353,30 @@ pub unsafe extern "C" fn ns_endpoint_rate(
     unsafe { change(endpoint, err, |endpoint| endpoint.rate(bits_per_second)) }
 }
 
-/// Makes a link between two network namespaces, or within one: a pair of devices, veth(4), each at its end, up and with all that the end says. All or
-/// nothing. `names`, unless it is NULL, has room for two names and gets those of the devices at `a` and `b`. The pair is there until one of its
-/// namespaces ends or one device is removed. Takes CAP_NET_ADMIN in the user namespaces that own both: root has it; an ordinary user
-/// where one user namespace owns both. -EEXIST: a name or an address is taken; -EPERM; -ENOENT at NS_STEP_QDISC: the kernel has no netem.
+/// Creates a pair of linked network devices, one at each endpoint.
+///
+/// The endpoints may be in one network namespace or in two. Each device is up and has the
+/// settings of its endpoint. If a part fails, the pair is removed. `names` is NULL or has room
+/// for two names, which are set to those of the devices at `a` and `b`. The pair exists until
+/// one of its network namespaces ends or one of the devices is removed.
+///
+/// It blocks until packets can pass, for a second at most at each endpoint. Unless both
+/// endpoints are in the caller's network namespace, it starts children and waits for them, as
+/// ns_socket does.
+///
+/// Takes CAP_NET_ADMIN in the user namespaces that own both network namespaces, and what
+/// ns_socket takes. Root has them. Another user has them where one user namespace that it
+/// created owns both.
+///
+/// Errors:
+/// - -EPERM: a capability is missing.
+/// - -EEXIST at NS_STEP_LINK or NS_STEP_ADDRESS: a name or an address is in use.
+/// - -EOPNOTSUPP at NS_STEP_LINK: the kernel has no veth, CONFIG_VETH.
+/// - -ENODEV at NS_STEP_LINK: the bridge of an endpoint does not exist.
+/// - -ENOENT at NS_STEP_QDISC: the kernel has no netem or tbf.
+/// - -EEXIST, -ENETUNREACH, -EHOSTUNREACH or -EINVAL at NS_STEP_ROUTE: see ns_endpoint_route.
+///
+/// Man page: veth(4).
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ns_link(
     a: *const ns_endpoint,
@@ -256,21 +400,47 @@ pub unsafe extern "C" fn ns_link(
     })
 }
 
-/// A network namespace of the caller's, or -1 for its own.
+/// Borrows the descriptor of a network namespace. -1 stands for the caller's own: None.
 fn here(fd: c_int) -> Result<Option<BorrowedFd<'static>>> {
     if fd == -1 { Ok(None) } else { descriptor(fd).map(Some) }
 }
 
-/// Makes a bridge, up and without ports, in the network namespace `network` (-1: the caller's own). Ends of links become its ports,
-/// ns_endpoint_port_of. It is there until the namespace ends or it is removed.
+/// Creates a bridge without ports in a network namespace, and brings it up.
+///
+/// `network` is a descriptor of the network namespace, or -1 for the caller's own. `name` is
+/// that of the new device, 1 to 15 bytes. ns_endpoint_port_of makes devices its ports. The
+/// bridge exists until its network namespace ends or it is removed. Takes CAP_NET_ADMIN in the
+/// user namespace that owns the network namespace, and what ns_socket takes.
+///
+/// Errors:
+/// - -EINVAL: `name` is no name of a device, or `network` is not a network namespace.
+/// - -EEXIST: a device of this name exists.
+/// - -EPERM: a capability is missing.
+/// - -EOPNOTSUPP: the kernel has no bridges, CONFIG_BRIDGE.
+///
+/// Man page: bridge(8).
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ns_bridge(network: c_int, name: *const c_char, err: *mut ns_error) -> c_int {
     // SAFETY: NULL or valid, says the header.
     boundary(err, || nsiso::bridge(here(network)?, unsafe { utf8(name, "name") }?).map(|()| 0))
 }
 
-/// Moves a network device from the network namespace `from` (-1: the caller's own) to that of `to`, with what that says: its name (the old one by
-/// default), addresses and all else.
+/// Moves a network device to another network namespace.
+///
+/// `from` is a descriptor of the network namespace that it is in, or -1 for the caller's own.
+/// It moves to that of `to` and gets the settings of `to`; its name is kept where `to` has
+/// none. If a part fails, the device moves back and gets its old addresses again. Takes
+/// CAP_NET_ADMIN in the user namespaces that own both network namespaces, and what ns_socket
+/// takes.
+///
+/// Errors:
+/// - -EINVAL: `device` is no name of a device, or a descriptor is not a network namespace.
+/// - -ENODEV: there is no such device.
+/// - -EEXIST: a device of this name, or an address, exists there.
+/// - -EINVAL at NS_STEP_LINK: the device cannot be moved, as the loopback device.
+/// - -EPERM: a capability is missing.
+///
+/// Man page: ip-link(8).
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ns_device_move(
     from: c_int,
@@ -285,21 +455,64 @@ pub unsafe extern "C" fn ns_device_move(
     })
 }
 
-/// Removes a network device from the network namespace `network` (-1: the caller's own), with the other end of its pair.
+/// Removes a network device from a network namespace.
+///
+/// `network` is a descriptor of the network namespace, or -1 for the caller's own. The other
+/// device of a pair is removed with it. Takes CAP_NET_ADMIN in the user namespace that owns the
+/// network namespace, and what ns_socket takes.
+///
+/// Errors:
+/// - -EINVAL: `name` is no name of a device, or `network` is not a network namespace.
+/// - -ENODEV: there is no such device.
+/// - -EOPNOTSUPP: the device cannot be removed, as hardware and the loopback device.
+/// - -EPERM: a capability is missing.
+///
+/// Man page: ip-link(8).
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ns_device_remove(network: c_int, name: *const c_char, err: *mut ns_error) -> c_int {
     // SAFETY: NULL or valid, says the header.
     boundary(err, || nsiso::remove_device(here(network)?, unsafe { utf8(name, "name") }?).map(|()| 0))
 }
 
-/// Makes a router of the network namespace `network`: packets for others are passed on between its devices, or (0) are not any more. ip(7).
+/// Sets whether a network namespace forwards packets between its devices.
+///
+/// `network` is a descriptor of the network namespace. 0: it does not; otherwise it forwards,
+/// IPv4 and IPv6. The call starts a child, which joins the namespace, and waits for it. Takes
+/// CAP_SYS_ADMIN in the user namespace that owns the network namespace; a user has it in the
+/// user namespaces that it created.
+///
+/// Errors:
+/// - -EINVAL: `network` is not a network namespace.
+/// - -EPERM at NS_STEP_JOIN: CAP_SYS_ADMIN is missing.
+/// - Those of write(2) at NS_STEP_SETTING: /proc/sys cannot be written.
+///
+/// Man page: ip(7).
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ns_forward(network: c_int, on: c_int, err: *mut ns_error) -> c_int {
     boundary(err, || nsiso::forward(descriptor(network)?, on != 0).map(|()| 0))
 }
 
-/// Links the program's new network namespace to that of `outside`: the pair is there when the program starts. It is removed
-/// when the program has been waited for, unless its network namespace is pinned or held; nobody waiting, it goes with that. Both ends are copied; the namespace of `inside` does not matter. Permissions and errors as for ns_link.
+/// Links the program's new network namespace to that of `outside` by a pair of devices.
+///
+/// The pair is created before the program starts, with the settings of both endpoints, which
+/// are copied. The network namespace of `inside` is ignored. The pair is removed when the
+/// program has been waited for, unless ns_spec_pin or ns_hold keeps a namespace; otherwise when
+/// the program's network namespace ends. Calls add up. Requests a new network namespace.
+///
+/// Takes CAP_NET_ADMIN in the user namespaces that own both network namespaces. Root has it.
+/// Another user has it where one user namespace owns both, as when the program joins the user
+/// namespace that owns that of `outside`.
+///
+/// Errors from ns_spawn:
+/// - -EPERM: a capability is missing.
+/// - -EEXIST at NS_STEP_LINK or NS_STEP_ADDRESS: a name or an address is in use.
+/// - -EOPNOTSUPP at NS_STEP_LINK: the kernel has no veth, CONFIG_VETH.
+/// - -ENODEV at NS_STEP_LINK: the bridge of an endpoint does not exist.
+/// - -ENOENT at NS_STEP_QDISC: the kernel has no netem or tbf.
+///
+/// ns_exec fails with -EINVAL.
+///
+/// Man page: veth(4).
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ns_spec_link(
     spec: *mut ns_spec,
@@ -315,8 +528,25 @@ pub unsafe extern "C" fn ns_spec_link(
     }
 }
 
-/// Moves a network device of the caller's network namespace into the program's new one, with what `inside` says (NULL: nothing but up). When the namespace
-/// ends, the kernel gives hardware back and removes what is virtual.
+/// Moves a network device of the caller's network namespace into the program's new one.
+///
+/// The device moves before the program starts and gets the settings of `inside`, which is
+/// copied; its name is kept where `inside` has none. NULL: the device is brought up and has no
+/// other settings. The network namespace of `inside` is ignored. If the program cannot be
+/// started, the device moves back. When the program's network namespace ends, the kernel
+/// returns hardware to the initial one and removes virtual devices. Calls add up. Requests a
+/// new network namespace.
+///
+/// Takes CAP_NET_ADMIN in the user namespaces that own both network namespaces.
+///
+/// Errors: -EINVAL if `device` is no name of a device. From ns_spawn at NS_STEP_LINK:
+/// - -ENODEV: there is no such device.
+/// - -EINVAL: the device cannot be moved, as the loopback device.
+/// - -EPERM: CAP_NET_ADMIN is missing.
+///
+/// ns_exec fails with -EINVAL.
+///
+/// Man page: ip-link(8).
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ns_spec_device(
     spec: *mut ns_spec,
@@ -333,9 +563,30 @@ pub unsafe extern "C" fn ns_spec_device(
     }
 }
 
-/// Gives the program a way to the outside, as an ordinary user, too: pasta(1), which must be installed, runs beside it and ends with it. The
-/// program reaches what the caller reaches, the host's loopback excepted. Ports of the host are led to ports of the program: `tcp` and
-/// `udp` are tables of `tcp_count` and `udp_count` pairs of numbers, the host's first; NULL with 0. `listen` is the host's address for them; NULL is "127.0.0.1".
+/// Connects the program's new network namespace to the caller's network by pasta(1), which
+/// needs no privilege.
+///
+/// The program can connect to everything that the caller can connect to, except loopback
+/// addresses of the machine. `tcp` and `udp` are tables of `tcp_count` and `udp_count` pairs of
+/// port numbers: connections to the first, a port of the machine, are forwarded to the second,
+/// a port of the program. A table may be NULL if its count is 0. `listen` is the address of the
+/// machine at which its ports are opened, as "0.0.0.0"; NULL is "127.0.0.1". Versions of pasta
+/// before 2024 return UDP answers only where both ports are equal. A later call replaces the
+/// settings. Requests a new network namespace.
+///
+/// ns_spawn starts pasta, which must be installed, and waits until it is ready; pasta ends with
+/// the program. It needs /dev/net/tun. Ports below 1024 take CAP_NET_BIND_SERVICE.
+///
+/// Errors: -EINVAL if `listen` is no address or a port is 0. From ns_spawn at NS_STEP_UPLINK:
+/// - -ENOENT: pasta is not installed.
+/// - -EADDRINUSE: a port of the machine is in use.
+/// - -EACCES: a port is below 1024, and the capability is missing.
+/// - -EADDRNOTAVAIL: `listen` is no address of the machine.
+/// - -EIO: pasta failed; the hint has its message.
+///
+/// ns_exec and ns_hold fail with -EINVAL.
+///
+/// Man page: pasta(1).
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ns_spec_uplink(
     spec: *mut ns_spec,

@@ -1,4 +1,4 @@
-//! What the program may do less than its user: capabilities, limits of resources, priorities.
+//! The program's privileges, resource limits and scheduling.
 
 use std::ffi::{c_char, c_int};
 
@@ -9,8 +9,21 @@ use crate::spec::{ns_spec, set};
 /// ns_spec_rlimit: no limit.
 pub const NS_UNLIMITED: u64 = u64::MAX;
 
-/// The capabilities that the program keeps, a table of names ("net_admin", "CAP_CHOWN") that ends with NULL, none or some, in all of its sets; it can
-/// never get any other. capabilities(7).
+/// Sets the capabilities that the program keeps.
+///
+/// `names` is a table of names, as "net_admin" or "CAP_CHOWN", that ends with NULL; upper and
+/// lower case are the same. An empty table leaves none. The program has them in its permitted,
+/// effective, inheritable, ambient and bounding sets, and can never gain others. In a new user
+/// namespace all capabilities can be kept, otherwise those of the caller. Default: the
+/// capabilities that execve(2) leaves.
+///
+/// Errors: -EINVAL for an unknown name. From ns_spawn:
+/// - -EPERM at NS_STEP_CAPABILITIES: the caller does not have a capability that is named, or
+///   lacks CAP_SETPCAP to drop others; a new user namespace, or for the latter
+///   ns_spec_new_privs with 0, avoids that.
+/// - -EINVAL at NS_STEP_ARGUMENT: "sys_resource" beside ns_spec_user_namespaces with 0.
+///
+/// Man page: capabilities(7).
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ns_spec_caps(
     spec: *mut ns_spec,
@@ -26,26 +39,50 @@ pub unsafe extern "C" fn ns_spec_caps(
     }
 }
 
-/// PR_SET_SECUREBITS, capabilities(7): how root is treated.
+/// Sets the securebits of the program.
+///
+/// `bits` is SECBIT_... of linux/securebits.h joined by |; they change how the kernel treats
+/// uid 0. Takes CAP_SETPCAP, which a new user namespace gives. Default: the caller's.
+///
+/// Error from ns_spawn: -EPERM at NS_STEP_SECUREBITS, if CAP_SETPCAP is missing or a bit is
+/// locked.
+///
+/// Man page: capabilities(7).
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ns_spec_securebits(spec: *mut ns_spec, bits: u32, err: *mut ns_error) -> c_int {
     // SAFETY: the spec is the caller's; pointers are NULL or valid, says the header.
     unsafe { set(spec, err, |spec| Ok(spec.securebits(bits))) }
 }
 
-/// Whether (`allowed` is not 0) set-user-ID programs and file capabilities give the program and its
-/// descendants more privileges: by default they do. Landlock and seccomp need 0.
-/// PR_SET_NO_NEW_PRIVS(2const).
+/// Sets whether the program and its descendants can gain privileges by execve(2).
+///
+/// 0: set-user-ID and set-group-ID bits and file capabilities have no effect; otherwise they
+/// have, which is the default. ns_spec_landlock, all ns_spec_seccomp functions and
+/// ns_spec_sandbox set 0.
+///
+/// Error from ns_spawn: -EINVAL at NS_STEP_ARGUMENT, if it is not 0 beside Landlock or a
+/// seccomp filter.
+///
+/// Man page: PR_SET_NO_NEW_PRIVS(2const).
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ns_spec_new_privs(spec: *mut ns_spec, allowed: c_int, err: *mut ns_error) -> c_int {
     // SAFETY: the spec is the caller's; pointers are NULL or valid, says the header.
     unsafe { set(spec, err, |spec| Ok(spec.new_privs(allowed != 0))) }
 }
 
-/// Whether (`allowed` is not 0) user namespaces can be made inside the new one: by default they can.
-/// 0 asks for a new user namespace. CAP_SYS_RESOURCE would let the program allow them again: ns_spawn
-/// refuses it in ns_spec_caps beside 0 with -EINVAL. The filter of ns_spec_seccomp refuses to make
-/// them, too.
+/// Sets whether user namespaces can be created inside the program's new user namespace.
+///
+/// 0: they cannot; otherwise they can, which is the default. 0 requests a new user namespace,
+/// writes 0 to /proc/sys/user/max_user_namespaces there, and takes CAP_SYS_RESOURCE from the
+/// program, which could change that again. The filter of ns_spec_seccomp refuses to create user
+/// namespaces, too.
+///
+/// Errors from ns_spawn:
+/// - -EINVAL at NS_STEP_ARGUMENT: ns_spec_caps names CAP_SYS_RESOURCE, ns_spec_keep_caps keeps
+///   it, or ns_spec_share shares the user namespace.
+/// - -EACCES, -EROFS or -ENOENT at NS_STEP_USER_NAMESPACES: /proc/sys cannot be written.
+///
+/// Man page: namespaces(7).
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ns_spec_user_namespaces(
     spec: *mut ns_spec,
@@ -56,7 +93,18 @@ pub unsafe extern "C" fn ns_spec_user_namespaces(
     unsafe { set(spec, err, |spec| Ok(spec.user_namespaces(allowed != 0))) }
 }
 
-/// A resource limit by its name ("nofile", "cpu", "as"...), in its unit; NS_UNLIMITED for none. An init process has the caller's. getrlimit(2).
+/// Sets a resource limit of the program.
+///
+/// `name` is that of a constant RLIMIT_... of getrlimit(2), with or without the prefix, as
+/// "nofile", "cpu" or "as"; upper and lower case are the same. `soft` and `hard` have the unit
+/// that getrlimit(2) states; NS_UNLIMITED is no limit. A limit that is lowered does not apply
+/// to the init process. Default: the caller's limits.
+///
+/// Errors: -EINVAL for an unknown name, or if `soft` is above `hard`. Error from ns_spawn:
+/// -EPERM at NS_STEP_RLIMIT, if it raises a hard limit and CAP_SYS_RESOURCE in the initial user
+/// namespace is missing, or "nofile" is above /proc/sys/fs/nr_open.
+///
+/// Man page: getrlimit(2).
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ns_spec_rlimit(
     spec: *mut ns_spec,
@@ -69,14 +117,29 @@ pub unsafe extern "C" fn ns_spec_rlimit(
     unsafe { set(spec, err, |spec| spec.rlimit(&text(name, "name")?.to_string_lossy(), soft, hard)) }
 }
 
-/// The nice value, -20 to 19. setpriority(2).
+/// Sets the nice value of the program.
+///
+/// `nice` is -20, the most CPU time, to 19, the least. Default: the caller's.
+///
+/// Errors: -EINVAL for another value. Error from ns_spawn: -EACCES or -EPERM at NS_STEP_NICE,
+/// if it lowers the value and CAP_SYS_NICE in the initial user namespace is missing and
+/// RLIMIT_NICE does not allow it.
+///
+/// Man page: setpriority(2).
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ns_spec_nice(spec: *mut ns_spec, nice: c_int, err: *mut ns_error) -> c_int {
     // SAFETY: the spec is the caller's; pointers are NULL or valid, says the header.
     unsafe { set(spec, err, |spec| spec.nice(nice)) }
 }
 
-/// How willingly the kernel kills the program when memory runs out, -1000 to 1000. proc_pid_oom_score_adj(5).
+/// Sets how the kernel ranks the program for being killed when memory runs out.
+///
+/// `score` is -1000, never, to 1000, first. Default: the caller's.
+///
+/// Errors: -EINVAL for another value. Error from ns_spawn: -EACCES at NS_STEP_OOM_SCORE, if it
+/// lowers the score and CAP_SYS_RESOURCE in the initial user namespace is missing.
+///
+/// Man page: proc_pid_oom_score_adj(5).
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ns_spec_oom_score_adj(
     spec: *mut ns_spec,
@@ -87,7 +150,14 @@ pub unsafe extern "C" fn ns_spec_oom_score_adj(
     unsafe { set(spec, err, |spec| spec.oom_score_adj(score)) }
 }
 
-/// The `count` processors that the program runs on, by number. sched_setaffinity(2).
+/// Sets the CPUs that the program may run on.
+///
+/// `cpus` has `count` numbers of CPUs, from 0, which are copied. Default: those of the caller.
+///
+/// Errors: -EINVAL if `count` is 0 or a number is above 8191. Error from ns_spawn: -EINVAL at
+/// NS_STEP_AFFINITY, if the caller may use none of them.
+///
+/// Man page: sched_setaffinity(2).
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ns_spec_cpus(
     spec: *mut ns_spec,
@@ -104,14 +174,26 @@ pub unsafe extern "C" fn ns_spec_cpus(
     }
 }
 
-/// The permissions that new files do not get. umask(2).
+/// Sets the file mode creation mask of the program.
+///
+/// `mask` has the permission bits that new files do not get. Default: the caller's.
+///
+/// Errors: -EINVAL if it is above 0777.
+///
+/// Man page: umask(2).
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ns_spec_umask(spec: *mut ns_spec, mask: u32, err: *mut ns_error) -> c_int {
     // SAFETY: the spec is the caller's; pointers are NULL or valid, says the header.
     unsafe { set(spec, err, |spec| spec.umask(mask)) }
 }
 
-/// personality(2).
+/// Sets the execution domain of the program.
+///
+/// `personality` is a value of sys/personality.h. Default: the caller's.
+///
+/// Errors from ns_spawn: those of personality(2) at NS_STEP_PERSONALITY.
+///
+/// Man page: personality(2).
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ns_spec_personality(
     spec: *mut ns_spec,

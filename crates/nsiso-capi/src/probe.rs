@@ -1,4 +1,4 @@
-//! `ns_probe`: what this host allows; and `ns_unshare`.
+//! `ns_probe`: the features that the machine supports; and `ns_unshare`.
 
 use std::ffi::{CString, c_char, c_int};
 
@@ -7,33 +7,42 @@ use nsiso::{Error, Feature, Step, Support};
 use crate::argument::{kinds, reference, reference_mut, store};
 use crate::error::{boundary, free, ns_error, quiet_boundary};
 
-/// ns_feature: it can be had.
+/// ns_feature: it is supported.
 pub const NS_YES: c_int = 1;
-/// ns_feature: it can be had with a new user namespace beside it.
+/// ns_feature: it is supported beside a new user namespace.
 pub const NS_IN_USER_NAMESPACE: c_int = 2;
-/// ns_feature: it cannot be had.
+/// ns_feature: it is not supported.
 pub const NS_NO: c_int = 0;
 
-/// What a probe has found. Opaque; only read, by many threads if need be.
+/// The features that ns_probe has found. Opaque and read-only: any number of threads may use it
+/// at the same time.
 pub struct ns_features(Vec<(Support, [CString; 3])>);
 
-/// One thing that was tried. The texts are UTF-8 and live as long as the features.
+/// A feature and its support. The texts are UTF-8 and exist as long as the features.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct ns_feature {
-    /// A kind of namespace ("user", "pid", "mnt", "net", "ipc", "uts", "time", "cgroup"), "nested_user", "proc", "overlay", "idmapped_mounts",
-    /// "links", "link_rate", "link_delay", "clone3", "listns", "pidfd_info_exit", "landlock", "cgroup_v2" or "cgroup_v1".
+    /// The name: a kind of namespace ("user", "pid", "mnt", "net", "ipc", "uts", "time",
+    /// "cgroup"), "nested_user", "proc", "overlay", "idmapped_mounts", "links", "link_rate",
+    /// "link_delay", "clone3", "listns", "pidfd_info_exit", "landlock", "cgroup_v2" or
+    /// "cgroup_v1".
     pub name: *const c_char,
     /// NS_YES, NS_IN_USER_NAMESPACE or NS_NO.
     pub support: i64,
-    /// Why not, or what there is; may be empty.
+    /// The cause if it is not supported, else details such as a version; may be empty.
     pub detail: *const c_char,
-    /// What to do about it; may be empty.
+    /// What the caller can do about it; may be empty.
     pub hint: *const c_char,
 }
 
-/// Tries what this kernel, this user and this host allow, in children that are thrown away, and stores what was found in `*out`. Nothing is
-/// kept from one call to the next. Takes some milliseconds. Free it with ns_features_free.
+/// Tests which features the kernel, the machine and the caller's privileges support, and stores
+/// them in `*out`.
+///
+/// It tries each feature, most of them in a child that it waits for. Each call tests again; it
+/// takes some milliseconds. Free the features with ns_features_free. A feature that is not
+/// supported is no error.
+///
+/// Man page: namespaces(7).
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ns_probe(out: *mut *mut ns_features, err: *mut ns_error) -> c_int {
     boundary(err, || {
@@ -47,14 +56,19 @@ pub unsafe extern "C" fn ns_probe(out: *mut *mut ns_features, err: *mut ns_error
     })
 }
 
-/// How many there are; 0 for NULL.
+/// Returns the number of features; 0 for NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ns_features_len(features: *const ns_features) -> usize {
     // SAFETY: NULL or valid, says the header.
     quiet_boundary(0, || unsafe { features.as_ref() }.map_or(0, |features| features.0.len()))
 }
 
-/// Number `index`, counted from 0. `out` has `size` bytes: pass sizeof(ns_feature). -ERANGE past the end.
+/// Stores the feature of this index, from 0, in `*out`.
+///
+/// `out` has room for `size` bytes: pass sizeof(ns_feature).
+///
+/// Errors: -ERANGE if `index` is not below ns_features_len; -EINVAL if `out` is NULL or `size`
+/// is 0.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ns_features_get(
     features: *const ns_features,
@@ -86,16 +100,36 @@ pub unsafe extern "C" fn ns_features_get(
     })
 }
 
-/// Frees them; NULL is allowed.
+/// Frees features and their texts; NULL is allowed.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ns_features_free(features: *mut ns_features) {
     // SAFETY: NULL, or made by ns_probe and not freed before, says the header.
     unsafe { free(features) }
 }
 
-/// Moves the calling program itself into new namespaces, unshare(2); with `map_root` (not 0) it is root in a new user
-/// namespace. There is no way back. New pid and time namespaces are for children to come. -EINVAL in a program with threads, which may
-/// have net, uts and ipc alone, for the calling thread: it starts a program with ns_spawn.
+/// Moves the calling process into new namespaces.
+///
+/// `wanted` is NS_USER, NS_NET, ... joined by |. If `map_root` is not 0, the caller's effective
+/// uid and gid are mapped to 0 in the new user namespace, and setgroups(2) is denied there;
+/// that takes NS_USER in `wanted` and a proc file system at /proc. The process cannot return.
+/// New pid and time namespaces apply to its future children alone. In a process with several
+/// threads only network, UTS and IPC namespaces are possible, and apply to the calling thread
+/// alone; ns_spawn starts a program in the others.
+///
+/// Takes CAP_SYS_ADMIN, or NS_USER in `wanted`.
+///
+/// Errors:
+/// - -EINVAL: `wanted` is 0 or has unknown bits, or `map_root` is set without NS_USER.
+/// - -EINVAL at NS_STEP_UNSHARE: the process has several threads, or the kernel was built
+///   without a kind.
+/// - -EPERM at NS_STEP_UNSHARE: CAP_SYS_ADMIN is missing, or the machine does not let the
+///   caller create user namespaces.
+/// - -ENOSPC at NS_STEP_UNSHARE: a limit in /proc/sys/user is reached, or namespaces are nested
+///   32 deep.
+/// - Any error at NS_STEP_SETGROUPS, NS_STEP_GID_MAP or NS_STEP_UID_MAP: the process is in its
+///   new namespaces, without an id map. End it.
+///
+/// Man page: unshare(2).
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ns_unshare(wanted: u64, map_root: c_int, err: *mut ns_error) -> c_int {
     boundary(err, || nsiso::unshare(kinds(wanted)?, map_root != 0).map(|()| 0))

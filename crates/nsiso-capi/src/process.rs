@@ -10,48 +10,82 @@ use crate::argument::{is_null, reference, reference_mut, store};
 use crate::error::{boundary, free, ns_error, quiet_boundary};
 use crate::spec::ns_spec;
 
-/// A started program. Opaque. All functions but ns_process_take_pipe and ns_process_free may be called
-/// from many threads at a time.
+/// A started program. Opaque.
+///
+/// Any number of threads may use it at the same time, but for ns_process_take_pipe,
+/// ns_process_take_pty, ns_process_take_notify and ns_process_free.
 pub struct ns_process(pub(crate) Process);
 
-/// How a program ended and what it has used. Times are nanoseconds.
+/// How a program ended and what it has used.
 ///
-/// The kernel reports the status of a process, so it is certain. With ns_spec_init, the init
-/// process reports the status of the program. A program that is root inside can write a report in
-/// its place, and can end the init process with an exit code of its choice. Then all fields but
-/// `out_of_memory` are the program's word. A report that cannot be true is ignored: the status is
-/// that of the init process itself.
+/// The kernel reports the status of a process, so it is reliable. With ns_spec_init, the init
+/// process reports the status of the program. A program that is root inside can write a report
+/// in its place, and can end the init process with an exit code of its choice. Then only
+/// `out_of_memory` is reliable. A report that cannot be true is ignored: the status is that of
+/// the init process itself.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct ns_status {
-    /// The exit code, or -1 if it was killed by a signal.
+    /// The exit code, or -1 if a signal killed the program.
     pub exit_code: i32,
-    /// The signal that killed it, or 0.
+    /// The number of the signal that killed the program, or 0.
     pub signal: i32,
-    /// 1 if a core file was written.
+    /// 1 if a core file was written, else 0.
     pub core_dumped: i32,
-    /// 1 if the fields below are known: the kernel tells them only to who reaps the process.
+    /// 1 if the next three fields are known, else 0. They are unknown if another part of the
+    /// caller reaped the process.
     pub usage_known: i32,
-    /// Time on a CPU outside the kernel, children it waited for included.
+    /// CPU time outside the kernel, in nanoseconds, of the program and the children that it
+    /// waited for.
     pub user_time: u64,
-    /// Time on a CPU inside the kernel.
+    /// CPU time inside the kernel, in nanoseconds, of the program and the children that it
+    /// waited for.
     pub system_time: u64,
-    /// The most physical memory that it had at a time, in bytes.
+    /// The largest resident set size, in bytes, of the program or of one child that it waited
+    /// for.
     pub peak_memory: u64,
-    /// 1 if it was killed because its deadline was over, ns_spec_deadline.
+    /// 1 if the program was killed at its deadline, ns_spec_deadline; else 0.
     pub timed_out: i32,
-    /// 1 if something in its cgroup was killed because the memory limit was reached, ns_spec_limits.
+    /// 1 if a process in the program's cgroup was killed because the memory limit was reached,
+    /// ns_spec_limits; else 0.
     pub out_of_memory: i32,
 }
 
-/// Starts the program of `spec` and stores it in `*out`. Returns 0 when the program runs. On failure
-/// the step tells what went wrong, nothing is left behind and `*out` is not touched. Blocks until the
-/// program has been executed. Many threads may spawn from one spec at a time.
+/// Starts the program of `spec` and stores the process in `*out`.
 ///
-/// A helper program does the set-up in memory of its own, so a process that may trace the program
-/// reaches nothing of the caller. Where a pid namespace is new or joined, or a cgroup of version 2
-/// is used, the helper makes the program's process and ends: the caller, whose child both are, gets
-/// SIGCHLD for each.
+/// Returns 0 when the program runs. On failure no process is left and `*out` is not changed.
+/// Free the process with ns_process_free. Any number of threads may spawn from one spec at the
+/// same time. Another thread must not change the environment meanwhile, unless
+/// ns_spec_env_clear was called.
+///
+/// It blocks until the child has executed the program or has failed. In joined namespaces that
+/// takes 20 seconds at most; with ns_spec_sync_fds it takes as long as the caller lets the
+/// child wait.
+///
+/// A helper program in memory of its own does the set-up in the child, so a process that may
+/// trace the program cannot reach the caller's memory. Where a pid namespace is new or joined,
+/// or a cgroup of version 2 is used, the helper creates the program's process as another child
+/// of the caller and ends: the caller gets SIGCHLD for each of them.
+///
+/// Errors (the page of each option lists those of that option):
+/// - -EINVAL at NS_STEP_ARGUMENT: options contradict each other.
+/// - -EPERM or -EACCES at NS_STEP_CLONE: new namespaces without CAP_SYS_ADMIN and without a new
+///   user namespace, or the machine does not let the caller create user namespaces.
+/// - -ENOSPC or -EUSERS at NS_STEP_CLONE: a limit in /proc/sys/user is reached, or user or pid
+///   namespaces are nested 32 deep.
+/// - -EINVAL at NS_STEP_CLONE: the kernel was built without one of the namespaces.
+/// - -EAGAIN at NS_STEP_CLONE: RLIMIT_NPROC, pids.max of the cgroup or kernel.pid_max is
+///   reached.
+/// - -ENOENT at NS_STEP_EXEC: the program or its interpreter does not exist.
+/// - -EACCES at NS_STEP_EXEC: the program, its interpreter or a directory may not be executed
+///   or searched, or Landlock refuses it.
+/// - -EPERM at NS_STEP_EXEC: a seccomp filter of the spec may refuse execve.
+/// - -ENOEXEC at NS_STEP_EXEC: the kernel does not know the program's format.
+/// - -E2BIG at NS_STEP_EXEC: arguments and environment are too long.
+/// - -ENOMEM: the memory limit is too small to start the program.
+/// - -EINTR: the child was killed before it executed the program.
+///
+/// Man pages: clone(2), execve(2), namespaces(7).
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ns_spawn(
     spec: *const ns_spec,
@@ -67,39 +101,50 @@ pub unsafe extern "C" fn ns_spawn(
     })
 }
 
-/// The calling process becomes the program of `spec`, as by execve(2). It keeps its pid, its parent
-/// and its terminal; its other threads end. Buffers of stdio are not flushed: call fflush(3)
-/// before.
+/// Replaces the calling process by the program of `spec`, as execve(2) does.
+///
+/// The process keeps its pid, its parent and its terminal; its other threads end. Buffers of
+/// stdio are not flushed: call fflush(3) before.
 ///
 ///     ns_spec_argv(spec, argv, &err) || ns_spec_map_root(spec, &err) || ns_exec(spec, &err);
 ///     fprintf(stderr, "%s\n%s\n", err.message, err.hint);
 ///
-/// Returns only where it fails before the process has changed: a negative errno. Descriptors and
-/// their flags, signal mask and capabilities are then as before, and there is no child. EINVAL for
-/// an option that takes a parent (below), ENOENT for a missing interpreter of the program, EACCES
-/// or EPERM where the helper program may not be executed.
+/// It returns only if it fails before the process has changed: a negative errno value. Then
+/// descriptors and their flags, the signal mask and capabilities are as before, and no child is
+/// left.
 ///
-/// What fails later, as a mount or the program itself, is written to descriptor 2: the caller's
-/// name, the step, the object and the cause. The process then exits with 127 if the program is not
-/// found, with 126 otherwise.
+/// If a later step fails, such as a mount or the execution of the program, the process writes
+/// the caller's name, the step, the object and the cause to descriptor 2. It exits with 127 if
+/// the program is not found, and with 126 otherwise.
 ///
 /// The program gets descriptors 0 to 2 and those of ns_spec_fd. Signals that the caller ignores
-/// stay ignored, but for SIGPIPE and SIGXFSZ; all others are at their default, and none is blocked.
+/// stay ignored, but for SIGPIPE and SIGXFSZ; all others are at their default, and none is
+/// blocked.
 ///
-/// A new or joined pid namespace is that of the program's children: its first child is PID 1, and
-/// the program itself stays where the caller was. With ns_spec_limits the cgroup stays when the
-/// program has ended; the next call that uses limits removes it and kills what is left in it. A pin
-/// stays if a later step fails.
+/// A new or joined pid namespace applies to the program's children: the first one is PID 1
+/// there, and the program itself stays in the caller's pid namespace. With ns_spec_limits the
+/// cgroup remains when the program has ended; the next call that uses limits removes it and
+/// kills the processes that are still in it. The mount of ns_spec_pin remains if a later step
+/// fails.
 ///
-/// Id maps of others than the caller's own ids, and pins, take a caller with one thread: a child of
-/// it writes them, and is reaped before the program is executed. EINVAL with several threads.
+/// Id maps of other ids than the caller's own, and ns_spec_pin, take a caller with one thread:
+/// a child of it writes the maps, and is reaped before the program is executed.
 ///
-/// EINVAL for options that take a parent: ns_spec_init and what brings it (ns_spec_sandbox,
-/// ns_spec_deadline), NS_STDIO_PIPE, ns_spec_pty, ns_spec_link, ns_spec_device, ns_spec_uplink,
-/// ns_spec_seccomp_notify, ns_spec_sync_fds; and for a fresh proc beside a new pid namespace. For those
-/// use ns_spawn.
+/// It may be called from any thread. Other threads must not change the environment meanwhile.
 ///
-/// May be called from any thread. Other threads must not change the environment meanwhile.
+/// Errors:
+/// - -EINVAL: an option that needs a parent process: ns_spec_init, ns_spec_wait_for_all,
+///   ns_spec_die_with_parent, ns_spec_deadline, ns_spec_sandbox, NS_STDIO_PIPE, ns_spec_pty,
+///   ns_spec_link, ns_spec_device, ns_spec_uplink, ns_spec_seccomp_notify or ns_spec_sync_fds.
+///   Use ns_spawn.
+/// - -EINVAL: a proc file system beside a new pid namespace.
+/// - -EINVAL: id maps or pins, as above, in a caller with several threads.
+/// - -EPERM at NS_STEP_CLONE: new namespaces without CAP_SYS_ADMIN and without a new user
+///   namespace.
+/// - -ENOENT at NS_STEP_EXEC: the interpreter of the program does not exist.
+/// - -EACCES or -EPERM: the helper program of the library may not be executed.
+///
+/// Man pages: execve(2), unshare(2).
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ns_exec(spec: *const ns_spec, err: *mut ns_error) -> c_int {
     boundary(err, || {
@@ -108,21 +153,31 @@ pub unsafe extern "C" fn ns_exec(spec: *const ns_spec, err: *mut ns_error) -> c_
     })
 }
 
-/// Frees the handle; NULL is allowed. It neither kills the process nor waits for it. A process that
-/// has ended is reaped. A process that still runs is detached: it runs on, in its cgroup. When it
-/// has ended, the next ns_spawn, the next ns_process_wait that returns a status or the next
-/// ns_process_free reaps it and removes its cgroup; processes left in that cgroup are killed. Until
-/// then it is a zombie, and the library keeps a descriptor of it. Init reaps it if the caller ends
-/// first. A copy of the caller that fork(2) made neither reaps nor removes. A pipe that was not
-/// taken is closed. The pidfd must not be used any more.
+/// Frees the handle of a process; NULL is allowed.
+///
+/// It neither kills the process nor waits for it. A process that has ended is reaped. A process
+/// that still runs is detached: it continues to run, in its cgroup. When it has ended, the next
+/// ns_spawn, the next ns_process_wait that returns a status or the next ns_process_free reaps
+/// it and removes its cgroup; processes still in that cgroup are killed. Until then it is a
+/// zombie, and the library keeps a descriptor of it. If the caller ends first, init(1) reaps
+/// it. A copy of the caller made by fork(2) neither reaps nor removes.
+///
+/// Pipes and other descriptors that were not taken are closed. The pidfd must not be used after
+/// this call.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ns_process_free(process: *mut ns_process) {
     // SAFETY: NULL, or made by ns_spawn and not freed before, says the header.
     unsafe { free(process) }
 }
 
-/// The process id in the caller's pid namespace; -EINVAL for NULL. For signals use ns_process_signal,
-/// which cannot hit another process that got the same id later.
+/// Returns the process's id in the caller's pid namespace.
+///
+/// With ns_spec_init it is the id of the init process. Send signals with ns_process_signal,
+/// which cannot reach another process that got the same id later.
+///
+/// Errors: -EINVAL if `process` is NULL.
+///
+/// Man page: pid_namespaces(7).
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ns_process_pid(process: *const ns_process) -> c_int {
     quiet_boundary(-libc::EINVAL, || {
@@ -131,8 +186,15 @@ pub unsafe extern "C" fn ns_process_pid(process: *const ns_process) -> c_int {
     })
 }
 
-/// The process's pidfd, which stays the process's: poll(2) finds it readable once the program has ended.
-/// -EINVAL for NULL. pidfd_open(2).
+/// Returns the process's pidfd.
+///
+/// The descriptor belongs to the process: do not close it. It is valid until ns_process_free.
+/// poll(2) reports it as readable when the process has ended. With ns_spec_init it refers to
+/// the init process.
+///
+/// Errors: -EINVAL if `process` is NULL.
+///
+/// Man page: pidfd_open(2).
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ns_process_pidfd(process: *const ns_process) -> c_int {
     quiet_boundary(-libc::EINVAL, || {
@@ -141,8 +203,15 @@ pub unsafe extern "C" fn ns_process_pidfd(process: *const ns_process) -> c_int {
     })
 }
 
-/// Hands out the caller's end of the pipe at the program's descriptor 0, 1 or 2: a descriptor that the
-/// caller closes. -EBADF if there is none or it has been taken.
+/// Returns the caller's end of the pipe at the program's descriptor 0, 1 or 2.
+///
+/// The caller owns the descriptor and closes it. It is for writing if `child_fd` is 0, else for
+/// reading. ns_spec_stdio with NS_STDIO_PIPE creates the pipe. The call must not run while
+/// another thread uses `process`.
+///
+/// Errors: -EBADF if there is no such pipe or it has been taken.
+///
+/// Man page: pipe(2).
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ns_process_take_pipe(
     process: *mut ns_process,
@@ -159,8 +228,14 @@ pub unsafe extern "C" fn ns_process_take_pipe(
     })
 }
 
-/// Hands out the host's end of the program's terminal, ns_spec_pty: a descriptor that the caller closes. -EBADF if there is none or it
-/// has been taken.
+/// Returns the master side of the program's pseudo-terminal, ns_spec_pty.
+///
+/// The caller owns the descriptor and closes it. The call must not run while another thread
+/// uses `process`.
+///
+/// Errors: -EBADF if there is no pseudo-terminal or it has been taken.
+///
+/// Man page: pty(7).
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ns_process_take_pty(process: *mut ns_process, err: *mut ns_error) -> c_int {
     boundary(err, || {
@@ -172,8 +247,14 @@ pub unsafe extern "C" fn ns_process_take_pty(process: *mut ns_process, err: *mut
     })
 }
 
-/// Hands out the host's end of ns_spec_seccomp_notify: a descriptor that the caller closes, readable when the program waits for an
-/// answer. -EBADF if there is none or it has been taken.
+/// Returns the listener of the seccomp filter of ns_spec_seccomp_notify.
+///
+/// The caller owns the descriptor and closes it. It is readable when a process of the program
+/// waits for an answer. The call must not run while another thread uses `process`.
+///
+/// Errors: -EBADF if there is no listener or it has been taken.
+///
+/// Man page: seccomp_unotify(2).
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ns_process_take_notify(process: *mut ns_process, err: *mut ns_error) -> c_int {
     boundary(err, || {
@@ -186,14 +267,25 @@ pub unsafe extern "C" fn ns_process_take_notify(process: *mut ns_process, err: *
     })
 }
 
-/// Waits until the program has ended, `timeout_ns` nanoseconds at most (0: does not wait;
-/// negative: no limit), and stores its status in `*out`, which has `size` bytes: pass
-/// sizeof(ns_status). -ETIMEDOUT if it still runs. It may be called again, and by many threads: all
-/// get the same status. -ECHILD if the status is lost because the caller reaps all children or
-/// ignores SIGCHLD and the kernel is older than 6.15.
+/// Waits until the process has ended and stores its status in `*out`.
 ///
-/// A cancellation point while it waits: a thread that pthread_cancel(3) ends there has collected
-/// nothing, and the process can still be waited for.
+/// `out` has room for `size` bytes: pass sizeof(ns_status). `timeout_ns` is the time to wait at
+/// most, in nanoseconds; 0 does not wait, and a negative value sets no limit. It may be called
+/// repeatedly and by many threads: all get the same status. The first call that returns a
+/// status removes the process's cgroup and its links; that can take some seconds if processes
+/// are still in the cgroup.
+///
+/// While it waits it is a cancellation point. A thread that pthread_cancel(3) ends there has
+/// reaped nothing, and the process can still be waited for.
+///
+/// Errors:
+/// - -ETIMEDOUT: the process still runs.
+/// - -ECHILD: the status is lost, because another part of the caller reaped the process or
+///   ignores SIGCHLD, and the kernel is older than Linux 6.15. With ns_spec_init the status is
+///   not lost.
+/// - -EINVAL: `out` is NULL or `size` is 0.
+///
+/// Man page: waitid(2).
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn ns_process_wait(
     process: *const ns_process,
@@ -202,7 +294,7 @@ pub unsafe extern "C-unwind" fn ns_process_wait(
     size: usize,
     err: *mut ns_error,
 ) -> c_int {
-    // Nothing that has to be dropped may live here: the thread may end in this call.
+    // The thread may end in this call: no value that needs to be dropped may exist here.
     let left = match out.is_null() || timeout_ns == 0 {
         true => timeout_ns,
         // SAFETY: NULL or valid, says the header.
@@ -227,11 +319,11 @@ pub unsafe extern "C-unwind" fn ns_process_wait(
     })
 }
 
-/// Waits until the descriptor is readable or the time, in nanoseconds, is up, and returns what is
-/// left of that. A negative time is no limit.
+/// Waits until the descriptor is readable or the time, in nanoseconds, is over. Returns the
+/// time that remains. A negative time is no limit.
 ///
-/// The thread may be cancelled in here. The C library then unwinds the stack, so that neither this
-/// function nor its callers may hold a value that has to be dropped.
+/// The thread may be cancelled in this function. The C library then unwinds the stack, so
+/// neither this function nor its callers may hold a value that needs to be dropped.
 fn poll_cancellably(fd: c_int, timeout_ns: i64) -> i64 {
     unsafe extern "C-unwind" {
         fn poll(fds: *mut libc::pollfd, count: libc::nfds_t, timeout: c_int) -> c_int;
@@ -246,7 +338,7 @@ fn poll_cancellably(fd: c_int, timeout_ns: i64) -> i64 {
     let mut left = timeout_ns;
     loop {
         let mut ended = libc::pollfd { fd, events: libc::POLLIN, revents: 0 };
-        // In whole milliseconds, rounded up, so that it does not return before the time.
+        // In whole milliseconds, rounded up, so that it does not return too early.
         let timeout = match left {
             ..0 => -1,
             left => (left.saturating_add(999_999) / 1_000_000).min(c_int::MAX.into()) as c_int,
@@ -264,7 +356,18 @@ fn poll_cancellably(fd: c_int, timeout_ns: i64) -> i64 {
     }
 }
 
-/// Sends a signal; 0 only asks whether it could be sent. -ESRCH once the process has been reaped.
+/// Sends a signal to the process.
+///
+/// `signal` is 1 to 64; 0 only checks whether a signal could be sent. With ns_spec_init the
+/// init process passes the signal to the program, but for SIGKILL and SIGSTOP, which act on
+/// itself: SIGKILL ends everything in the pid namespace.
+///
+/// Errors:
+/// - -ESRCH: the process has ended and its status was collected.
+/// - -EPERM: the process runs as another user, and the caller lacks CAP_KILL.
+/// - -EINVAL: there is no such signal.
+///
+/// Man page: pidfd_send_signal(2).
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ns_process_signal(
     process: *const ns_process,

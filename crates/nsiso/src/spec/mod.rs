@@ -90,7 +90,7 @@ use crate::{Error, Kinds, Process, Result};
 /// spawned, and they stay open in the caller.
 #[derive(Clone, Debug)]
 pub struct Spec<'fd> {
-    pub(crate) program: Program<'fd>,
+    pub(crate) program: Box<Program<'fd>>,
     /// The kinds of namespace that are new.
     pub(crate) kinds: Kinds,
     pub(crate) joins: Vec<Join<'fd>>,
@@ -102,7 +102,7 @@ pub struct Spec<'fd> {
     pub(crate) identity: Box<Identity>,
     pub(crate) names: Names,
     pub(crate) clocks: Clocks,
-    pub(crate) rootfs: Rootfs<'fd>,
+    pub(crate) rootfs: Box<Rootfs<'fd>>,
     pub(crate) network: Box<Network<'fd>>,
     pub(crate) resources: Box<Resources>,
     pub(crate) privileges: Box<Privileges>,
@@ -120,7 +120,7 @@ impl<'fd> Spec<'fd> {
     /// `execvp(3)`. Without `PATH`, `/bin` and `/usr/bin` are searched. EINVAL: the name is empty.
     pub fn new(program: impl AsRef<OsStr>) -> Result<Self> {
         Ok(Spec {
-            program: Program::new(program.as_ref())?,
+            program: Box::new(Program::new(program.as_ref())?),
             kinds: Kinds::empty(),
             joins: Vec::new(),
             pins: Vec::new(),
@@ -129,7 +129,7 @@ impl<'fd> Spec<'fd> {
             identity: Box::default(),
             names: Names::default(),
             clocks: Clocks::default(),
-            rootfs: Rootfs::default(),
+            rootfs: Box::default(),
             network: Box::default(),
             resources: Box::default(),
             privileges: Box::default(),
