@@ -1,4 +1,4 @@
-/* Tests how much of the calling thread's stack the functions use: at most 20 KiB, as nsiso.h
+/* Tests how much of the calling thread's stack the functions use: at most 16 KiB, as nsiso.h
  * says. */
 #include "check.h"
 
@@ -7,7 +7,7 @@
 #include <sys/mman.h>
 
 #define STACK (256 * 1024)
-#define LIMIT (20 * 1024)
+#define LIMIT (16 * 1024)
 #define PAINT 0xA5
 
 static unsigned char *stack;

@@ -35,6 +35,7 @@ pub(super) fn set_up(child: &Child, spec: &Spec, plan: &Plan, received: Vec<Owne
 }
 
 /// The namespaces that the child has sent.
+#[inline(never)] // keeps the stack below small
 fn handles(plan: &Plan, received: Vec<OwnedFd>) -> Result<Vec<Handle>> {
     let mut received = received.into_iter();
     let handle = |kind: Kinds| {
@@ -55,14 +56,23 @@ fn network(child: &Child, spec: &Spec, namespaces: &[Handle], attachments: &mut 
     if let Some(wanted) = &spec.network.uplink {
         attachments.uplink = Some(Box::new(uplink::start(child, own, wanted)?));
     }
-    let at = |endpoint: &Endpoint<'_>| Endpoint { namespace: None, ..endpoint.clone() };
     for (index, (inside, other)) in spec.network.links.iter().enumerate() {
-        let pair = net::pair(&at(inside).netns(own.as_fd()), other);
+        let pair = net::pair(&inside_of(own, inside), other);
         attachments.links.push(pair.map_err(|error| error.with_index(Some(index)))?);
     }
+    move_devices(spec, own, attachments)
+}
+
+#[inline(never)] // as above
+fn move_devices(spec: &Spec, own: &Handle, attachments: &mut Attachments) -> Result<()> {
     for (index, (device, inside)) in spec.network.devices.iter().enumerate() {
-        let moved = net::moved(None, device, &at(inside).netns(own.as_fd()));
+        let moved = net::moved(None, device, &inside_of(own, inside));
         attachments.devices.push(moved.map_err(|error| error.with_index(Some(index)))?);
     }
     Ok(())
+}
+
+/// The endpoint, in the program's network namespace.
+fn inside_of<'fd>(own: &'fd Handle, endpoint: &Endpoint<'fd>) -> Endpoint<'fd> {
+    endpoint.clone().netns(own.as_fd())
 }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use crate::{Handle, Kinds, Result, Spec, pin, unpin};
 
 /// Pins all of them or none.
+#[inline(never)] // keeps the stack of other spawns small
 pub(super) fn make(spec: &Spec, namespaces: &[Handle]) -> Result<()> {
     for (done, (kind, path)) in spec.pins.iter().enumerate() {
         let own = namespaces.iter().find(|namespace| namespace.kind() == *kind);
