@@ -71,6 +71,8 @@ lint:
 	cargo fmt --all --check
 	rustfmt --check --edition 2024 crates/nsiso/helper/main.rs
 	cargo clippy --quiet --workspace --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --quiet --no-deps --all-features -p nsiso
+	python3 tests/lint.py
 
 bench: build
 	@sh tests/bench/build.sh

@@ -120,14 +120,15 @@ impl<T: Clone> Switch<T> {
 
 /// The options of a spec. Every field may be left out.
 ///
-/// An option brings the namespace that it needs: a host name asks for a new UTS namespace, an id map
-/// for a new user namespace. Descriptors are numbers of the caller's, which it keeps open until the
+/// An option brings the namespace that it needs: a host name asks for a new UTS namespace, an id
+/// map for a new user namespace. Descriptors are numbers of the caller's, which it keeps open until the
 /// spawn.
 ///
 /// ```
 /// use nsiso::Document;
 ///
-/// let document = Document::from_json(r#"{"args": ["id", "-u"], "map_root": true, "hostname": "box"}"#)?;
+/// let text = r#"{"args": ["id", "-u"], "map_root": true, "hostname": "box"}"#;
+/// let document = Document::from_json(text)?;
 /// assert_eq!(document.spec()?.spawn()?.wait()?.code(), Some(0));
 /// let error = Document::from_json(r#"{"hostnam": "box"}"#).unwrap_err();
 /// assert_eq!(error.hint(), "did you mean hostname?");

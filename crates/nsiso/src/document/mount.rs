@@ -22,7 +22,7 @@ pub enum MountType {
     Sysfs,
     /// The POSIX message queues of the program's IPC namespace. mq_overview(7).
     Mqueue,
-    /// A small /dev: null, zero, full, random, urandom, tty, pts, shm, and links to the descriptors.
+    /// A small /dev: null, zero, full, random, urandom, tty, pts, shm, links to descriptors.
     Dev,
     /// A writable layer over the trees `lower`. Without `upper` and `work` changes are thrown away.
     Overlay,

@@ -69,9 +69,11 @@ bitflags::bitflags! {
 ///
 /// let listing = Query::new().kinds(Kinds::NET).list()?;
 /// for namespace in listing.iter() {
-///     println!("{} {:?} {} processes", namespace.inode(), namespace.command(), namespace.processes().len());
+///     let count = namespace.processes().len();
+///     println!("{} {:?} {count} processes", namespace.inode(), namespace.command());
 /// }
-/// assert!(listing.iter().any(|namespace| namespace.processes().contains(&(std::process::id() as i32))));
+/// let own = std::process::id() as i32;
+/// assert!(listing.iter().any(|namespace| namespace.processes().contains(&own)));
 /// # Ok::<(), nsiso::Error>(())
 /// ```
 #[derive(Clone, Copy, Debug)]

@@ -114,7 +114,7 @@ impl Plan {
         plan.late_namespaces(spec);
         plan.id_maps(spec)?;
         plan.clocks(spec);
-        plan.no_user_namespaces(spec);
+        plan.forbid_user_namespaces(spec);
         plan.names(spec);
         plan.mounts(spec);
         plan.terminal(spec)?;

@@ -11,7 +11,7 @@ use crate::{Kinds, Result, Spec, rlimit};
 impl Plan {
     /// Lowers the limits of `/proc/sys/user`. To be called before the program's root file system
     /// replaces the caller's and its `/proc`.
-    pub(super) fn no_user_namespaces(&mut self, spec: &Spec) {
+    pub(super) fn forbid_user_namespaces(&mut self, spec: &Spec) {
         if spec.privileges.no_user_namespaces {
             self.write_proc(Step::UserNamespaces, c"sys/user/max_user_namespaces", "0", false);
         }

@@ -1,5 +1,5 @@
-//! [`Seccomp`]: which system calls the program may make, assembled as classic BPF, `seccomp(2)`. The
-//! helper installs the filters just before it executes the program.
+//! [`Seccomp`]: which system calls the program may make, assembled as classic BPF, `seccomp(2)`.
+//! The helper installs the filters just before it executes the program.
 
 use std::str::FromStr;
 
