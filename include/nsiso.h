@@ -1080,9 +1080,11 @@ extern "C" {
 const char *ns_version(void);
 
 /**
- * Makes a spec from a spec document: a JSON object whose keys are the options, under the names that
- * they have here after ns_spec_. The schema is in nsiso-spec.schema.json, and ns_spec_schema
- * returns it. Stores the spec in `*out`; free it with ns_spec_free. Setters may add to it.
+ * Makes a spec from a spec document, a JSON object.
+ *
+ * Its keys are the options, under the names that they have here after ns_spec_. Its schema is in
+ * nsiso-spec.schema.json, and ns_spec_schema returns it. Stores the spec in `*out`; free it with
+ * ns_spec_free. Setters may add to it.
  *
  * Descriptors in a document are numbers of the caller's, which it keeps open until the spawn.
  *

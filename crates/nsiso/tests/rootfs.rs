@@ -433,8 +433,8 @@ fn bad_views_are_told_apart() {
     assert!(error.hint().contains("network namespace"), "{error}: {}", error.hint());
 }
 
-/// Runs the test `name` again in a program of its own, which `world` prepares first. Returns true in that
-/// program.
+/// Runs the test `name` again in a program of its own, which `world` prepares first. Returns
+/// true in that program.
 fn is_inside(name: &str, world: impl FnOnce(&mut Spec)) -> bool {
     if std::env::var("NSISO_INSIDE").is_ok_and(|inside| inside == name) {
         return true;
