@@ -699,4 +699,87 @@ mod tests {
             assert!(option != "share" || was != plain);
         }
     }
+
+    /// A small generator of numbers that look random: xorshift.
+    struct Random(u64);
+
+    impl Random {
+        fn below(&mut self, bound: usize) -> usize {
+            self.0 ^= self.0 << 13;
+            self.0 ^= self.0 >> 7;
+            self.0 ^= self.0 << 17;
+            (self.0 % bound as u64) as usize
+        }
+    }
+
+    /// Values that are wrong in most places.
+    const ODD: [&str; 14] = [
+        "null",
+        "true",
+        "-1",
+        "0",
+        "1e300",
+        "4294967295",
+        "18446744073709551615",
+        "\"\"",
+        "\"/\"",
+        "\"\\u0000\"",
+        "[]",
+        "{}",
+        "[[[1]]]",
+        "{\"type\": \"bind\"}",
+    ];
+
+    /// Replaces, removes or doubles some value in it.
+    fn change(value: &mut serde_json::Value, random: &mut Random) {
+        let odd = |random: &mut Random| serde_json::from_str(ODD[random.below(ODD.len())]).unwrap();
+        match value {
+            serde_json::Value::Object(fields) if !fields.is_empty() && random.below(4) > 0 => {
+                let name = fields.keys().nth(random.below(fields.len())).unwrap().clone();
+                match random.below(6) {
+                    0 => drop(fields.remove(&name)),
+                    1 => drop(fields.insert(name + "x", odd(random))),
+                    _ => change(&mut fields[&name], random),
+                }
+            }
+            serde_json::Value::Array(items) if !items.is_empty() && random.below(4) > 0 => {
+                let index = random.below(items.len());
+                match random.below(6) {
+                    0 => drop(items.remove(index)),
+                    1 => items.push(items[index].clone()),
+                    _ => change(&mut items[index], random),
+                }
+            }
+            other => *other = odd(random),
+        }
+    }
+
+    /// NSISO_FUZZ_SECONDS makes it longer.
+    #[test]
+    fn a_broken_document_is_an_error_and_nothing_worse() {
+        let seconds = std::env::var("NSISO_FUZZ_SECONDS").ok().and_then(|text| text.parse().ok());
+        let end = std::time::Instant::now() + std::time::Duration::from_secs(seconds.unwrap_or(1));
+        let everything: serde_json::Value = serde_json::from_str(EVERYTHING).unwrap();
+        let (mut random, mut refused) = (Random(0x9E37_79B9_7F4A_7C15), 0);
+        while refused < 100 || std::time::Instant::now() < end {
+            let mut value = everything.clone();
+            for _ in 0..1 + random.below(4) {
+                change(&mut value, &mut random);
+            }
+            let mut text = value.to_string().into_bytes();
+            if random.below(4) == 0 {
+                let at = random.below(text.len());
+                text[at] = random.below(128) as u8;
+                text.truncate(1 + random.below(text.len()));
+            }
+            let text = String::from_utf8(text).unwrap();
+            match Document::from_json(&text).and_then(|document| document.spec()) {
+                Ok(spec) => drop(spec),
+                Err(error) => {
+                    assert!(!error.message().is_empty(), "{text}");
+                    refused += 1;
+                }
+            }
+        }
+    }
 }
