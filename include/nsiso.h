@@ -1095,6 +1095,18 @@ const char *ns_version(void);
 int ns_spec_from_json(const char *json, struct ns_spec **out, struct ns_error *err);
 
 /**
+ * Writes a spec as a spec document. Stores the text in `*out`; free it with ns_string_free.
+ *
+ * ns_spec_from_json makes an equal spec of it. Options that are not set are left out. A spec that
+ * ns_spec_sandbox was applied to is written as {"sandbox": true} with what differs from that.
+ * Descriptors are written as their numbers.
+ *
+ * -EINVAL: a string of the spec is not UTF-8; or the filter of the sandbox was removed and others
+ * were added, which a document cannot say.
+ */
+int ns_spec_to_json(const struct ns_spec *spec, char **out, struct ns_error *err);
+
+/**
  * Returns the JSON Schema of spec documents; NULL when memory is used up. Free it with
  * ns_string_free.
  */

@@ -16,6 +16,27 @@ static void a_document_is_a_spec(void)
     CHECK(output(spec, text, sizeof text).exit_code == 0 && !strcmp(text, "hello"));
 }
 
+static void a_spec_is_written_as_a_document(void)
+{
+    char *json, *again;
+    ns_spec *spec = shell("exit 0"), *copy;
+    OK(ns_spec_sandbox(spec, &err));
+    OK(ns_spec_hostname(spec, "box", &err));
+    OK(ns_spec_mount_tmpfs(spec, "/work", 4096, 0755, 0, &err));
+    OK(ns_spec_to_json(spec, &json, &err));
+    CHECK(strstr(json, "\"sandbox\":true") && strstr(json, "\"hostname\":\"box\"") && strstr(json, "\"size\":4096"));
+    OK(ns_spec_from_json(json, &copy, &err));
+    OK(ns_spec_to_json(copy, &again, &err));
+    CHECK(!strcmp(json, again));
+    ns_string_free(json), ns_string_free(again);
+    ns_spec_free(copy);
+    OK(ns_spec_hostname(spec, "\xff", &err));
+    FAILS(ns_spec_to_json(spec, &json, &err), EINVAL, "UTF-8");
+    FAILS(ns_spec_to_json(NULL, &json, &err), EINVAL, "spec is NULL");
+    FAILS(ns_spec_to_json(spec, NULL, &err), EINVAL, "out is NULL");
+    ns_spec_free(spec);
+}
+
 static void mistakes_are_named(void)
 {
     ns_spec *spec = NULL;
@@ -41,6 +62,7 @@ static void the_schema_is_at_hand(void)
 int main(void)
 {
     RUN(a_document_is_a_spec);
+    RUN(a_spec_is_written_as_a_document);
     RUN(mistakes_are_named);
     RUN(the_schema_is_at_hand);
     return 0;

@@ -77,3 +77,17 @@ def test_a_file_that_is_no_document_is_named(tmp_path):
 def test_the_version_is_told():
     done = subprocess.run([sys.executable, "-m", "nsiso", "--version"], capture_output=True, text=True)
     assert done.stdout == f"nsiso {nsiso.__version__}\n"
+
+
+def test_a_sandbox_is_written_as_a_document(tmp_path):
+    box = nsiso.Sandbox(mounts=[nsiso.Tmpfs("/work", size="1M")], hostname="judge", share=["net"], landlock=False, nice=3)
+    document = box.to_dict()
+    assert document == {
+        "sandbox": True, "share": ["net"], "hostname": "judge", "landlock": False, "nice": 3,
+        "mounts": [{"type": "tmpfs", "target": "/work", "mode": 0o755, "size": 1 << 20}],
+    }  # fmt: skip
+    path = tmp_path / "judge.json"
+    path.write_text(json.dumps(document))
+    again = nsiso.Sandbox.from_file(path)
+    assert again.to_dict() == document
+    assert again.run(["uname", "-n"], capture_output=True, text=True).stdout == "judge\n"

@@ -55,6 +55,11 @@ impl Spec {
         document.and_then(|document| document.apply(&mut self.0)).map_err(|error| raise(py, error))
     }
 
+    /// The options as a spec document, as JSON.
+    fn to_json(&self, py: Python<'_>) -> PyResult<String> {
+        nsiso::Document::of(&self.0).map(|document| document.to_json()).map_err(|error| raise(py, error))
+    }
+
     fn env_clear(&mut self) {
         self.0.env_clear();
     }

@@ -4,7 +4,7 @@ use std::ffi::{CString, c_char, c_int};
 
 use nsiso::{Document, Error, Result};
 
-use crate::argument::{is_null, text};
+use crate::argument::{is_null, reference, text};
 use crate::error::{boundary, ns_error, quiet_boundary};
 use crate::spec::ns_spec;
 
@@ -39,14 +39,44 @@ pub unsafe extern "C" fn ns_spec_from_json(
     })
 }
 
+/// Writes a spec as a spec document. Stores the text in `*out`; free it with ns_string_free.
+///
+/// ns_spec_from_json makes an equal spec of it. Options that are not set are left out. A spec that
+/// ns_spec_sandbox was applied to is written as {"sandbox": true} with what differs from that.
+/// Descriptors are written as their numbers.
+///
+/// -EINVAL: a string of the spec is not UTF-8; or the filter of the sandbox was removed and others
+/// were added, which a document cannot say.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ns_spec_to_json(
+    spec: *const ns_spec,
+    out: *mut *mut c_char,
+    err: *mut ns_error,
+) -> c_int {
+    boundary(err, || {
+        if out.is_null() {
+            return Err(is_null("out"));
+        }
+        // SAFETY: NULL or a spec, says the header.
+        let spec = unsafe { reference(spec, "spec") }?;
+        let json = string(Document::of(&spec.0)?.to_json())?;
+        // SAFETY: valid for writing, says the header.
+        unsafe { out.write(json.into_raw()) };
+        Ok(0)
+    })
+}
+
+fn string(text: String) -> Result<CString> {
+    CString::new(text).map_err(|_| Error::argument("the text has a NUL byte in it"))
+}
+
 /// Returns the JSON Schema of spec documents; NULL when memory is used up. Free it with
 /// ns_string_free.
 #[unsafe(no_mangle)]
 pub extern "C" fn ns_spec_schema() -> *mut c_char {
-    let schema = || -> Result<CString> {
-        CString::new(Document::schema()).map_err(|_| Error::argument("the schema has a NUL byte in it"))
-    };
-    quiet_boundary(std::ptr::null_mut(), || schema().map_or(std::ptr::null_mut(), CString::into_raw))
+    quiet_boundary(std::ptr::null_mut(), || {
+        string(Document::schema()).map_or(std::ptr::null_mut(), CString::into_raw)
+    })
 }
 
 /// Frees a string that a function here has returned; NULL is allowed.

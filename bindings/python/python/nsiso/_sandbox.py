@@ -1,8 +1,9 @@
 """Defines Sandbox, a set of options that isolates programs that are not trusted."""
 
 import inspect
+import json
 import subprocess
-from typing import Any, Iterable, Mapping, Sequence, Union
+from typing import Any, Dict, Iterable, Mapping, Sequence, Union
 
 from ._document import load
 from ._isolation import KEYWORDS, apply
@@ -77,6 +78,19 @@ class Sandbox:
         it is neither JSON nor TOML, and nsiso.Error for a bad option, with its path in the document.
         """
         return cls(spec=load(path), **keywords)
+
+    def to_dict(self) -> Dict[str, Any]:
+        """Returns the options as a spec document, for the json module or the keyword ``spec``.
+
+        It has what differs from a plain sandbox, and "sandbox": True. Arguments of subprocess are
+        not in it. Raises nsiso.Error for a path that is not UTF-8.
+        """
+        spec = Spec(["true"])
+        options = {name: value for name, value in self.keywords.items() if name in KEYWORDS}
+        apply(spec, {**options, "sandbox": True})
+        document = json.loads(spec.to_json())
+        del document["args"]
+        return document
 
     def run(self, args: Any, **keywords: Any) -> Completed:
         """Runs a program in this sandbox until it ends, with the arguments of nsiso.run.

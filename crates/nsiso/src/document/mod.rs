@@ -1,6 +1,8 @@
 //! The spec document: the options of a [`Spec`] as data, in JSON, under the names that they have in
 //! every language. Its JSON Schema is made from the types in here.
 
+mod descriptors;
+mod export;
 mod json;
 mod mount;
 mod network;
@@ -14,7 +16,9 @@ use std::os::fd::{BorrowedFd, RawFd};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-pub use mount::{MountEntry, MountType};
+pub use descriptors::{FdSource, JoinOption, JoinProcess, StdioWord};
+use export::utf8;
+pub use mount::{Content, MountEntry, MountType};
 pub use network::{EndpointOption, LinkOption, RouteOption, UplinkOption, UplinkPorts};
 pub use resources::{Bound, IoOption, LimitsOption, Rlimit, Unlimited};
 pub use restrictions::{Action, LandlockOption, LandlockRules, Off, SeccompFilter, SeccompOption};
@@ -153,6 +157,13 @@ pub struct Document {
     pub env_clear: Option<bool>,
     /// The working directory; the caller's by default.
     pub cwd: Option<String>,
+    /// The working directory as a descriptor.
+    pub cwd_at: Option<RawFd>,
+    /// The root directory as a descriptor. chroot(2).
+    pub root_at: Option<RawFd>,
+    /// The program's descriptors by number: one of the caller's, or, for 0 to 2, "inherit", "null"
+    /// or "pipe".
+    pub fds: Option<BTreeMap<i32, FdSource>>,
     /// Run the program in a session of its own. setsid(2).
     pub new_session: Option<bool>,
     /// Every signal has its default action in the program, also those that the caller ignores.
@@ -185,6 +196,9 @@ pub struct Document {
     pub time: Option<bool>,
     /// A new cgroup namespace. cgroup_namespaces(7).
     pub cgroup: Option<bool>,
+    /// Existing namespaces that the program joins: a descriptor of a namespace, or
+    /// {"pidfd": N, "kinds": [...]} for those of a process. setns(2).
+    pub join: Option<Vec<JoinOption>>,
     /// Paths at which new namespaces are kept, by kind, also when the program has ended.
     pub pin: Option<BTreeMap<Kind, String>>,
     /// Two descriptors, [info, block]: the child writes its pid to the first, and waits until the
@@ -253,6 +267,9 @@ pub struct Document {
     pub landlock: Option<LandlockOption>,
     /// Which system calls the program may make. seccomp(2).
     pub seccomp: Option<SeccompOption>,
+
+    /// System calls that the caller answers. seccomp_unotify(2).
+    pub seccomp_notify: Option<Vec<String>>,
 
     /// Limits of the program and its descendants together. cgroups(7).
     pub limits: Option<LimitsOption>,
@@ -369,6 +386,12 @@ impl Document {
         if let Some(cwd) = &self.cwd {
             at("cwd", spec.cwd(cwd))?;
         }
+        if let Some(fd) = self.cwd_at {
+            spec.cwd_at(at("cwd_at", descriptor(fd))?);
+        }
+        for (number, source) in self.fds.iter().flatten() {
+            at("fds", source.put(*number, spec))?;
+        }
         if on(self.new_session) {
             spec.new_session();
         }
@@ -410,6 +433,9 @@ impl Document {
                 ));
             }
             spec.share(kind);
+        }
+        for (index, join) in self.join.iter().flatten().enumerate() {
+            nth("join", index, join.put(spec))?;
         }
         for (kind, path) in self.pin.iter().flatten() {
             at("pin", spec.pin((*kind).into(), path))?;
@@ -484,6 +510,9 @@ impl Document {
         if let Some(propagation) = self.propagation {
             spec.propagation(propagation.into());
         }
+        if let Some(fd) = self.root_at {
+            spec.root_at(at("root_at", descriptor(fd))?);
+        }
         if let Some(root) = &self.root {
             spec.mount(at("root", Mount::bind(root, "/"))?);
         }
@@ -522,8 +551,11 @@ impl Document {
         if let Some(landlock) = &self.landlock {
             at("landlock", landlock.put(spec))?;
         }
-        match &self.seccomp {
-            Some(seccomp) => at("seccomp", seccomp.put(spec)),
+        if let Some(seccomp) = &self.seccomp {
+            at("seccomp", seccomp.put(spec))?;
+        }
+        match &self.seccomp_notify {
+            Some(calls) => at("seccomp_notify", spec.seccomp_notify(calls)).map(drop),
             None => Ok(()),
         }
     }
@@ -683,21 +715,74 @@ mod tests {
         assert_eq!(named, known, "the example leaves out an option");
     }
 
+    /// The options of the document with every one, each as a document of its own.
+    fn options() -> Vec<(String, serde_json::Value)> {
+        let mut everything: serde_json::Value = serde_json::from_str(EVERYTHING).unwrap();
+        // A descriptor of a namespace, which stays open.
+        let namespace = std::fs::File::open("/proc/self/ns/net").unwrap();
+        everything["join"] = serde_json::json!([std::os::fd::IntoRawFd::into_raw_fd(namespace)]);
+        let fields = everything.as_object().unwrap().clone();
+        fields
+            .into_iter()
+            .map(|(option, value)| (option.clone(), serde_json::json!({ option: value })))
+            .collect()
+    }
+
+    fn of(value: serde_json::Value) -> Document {
+        Document::from_value(value).unwrap()
+    }
+
     #[test]
-    fn every_option_reaches_the_spec() {
-        let plain = format!("{:?}", Spec::new("sh").unwrap());
-        let everything: serde_json::Value = serde_json::from_str(EVERYTHING).unwrap();
-        for (option, value) in everything.as_object().unwrap() {
+    fn every_option_reaches_the_spec_and_comes_back() {
+        for (option, document) in options() {
             // It loosens what the sandbox has set.
             let before = if option == "share" { r#"{"sandbox": true}"# } else { "{}" };
             let mut spec = Document::from_json(before).unwrap().spec().unwrap();
             let was = format!("{spec:?}");
-            let document = serde_json::json!({ option: value });
-            Document::from_value(document).unwrap().apply(&mut spec).unwrap();
+            of(document).apply(&mut spec).unwrap();
             let is = format!("{spec:?}");
             assert!(is != was, "{option} changes nothing");
-            assert!(option != "share" || was != plain);
+            let written = Document::of(&spec).unwrap().to_json();
+            let again = Document::from_json(&written).unwrap().spec().unwrap();
+            assert_eq!(format!("{again:?}"), is, "{option}: {written}");
         }
+    }
+
+    #[test]
+    fn any_options_together_come_back() {
+        let mut random = Random(0x2545_F491_4F6C_DD1D);
+        for round in 0..500 {
+            let mut document = serde_json::json!({ "sandbox": round % 2 == 0 });
+            for (option, value) in options() {
+                // They do not go with others, or need them.
+                let odd = ["sandbox", "share", "map_current", "args", "program"].contains(&option.as_str());
+                if !odd && random.below(3) == 0 {
+                    document[&option] = value[&option].clone();
+                }
+            }
+            let spec = of(document.clone()).spec().unwrap();
+            let written = Document::of(&spec).unwrap().to_json();
+            let again = Document::from_json(&written).unwrap().spec().unwrap();
+            assert_eq!(format!("{again:?}"), format!("{spec:?}"), "{document}\n{written}");
+        }
+    }
+
+    #[test]
+    fn a_sandbox_is_written_as_one() {
+        let mut spec = Spec::new("sh").unwrap();
+        spec.sandbox().unwrap().hostname("judge").unwrap().nice(3).unwrap();
+        spec.mount(Mount::tmpfs("/work").unwrap()).rlimit("nofile", 9, 9).unwrap();
+        spec.landlock(None).seccomp(None).init(false).new_privs(true).share(Kinds::NET);
+        let document = Document::of(&spec).unwrap();
+        let written: serde_json::Value = serde_json::from_str(&document.to_json()).unwrap();
+        let wanted = serde_json::json!({
+            "sandbox": true, "share": ["net"], "hostname": "judge", "nice": 3, "landlock": false, "seccomp": false,
+            "init": false, "die_with_parent": false, "new_privs": true, "rlimits": {"nofile": [9, 9]},
+            "mounts": [{"type": "tmpfs", "target": "/work", "mode": 493}],
+        });
+        assert_eq!(written, wanted);
+        let again = document.spec().unwrap();
+        assert_eq!(format!("{again:?}"), format!("{spec:?}"));
     }
 
     /// A small generator of numbers that look random: xorshift.

@@ -1,10 +1,12 @@
 //! The mounts of a spec document.
 
+use std::os::fd::RawFd;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::units::Size;
-use super::{OneOrMany, Propagation};
+use super::{OneOrMany, Propagation, descriptor};
 use crate::{Error, Mount, Result};
 
 /// What a mount entry does.
@@ -62,8 +64,12 @@ pub struct MountEntry {
     pub work: Option<String>,
     /// symlink: where it leads.
     pub to: Option<String>,
-    /// file: what it contains.
-    pub content: Option<String>,
+    /// bind: the source as a descriptor, in place of `source`.
+    pub fd: Option<RawFd>,
+    /// bind: a descriptor of a user namespace, whose id map gives the files other owners. Linux 5.12.
+    pub id_map: Option<RawFd>,
+    /// file: what it contains: text, or a list of bytes.
+    pub content: Option<Content>,
     /// dir, file, chmod, tmpfs: permissions as a number; 493 is 0755.
     pub mode: Option<u32>,
     /// tmpfs: the most bytes that it holds. Half of the memory by default.
@@ -88,16 +94,70 @@ pub struct MountEntry {
     pub non_recursive: Option<bool>,
 }
 
+/// The content of a file.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged, expecting = "text, or a list of bytes")]
+pub enum Content {
+    /// UTF-8 text.
+    Text(String),
+    /// Any bytes.
+    Bytes(Vec<u8>),
+}
+
+impl Content {
+    fn bytes(&self) -> Vec<u8> {
+        match self {
+            Content::Text(text) => text.clone().into_bytes(),
+            Content::Bytes(bytes) => bytes.clone(),
+        }
+    }
+}
+
+impl From<&[u8]> for Content {
+    fn from(bytes: &[u8]) -> Self {
+        match std::str::from_utf8(bytes) {
+            Ok(text) => Content::Text(text.to_owned()),
+            Err(_) => Content::Bytes(bytes.to_owned()),
+        }
+    }
+}
+
 /// Directories and files that are made without a mode.
 const DIRECTORY: u32 = 0o755;
 const FILE: u32 = 0o644;
 
 impl MountEntry {
+    pub(super) fn new(kind: MountType, target: String) -> Self {
+        MountEntry {
+            kind,
+            target,
+            source: None,
+            fd: None,
+            id_map: None,
+            lower: None,
+            upper: None,
+            work: None,
+            to: None,
+            content: None,
+            mode: None,
+            size: None,
+            hidepid: None,
+            subset_pid: None,
+            propagation: None,
+            ro: None,
+            noexec: None,
+            suid: None,
+            dev: None,
+            if_exists: None,
+            non_recursive: None,
+        }
+    }
+
     pub(super) fn mount(&self) -> Result<Mount<'static>> {
         self.check_fields()?;
         let at = &self.target;
         let made = match self.kind {
-            MountType::Bind => Mount::bind(needed(&self.source, "source")?, at)?,
+            MountType::Bind => self.bind()?,
             MountType::Tmpfs => {
                 let tmpfs = Mount::tmpfs(at)?;
                 let tmpfs = self.mode.map_or(tmpfs.clone(), |mode| tmpfs.mode(mode));
@@ -119,7 +179,7 @@ impl MountEntry {
             MountType::Symlink => Mount::symlink(needed(&self.to, "to")?, at)?,
             MountType::File => {
                 let content = needed(&self.content, "content")?;
-                Mount::file(content.as_bytes(), at, self.mode.unwrap_or(FILE))?
+                Mount::file(content.bytes(), at, self.mode.unwrap_or(FILE))?
             }
             MountType::Mask => Mount::mask(at)?,
             MountType::ReadOnly => Mount::read_only_path(at)?,
@@ -129,6 +189,18 @@ impl MountEntry {
             }
         };
         Ok(self.flagged(made))
+    }
+
+    fn bind(&self) -> Result<Mount<'static>> {
+        let bind = match (&self.source, self.fd) {
+            (Some(_), Some(_)) => return Err(Error::argument(".fd: a bind has either source or fd")),
+            (None, Some(fd)) => Mount::bind_fd(at_field("fd", descriptor(fd))?, &self.target)?,
+            (source, None) => Mount::bind(needed(source, "source")?, &self.target)?,
+        };
+        match self.id_map {
+            Some(fd) => Ok(bind.id_map(at_field("id_map", descriptor(fd))?)),
+            None => Ok(bind),
+        }
     }
 
     fn overlay(&self) -> Result<Mount<'static>> {
@@ -165,8 +237,10 @@ impl MountEntry {
     fn check_fields(&self) -> Result<()> {
         use MountType::*;
         let has_flags = [Bind, Tmpfs, Overlay].as_slice();
-        let fields: [(&str, bool, &[MountType]); 17] = [
+        let fields: [(&str, bool, &[MountType]); 19] = [
             ("source", self.source.is_some(), &[Bind]),
+            ("fd", self.fd.is_some(), &[Bind]),
+            ("id_map", self.id_map.is_some(), &[Bind]),
             ("lower", self.lower.is_some(), &[Overlay]),
             ("upper", self.upper.is_some(), &[Overlay]),
             ("work", self.work.is_some(), &[Overlay]),
@@ -201,4 +275,8 @@ impl MountEntry {
 
 fn needed<'a, T>(field: &'a Option<T>, name: &str) -> Result<&'a T> {
     field.as_ref().ok_or_else(|| Error::argument(format!(".{name}: it is missing")))
+}
+
+fn at_field<T>(field: &str, result: Result<T>) -> Result<T> {
+    result.map_err(|error| Error::argument(format!(".{field}: {}", error.message())))
 }

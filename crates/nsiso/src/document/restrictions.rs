@@ -3,7 +3,11 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::OneOrMany;
+use libc::sock_filter;
+
+use super::{OneOrMany, utf8};
+use crate::spec::Rules;
+use crate::spec::landlock::{EXECUTE, WRITE_FILE};
 use crate::{Landlock, Result, Seccomp, SeccompAction, Spec};
 
 /// Rules of Landlock: everything that they do not grant is refused. landlock(7).
@@ -30,6 +34,25 @@ pub struct LandlockRules {
 }
 
 impl LandlockRules {
+    pub(super) fn of(rules: &Landlock) -> Result<Self> {
+        let granted = |wanted: fn(u64) -> bool| -> Result<Option<Vec<String>>> {
+            let paths = rules.paths.iter().filter(|(_, access)| wanted(*access));
+            let paths: Vec<String> = paths.map(|(path, _)| utf8(path)).collect::<Result<_>>()?;
+            Ok(Some(paths).filter(|paths| !paths.is_empty()))
+        };
+        let flag = |on: bool| on.then_some(true);
+        Ok(LandlockRules {
+            read: granted(|access| access & (EXECUTE | WRITE_FILE) == 0)?,
+            execute: granted(|access| access & EXECUTE != 0)?,
+            write: granted(|access| access & WRITE_FILE != 0)?,
+            bind_tcp: rules.bind.clone(),
+            connect_tcp: rules.connect.clone(),
+            scoped: flag(rules.scopes),
+            as_mounted: flag(rules.as_mounted),
+            best_effort: flag(rules.best_effort),
+        })
+    }
+
     fn rules(&self) -> Result<Landlock> {
         let paths = |paths: &Option<Vec<String>>| paths.clone().unwrap_or_default();
         let mut rules = paths(&self.read).iter().try_fold(Landlock::new(), Landlock::read)?;
@@ -111,10 +134,14 @@ pub enum Action {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct SeccompFilter {
+    /// The filter for programs that are not trusted, beside others.
+    pub untrusted: Option<bool>,
     /// These calls get the action; all others are allowed.
     pub deny: Option<Vec<String>>,
     /// These calls are allowed; all others get the action.
     pub allow: Option<Vec<String>>,
+    /// Instructions of classic BPF instead of rules, each [code, jt, jf, k]. seccomp(2).
+    pub raw: Option<Vec<(u16, u8, u8, u32)>>,
     /// What happens to a call that is not allowed: fail by default.
     pub action: Option<Action>,
     /// The errno of `fail`, as a number: 1 (EPERM) by default.
@@ -131,10 +158,49 @@ impl SeccompFilter {
             Action::Trap => SeccompAction::Trap,
             Action::Log => SeccompAction::Log,
         };
-        match (&self.deny, &self.allow) {
-            (Some(calls), None) => Seccomp::deny(calls, action),
-            (None, Some(calls)) => Seccomp::allow(calls, action),
-            _ => Err(crate::Error::argument(": a filter has either deny or allow")),
+        if self.untrusted == Some(true) {
+            return match self {
+                SeccompFilter { deny: None, allow: None, raw: None, action: None, errno: None, .. } => {
+                    Ok(Seccomp::untrusted())
+                }
+                _ => Err(crate::Error::argument(".untrusted: this filter takes no other field")),
+            };
+        }
+        match (&self.deny, &self.allow, &self.raw) {
+            (Some(calls), None, None) => Seccomp::deny(calls, action),
+            (None, Some(calls), None) => Seccomp::allow(calls, action),
+            (None, None, Some(program)) => {
+                let instruction =
+                    |(code, jt, jf, k): &_| sock_filter { code: *code, jt: *jt, jf: *jf, k: *k };
+                Seccomp::raw(program.iter().map(instruction).collect())
+            }
+            _ => Err(crate::Error::argument(": a filter has one of deny, allow and raw")),
+        }
+    }
+
+    /// None for the filter for programs that are not trusted.
+    fn of(filter: &Seccomp) -> Option<Self> {
+        let plain = SeccompFilter::default();
+        let with = |action: &SeccompAction, filter: SeccompFilter| match action {
+            SeccompAction::Fail(errno) => SeccompFilter { errno: Some(*errno), ..filter },
+            SeccompAction::Kill => SeccompFilter { action: Some(Action::Kill), ..filter },
+            SeccompAction::Trap => SeccompFilter { action: Some(Action::Trap), ..filter },
+            SeccompAction::Log | SeccompAction::Allow => {
+                SeccompFilter { action: Some(Action::Log), ..filter }
+            }
+        };
+        match filter.rules() {
+            Rules::Untrusted => None,
+            Rules::Deny(calls, action) => {
+                Some(with(action, SeccompFilter { deny: Some(calls.clone()), ..plain }))
+            }
+            Rules::Allow(calls, action) => {
+                Some(with(action, SeccompFilter { allow: Some(calls.clone()), ..plain }))
+            }
+            Rules::Notify(_) | Rules::Raw => {
+                let program = filter.program().iter().map(|line| (line.code, line.jt, line.jf, line.k));
+                Some(SeccompFilter { raw: Some(program.collect()), ..plain })
+            }
         }
     }
 }
@@ -151,6 +217,23 @@ pub enum SeccompOption {
 }
 
 impl SeccompOption {
+    /// None for no filter.
+    pub(super) fn of(filters: &[Seccomp]) -> Option<Self> {
+        match filters {
+            [] => None,
+            [only] if SeccompFilter::of(only).is_none() => Some(SeccompOption::Switch(true)),
+            several => Some(SeccompOption::Filters(OneOrMany::Many(
+                several
+                    .iter()
+                    .map(|filter| {
+                        SeccompFilter::of(filter)
+                            .unwrap_or(SeccompFilter { untrusted: Some(true), ..SeccompFilter::default() })
+                    })
+                    .collect(),
+            ))),
+        }
+    }
+
     pub(super) fn put(&self, spec: &mut Spec<'static>) -> Result<()> {
         match self {
             SeccompOption::Switch(on) => drop(spec.seccomp(on.then(Seccomp::untrusted))),

@@ -23,8 +23,8 @@ pub struct Landlock {
     pub(crate) as_mounted: bool,
 }
 
-const EXECUTE: u64 = 1;
-const WRITE_FILE: u64 = 1 << 1;
+pub(crate) const EXECUTE: u64 = 1;
+pub(crate) const WRITE_FILE: u64 = 1 << 1;
 const READ_FILE: u64 = 1 << 2;
 const READ_DIR: u64 = 1 << 3;
 /// Removing and making files and directories of any type.

@@ -48,13 +48,17 @@ use names::Names;
 use network::Network;
 pub use network::{Endpoint, Uplink};
 pub(crate) use network::{Quality, Route, device_name};
-pub(crate) use privileges::Privileges;
+use privileges::Privileges;
+#[cfg(feature = "serde")]
+pub(crate) use privileges::capability_names;
 use program::Program;
 pub use rlimits::UNLIMITED;
 pub(crate) use rlimits::limit_name;
 pub use rootfs::Propagation;
 use rootfs::Rootfs;
 use scheduling::Scheduling;
+#[cfg(feature = "serde")]
+pub(crate) use seccomp::Rules;
 pub use seccomp::{Seccomp, SeccompAction};
 pub(crate) use stdio::Source;
 pub use stdio::Stdio;
@@ -90,6 +94,8 @@ use crate::{Error, Kinds, Process, Result};
 /// spawned, and they stay open in the caller.
 #[derive(Clone, Debug)]
 pub struct Spec<'fd> {
+    /// The sandbox's options have been set.
+    pub(crate) sandbox: bool,
     pub(crate) program: Box<Program<'fd>>,
     /// The kinds of namespace that are new.
     pub(crate) kinds: Kinds,
@@ -120,6 +126,7 @@ impl<'fd> Spec<'fd> {
     /// `execvp(3)`. Without `PATH`, `/bin` and `/usr/bin` are searched. EINVAL: the name is empty.
     pub fn new(program: impl AsRef<OsStr>) -> Result<Self> {
         Ok(Spec {
+            sandbox: false,
             program: Box::new(Program::new(program.as_ref())?),
             kinds: Kinds::empty(),
             joins: Vec::new(),

@@ -141,3 +141,10 @@ fn capability(name: &str) -> Result<usize> {
         .position(|known| *known == plain)
         .ok_or_else(|| Error::argument(format!("{name:?} is no capability, capabilities(7)")))
 }
+
+/// The capabilities of a set, by name.
+#[cfg(feature = "serde")]
+pub(crate) fn capability_names(set: u64) -> Vec<String> {
+    let names = CAPABILITIES.iter().enumerate();
+    names.filter(|(number, _)| set >> number & 1 == 1).map(|(_, name)| (*name).to_owned()).collect()
+}

@@ -70,6 +70,7 @@ impl Spec<'_> {
     /// as they are. [`Spec::share`], [`Spec::landlock`], [`Spec::seccomp`], [`Spec::init`],
     /// [`Spec::die_with_parent`], [`Spec::new_privs`] and [`Spec::user_namespaces`] loosen it.
     pub fn sandbox(&mut self) -> Result<&mut Self> {
+        self.sandbox = true;
         self.unshare(Kinds::all());
         self.names.hostname.get_or_insert(HOSTNAME.into());
         self.names.domainname.get_or_insert(DOMAINNAME.into());

@@ -31,6 +31,23 @@ pub enum SeccompAction {
 #[derive(Clone, Debug)]
 pub struct Seccomp {
     program: Vec<sock_filter>,
+    #[cfg_attr(not(feature = "serde"), allow(dead_code))]
+    rules: Rules,
+}
+
+/// What a filter was made of.
+#[derive(Clone, Debug)]
+#[cfg_attr(not(feature = "serde"), allow(dead_code))]
+pub(crate) enum Rules {
+    Untrusted,
+    Deny(Vec<String>, SeccompAction),
+    Allow(Vec<String>, SeccompAction),
+    Notify(Vec<String>),
+    Raw,
+}
+
+fn owned<S: AsRef<str>>(names: impl IntoIterator<Item = S>) -> Vec<String> {
+    names.into_iter().map(|name| name.as_ref().to_owned()).collect()
 }
 
 /// A system call and what happens to it if all the conditions hold.
@@ -278,14 +295,16 @@ impl Seccomp {
         }
         let when = [When::OneOf(1, &[libc::IPPROTO_TCP as u32]), When::OneOf(2, TCP_OPTIONS)];
         rules.push(rule(Sysno::setsockopt, &when, libc::EOPNOTSUPP));
-        Seccomp { program: assemble(&rules, SeccompAction::Allow) }
+        Seccomp { program: assemble(&rules, SeccompAction::Allow), rules: Rules::Untrusted }
     }
 
     /// Makes a filter that applies `action` to these calls and allows all others.
     ///
     /// Calls are given by name, `syscalls(2)`. EINVAL: a name is not a system call of this machine.
     pub fn deny<S: AsRef<str>>(calls: impl IntoIterator<Item = S>, action: SeccompAction) -> Result<Self> {
-        Ok(Seccomp { program: assemble(&named(calls, action)?, SeccompAction::Allow) })
+        let calls = owned(calls);
+        let program = assemble(&named(&calls, action)?, SeccompAction::Allow);
+        Ok(Seccomp { program, rules: Rules::Deny(calls, action) })
     }
 
     /// Makes a filter that allows these calls and applies `otherwise` to all others.
@@ -296,17 +315,19 @@ impl Seccomp {
         calls: impl IntoIterator<Item = S>,
         otherwise: SeccompAction,
     ) -> Result<Self> {
-        let mut rules = named(calls, SeccompAction::Allow)?;
+        let calls = owned(calls);
+        let mut rules = named(&calls, SeccompAction::Allow)?;
         rules.push(Rule {
             number: Sysno::execve.id() as u32,
             when: Vec::new(),
             action: SeccompAction::Allow,
         });
-        Ok(Seccomp { program: assemble(&rules, otherwise) })
+        Ok(Seccomp { program: assemble(&rules, otherwise), rules: Rules::Allow(calls, otherwise) })
     }
 
     fn notify<S: AsRef<str>>(calls: impl IntoIterator<Item = S>) -> Result<Self> {
-        let rules = named(calls, SeccompAction::Allow)?;
+        let calls = owned(calls);
+        let rules = named(&calls, SeccompAction::Allow)?;
         // The child itself makes these calls before exec, when the caller cannot answer yet.
         const NEEDED: [Sysno; 4] = [Sysno::sendmsg, Sysno::close, Sysno::execve, Sysno::exit_group];
         if let Some(needed) =
@@ -321,7 +342,7 @@ impl Seccomp {
         for pair in program[6..].chunks_mut(2).take(rules.len()) {
             pair[1].k = libc::SECCOMP_RET_USER_NOTIF;
         }
-        Ok(Seccomp { program })
+        Ok(Seccomp { program, rules: Rules::Notify(calls) })
     }
 
     /// Makes a filter from classic BPF instructions, `seccomp(2)`.
@@ -331,9 +352,14 @@ impl Seccomp {
     /// spawn, the kernel rejects it.
     pub fn raw(program: Vec<sock_filter>) -> Result<Self> {
         match program.len() {
-            1..=4096 => Ok(Seccomp { program }),
+            1..=4096 => Ok(Seccomp { program, rules: Rules::Raw }),
             len => Err(Error::argument(format!("a filter has 1 to 4096 instructions, not {len}"))),
         }
+    }
+
+    #[cfg(feature = "serde")]
+    pub(crate) fn rules(&self) -> &Rules {
+        &self.rules
     }
 
     pub(crate) fn program(&self) -> &[sock_filter] {
