@@ -26,7 +26,7 @@ fi
 # Static programs, because the virtual machine has no libraries.
 RUSTFLAGS="-C target-feature=+crt-static" cargo test --quiet --no-run -p nsiso --tests --target x86_64-unknown-linux-gnu \
     --target-dir target/matrix --message-format=json |
-    sed -n 's/.*"name":"\(spawn\|list\|join\|net\|view\|sandbox\|limits\)".*"executable":"\([^"]*\)".*/\1 \2/p' |
+    sed -n 's/.*"name":"\(spawn\|list\|join\|net\|rootfs\|sandbox\|limits\)".*"executable":"\([^"]*\)".*/\1 \2/p' |
     while read -r name binary; do cp "$binary" "$work/root/tests/$name" && strip "$work/root/tests/$name"; done
 cp "$(command -v busybox)" "$work/root/bin/busybox"
 for applet in $("$work/root/bin/busybox" --list); do

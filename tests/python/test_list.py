@@ -311,7 +311,7 @@ def test_many_threads_read_one_listing(listing):
     assert results == [True] * 8
 
 
-@pytest.mark.parametrize("arguments", [[], ["net"], ["--tree"], ["--tree=parent"], ["--json"], ["--own", "user"]])
+@pytest.mark.parametrize("arguments", [[], ["net"], ["--tree"], ["--tree", "net"], ["--tree=parent"], ["--json"], ["--own", "user"]])
 def test_the_command(arguments, scene):
     done = subprocess.run([sys.executable, "-m", "nsiso", "list", *arguments], capture_output=True, text=True)
     assert done.returncode == 0, done
@@ -326,3 +326,10 @@ def test_the_command(arguments, scene):
 def test_the_command_refuses_what_it_does_not_know():
     done = subprocess.run([sys.executable, "-m", "nsiso", "list", "network"], capture_output=True, text=True)
     assert done.returncode == 1 and "'network' is no kind" in done.stderr.replace('"', "'")
+
+
+def test_a_reader_may_stop():
+    """As head(1) does: nothing is written to standard error."""
+    command = f"exec {sys.executable} -m nsiso list --json"
+    done = subprocess.run(["sh", "-c", f"({command}; echo $? >&2) | head -c 1"], capture_output=True, text=True)
+    assert (done.stdout, done.stderr.strip()) == ("{", "141")

@@ -182,7 +182,7 @@ impl Step {
             Step::Link => "set up",
             Step::Address => "add the address",
             Step::Route => "add the route",
-            Step::Qdisc => "hold up",
+            Step::Qdisc => "shape",
             Step::Setting => "write",
             Step::Uplink => "connect by",
             Step::Root => "take as root directory",

@@ -54,7 +54,7 @@ fn capabilities_are_given_up_for_good() {
         assert_eq!(sets(&mut spec), [0; 5]);
     } else {
         let error = spec.spawn().unwrap_err();
-        assert!(error.step() == Step::Capabilities && error.hint().contains("no_new_privs"), "{error}");
+        assert!(error.step() == Step::Capabilities && error.hint().contains("new_privs off"), "{error}");
         assert_eq!(sets(spec.new_privs(false))[..3], [0; 3]);
     }
     assert!(shell("").caps(["everything"]).unwrap_err().to_string().contains("is no capability"));

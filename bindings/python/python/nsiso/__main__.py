@@ -6,6 +6,7 @@ Its options have the names of those of unshare(1) and nsenter(1).
 import argparse
 import json
 import os
+import shutil
 import signal
 import sys
 from dataclasses import fields
@@ -32,8 +33,10 @@ def row(namespace: NamespaceInfo) -> List[str]:
 
 def table(rows: List[List[str]]) -> None:
     widths = [max(map(len, column)) for column in zip(*rows)]
+    longest = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
     for cells in rows:
-        print("  ".join(cell.ljust(width) for cell, width in zip(cells, widths)).rstrip())
+        line = "  ".join(cell.ljust(width) for cell, width in zip(cells, widths)).rstrip()
+        print(line[:longest])
 
 
 def branches(nodes: Iterable[Node], stem: str = "") -> Iterable[List[str]]:
@@ -73,7 +76,7 @@ def add_list(command: Any) -> None:
     listing_of.add_argument("kinds", nargs="*", metavar="KIND", help="user, pid, mnt, net, ipc, uts, time or cgroup; default: all")
     listing_of.add_argument("--own", action="store_true", help="look only at your own processes")
     form = listing_of.add_mutually_exclusive_group()
-    form.add_argument("--tree", nargs="?", const="owner", choices=["owner", "parent"], help="show trees, by owner (default) or parent")
+    form.add_argument("--tree", choices=["owner", "parent"], help="show trees, by owner (default) or parent")
     form.add_argument("--json", action="store_true", help="print everything as JSON")
     listing_of.set_defaults(work=show_list)
 
@@ -293,9 +296,19 @@ def main() -> int:
     command = parser.add_subparsers(dest="command", required=True)
     for add in (add_run, add_enter, add_list, add_doctor):
         add(command)
-    options = parser.parse_args()
+    words = sys.argv[1:]
+    if words[:1] == ["list"]:
+        # argparse would take a kind that follows for the value.
+        words = ["--tree=owner" if word == "--tree" else word for word in words]
+    options = parser.parse_args(words)
     try:
-        return options.work(options)
+        code = options.work(options)
+        sys.stdout.flush()
+        return code
+    except BrokenPipeError:
+        # The reader, as head(1), has enough. Python would complain when it flushes at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 128 + signal.SIGPIPE
     except (Error, OSError, TypeError, ValueError) as error:
         print(f"nsiso: {error}", file=sys.stderr)
         step = getattr(error, "step", None)

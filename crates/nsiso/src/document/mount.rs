@@ -66,7 +66,8 @@ pub struct MountEntry {
     pub to: Option<String>,
     /// bind: the source as a descriptor, in place of `source`.
     pub fd: Option<RawFd>,
-    /// bind: a descriptor of a user namespace, whose id map gives the files other owners. Linux 5.12.
+    /// bind: a descriptor of a user namespace, whose id map gives the files other owners.
+    /// Linux 5.12.
     pub id_map: Option<RawFd>,
     /// file: what it contains: text, or a list of bytes.
     pub content: Option<Content>,

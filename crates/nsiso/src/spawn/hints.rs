@@ -135,7 +135,7 @@ fn step_hint(plan: &Plan, op: &Op, errno: i32, kinds: Kinds, read: Read) -> Stri
                 .into(),
         },
         (Step::Capabilities, libc::EPERM) if matches!(op.action, Action::KeepOnly { keep: 0, .. }) => {
-            "giving them up for good takes CAP_SETPCAP: use a new user namespace, or no_new_privs, with which they cannot come back".into()
+            "giving them up for good takes CAP_SETPCAP: use a new user namespace, or turn new_privs off, so that they cannot come back".into()
         }
         (Step::MountProc, libc::EINVAL) => "the mount point lies on a mount that is shared with the host, where the new proc would appear too: \
                                             use the propagation private"
@@ -162,7 +162,7 @@ fn step_hint(plan: &Plan, op: &Op, errno: i32, kinds: Kinds, read: Read) -> Stri
         (Step::Uid | Step::Gid, libc::EPERM) => "another id takes root, or a new user namespace that maps it".into(),
         (Step::Uid, libc::EAGAIN) => format!("that user has reached RLIMIT_NPROC ({})", rlimit::in_words(libc::RLIMIT_NPROC)),
         (Step::Capabilities, libc::EPERM) if matches!(op.action, Action::KeepOnly { .. }) => {
-            "capabilities that are to be kept must be there, and giving up others for good takes CAP_SETPCAP: use a new user namespace, or no_new_privs".into()
+            "capabilities that are to be kept must be there, and giving up others for good takes CAP_SETPCAP: use a new user namespace, or turn new_privs off".into()
         }
         (Step::Capabilities, libc::EPERM) => "ambient capabilities are forbidden here by a securebit, capabilities(7)".into(),
         (Step::Descriptor, libc::EBADF) => match op.action {
