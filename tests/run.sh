@@ -18,9 +18,9 @@ both() {
     fi
 }
 
-cargo test --quiet -p nsiso --features serde --doc
+cargo test --quiet -p nsiso --features schema --doc
 cargo test --quiet -p nsiso-capi
-cargo test --quiet --no-run -p nsiso --features serde --message-format=json |
+cargo test --quiet --no-run -p nsiso --features schema --message-format=json |
     sed -n 's/.*"executable":"\([^"]*\)".*/\1/p' |
     while read -r binary; do both "$binary" --quiet </dev/null || exit 1; done
 

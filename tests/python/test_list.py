@@ -330,6 +330,6 @@ def test_the_command_refuses_what_it_does_not_know():
 
 def test_a_reader_may_stop():
     """As head(1) does: nothing is written to standard error."""
-    command = f"exec {sys.executable} -m nsiso list --json"
+    command = f"{sys.executable} -m nsiso list --json"
     done = subprocess.run(["sh", "-c", f"({command}; echo $? >&2) | head -c 1"], capture_output=True, text=True)
     assert (done.stdout, done.stderr.strip()) == ("{", "141")

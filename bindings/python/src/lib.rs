@@ -325,6 +325,9 @@ impl Process {
 #[pymodule]
 mod _nsiso {
     #[pymodule_export]
+    #[allow(non_upper_case_globals)]
+    const __version__: &str = env!("CARGO_PKG_VERSION");
+    #[pymodule_export]
     use super::enter::{
         Entered, call, enter, identify, open_for_children, open_name, open_own, open_path, open_process,
         open_socket, pidfd, pin, probe, relative, unpin, unshare,

@@ -75,7 +75,8 @@ fn string(text: String) -> Result<CString> {
 #[unsafe(no_mangle)]
 pub extern "C" fn ns_spec_schema() -> *mut c_char {
     quiet_boundary(std::ptr::null_mut(), || {
-        string(Document::schema()).map_or(std::ptr::null_mut(), CString::into_raw)
+        let schema = include_str!("../../../include/nsiso-spec.schema.json");
+        string(schema.into()).map_or(std::ptr::null_mut(), CString::into_raw)
     })
 }
 

@@ -17,7 +17,6 @@ networks of hosts on one machine.
 Failures are raised as ``nsiso.Error``, an OSError with the attributes ``step`` and ``hint``.
 """
 
-from importlib.metadata import version as _version
 from subprocess import DEVNULL, PIPE, STDOUT, CalledProcessError, CompletedProcess, TimeoutExpired
 
 from ._bridge import Bridge
@@ -30,14 +29,13 @@ from ._lab import Lab
 from ._limits import Limits, Pressure, Resources, Stall
 from ._list import Gaps, Holder, NamespaceInfo, Listing, Node, list, tree
 from ._mount import Bind, Chmod, Dev, Dir, File, Mask, Mqueue, Overlay, Procfs, ReadOnly, Symlink, Sysfs, Tmpfs
+from ._nsiso import __version__
 from ._namespace import Namespace, Pidfd, call_in, enter, pin, unpin
 from ._network import Link, forward, link, move_device, remove_device, socket_in
 from ._popen import Completed, Popen, Usage, run
 from ._probe import Feature, probe, unshare
 from ._restrictions import Landlock, Seccomp
 from ._sandbox import Sandbox
-
-__version__ = _version("nsiso")
 
 __all__ = [
     "Bind", "Chmod", "Dev", "Dir", "File", "Landlock", "Limits", "Pressure", "Resources", "Stall", "Mask", "Mqueue", "Overlay", "Procfs", "ReadOnly", "Sandbox", "Seccomp", "Symlink",

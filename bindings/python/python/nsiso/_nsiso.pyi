@@ -6,6 +6,8 @@ Text = Union[str, bytes]
 # Of a mount: read_only, if_exists, no_exec, suid, devices, non_recursive.
 Flags = Tuple[bool, bool, bool, bool, bool, bool]
 
+__version__: str
+
 class Spec:
     def __init__(self, argv: List[Text]) -> None: ...
     def program(self, path: Text) -> None: ...

@@ -2,6 +2,7 @@
 
 use std::os::fd::RawFd;
 
+#[cfg(feature = "schema")]
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -9,7 +10,8 @@ use super::{Kind, OneOrMany, descriptor};
 use crate::{Kinds, Result, Spec, Stdio};
 
 /// Where a descriptor of the program leads to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[serde(untagged, expecting = "a descriptor of the caller's, \"inherit\", \"null\" or \"pipe\"")]
 pub enum FdSource {
     /// A descriptor of the caller's.
@@ -19,7 +21,8 @@ pub enum FdSource {
 }
 
 /// What a standard descriptor is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum StdioWord {
     /// The caller's descriptor of the same number.
@@ -43,7 +46,8 @@ impl FdSource {
 }
 
 /// Namespaces to join.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[serde(untagged, expecting = "a descriptor of a namespace, or {\"pidfd\": N, \"kinds\": [...]}")]
 pub enum JoinOption {
     /// A descriptor of a namespace.
@@ -53,7 +57,8 @@ pub enum JoinOption {
 }
 
 /// Namespaces of a process.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct JoinProcess {
     /// The pidfd of the process. pidfd_open(2).

@@ -13,6 +13,7 @@ mod units;
 use std::collections::BTreeMap;
 use std::os::fd::{BorrowedFd, RawFd};
 
+#[cfg(feature = "schema")]
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -27,9 +28,10 @@ pub use units::{Rate, Size, Time};
 use crate::{ClockOffset, Error, IdRange, Kinds, Mount, Result, Spec};
 
 /// One value, or a list of them.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[serde(untagged, expecting = "one value of the right type, or a list of them")]
-#[schemars(rename = "OneOrMany_{T}")]
+#[cfg_attr(feature = "schema", schemars(rename = "OneOrMany_{T}"))]
 pub enum OneOrMany<T> {
     /// One.
     One(T),
@@ -47,7 +49,8 @@ impl<T> OneOrMany<T> {
 }
 
 /// How mounts propagate between the new mount namespace and the caller's. mount_namespaces(7).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Propagation {
     /// In neither direction. Default.
@@ -72,7 +75,8 @@ impl From<Propagation> for crate::Propagation {
 }
 
 /// A kind of namespace, under its name in `/proc/PID/ns`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[serde(rename_all = "lowercase")]
 #[allow(missing_docs)]
 pub enum Kind {
@@ -102,9 +106,10 @@ impl From<Kind> for Kinds {
 }
 
 /// `true`, `false`, or a value in place of `true`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[serde(untagged, expecting = "true, false, or a value in place of true")]
-#[schemars(rename = "Switch_{T}")]
+#[cfg_attr(feature = "schema", schemars(rename = "Switch_{T}"))]
 pub enum Switch<T> {
     /// On, with the default, or off.
     Bool(bool),
@@ -138,11 +143,15 @@ impl<T: Clone> Switch<T> {
 /// assert_eq!(error.hint(), "did you mean hostname?");
 /// # Ok::<(), nsiso::Error>(())
 /// ```
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[serde(deny_unknown_fields, default)]
-#[schemars(
-    title = "nsiso spec",
-    description = "What nsiso runs and how it is isolated. Every option may be left out."
+#[cfg_attr(
+    feature = "schema",
+    schemars(
+        title = "nsiso spec",
+        description = "What nsiso runs and how it is isolated. Every option may be left out."
+    )
 )]
 pub struct Document {
     /// The program and its arguments; the shell by default.
@@ -336,6 +345,7 @@ impl Document {
     }
 
     /// The JSON Schema of documents.
+    #[cfg(feature = "schema")]
     pub fn schema() -> String {
         let mut schema = schemars::schema_for!(Document);
         schemars::transform::transform_subschemas(&mut WithoutNull, &mut schema);
@@ -605,8 +615,10 @@ impl Document {
 }
 
 /// Takes `null` out of a schema: it stands for an option that is left out, so nobody writes it.
+#[cfg(feature = "schema")]
 struct WithoutNull;
 
+#[cfg(feature = "schema")]
 impl schemars::transform::Transform for WithoutNull {
     fn transform(&mut self, schema: &mut schemars::Schema) {
         schemars::transform::transform_subschemas(self, schema);
@@ -646,7 +658,7 @@ fn named(place: &str, error: Error) -> Error {
     named.with_errno(error.errno()).with_hint(error.hint().to_owned())
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "schema"))]
 mod tests {
     use super::*;
 

@@ -2,6 +2,7 @@
 
 use std::os::fd::RawFd;
 
+#[cfg(feature = "schema")]
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -10,7 +11,8 @@ use super::{OneOrMany, Propagation, descriptor};
 use crate::{Error, Mount, Result};
 
 /// What a mount entry does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum MountType {
     /// Shows `source`, a file or directory of the caller's, at `target`, with all that is mounted
@@ -46,7 +48,8 @@ pub enum MountType {
 
 /// One operation on the program's file system view: a mount, or a file, directory or symbolic link
 /// that is made.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct MountEntry {
     /// What is done.
@@ -96,7 +99,8 @@ pub struct MountEntry {
 }
 
 /// The content of a file.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[serde(untagged, expecting = "text, or a list of bytes")]
 pub enum Content {
     /// UTF-8 text.

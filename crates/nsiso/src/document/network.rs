@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::os::fd::RawFd;
 use std::time::Duration;
 
+#[cfg(feature = "schema")]
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -12,7 +13,8 @@ use super::{OneOrMany, descriptor};
 use crate::{Endpoint, Error, Result, Spec, Uplink};
 
 /// One end of a link: a network device with its settings.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct EndpointOption {
     /// The network namespace as a descriptor of the caller's; the caller's own by default.
@@ -42,7 +44,8 @@ pub struct EndpointOption {
 }
 
 /// A route.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct RouteOption {
     /// The network, such as "10.1.0.0/16".
@@ -98,7 +101,8 @@ impl EndpointOption {
 }
 
 /// A link between the program's new network namespace and another one.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct LinkOption {
     /// The end in the program's network namespace.
@@ -126,7 +130,8 @@ pub(super) fn put_device(device: &str, inside: &EndpointOption, spec: &mut Spec<
 
 /// A way out for the program's network, by pasta(1): `true`, or with ports of the caller's that
 /// lead to the program.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[serde(untagged, expecting = "true, false, or ports such as {\"tcp\": [[8080, 80]]}")]
 pub enum UplinkOption {
     /// On or off.
@@ -136,7 +141,8 @@ pub enum UplinkOption {
 }
 
 /// The ports of an uplink, each as [outside, inside].
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct UplinkPorts {
     /// TCP ports.
@@ -144,7 +150,7 @@ pub struct UplinkPorts {
     /// UDP ports.
     pub udp: Option<Vec<(u16, u16)>>,
     /// The caller's address at which they are: 127.0.0.1 by default.
-    #[schemars(with = "Option<String>")]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<String>"))]
     pub listen: Option<IpAddr>,
 }
 

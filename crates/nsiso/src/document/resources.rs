@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+#[cfg(feature = "schema")]
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -9,7 +10,8 @@ use super::units::Size;
 use crate::{Error, Io, Limits, Result, Spec, UNLIMITED};
 
 /// Limits of the program and its descendants together, enforced by a cgroup. cgroups(7).
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct LimitsOption {
     /// Memory; beyond it the kernel kills a process of the cgroup.
@@ -37,7 +39,8 @@ pub struct LimitsOption {
 }
 
 /// The most that is done on a block device in a second.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct IoOption {
     /// Bytes read.
@@ -96,7 +99,8 @@ impl LimitsOption {
 
 /// A resource limit of a process: a number for both, or a pair of the soft and the hard limit;
 /// "unlimited" for none.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[serde(untagged, expecting = "a number, \"unlimited\", or a pair of them")]
 pub enum Rlimit {
     /// Soft and hard.
@@ -106,7 +110,8 @@ pub enum Rlimit {
 }
 
 /// A number or "unlimited".
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[serde(untagged, expecting = "a number or \"unlimited\"")]
 pub enum Bound {
     /// A number in the limit's unit.
@@ -116,7 +121,8 @@ pub enum Bound {
 }
 
 /// The word "unlimited".
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Unlimited {
     /// No limit.

@@ -1,5 +1,6 @@
 //! Landlock and seccomp in a spec document.
 
+#[cfg(feature = "schema")]
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -11,7 +12,8 @@ use crate::spec::landlock::{EXECUTE, WRITE_FILE};
 use crate::{Landlock, Result, Seccomp, SeccompAction, Spec};
 
 /// Rules of Landlock: everything that they do not grant is refused. landlock(7).
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct LandlockRules {
     /// Paths below which files may be read and directories listed.
@@ -76,7 +78,8 @@ impl LandlockRules {
 }
 
 /// `false` lifts the sandbox's rules.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[serde(untagged, expecting = "false, or an object of Landlock rules such as {\"read\": [\"/usr\"]}")]
 pub enum LandlockOption {
     /// `false`: no rules.
@@ -96,8 +99,9 @@ impl LandlockOption {
 }
 
 /// The value `false`.
-#[derive(Clone, Copy, Debug, PartialEq, JsonSchema)]
-#[schemars(extend("const" = false))]
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
+#[cfg_attr(feature = "schema", schemars(extend("const" = false)))]
 pub struct Off(bool);
 
 impl Serialize for Off {
@@ -116,7 +120,8 @@ impl<'de> Deserialize<'de> for Off {
 }
 
 /// What happens to a system call.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Action {
     /// It fails with `errno`.
@@ -130,8 +135,9 @@ pub enum Action {
     Log,
 }
 
-/// A filter of system calls by name: `deny` or `allow`. seccomp(2).
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+/// A filter of system calls: one of `deny`, `allow`, `raw` and `untrusted`. seccomp(2).
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct SeccompFilter {
     /// The filter for programs that are not trusted, beside others.
@@ -174,7 +180,7 @@ impl SeccompFilter {
                     |(code, jt, jf, k): &_| sock_filter { code: *code, jt: *jt, jf: *jf, k: *k };
                 Seccomp::raw(program.iter().map(instruction).collect())
             }
-            _ => Err(crate::Error::argument(": a filter has one of deny, allow and raw")),
+            _ => Err(crate::Error::argument(": a filter has one of deny, allow, raw and untrusted")),
         }
     }
 
@@ -207,7 +213,8 @@ impl SeccompFilter {
 
 /// `true`: the filter for programs that are not trusted; `false`: no filter, not even the
 /// sandbox's; or filters of your own.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[serde(untagged, expecting = "true, false, a filter such as {\"deny\": [\"mkdir\"]}, or a list of filters")]
 pub enum SeccompOption {
     /// On or off.

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
+#[cfg(feature = "schema")]
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::{self, Deserializer, Visitor};
 use serde::{Deserialize, Serialize, Serializer};
@@ -149,6 +150,7 @@ impl Serialize for Time {
     }
 }
 
+#[cfg(feature = "schema")]
 fn schema(description: &str, pattern: &str, number: &str) -> Schema {
     json_schema!({
         "description": description,
@@ -156,6 +158,7 @@ fn schema(description: &str, pattern: &str, number: &str) -> Schema {
     })
 }
 
+#[cfg(feature = "schema")]
 impl JsonSchema for Size {
     fn schema_name() -> std::borrow::Cow<'static, str> {
         "Size".into()
@@ -170,6 +173,7 @@ impl JsonSchema for Size {
     }
 }
 
+#[cfg(feature = "schema")]
 impl JsonSchema for Rate {
     fn schema_name() -> std::borrow::Cow<'static, str> {
         "Rate".into()
@@ -184,6 +188,7 @@ impl JsonSchema for Rate {
     }
 }
 
+#[cfg(feature = "schema")]
 impl JsonSchema for Time {
     fn schema_name() -> std::borrow::Cow<'static, str> {
         "Time".into()
