@@ -1,0 +1,229 @@
+"""Runs the code in README.md and docs/, and checks what these pages name and link to.
+
+An HTML comment on the line before a block says what the block needs: `<!-- needs root -->`,
+`<!-- needs a delegated cgroup -->`, `<!-- needs COMMAND -->`, or that it is `<!-- not run: REASON -->`.
+"""
+
+import functools
+import inspect
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from typing import NamedTuple
+
+import pytest
+from conftest import BUILD, ROOT, run
+
+import nsiso
+
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+OPTIONS = ROOT / "docs/options.md"
+HEADER = (ROOT / "include/nsiso.h").read_text()
+SCHEMA = json.loads((ROOT / "include/nsiso-spec.schema.json").read_text())
+
+
+class Block(NamedTuple):
+    place: str
+    language: str
+    text: str
+    comment: str
+
+
+def blocks(page):
+    """Yields the fenced blocks of a page, each with the comment on the line before it."""
+    lines = page.read_text().splitlines()
+    start = None
+    for number, line in enumerate(lines):
+        if not line.startswith("```"):
+            continue
+        if start is None:
+            start = number
+            continue
+        comment = re.fullmatch(r"<!-- (.*) -->", lines[start - 1]) if start else None
+        text = "".join(f"{line}\n" for line in lines[start + 1 : number])
+        place = f"{page.relative_to(ROOT)}:{start + 1}"
+        yield Block(place, lines[start][3:], text, comment[1] if comment else "")
+        start = None
+    assert start is None, f"{page}:{start + 1}: the block has no end"
+
+
+BLOCKS = [block for page in PAGES for block in blocks(page)]
+
+
+@functools.lru_cache(maxsize=None)
+def no_cgroup():
+    """Why an ordinary user has no limits. Root always has them."""
+    try:
+        nsiso.run(["true"], limits=nsiso.Limits(pids=100))
+    except nsiso.Error as error:
+        return str(error) if os.geteuid() else None
+
+
+def obstacle(comment):
+    """Returns the reason not to run a block with this comment, or None."""
+    if not comment:
+        return None
+    what, _, reason = comment.partition(": ")
+    if what == "not run" and reason:
+        return reason
+    verb, _, thing = comment.partition(" ")
+    assert verb == "needs" and thing, f"no such comment before a block: {comment!r}"
+    if thing == "root":
+        return comment if os.geteuid() else None
+    if thing == "a delegated cgroup":
+        return no_cgroup()
+    return None if shutil.which(thing) else f"{thing} is not installed"
+
+
+def those_in(*languages):
+    """Parametrizes a test with the blocks in these languages, by page and line."""
+    chosen = [(block, obstacle(block.comment)) for block in BLOCKS if block.language in languages]
+    skipped = {reason: pytest.mark.skip(reason=reason) for _, reason in chosen if reason}
+    params = [pytest.param(block, id=block.place, marks=skipped.get(reason, ())) for block, reason in chosen]
+    return pytest.mark.parametrize("block", params)
+
+
+@pytest.fixture
+def directory(tmp_path):
+    tmp_path.chmod(0o755)
+    return tmp_path
+
+
+def check(block, *command, cwd):
+    done = run(*command, cwd=cwd, stdin=subprocess.DEVNULL)
+    assert done.returncode == 0, f"{block.place}\n{done.stdout}{done.stderr}"
+
+
+@those_in("python")
+def test_a_block_of_python_runs(block, directory, tmp_path_factory):
+    script = tmp_path_factory.mktemp("script") / "block.py"
+    script.write_text(block.text)
+    check(block, sys.executable, script, cwd=directory)
+
+
+@those_in("pycon")
+def test_a_session_prints_what_the_page_shows(block, directory, tmp_path_factory):
+    session = tmp_path_factory.mktemp("session") / "block.txt"
+    session.write_text(block.text)
+    check(block, sys.executable, "-m", "doctest", session, cwd=directory)
+
+
+@those_in("c")
+def test_a_program_in_c_compiles_and_runs(block, directory, tmp_path_factory):
+    build = tmp_path_factory.mktemp("build")
+    source, program = build / "block.c", build / "block"
+    source.write_text(block.text)
+    libraries = ["-L", BUILD / "lib", "-lnsiso", f"-Wl,-rpath,{BUILD / 'lib'}"]
+    built = run("gcc", "-Wall", "-Wextra", "-Werror", "-I", ROOT / "include", "-o", program, source, *libraries)
+    assert built.returncode == 0, f"{block.place}\n{built.stderr}"
+    check(block, program, cwd=directory)
+
+
+@those_in("json", "toml")
+def test_a_spec_document_is_accepted(block):
+    if block.language == "toml":
+        document = pytest.importorskip("tomllib", reason="TOML needs Python 3.11").loads(block.text)
+    else:
+        document = json.loads(block.text)
+    nsiso.Sandbox(spec=document)
+
+
+def test_every_block_names_its_language():
+    known = {"python", "pycon", "c", "json", "toml", "rust"}
+    assert {block.place: block.language for block in BLOCKS if block.language not in known} == {}
+
+
+def prose(page):
+    """Returns the text of a page without its blocks and code."""
+    text = re.sub(r"^```.*?^```$", "", page.read_text(), flags=re.DOTALL | re.MULTILINE)
+    return re.sub(r"`[^`\n]*`", "", text)
+
+
+def anchors(page):
+    """Returns the names by which links reach the headings of a page."""
+    text = re.sub(r"^```.*?^```$", "", page.read_text(), flags=re.DOTALL | re.MULTILINE)
+    found = []
+    for heading in re.findall(r"^#+ (.*)$", text, re.MULTILINE):
+        name = re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
+        found.append(f"{name}-{found.count(name)}" if name in found else name)
+    return found
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_link_leads_somewhere(page):
+    broken = []
+    for link in re.findall(r"\]\(([^)\s]+)\)", prose(page)):
+        path, _, anchor = link.partition("#")
+        if re.match(r"[a-z]+:", link):
+            continue
+        target = (page.parent / path) if path else page
+        if not target.exists() or (anchor and anchor not in anchors(target)):
+            broken.append(link)
+    assert broken == []
+
+
+def test_the_readme_is_short():
+    assert len((ROOT / "README.md").read_bytes()) <= 8192
+
+
+def code(text):
+    """Returns the words in the code of a text."""
+    return {word for span in re.findall(r"`([^`]*)`", text) for word in re.findall(r"\w+", span)}
+
+
+def tables():
+    """Returns the rows of docs/options.md as lists of cells, by heading."""
+    found = {}
+    for line in OPTIONS.read_text().splitlines():
+        if line.startswith("## "):
+            rows = found.setdefault(line[3:], [])
+        elif line.startswith("| "):
+            rows.append([cell.strip() for cell in line.strip("|").split("|")])
+    return found
+
+
+def test_every_option_of_the_schema_has_a_row():
+    rows = [cells[0].strip("`") for cells in tables()["All options"] if cells[0].startswith("`")]
+    assert sorted(rows) == sorted(SCHEMA["properties"])
+
+
+def test_every_field_and_word_of_the_schema_is_named():
+    page = OPTIONS.read_text()
+    words = {*re.findall(r"\w+", page)}
+    for name, definition in SCHEMA["$defs"].items():
+        fields = {*definition.get("properties", ())}
+        choices = {choice["const"] for choice in definition.get("oneOf", ())}
+        assert fields <= code(page) and choices <= words, name
+
+
+def test_every_function_in_c_exists():
+    functions = {*re.findall(r"\b(ns_\w+)\(", HEADER)}
+    types = {*re.findall(r"\b(ns_\w+)\b", HEADER)}
+    missing = []
+    for page in PAGES:
+        for name, rest in re.findall(r"\b(ns_\w+)(\.\.\.|\*)?", page.read_text()):
+            known = any(one.startswith(name) for one in functions) if rest else name in types
+            if not known:
+                missing.append(f"{page.name}: {name}")
+    assert missing == []
+
+
+def test_every_keyword_of_an_option_exists():
+    popen = {*inspect.signature(nsiso.Popen.__init__).parameters} | {*inspect.signature(subprocess.Popen.__init__).parameters}
+    known = popen | {*nsiso.Popen.__doc__.replace(",", " ").replace(":", " ").split()}
+    for option, _, python, *_ in tables()["All options"]:
+        for keyword in re.findall(r"`(\w+)`", python):
+            assert keyword in known, option
+
+
+def test_every_name_in_rust_exists():
+    sources = "".join(path.read_text() for path in sorted((ROOT / "crates/nsiso/src").rglob("*.rs")))
+    missing = [
+        f"{owner}::{name}"
+        for owner, name in re.findall(r"\b([A-Z]\w+)::(\w+)", OPTIONS.read_text())
+        if not re.search(rf"\bfn {name}\b|^\s*(pub )?(const )?{name}\b", sources, re.MULTILINE)
+    ]
+    assert missing == []
