@@ -5,8 +5,8 @@ use std::ffi::CString;
 use std::os::fd::AsRawFd;
 
 use super::*;
-use crate::spec::{Join, Setting, Source, Tree, What, limit_name};
-use crate::{ClockOffset, Endpoint, Limits, Stdio};
+use crate::spec::{Join, Source, limit_name};
+use crate::{ClockOffset, IdRange, Stdio};
 
 /// A string of the spec. JSON has Unicode alone.
 pub(super) fn utf8(text: &CString) -> Result<String> {
@@ -15,14 +15,14 @@ pub(super) fn utf8(text: &CString) -> Result<String> {
     Ok(text.to_owned())
 }
 
-fn path(path: &std::path::Path) -> Result<String> {
+pub(super) fn path(path: &std::path::Path) -> Result<String> {
     let text =
         path.to_str().ok_or_else(|| Error::argument(format!("{path:?} is not UTF-8, and so not in JSON")))?;
     Ok(text.to_owned())
 }
 
 /// `true` or left out.
-fn flag(on: bool) -> Option<bool> {
+pub(super) fn flag(on: bool) -> Option<bool> {
     on.then_some(true)
 }
 
@@ -164,7 +164,7 @@ impl Document {
                 crate::spec::Rules::Notify(calls) => Some(calls.clone()),
                 _ => None,
             }),
-            limits: limits(spec)?,
+            limits: super::resources::limits(spec)?,
             rlimits: Some(
                 spec.resources
                     .rlimits
@@ -301,137 +301,5 @@ impl From<&Join<'_>> for JoinOption {
                 JoinOption::Process(JoinProcess { pidfd: pidfd.as_raw_fd(), kinds: Some(kinds) })
             }
         }
-    }
-}
-
-impl From<&Endpoint<'_>> for EndpointOption {
-    fn from(endpoint: &Endpoint) -> Self {
-        let many =
-            |items: Vec<String>| Some(OneOrMany::Many(items)).filter(|items| !items.items().is_empty());
-        let routes: Vec<_> = endpoint
-            .routes
-            .iter()
-            .map(|route| RouteOption { to: route.to.to_string(), via: route.via.map(|via| via.to_string()) })
-            .collect();
-        let some = |time: std::time::Duration| Some(Time::from(time)).filter(|time| time.0 != 0);
-        EndpointOption {
-            netns: endpoint.namespace.map(|fd| fd.as_raw_fd()),
-            name: endpoint.name.clone(),
-            mac: endpoint.mac.map(|mac| mac.map(|byte| format!("{byte:02x}")).join(":")),
-            mtu: endpoint.mtu,
-            addresses: many(endpoint.addresses.iter().map(ToString::to_string).collect()),
-            // It is among the routes.
-            gateway: None,
-            routes: Some(routes).filter(|routes| !routes.is_empty()),
-            port_of: endpoint.bridge.clone(),
-            delay: some(endpoint.quality.delay),
-            jitter: some(endpoint.quality.jitter),
-            loss: Some(endpoint.quality.loss).filter(|loss| *loss != 0.0),
-            rate: endpoint.quality.rate.map(Rate),
-        }
-    }
-}
-
-fn limits(spec: &Spec) -> Result<Option<LimitsOption>> {
-    let parent = spec.resources.cgroup_parent.as_deref().map(path).transpose()?;
-    let Some(Limits { settings }) = &spec.resources.limits else {
-        return Ok(parent.map(|parent| LimitsOption { parent: Some(parent), ..LimitsOption::default() }));
-    };
-    let mut limits = LimitsOption { parent, ..LimitsOption::default() };
-    for setting in settings {
-        match setting {
-            Setting::Memory(bytes) => limits.memory = Some(Size(*bytes)),
-            Setting::MemoryHigh(bytes) => limits.memory_high = Some(Size(*bytes)),
-            Setting::MemoryLow(bytes) => limits.memory_low = Some(Size(*bytes)),
-            Setting::Swap(bytes) => limits.swap = Some(Size(*bytes)),
-            Setting::Cpu(thousandths) => limits.cpu = Some(*thousandths as f64 / 1000.0),
-            Setting::CpuWeight(weight) => limits.cpu_weight = Some(*weight),
-            Setting::Cpus(cpus) => limits.cpus = Some(cpus.clone()),
-            Setting::Pids(count) => limits.pids = Some(*count),
-            Setting::Io(major, minor, io) => {
-                let io = IoOption {
-                    rbps: io.read_bytes.map(Size),
-                    wbps: io.write_bytes.map(Size),
-                    riops: io.reads,
-                    wiops: io.writes,
-                };
-                let devices = limits.io.get_or_insert_default();
-                devices.insert(format!("/dev/block/{major}:{minor}"), io);
-            }
-            Setting::HugePages(size, bytes) => {
-                limits.huge_pages.get_or_insert_default().insert(size.clone(), Size(*bytes));
-            }
-        }
-    }
-    Ok(Some(limits))
-}
-
-impl MountEntry {
-    fn of(mount: &Mount) -> Result<Self> {
-        let mut entry = MountEntry::new(MountType::Mask, utf8(&mount.at)?);
-        let options = match &mount.what {
-            What::Filesystem { options, .. } => options.as_slice(),
-            _ => &[],
-        };
-        let option = |name: &str| {
-            options.iter().find(|(known, _)| *known == name).and_then(|(_, value)| value.clone())
-        };
-        match &mount.what {
-            What::Bind { tree, recursive, id_map } => {
-                entry.kind = MountType::Bind;
-                match tree {
-                    Tree::Path(path) => entry.source = Some(utf8(path)?),
-                    Tree::Fd(fd) => entry.fd = Some(fd.as_raw_fd()),
-                }
-                entry.non_recursive = flag(!recursive);
-                entry.id_map = id_map.map(|fd| fd.as_raw_fd());
-            }
-            What::Filesystem { kind, .. } => {
-                entry.kind = match *kind {
-                    "proc" => MountType::Procfs,
-                    "sysfs" => MountType::Sysfs,
-                    "mqueue" => MountType::Mqueue,
-                    _ => MountType::Tmpfs,
-                };
-                entry.size = option("size").and_then(|size| size.parse().ok()).map(Size);
-                entry.mode = option("mode").and_then(|mode| u32::from_str_radix(&mode, 8).ok());
-                entry.hidepid = option("hidepid");
-                entry.subset_pid = flag(option("subset").is_some());
-            }
-            What::Dev => entry.kind = MountType::Dev,
-            What::Overlay { lower, changes } => {
-                entry.kind = MountType::Overlay;
-                entry.lower = Some(OneOrMany::Many(lower.iter().map(utf8).collect::<Result<_>>()?));
-                if let Some((upper, work)) = changes {
-                    (entry.upper, entry.work) = (Some(utf8(upper)?), Some(utf8(work)?));
-                }
-            }
-            What::Directory { mode } => (entry.kind, entry.mode) = (MountType::Dir, Some(*mode)),
-            What::Symlink { to } => (entry.kind, entry.to) = (MountType::Symlink, Some(utf8(to)?)),
-            What::File { content, mode } => {
-                (entry.kind, entry.mode) = (MountType::File, Some(*mode));
-                entry.content = Some(content.as_slice().into());
-            }
-            What::Mask => {}
-            What::ReadOnly { recursive } => {
-                (entry.kind, entry.non_recursive) = (MountType::ReadOnly, flag(!recursive));
-            }
-            What::Permissions { mode } => (entry.kind, entry.mode) = (MountType::Chmod, Some(*mode)),
-            What::Propagation(propagation) => {
-                entry.kind = MountType::Propagation;
-                entry.propagation = Some((*propagation).into());
-            }
-        }
-        entry.if_exists = flag(mount.optional);
-        let set = |attribute: u64| mount.attributes & attribute != 0;
-        if matches!(entry.kind, MountType::Bind | MountType::Tmpfs | MountType::Overlay) {
-            entry.ro = flag(set(libc::MOUNT_ATTR_RDONLY));
-            entry.noexec = flag(set(libc::MOUNT_ATTR_NOEXEC));
-            entry.suid = flag(!set(libc::MOUNT_ATTR_NOSUID));
-            entry.dev = flag(!set(libc::MOUNT_ATTR_NODEV));
-        } else if entry.kind == MountType::Procfs {
-            entry.ro = flag(set(libc::MOUNT_ATTR_RDONLY));
-        }
-        Ok(entry)
     }
 }

@@ -1,13 +1,15 @@
 //! The mounts of a spec document.
 
-use std::os::fd::RawFd;
+use std::os::fd::{AsRawFd, RawFd};
 
 #[cfg(feature = "schema")]
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::export::{flag, utf8};
 use super::units::Size;
 use super::{OneOrMany, Propagation, descriptor};
+use crate::spec::{Tree, What};
 use crate::{Error, Mount, Result};
 
 /// What a mount entry does.
@@ -156,6 +158,75 @@ impl MountEntry {
             if_exists: None,
             non_recursive: None,
         }
+    }
+
+    /// The entry that gives this mount.
+    pub(super) fn of(mount: &Mount) -> Result<Self> {
+        let mut entry = MountEntry::new(MountType::Mask, utf8(&mount.at)?);
+        let options = match &mount.what {
+            What::Filesystem { options, .. } => options.as_slice(),
+            _ => &[],
+        };
+        let option = |name: &str| {
+            options.iter().find(|(known, _)| *known == name).and_then(|(_, value)| value.clone())
+        };
+        match &mount.what {
+            What::Bind { tree, recursive, id_map } => {
+                entry.kind = MountType::Bind;
+                match tree {
+                    Tree::Path(path) => entry.source = Some(utf8(path)?),
+                    Tree::Fd(fd) => entry.fd = Some(fd.as_raw_fd()),
+                }
+                entry.non_recursive = flag(!recursive);
+                entry.id_map = id_map.map(|fd| fd.as_raw_fd());
+            }
+            What::Filesystem { kind, .. } => {
+                entry.kind = match *kind {
+                    "proc" => MountType::Procfs,
+                    "sysfs" => MountType::Sysfs,
+                    "mqueue" => MountType::Mqueue,
+                    _ => MountType::Tmpfs,
+                };
+                entry.size = option("size").and_then(|size| size.parse().ok()).map(Size);
+                entry.mode = option("mode").and_then(|mode| u32::from_str_radix(&mode, 8).ok());
+                entry.hidepid = option("hidepid");
+                entry.subset_pid = flag(option("subset").is_some());
+            }
+            What::Dev => entry.kind = MountType::Dev,
+            What::Overlay { lower, changes } => {
+                entry.kind = MountType::Overlay;
+                entry.lower = Some(OneOrMany::Many(lower.iter().map(utf8).collect::<Result<_>>()?));
+                if let Some((upper, work)) = changes {
+                    (entry.upper, entry.work) = (Some(utf8(upper)?), Some(utf8(work)?));
+                }
+            }
+            What::Directory { mode } => (entry.kind, entry.mode) = (MountType::Dir, Some(*mode)),
+            What::Symlink { to } => (entry.kind, entry.to) = (MountType::Symlink, Some(utf8(to)?)),
+            What::File { content, mode } => {
+                (entry.kind, entry.mode) = (MountType::File, Some(*mode));
+                entry.content = Some(content.as_slice().into());
+            }
+            What::Mask => {}
+            What::ReadOnly { recursive } => {
+                (entry.kind, entry.non_recursive) = (MountType::ReadOnly, flag(!recursive));
+            }
+            What::Permissions { mode } => (entry.kind, entry.mode) = (MountType::Chmod, Some(*mode)),
+            What::Propagation(propagation) => {
+                entry.kind = MountType::Propagation;
+                entry.propagation = Some((*propagation).into());
+            }
+        }
+        entry.if_exists = flag(mount.optional);
+        let set = |attribute: u64| mount.attributes & attribute != 0;
+        if matches!(entry.kind, MountType::Bind | MountType::Tmpfs | MountType::Overlay) {
+            entry.ro = flag(set(libc::MOUNT_ATTR_RDONLY));
+            entry.noexec = flag(set(libc::MOUNT_ATTR_NOEXEC));
+            entry.suid = flag(!set(libc::MOUNT_ATTR_NOSUID));
+            entry.dev = flag(!set(libc::MOUNT_ATTR_NODEV));
+        } else if entry.kind == MountType::Procfs {
+            entry.ro = flag(set(libc::MOUNT_ATTR_RDONLY));
+        }
+        Ok(entry)
     }
 
     pub(super) fn mount(&self) -> Result<Mount<'static>> {

@@ -1,7 +1,7 @@
 //! The network of a spec document.
 
 use std::net::IpAddr;
-use std::os::fd::RawFd;
+use std::os::fd::{AsRawFd, RawFd};
 use std::time::Duration;
 
 #[cfg(feature = "schema")]
@@ -170,5 +170,33 @@ impl UplinkOption {
         }
         spec.uplink(ports.listen.map_or(uplink.clone(), |ip| uplink.listen(ip)));
         Ok(())
+    }
+}
+
+impl From<&Endpoint<'_>> for EndpointOption {
+    fn from(endpoint: &Endpoint) -> Self {
+        let many =
+            |items: Vec<String>| Some(OneOrMany::Many(items)).filter(|items| !items.items().is_empty());
+        let routes: Vec<_> = endpoint
+            .routes
+            .iter()
+            .map(|route| RouteOption { to: route.to.to_string(), via: route.via.map(|via| via.to_string()) })
+            .collect();
+        let some = |time: std::time::Duration| Some(Time::from(time)).filter(|time| time.0 != 0);
+        EndpointOption {
+            netns: endpoint.namespace.map(|fd| fd.as_raw_fd()),
+            name: endpoint.name.clone(),
+            mac: endpoint.mac.map(|mac| mac.map(|byte| format!("{byte:02x}")).join(":")),
+            mtu: endpoint.mtu,
+            addresses: many(endpoint.addresses.iter().map(ToString::to_string).collect()),
+            // It is among the routes.
+            gateway: None,
+            routes: Some(routes).filter(|routes| !routes.is_empty()),
+            port_of: endpoint.bridge.clone(),
+            delay: some(endpoint.quality.delay),
+            jitter: some(endpoint.quality.jitter),
+            loss: Some(endpoint.quality.loss).filter(|loss| *loss != 0.0),
+            rate: endpoint.quality.rate.map(Rate),
+        }
     }
 }

@@ -7,6 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::units::Size;
+use crate::spec::Setting;
 use crate::{Error, Io, Limits, Result, Spec, UNLIMITED};
 
 /// Limits of the program and its descendants together, enforced by a cgroup. cgroups(7).
@@ -143,4 +144,38 @@ pub(super) fn put_rlimits(rlimits: &BTreeMap<String, Rlimit>, spec: &mut Spec<'s
         set.map_err(|error| Error::argument(format!(".{name}: {}", error.message())))?;
     }
     Ok(())
+}
+
+pub(super) fn limits(spec: &Spec) -> Result<Option<LimitsOption>> {
+    let parent = spec.resources.cgroup_parent.as_deref().map(super::export::path).transpose()?;
+    let Some(Limits { settings }) = &spec.resources.limits else {
+        return Ok(parent.map(|parent| LimitsOption { parent: Some(parent), ..LimitsOption::default() }));
+    };
+    let mut limits = LimitsOption { parent, ..LimitsOption::default() };
+    for setting in settings {
+        match setting {
+            Setting::Memory(bytes) => limits.memory = Some(Size(*bytes)),
+            Setting::MemoryHigh(bytes) => limits.memory_high = Some(Size(*bytes)),
+            Setting::MemoryLow(bytes) => limits.memory_low = Some(Size(*bytes)),
+            Setting::Swap(bytes) => limits.swap = Some(Size(*bytes)),
+            Setting::Cpu(thousandths) => limits.cpu = Some(*thousandths as f64 / 1000.0),
+            Setting::CpuWeight(weight) => limits.cpu_weight = Some(*weight),
+            Setting::Cpus(cpus) => limits.cpus = Some(cpus.clone()),
+            Setting::Pids(count) => limits.pids = Some(*count),
+            Setting::Io(major, minor, io) => {
+                let io = IoOption {
+                    rbps: io.read_bytes.map(Size),
+                    wbps: io.write_bytes.map(Size),
+                    riops: io.reads,
+                    wiops: io.writes,
+                };
+                let devices = limits.io.get_or_insert_default();
+                devices.insert(format!("/dev/block/{major}:{minor}"), io);
+            }
+            Setting::HugePages(size, bytes) => {
+                limits.huge_pages.get_or_insert_default().insert(size.clone(), Size(*bytes));
+            }
+        }
+    }
+    Ok(Some(limits))
 }
