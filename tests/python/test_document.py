@@ -38,6 +38,30 @@ def test_a_file_gives_a_sandbox(tmp_path, name, text):
     assert subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL).stdout == "judge\n"
 
 
+def test_the_program_of_the_call_wins(tmp_path):
+    path = tmp_path / "spec.json"
+    path.write_text(json.dumps({"sandbox": True, "args": ["true"], "program": "/usr/bin/id"}))
+    command = [sys.executable, "-m", "nsiso", "run", "--spec", path, "--share", "net"]
+    done = subprocess.run([*command, "--", "echo", "hello"], capture_output=True, text=True, stdin=subprocess.DEVNULL)
+    assert done.stdout == "hello\n"
+    done = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL)
+    assert done.stdout.startswith("uid=")
+
+
+def test_a_terminal_of_a_document_is_read():
+    program = "import sys; print(sys.stdout.isatty())"
+    command = [sys.executable, "-m", "nsiso", "run", "--spec", "/dev/stdin", "--", sys.executable, "-c", program]
+    done = subprocess.run(command, capture_output=True, text=True, input='{"pty": true}')
+    assert done.stdout == "True\r\n"
+    with pytest.raises(TypeError, match="pty is for"):
+        nsiso.run(["true"], spec={"pty": True})
+
+
+def test_the_repr_shows_what_a_document_grants():
+    shown = repr(nsiso.Sandbox(spec={"share": ["net"], "seccomp": False}))
+    assert "'share': ['net']" in shown and "'seccomp': False" in shown
+
+
 def test_the_command_runs_the_program_of_a_document(tmp_path):
     path = tmp_path / "spec.json"
     path.write_text(json.dumps({"args": ["sh", "-c", "id -u; exit 7"], "map_root": True}))
@@ -64,8 +88,8 @@ def test_mistakes_are_named(document, error, text):
 
 def test_a_file_that_is_no_document_is_named(tmp_path):
     path = tmp_path / "bad.json"
-    for text in "{", "[]":
-        path.write_text(text)
+    for content in b"{", b"[]", b"\xff":
+        path.write_bytes(content)
         with pytest.raises(ValueError, match="bad.json"):
             nsiso.Sandbox.from_file(path)
     with pytest.raises(FileNotFoundError):

@@ -10,15 +10,16 @@ use crate::spec::ns_spec;
 
 /// Makes a spec from a spec document, a JSON object.
 ///
-/// Its keys are the options, under the names that they have here after ns_spec_. Its schema is in
-/// nsiso-spec.schema.json, and ns_spec_schema returns it. Stores the spec in `*out`; free it with
+/// docs/options.md lists its keys. Its schema is in nsiso-spec.schema.json, and ns_spec_schema
+/// returns it. Stores the spec in `*out`; free it with
 /// ns_spec_free. Setters may add to it.
 ///
 /// Descriptors in a document are numbers of the caller's, which it keeps open until the spawn.
 ///
-/// -EINVAL: `json` is no JSON, or it has an unknown option, a value of the wrong type or one that
-/// cannot be. The message begins with the path of the value, such as mounts[2].size, and the hint
-/// names the nearest known option.
+/// -EINVAL: `json` is no JSON, or it has an unknown key, a value of the wrong type or one that
+/// cannot be, or a descriptor that is not open. The message begins with the path of the value, such
+/// as mounts[2].size, and the hint names the nearest known key. The errors of the options' own
+/// setters, such as -ERANGE for a clock offset, are returned with their path, too.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ns_spec_from_json(
     json: *const c_char,

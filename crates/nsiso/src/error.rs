@@ -203,6 +203,8 @@ pub struct Error {
     index: Option<usize>,
     message: String,
     hint: String,
+    /// The message begins with a path in a document.
+    placed: bool,
 }
 
 impl Error {
@@ -216,6 +218,7 @@ impl Error {
             index: None,
             message: format!("{} {object}: {} ({cause:?})", step.doing(), cause.desc()),
             hint: String::new(),
+            placed: false,
         }
     }
 
@@ -228,6 +231,7 @@ impl Error {
             index: None,
             message: message.into(),
             hint: String::new(),
+            placed: false,
         }
     }
 
@@ -240,6 +244,7 @@ impl Error {
             index: None,
             message: message.into(),
             hint: "this is a fault of nsiso: please report it".into(),
+            placed: false,
         }
     }
 
@@ -271,6 +276,19 @@ impl Error {
 
     pub(crate) fn with_index(mut self, index: Option<usize>) -> Self {
         self.index = index;
+        self
+    }
+
+    /// Puts a part of a document's path in front of the message, and of the path that is there.
+    #[cfg(feature = "serde")]
+    pub(crate) fn at(mut self, segment: &str) -> Self {
+        let joint = match (self.placed, self.message.starts_with('[')) {
+            (false, _) => ": ",
+            (true, false) => ".",
+            (true, true) => "",
+        };
+        self.message = format!("{segment}{joint}{}", self.message);
+        self.placed = true;
         self
     }
 

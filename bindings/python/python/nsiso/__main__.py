@@ -15,6 +15,7 @@ from typing import Any, Dict, Iterable, List, Tuple
 from . import Bind, Error, Limits, Listing, NamespaceInfo, Node, Overlay, Popen, Tmpfs, Uplink, __version__, probe
 from . import list as take
 from . import tree
+from ._argument import listed
 from ._document import load
 from ._terminal import on_terminals, relay, size
 
@@ -197,7 +198,7 @@ def finish(options: argparse.Namespace, **keywords: Any) -> int:
     if not passed and not keywords.get("sandbox"):
         passed = [fd for fd in map(int, os.listdir("/proc/self/fd")) if fd > 2 and _inheritable(fd)]
     with Popen(program_of(options), pass_fds=passed, **keywords) as process:
-        if "pty" in keywords:
+        if process.pty is not None:
             relay(process)
         while True:
             try:
@@ -242,12 +243,14 @@ def run_new(options: argparse.Namespace) -> int:
     published = keywords.pop("publish")
     if published:
         keywords["uplink"] = Uplink(tcp=dict(published))
-    if options.share and not options.sandbox:
-        raise ValueError("--share loosens a sandbox: there is none without --sandbox")
     if options.spec:
         document = load(options.spec)
-        options.program = options.program or document.pop("args", [])
         keywords.update(spec=document, sandbox=options.sandbox or document.get("sandbox"))
+        if not options.program:
+            options.program = listed("args", document.get("args", []))
+            keywords["executable"] = document.get("program")
+    if options.share and not keywords["sandbox"]:
+        raise ValueError("--share loosens a sandbox: there is none without --sandbox")
     if options.pty or keywords["sandbox"] and on_terminals():
         keywords["pty"] = size()
     return finish(options, **{name: value for name, value in keywords.items() if value is not None and value is not False})

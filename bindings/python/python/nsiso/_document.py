@@ -12,9 +12,10 @@ def load(path: Union[str, "os.PathLike[str]"]) -> Dict[str, Any]:
     neither JSON nor TOML. TOML needs Python 3.11.
     """
     name = os.fspath(path)
-    with open(name, encoding="utf-8") as file:
-        text = file.read()
+    with open(name, "rb") as file:
+        content = file.read()
     try:
+        text = content.decode()
         document = _toml(text) if name.endswith(".toml") else json.loads(text)
     except ValueError as error:
         raise ValueError(f"{name}: {error}") from None
@@ -41,8 +42,8 @@ def document_of(value: Any) -> Dict[str, Any]:
 
 
 def put(spec: Any, document: Mapping[str, Any], sandboxed: bool) -> None:
-    """Adds a document to a spec. The program's arguments are those of the call."""
-    options = {name: value for name, value in document.items() if name != "args"}
+    """Adds a document to a spec. The program and its arguments are those of the call."""
+    options = {name: value for name, value in document.items() if name not in ("args", "program")}
     if sandboxed:
         # The spec is a sandbox already.
         options.pop("sandbox", None)

@@ -12,6 +12,7 @@ import sys
 from typing import Any, Dict, Iterable, Mapping, NamedTuple, Optional, Union
 
 from . import _isolation
+from ._document import document_of
 from ._limits import Limits, Resources, resources
 from ._namespace import Joins
 from ._nsiso import Process, Spec
@@ -493,9 +494,10 @@ def run(
 
     Raises nsiso.Error if the program cannot be started.
     """
-    if keywords.get("pty"):
+    document = document_of(keywords.get("spec") or {})
+    if keywords.get("pty") or document.get("pty"):
         raise TypeError("pty is for nsiso.Popen: run does not read from a terminal")
-    if _isolation.notifies_parent(keywords.get("seccomp")):
+    if _isolation.notifies_parent(keywords.get("seccomp")) or document.get("seccomp_notify"):
         raise TypeError("Seccomp(notify=...) is for nsiso.Popen: run does not answer")
     if input is not None:
         if keywords.get("stdin") is not None:

@@ -67,8 +67,7 @@ class Sandbox:
             raise TypeError(f"Sandbox takes the keywords of nsiso.run and nsiso.Popen, not {', '.join(unknown)}")
         self.keywords = {name: value for name, value in keywords.items() if value is not None}
         # Bad values are found here, not at the first start of a program.
-        options = {name: value for name, value in self.keywords.items() if name in KEYWORDS}
-        apply(Spec(["true"]), {**options, "sandbox": True})
+        self._spec()
 
     @classmethod
     def from_file(cls, path: Any, **keywords: Any) -> "Sandbox":
@@ -85,12 +84,15 @@ class Sandbox:
         It has what differs from a plain sandbox, and "sandbox": True. Arguments of subprocess are
         not in it. Raises nsiso.Error for a path that is not UTF-8.
         """
+        document = json.loads(self._spec().to_json())
+        del document["args"]
+        return document
+
+    def _spec(self) -> Spec:
         spec = Spec(["true"])
         options = {name: value for name, value in self.keywords.items() if name in KEYWORDS}
         apply(spec, {**options, "sandbox": True})
-        document = json.loads(spec.to_json())
-        del document["args"]
-        return document
+        return spec
 
     def run(self, args: Any, **keywords: Any) -> Completed:
         """Runs a program in this sandbox until it ends, with the arguments of nsiso.run.
@@ -113,6 +115,8 @@ class Sandbox:
 
     def __repr__(self) -> str:
         words = self.keywords
+        if "spec" in words:
+            return f"<Sandbox {self.to_dict()}>"
         share, caps = (_words(words.get(name)) for name in ("share", "caps"))
         granted = [
             "network: " + ("the host's" if "net" in share else "loopback alone"),

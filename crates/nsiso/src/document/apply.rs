@@ -1,6 +1,7 @@
 //! A document put into a spec: every option by its setter, errors with the option's path.
 
-use super::{Document, OneOrMany, Time, descriptor, json, network, resources};
+use super::restrictions::{put_landlock, put_seccomp};
+use super::{At, Document, OneOrMany, Time, descriptor, network, resources};
 use crate::{ClockOffset, Error, IdRange, Kinds, Mount, Result, Spec};
 
 /// Whether an option is given and `true`.
@@ -14,7 +15,7 @@ impl Document {
     pub fn apply(&self, spec: &mut Spec<'static>) -> Result<()> {
         // The sandbox comes first, since the others add to it or replace a part.
         if on(self.sandbox) {
-            at("sandbox", spec.sandbox())?;
+            spec.sandbox().at("sandbox")?;
         }
         self.put_namespaces(spec)?;
         self.put_identity(spec)?;
@@ -29,28 +30,28 @@ impl Document {
 
     fn put_program(&self, spec: &mut Spec<'static>) -> Result<()> {
         if let Some(args) = &self.args {
-            at("args", spec.argv(args))?;
+            spec.argv(args).at("args")?;
         }
         if let Some(program) = &self.program {
-            at("program", spec.program(program))?;
+            spec.program(program).at("program")?;
         }
         if on(self.env_clear) {
             spec.env_clear();
         }
         for (name, value) in self.env.iter().flatten() {
-            at("env", spec.env(name, value))?;
+            spec.env(name, value).at("env")?;
         }
         for name in self.env_unset.iter().flatten() {
-            at("env_unset", spec.env_remove(name))?;
+            spec.env_remove(name).at("env_unset")?;
         }
         if let Some(cwd) = &self.cwd {
-            at("cwd", spec.cwd(cwd))?;
+            spec.cwd(cwd).at("cwd")?;
         }
         if let Some(fd) = self.cwd_at {
-            spec.cwd_at(at("cwd_at", descriptor(fd))?);
+            spec.cwd_at(descriptor(fd).at("cwd_at")?);
         }
         for (number, source) in self.fds.iter().flatten() {
-            at("fds", source.put(*number, spec))?;
+            source.put(*number, spec).at("fds")?;
         }
         if on(self.new_session) {
             spec.new_session();
@@ -62,7 +63,7 @@ impl Document {
             spec.pty(rows, columns);
         }
         if let Some(umask) = self.umask {
-            at("umask", spec.umask(umask))?;
+            spec.umask(umask).at("umask")?;
         }
         if let Some(personality) = self.personality {
             spec.personality(personality);
@@ -85,39 +86,32 @@ impl Document {
             spec.unshare(kind);
         }
         for kind in self.share.iter().flat_map(OneOrMany::items) {
-            let (kind, name) = (Kinds::from(*kind), *kind);
-            if kind.intersects(Kinds::USER | Kinds::PID | Kinds::MNT) {
-                return Err(Error::argument(
-                    format!("share: a sandbox cannot do without a {name:?} namespace of its own")
-                        .to_lowercase(),
-                ));
-            }
-            spec.share(kind);
+            spec.share((*kind).into());
         }
         for (index, join) in self.join.iter().flatten().enumerate() {
-            nth("join", index, join.put(spec))?;
+            join.put(spec).at(&format!("join[{index}]"))?;
         }
         for (kind, path) in self.pin.iter().flatten() {
-            at("pin", spec.pin((*kind).into(), path))?;
+            spec.pin((*kind).into(), path).at("pin")?;
         }
         if let Some((info, block)) = self.sync_fds {
-            spec.sync_fds(at("sync_fds", descriptor(info))?, at("sync_fds", descriptor(block))?);
+            spec.sync_fds(descriptor(info).at("sync_fds")?, descriptor(block).at("sync_fds")?);
         }
         if let Some(name) = &self.hostname {
-            at("hostname", spec.hostname(name))?;
+            spec.hostname(name).at("hostname")?;
         }
         if let Some(name) = &self.domainname {
-            at("domainname", spec.domainname(name))?;
+            spec.domainname(name).at("domainname")?;
         }
         let offset = |time: Time| {
             let nanos = 1_000_000_000;
             ClockOffset::new(time.0.div_euclid(nanos), time.0.rem_euclid(nanos) as u32)
         };
         if let Some(time) = self.monotonic {
-            at("monotonic", offset(time).and_then(|offset| spec.monotonic(offset).map(drop)))?;
+            offset(time).and_then(|offset| spec.monotonic(offset).map(drop)).at("monotonic")?;
         }
         if let Some(time) = self.boottime {
-            at("boottime", offset(time).and_then(|offset| spec.boottime(offset).map(drop)))?;
+            offset(time).and_then(|offset| spec.boottime(offset).map(drop)).at("boottime")?;
         }
         Ok(())
     }
@@ -139,23 +133,23 @@ impl Document {
         }
         for (index, (inside, outside, count)) in self.uid_map.iter().flatten().enumerate() {
             let range = IdRange::new(*inside, *outside, *count);
-            nth("uid_map", index, range.and_then(|range| spec.uid_map(range).map(drop)))?;
+            range.and_then(|range| spec.uid_map(range).map(drop)).at(&format!("uid_map[{index}]"))?;
         }
         for (index, (inside, outside, count)) in self.gid_map.iter().flatten().enumerate() {
             let range = IdRange::new(*inside, *outside, *count);
-            nth("gid_map", index, range.and_then(|range| spec.gid_map(range).map(drop)))?;
+            range.and_then(|range| spec.gid_map(range).map(drop)).at(&format!("gid_map[{index}]"))?;
         }
         if let Some(allowed) = self.setgroups {
             spec.setgroups(allowed);
         }
         if let Some(uid) = self.uid {
-            at("uid", spec.uid(uid))?;
+            spec.uid(uid).at("uid")?;
         }
         if let Some(gid) = self.gid {
-            at("gid", spec.gid(gid))?;
+            spec.gid(gid).at("gid")?;
         }
         if let Some(groups) = &self.groups {
-            at("groups", spec.groups(groups))?;
+            spec.groups(groups).at("groups")?;
         }
         if on(self.keep_caps) {
             spec.keep_caps();
@@ -171,16 +165,16 @@ impl Document {
             spec.propagation(propagation.into());
         }
         if let Some(fd) = self.root_at {
-            spec.root_at(at("root_at", descriptor(fd))?);
+            spec.root_at(descriptor(fd).at("root_at")?);
         }
         if let Some(root) = &self.root {
-            spec.mount(at("root", Mount::bind(root, "/"))?);
+            spec.mount(Mount::bind(root, "/").at("root")?);
         }
         for (index, entry) in self.mounts.iter().flatten().enumerate() {
-            spec.mount(nth("mounts", index, entry.mount())?);
+            spec.mount(entry.mount().at(&format!("mounts[{index}]"))?);
         }
         if let Some(path) = self.mount_proc.as_ref().and_then(|path| path.or("/proc".into())) {
-            at("mount_proc", spec.mount_proc(path))?;
+            spec.mount_proc(path).at("mount_proc")?;
         }
         Ok(())
     }
@@ -190,51 +184,51 @@ impl Document {
             spec.loopback(up);
         }
         for (index, link) in self.links.iter().flatten().enumerate() {
-            nth("links", index, link.put(spec))?;
+            link.put(spec).at(&format!("links[{index}]"))?;
         }
         for (device, inside) in self.devices.iter().flatten() {
-            at("devices", network::put_device(device, inside, spec))?;
+            network::put_device(device, inside, spec).at("devices")?;
         }
         match &self.uplink {
-            Some(uplink) => at("uplink", uplink.put(spec)),
+            Some(uplink) => network::put_uplink(uplink, spec).at("uplink"),
             None => Ok(()),
         }
     }
 
     fn put_privileges(&self, spec: &mut Spec<'static>) -> Result<()> {
         if let Some(caps) = &self.caps {
-            at("caps", spec.caps(caps.items()))?;
+            spec.caps(caps.items()).at("caps")?;
         }
         if let Some(bits) = self.securebits {
             spec.securebits(bits);
         }
         if let Some(landlock) = &self.landlock {
-            at("landlock", landlock.put(spec))?;
+            put_landlock(landlock, spec).at("landlock")?;
         }
         if let Some(seccomp) = &self.seccomp {
-            at("seccomp", seccomp.put(spec))?;
+            put_seccomp(seccomp, spec).at("seccomp")?;
         }
         match &self.seccomp_notify {
-            Some(calls) => at("seccomp_notify", spec.seccomp_notify(calls)).map(drop),
+            Some(calls) => spec.seccomp_notify(calls).at("seccomp_notify").map(drop),
             None => Ok(()),
         }
     }
 
     fn put_resources(&self, spec: &mut Spec<'static>) -> Result<()> {
         if let Some(limits) = &self.limits {
-            at("limits", limits.put(spec))?;
+            limits.put(spec).at("limits")?;
         }
         if let Some(rlimits) = &self.rlimits {
-            at("rlimits", resources::put_rlimits(rlimits, spec))?;
+            resources::put_rlimits(rlimits, spec).at("rlimits")?;
         }
         if let Some(nice) = self.nice {
-            at("nice", spec.nice(nice))?;
+            spec.nice(nice).at("nice")?;
         }
         if let Some(score) = self.oom_score_adj {
-            at("oom_score_adj", spec.oom_score_adj(score))?;
+            spec.oom_score_adj(score).at("oom_score_adj")?;
         }
         match &self.cpus {
-            Some(cpus) => at("cpus", spec.cpus(cpus)).map(drop),
+            Some(cpus) => spec.cpus(cpus).at("cpus").map(drop),
             None => Ok(()),
         }
     }
@@ -242,7 +236,7 @@ impl Document {
     fn put_switches(&self, spec: &mut Spec<'static>) -> Result<()> {
         if let Some(time) = self.deadline {
             let after = time.duration().unwrap_or_default();
-            at("deadline", spec.deadline(after))?;
+            spec.deadline(after).at("deadline")?;
         }
         type Set = for<'a> fn(&'a mut Spec<'static>, bool) -> &'a mut Spec<'static>;
         let switches: [(Option<bool>, Set); 5] = [
@@ -257,23 +251,11 @@ impl Document {
                 set(spec, on);
             }
         }
-        if self.init == Some(false) && (on(self.wait_for_all) || on(self.die_with_parent)) {
-            return Err(Error::argument("init: wait_for_all and die_with_parent need it"));
+        if self.init == Some(false)
+            && (on(self.wait_for_all) || on(self.die_with_parent) || self.deadline.is_some())
+        {
+            return Err(Error::argument("wait_for_all, die_with_parent and deadline need it").at("init"));
         }
         Ok(())
     }
-}
-
-/// Puts the name of the option in front of the message of an error.
-fn at<T>(option: &str, result: Result<T>) -> Result<T> {
-    result.map_err(|error| named(option, error))
-}
-
-fn nth<T>(option: &str, index: usize, result: Result<T>) -> Result<T> {
-    result.map_err(|error| named(&format!("{option}[{index}]"), error))
-}
-
-fn named(place: &str, error: Error) -> Error {
-    let named = Error::argument(format!("{place}{}", json::below(&error)));
-    named.with_errno(error.errno()).with_hint(error.hint().to_owned())
 }

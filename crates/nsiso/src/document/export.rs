@@ -42,7 +42,7 @@ impl Document {
             bare.sandbox()?;
             document = document.beside(&Self::plain(&bare)?)?;
             let shared = bare.kinds - spec.kinds;
-            document.share = Some(OneOrMany::Many(kinds(shared))).filter(|_| !shared.is_empty());
+            document.share = shared_kinds(shared)?;
             document.sandbox = Some(true);
         }
         Ok(document)
@@ -143,7 +143,7 @@ impl Document {
             )
             .filter(|devices: &BTreeMap<_, _>| !devices.is_empty()),
             uplink: spec.network.uplink.as_ref().map(|uplink| {
-                UplinkOption::Ports(UplinkPorts {
+                Switch::Value(UplinkPorts {
                     tcp: Some(uplink.tcp.clone()).filter(|ports| !ports.is_empty()),
                     udp: Some(uplink.udp.clone()).filter(|ports| !ports.is_empty()),
                     listen: Some(uplink.listen),
@@ -153,13 +153,8 @@ impl Document {
             securebits: privileges.securebits,
             new_privs: Some(false).filter(|_| privileges.no_new_privs),
             user_namespaces: Some(false).filter(|_| privileges.no_user_namespaces),
-            landlock: privileges
-                .landlock
-                .as_ref()
-                .map(LandlockRules::of)
-                .transpose()?
-                .map(LandlockOption::Rules),
-            seccomp: SeccompOption::of(&privileges.filters),
+            landlock: privileges.landlock.as_ref().map(LandlockRules::of).transpose()?.map(Switch::Value),
+            seccomp: super::restrictions::seccomp_of(&privileges.filters),
             seccomp_notify: privileges.notify.as_ref().and_then(|filter| match filter.rules() {
                 crate::spec::Rules::Notify(calls) => Some(calls.clone()),
                 _ => None,
@@ -219,8 +214,9 @@ impl Document {
                 true => drop(filters.remove(0)),
                 false => {
                     return Err(Error::argument(
-                        "seccomp: a document cannot say that filters replace that of the sandbox",
-                    ));
+                        "a document cannot say that filters replace that of the sandbox",
+                    )
+                    .at("seccomp"));
                 }
             }
         }
@@ -252,6 +248,17 @@ fn ranges(ranges: &[IdRange]) -> Option<Vec<(u32, u32, u32)>> {
     let ranges: Vec<_> =
         ranges.iter().map(|range| (range.inside(), range.outside(), range.count())).collect();
     Some(ranges).filter(|ranges| !ranges.is_empty())
+}
+
+fn shared_kinds(set: Kinds) -> Result<Option<OneOrMany<SharedKind>>> {
+    use SharedKind::{Cgroup, Ipc, Net, Time, Uts};
+    let known = [Net, Ipc, Uts, Time, Cgroup].into_iter();
+    let shared: Vec<_> = known.filter(|kind| set.contains((*kind).into())).collect();
+    let others = shared.iter().fold(set, |set, kind| set - Kinds::from(*kind));
+    match others.is_empty() {
+        true => Ok(Some(OneOrMany::Many(shared)).filter(|shared| !shared.items().is_empty())),
+        false => Err(Error::argument(format!("a sandbox without a {others} namespace is none")).at("share")),
+    }
 }
 
 fn kinds(set: Kinds) -> Vec<Kind> {

@@ -27,7 +27,7 @@ where
         let text = error.into_inner().to_string();
         let place = if path == "." { "spec document".to_owned() } else { path };
         let (text, hint) = match unknown(&text) {
-            Some((name, hint)) => (format!("there is no option {name:?}"), hint),
+            Some((what, name, hint)) => (format!("unknown {what} {name:?}"), hint),
             None => (text, String::new()),
         };
         Error::argument(format!("{place}: {text}")).with_hint(hint)
@@ -35,8 +35,10 @@ where
 }
 
 /// The name of an unknown field or variant in serde's message, and the nearest known one.
-fn unknown(text: &str) -> Option<(&str, String)> {
-    let rest = text.strip_prefix("unknown field `").or_else(|| text.strip_prefix("unknown variant `"))?;
+fn unknown(text: &str) -> Option<(&'static str, &str, String)> {
+    let prefixes = [("unknown field `", "key"), ("unknown variant `", "value")];
+    let (what, rest) =
+        prefixes.into_iter().find_map(|(prefix, what)| Some((what, text.strip_prefix(prefix)?)))?;
     let (name, rest) = rest.split_once('`')?;
     let known = rest.split('`').skip(1).step_by(2);
     let distance = |known: &&str| strsim::damerau_levenshtein(name, known);
@@ -45,14 +47,5 @@ fn unknown(text: &str) -> Option<(&str, String)> {
         Some(nearest) => format!("did you mean {nearest}?"),
         None => format!("known are: {}", known.collect::<Vec<_>>().join(", ")),
     };
-    Some((name, hint))
-}
-
-/// The message of an error below an option: it begins with the rest of the path, or is about the
-/// option itself.
-pub(super) fn below(error: &Error) -> String {
-    match error.message() {
-        message if message.starts_with(['.', '[', ':']) => message.to_owned(),
-        message => format!(": {message}"),
-    }
+    Some((what, name, hint))
 }

@@ -14,6 +14,7 @@ mod schema;
 #[cfg(all(test, feature = "schema"))]
 mod tests;
 mod units;
+mod value;
 
 use std::collections::BTreeMap;
 use std::os::fd::{BorrowedFd, RawFd};
@@ -25,33 +26,13 @@ use serde::{Deserialize, Serialize};
 pub use descriptors::{FdSource, JoinOption, JoinProcess, StdioWord};
 use export::utf8;
 pub use mount::{Content, MountEntry, MountType};
-pub use network::{EndpointOption, LinkOption, RouteOption, UplinkOption, UplinkPorts};
+pub use network::{EndpointOption, LinkOption, RouteOption, UplinkPorts};
 pub use resources::{Bound, IoOption, LimitsOption, Rlimit, Unlimited};
-pub use restrictions::{Action, LandlockOption, LandlockRules, Off, SeccompFilter, SeccompOption};
+pub use restrictions::{Action, LandlockRules, SeccompFilter};
 pub use units::{Rate, Size, Time};
+pub use value::{OneOrMany, Switch};
 
 use crate::{Error, Kinds, Result, Spec};
-
-/// One value, or a list of them.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(JsonSchema))]
-#[serde(untagged, expecting = "one value of the right type, or a list of them")]
-#[cfg_attr(feature = "schema", schemars(rename = "OneOrMany_{T}"))]
-pub enum OneOrMany<T> {
-    /// One.
-    One(T),
-    /// A list.
-    Many(Vec<T>),
-}
-
-impl<T> OneOrMany<T> {
-    fn items(&self) -> &[T] {
-        match self {
-            OneOrMany::One(one) => std::slice::from_ref(one),
-            OneOrMany::Many(many) => many,
-        }
-    }
-}
 
 /// How mounts propagate between the new mount namespace and the caller's. mount_namespaces(7).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -95,6 +76,31 @@ pub enum Kind {
     Cgroup,
 }
 
+/// A kind of namespace that a sandbox can do without.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
+#[serde(rename_all = "lowercase")]
+#[allow(missing_docs)]
+pub enum SharedKind {
+    Net,
+    Ipc,
+    Uts,
+    Time,
+    Cgroup,
+}
+
+impl From<SharedKind> for Kinds {
+    fn from(kind: SharedKind) -> Self {
+        match kind {
+            SharedKind::Net => Kinds::NET,
+            SharedKind::Ipc => Kinds::IPC,
+            SharedKind::Uts => Kinds::UTS,
+            SharedKind::Time => Kinds::TIME,
+            SharedKind::Cgroup => Kinds::CGROUP,
+        }
+    }
+}
+
 impl From<Kind> for Kinds {
     fn from(kind: Kind) -> Self {
         match kind {
@@ -106,28 +112,6 @@ impl From<Kind> for Kinds {
             Kind::Uts => Kinds::UTS,
             Kind::Time => Kinds::TIME,
             Kind::Cgroup => Kinds::CGROUP,
-        }
-    }
-}
-
-/// `true`, `false`, or a value in place of `true`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(JsonSchema))]
-#[serde(untagged, expecting = "true, false, or a value in place of true")]
-#[cfg_attr(feature = "schema", schemars(rename = "Switch_{T}"))]
-pub enum Switch<T> {
-    /// On, with the default, or off.
-    Bool(bool),
-    /// On, with this value.
-    Value(T),
-}
-
-impl<T: Clone> Switch<T> {
-    /// The value where it is on.
-    fn or(&self, default: T) -> Option<T> {
-        match self {
-            Switch::Bool(on) => on.then_some(default),
-            Switch::Value(value) => Some(value.clone()),
         }
     }
 }
@@ -192,7 +176,7 @@ pub struct Document {
     /// Isolation for a program that is not trusted; the other options add to it or replace a part.
     pub sandbox: Option<bool>,
     /// Kinds of namespace that the sandbox shares with the caller: net, ipc, uts, time, cgroup.
-    pub share: Option<OneOrMany<Kind>>,
+    pub share: Option<OneOrMany<SharedKind>>,
 
     /// A new user namespace. user_namespaces(7).
     pub user: Option<bool>,
@@ -266,8 +250,8 @@ pub struct Document {
     pub links: Option<Vec<LinkOption>>,
     /// Network devices of the caller that move into the program's network namespace.
     pub devices: Option<BTreeMap<String, EndpointOption>>,
-    /// A way out for the program's network, by pasta(1).
-    pub uplink: Option<UplinkOption>,
+    /// A way out for the program's network, by pasta(1): true, or with ports that lead in.
+    pub uplink: Option<Switch<UplinkPorts>>,
 
     /// The capabilities that the program keeps, such as ["net_admin"]. capabilities(7).
     pub caps: Option<OneOrMany<String>>,
@@ -277,10 +261,12 @@ pub struct Document {
     pub new_privs: Option<bool>,
     /// Whether user namespaces can be made inside: true by default.
     pub user_namespaces: Option<bool>,
-    /// What the program may reach, by path and port. landlock(7).
-    pub landlock: Option<LandlockOption>,
-    /// Which system calls the program may make. seccomp(2).
-    pub seccomp: Option<SeccompOption>,
+    /// What the program may reach, by path and port; false for no rules, not even those of the
+    /// sandbox. landlock(7).
+    pub landlock: Option<Switch<LandlockRules>>,
+    /// Which system calls the program may make: true for the filter for programs that are not
+    /// trusted, false for no filter, not even that of the sandbox, or filters. seccomp(2).
+    pub seccomp: Option<Switch<OneOrMany<SeccompFilter>>>,
 
     /// System calls that the caller answers. seccomp_unotify(2).
     pub seccomp_notify: Option<Vec<String>>,
@@ -306,12 +292,15 @@ pub struct Document {
     pub deadline: Option<Time>,
 }
 
-/// A descriptor of the caller's. It is looked at by number when the program is spawned.
+/// A descriptor of the caller's, which must be open.
 fn descriptor(fd: RawFd) -> Result<BorrowedFd<'static>> {
-    match fd {
-        // SAFETY: the document's own promise: the caller keeps it open until the spawn.
-        0.. => Ok(unsafe { BorrowedFd::borrow_raw(fd) }),
-        _ => Err(Error::argument(format!("{fd} is no descriptor")).with_errno(libc::EBADF)),
+    // SAFETY: a number; only asks.
+    let open = fd >= 0 && unsafe { libc::fcntl(fd, libc::F_GETFD) } >= 0;
+    match open {
+        // SAFETY: it is open, and the document's promise is that the caller keeps it so until the
+        // spawn.
+        true => Ok(unsafe { BorrowedFd::borrow_raw(fd) }),
+        false => Err(Error::argument(format!("descriptor {fd} is not open"))),
     }
 }
 
@@ -349,5 +338,16 @@ impl Document {
         let mut spec = Spec::new("sh")?;
         self.apply(&mut spec)?;
         Ok(spec)
+    }
+}
+
+/// Puts a part of the path in front of an error: the name of an option, or an index.
+trait At {
+    fn at(self, segment: &str) -> Self;
+}
+
+impl<T> At for Result<T> {
+    fn at(self, segment: &str) -> Self {
+        self.map_err(|error| error.at(segment))
     }
 }

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::export::{flag, utf8};
 use super::units::Size;
-use super::{OneOrMany, Propagation, descriptor};
+use super::{At, OneOrMany, Propagation, descriptor};
 use crate::spec::{Tree, What};
 use crate::{Error, Mount, Result};
 
@@ -57,7 +57,8 @@ pub struct MountEntry {
     /// What is done.
     #[serde(rename = "type")]
     pub kind: MountType,
-    /// The absolute path as the program sees it. It is made where it is missing.
+    /// The absolute path as the program sees it. What is mounted or made there needs no mount
+    /// point: it is created. mask, read_only, chmod and propagation take what is there.
     pub target: String,
     /// bind: the path as the caller sees it.
     pub source: Option<String>,
@@ -94,7 +95,8 @@ pub struct MountEntry {
     pub suid: Option<bool>,
     /// bind, tmpfs, overlay: device files work.
     pub dev: Option<bool>,
-    /// bind, read_only, file: skip it where the source or target does not exist.
+    /// bind: skip it if the source does not exist. read_only: skip it if the target does not
+    /// exist. file: leave it out if a later item has the same target.
     pub if_exists: Option<bool>,
     /// bind, read_only: without what is mounted below it. mount(8).
     pub non_recursive: Option<bool>,
@@ -130,8 +132,8 @@ impl From<&[u8]> for Content {
 }
 
 /// Directories and files that are made without a mode.
-const DIRECTORY: u32 = 0o755;
-const FILE: u32 = 0o644;
+const DIR_MODE: u32 = 0o755;
+const FILE_MODE: u32 = 0o644;
 
 impl MountEntry {
     pub(super) fn new(kind: MountType, target: String) -> Self {
@@ -251,11 +253,11 @@ impl MountEntry {
             MountType::Mqueue => Mount::mqueue(at)?,
             MountType::Dev => Mount::dev(at)?,
             MountType::Overlay => self.overlay()?,
-            MountType::Dir => Mount::dir(at, self.mode.unwrap_or(DIRECTORY))?,
+            MountType::Dir => Mount::dir(at, self.mode.unwrap_or(DIR_MODE))?,
             MountType::Symlink => Mount::symlink(needed(&self.to, "to")?, at)?,
             MountType::File => {
                 let content = needed(&self.content, "content")?;
-                Mount::file(content.bytes(), at, self.mode.unwrap_or(FILE))?
+                Mount::file(content.bytes(), at, self.mode.unwrap_or(FILE_MODE))?
             }
             MountType::Mask => Mount::mask(at)?,
             MountType::ReadOnly => Mount::read_only_path(at)?,
@@ -269,12 +271,12 @@ impl MountEntry {
 
     fn bind(&self) -> Result<Mount<'static>> {
         let bind = match (&self.source, self.fd) {
-            (Some(_), Some(_)) => return Err(Error::argument(".fd: a bind has either source or fd")),
-            (None, Some(fd)) => Mount::bind_fd(at_field("fd", descriptor(fd))?, &self.target)?,
+            (Some(_), Some(_)) => return Err(Error::argument("a bind has either source or fd").at("fd")),
+            (None, Some(fd)) => Mount::bind_fd(descriptor(fd).at("fd")?, &self.target)?,
             (source, None) => Mount::bind(needed(source, "source")?, &self.target)?,
         };
         match self.id_map {
-            Some(fd) => Ok(bind.id_map(at_field("id_map", descriptor(fd))?)),
+            Some(fd) => Ok(bind.id_map(descriptor(fd).at("id_map")?)),
             None => Ok(bind),
         }
     }
@@ -282,13 +284,13 @@ impl MountEntry {
     fn overlay(&self) -> Result<Mount<'static>> {
         let lower = needed(&self.lower, "lower")?.items();
         let [first, others @ ..] = lower else {
-            return Err(Error::argument(".lower: an overlay has one tree below it at least"));
+            return Err(Error::argument("an overlay has one tree below it at least").at("lower"));
         };
         let made = match (&self.upper, &self.work) {
             (None, None) => Mount::overlay(first, &self.target)?,
             (Some(upper), Some(work)) => Mount::overlay_kept(first, upper, work, &self.target)?,
-            (Some(_), None) => return Err(Error::argument(".work: it goes with upper")),
-            (None, Some(_)) => return Err(Error::argument(".upper: it goes with work")),
+            (Some(_), None) => return Err(Error::argument("it goes with upper").at("work")),
+            (None, Some(_)) => return Err(Error::argument("it goes with work").at("upper")),
         };
         others.iter().try_fold(made, Mount::lower)
     }
@@ -341,18 +343,15 @@ impl MountEntry {
                 let types: Vec<_> =
                     types.iter().filter_map(|kind| serde_json::to_string(kind).ok()).collect();
                 Err(Error::argument(format!(
-                    ".{field}: a mount of type {kind} has none; it is for {}",
+                    "a mount of type {kind} has none; it is for {}",
                     types.join(", ")
-                )))
+                ))
+                .at(field))
             }
         }
     }
 }
 
 fn needed<'a, T>(field: &'a Option<T>, name: &str) -> Result<&'a T> {
-    field.as_ref().ok_or_else(|| Error::argument(format!(".{name}: it is missing")))
-}
-
-fn at_field<T>(field: &str, result: Result<T>) -> Result<T> {
-    result.map_err(|error| Error::argument(format!(".{field}: {}", error.message())))
+    field.as_ref().ok_or_else(|| Error::argument("it is missing").at(name))
 }

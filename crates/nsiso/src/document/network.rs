@@ -9,7 +9,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::units::{Rate, Time};
-use super::{OneOrMany, descriptor};
+use super::{At, OneOrMany, Switch, descriptor};
 use crate::{Endpoint, Error, Result, Spec, Uplink};
 
 /// One end of a link: a network device with its settings.
@@ -17,9 +17,10 @@ use crate::{Endpoint, Error, Result, Spec, Uplink};
 #[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct EndpointOption {
-    /// The network namespace as a descriptor of the caller's; the caller's own by default.
+    /// The network namespace of the outside end, as a descriptor; the caller's own by default.
     pub netns: Option<RawFd>,
-    /// The device's name; the first free one of eth0, eth1, ... by default.
+    /// The device's name. By default the first free one of eth0, eth1, ..., of veth0, veth1, ...
+    /// in the caller's own namespace; a device that moves keeps its name.
     pub name: Option<String>,
     /// The hardware address, such as "02:00:00:00:00:01".
     pub mac: Option<String>,
@@ -58,44 +59,53 @@ impl EndpointOption {
     fn endpoint(&self) -> Result<Endpoint<'static>> {
         let mut endpoint = Endpoint::new();
         if let Some(fd) = self.netns {
-            endpoint = endpoint.netns(descriptor(fd)?);
+            endpoint = endpoint.netns(descriptor(fd).at("netns")?);
         }
         if let Some(name) = &self.name {
-            endpoint = endpoint.name(name)?;
+            endpoint = endpoint.name(name).at("name")?;
         }
         if let Some(mac) = &self.mac {
-            endpoint = endpoint.mac(mac)?;
+            endpoint = endpoint.mac(mac).at("mac")?;
         }
         if let Some(mtu) = self.mtu {
-            endpoint = endpoint.mtu(mtu)?;
+            endpoint = endpoint.mtu(mtu).at("mtu")?;
         }
         for address in self.addresses.iter().flat_map(OneOrMany::items) {
-            endpoint = endpoint.address(address)?;
+            endpoint = endpoint.address(address).at("addresses")?;
         }
-        for route in self.routes.iter().flatten() {
-            endpoint = endpoint.route(&route.to, route.via.as_deref())?;
+        for (index, route) in self.routes.iter().flatten().enumerate() {
+            endpoint = endpoint.route(&route.to, route.via.as_deref()).at(&format!("routes[{index}]"))?;
         }
         for router in self.gateway.iter().flat_map(OneOrMany::items) {
-            endpoint = endpoint.gateway(router)?;
+            endpoint = endpoint.gateway(router).at("gateway")?;
         }
         if let Some(bridge) = &self.port_of {
-            endpoint = endpoint.port_of(bridge)?;
+            endpoint = endpoint.port_of(bridge).at("port_of")?;
         }
         if self.delay.is_some() || self.jitter.is_some() {
             let time = |time: Option<Time>, field| match time {
                 None => Ok(Duration::ZERO),
-                Some(time) => time
-                    .duration()
-                    .ok_or_else(|| Error::argument(format!(".{field}: a time is not negative"))),
+                Some(time) => {
+                    time.duration().ok_or_else(|| Error::argument("a time is not negative")).at(field)
+                }
             };
-            endpoint = endpoint.delay(time(self.delay, "delay")?, time(self.jitter, "jitter")?)?;
+            let (delay, jitter) = (time(self.delay, "delay")?, time(self.jitter, "jitter")?);
+            endpoint = endpoint.delay(delay, jitter).at("delay")?;
         }
         if let Some(part) = self.loss {
-            endpoint = endpoint.loss(part)?;
+            endpoint = endpoint.loss(part).at("loss")?;
         }
         match self.rate {
-            Some(rate) => endpoint.rate(rate.0),
+            Some(rate) => endpoint.rate(rate.0).at("rate"),
             None => Ok(endpoint),
+        }
+    }
+
+    /// The end in the program's new network namespace.
+    fn inside(&self) -> Result<Endpoint<'static>> {
+        match self.netns {
+            None => self.endpoint(),
+            Some(_) => Err(Error::argument("this end is in the program's new network namespace").at("netns")),
         }
     }
 }
@@ -113,31 +123,13 @@ pub struct LinkOption {
 
 impl LinkOption {
     pub(super) fn put(&self, spec: &mut Spec<'static>) -> Result<()> {
-        if self.inside.netns.is_some() {
-            return Err(Error::argument(".inside.netns: this end is in the program's new network namespace"));
-        }
-        let end = |end: &EndpointOption, name: &str| {
-            end.endpoint().map_err(|error| Error::argument(format!(".{name}{}", super::json::below(&error))))
-        };
-        spec.link(end(&self.inside, "inside")?, end(&self.outside, "outside")?);
+        spec.link(self.inside.inside().at("inside")?, self.outside.endpoint().at("outside")?);
         Ok(())
     }
 }
 
 pub(super) fn put_device(device: &str, inside: &EndpointOption, spec: &mut Spec<'static>) -> Result<()> {
-    spec.device(device, inside.endpoint()?).map(drop)
-}
-
-/// A way out for the program's network, by pasta(1): `true`, or with ports of the caller's that
-/// lead to the program.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(JsonSchema))]
-#[serde(untagged, expecting = "true, false, or ports such as {\"tcp\": [[8080, 80]]}")]
-pub enum UplinkOption {
-    /// On or off.
-    Switch(bool),
-    /// With ports.
-    Ports(UplinkPorts),
+    spec.device(device, inside.inside()?).map(drop)
 }
 
 /// The ports of an uplink, each as [outside, inside].
@@ -154,23 +146,20 @@ pub struct UplinkPorts {
     pub listen: Option<IpAddr>,
 }
 
-impl UplinkOption {
-    pub(super) fn put(&self, spec: &mut Spec<'static>) -> Result<()> {
-        let ports = match self {
-            UplinkOption::Switch(false) => return Ok(()),
-            UplinkOption::Switch(true) => UplinkPorts::default(),
-            UplinkOption::Ports(ports) => ports.clone(),
-        };
-        let mut uplink = Uplink::new();
-        for (outside, inside) in ports.tcp.unwrap_or_default() {
-            uplink = uplink.tcp(outside, inside)?;
-        }
-        for (outside, inside) in ports.udp.unwrap_or_default() {
-            uplink = uplink.udp(outside, inside)?;
-        }
-        spec.uplink(ports.listen.map_or(uplink.clone(), |ip| uplink.listen(ip)));
-        Ok(())
+pub(super) fn put_uplink(option: &Switch<UplinkPorts>, spec: &mut Spec<'static>) -> Result<()> {
+    let Some(ports) = option.or(UplinkPorts::default()) else { return Ok(()) };
+    let mut uplink = Uplink::new();
+    for (index, (outside, inside)) in ports.tcp.iter().flatten().enumerate() {
+        uplink = uplink.tcp(*outside, *inside).at(&format!("tcp[{index}]"))?;
     }
+    for (index, (outside, inside)) in ports.udp.iter().flatten().enumerate() {
+        uplink = uplink.udp(*outside, *inside).at(&format!("udp[{index}]"))?;
+    }
+    if let Some(ip) = ports.listen {
+        uplink = uplink.listen(ip);
+    }
+    spec.uplink(uplink);
+    Ok(())
 }
 
 impl From<&Endpoint<'_>> for EndpointOption {

@@ -6,9 +6,10 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::At;
 use super::units::Size;
 use crate::spec::Setting;
-use crate::{Error, Io, Limits, Result, Spec, UNLIMITED};
+use crate::{Io, Limits, Result, Spec, UNLIMITED};
 
 /// Limits of the program and its descendants together, enforced by a cgroup. cgroups(7).
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -70,13 +71,13 @@ impl LimitsOption {
             limits = value.map_or(limits.clone(), |value| set(limits, value));
         }
         if let Some(processors) = self.cpu {
-            limits = limits.cpu(processors)?;
+            limits = limits.cpu(processors).at("cpu")?;
         }
         if let Some(weight) = self.cpu_weight {
-            limits = limits.cpu_weight(weight)?;
+            limits = limits.cpu_weight(weight).at("cpu_weight")?;
         }
         if let Some(cpus) = &self.cpus {
-            limits = limits.cpus(cpus)?;
+            limits = limits.cpus(cpus).at("cpus")?;
         }
         for (device, io) in self.io.iter().flatten() {
             let io = Io {
@@ -85,14 +86,14 @@ impl LimitsOption {
                 reads: io.riops,
                 writes: io.wiops,
             };
-            limits = limits.io(device, io)?;
+            limits = limits.io(device, io).at("io")?;
         }
         for (size, most) in self.huge_pages.iter().flatten() {
-            limits = limits.huge_pages(size, most.0)?;
+            limits = limits.huge_pages(size, most.0).at("huge_pages")?;
         }
         spec.limits(limits);
         if let Some(parent) = &self.parent {
-            spec.cgroup_parent(parent)?;
+            spec.cgroup_parent(parent).at("parent")?;
         }
         Ok(())
     }
@@ -140,17 +141,15 @@ pub(super) fn put_rlimits(rlimits: &BTreeMap<String, Rlimit>, spec: &mut Spec<'s
             Rlimit::Both(both) => (both, both),
             Rlimit::Each(soft, hard) => (soft, hard),
         };
-        let set = spec.rlimit(name, number(soft), number(hard));
-        set.map_err(|error| Error::argument(format!(".{name}: {}", error.message())))?;
+        spec.rlimit(name, number(soft), number(hard)).at(name)?;
     }
     Ok(())
 }
 
 pub(super) fn limits(spec: &Spec) -> Result<Option<LimitsOption>> {
     let parent = spec.resources.cgroup_parent.as_deref().map(super::export::path).transpose()?;
-    let Some(Limits { settings }) = &spec.resources.limits else {
-        return Ok(parent.map(|parent| LimitsOption { parent: Some(parent), ..LimitsOption::default() }));
-    };
+    // A parent without limits has no effect.
+    let Some(Limits { settings }) = &spec.resources.limits else { return Ok(None) };
     let mut limits = LimitsOption { parent, ..LimitsOption::default() };
     for setting in settings {
         match setting {

@@ -6,10 +6,10 @@ use serde::{Deserialize, Serialize};
 
 use libc::sock_filter;
 
-use super::{OneOrMany, utf8};
+use super::{At, OneOrMany, Switch, utf8};
 use crate::spec::Rules;
 use crate::spec::landlock::{EXECUTE, WRITE_FILE};
-use crate::{Landlock, Result, Seccomp, SeccompAction, Spec};
+use crate::{Error, Landlock, Result, Seccomp, SeccompAction, Spec};
 
 /// Rules of Landlock: everything that they do not grant is refused. landlock(7).
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -77,48 +77,6 @@ impl LandlockRules {
     }
 }
 
-/// `false` lifts the sandbox's rules.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(JsonSchema))]
-#[serde(untagged, expecting = "false, or an object of Landlock rules such as {\"read\": [\"/usr\"]}")]
-pub enum LandlockOption {
-    /// `false`: no rules.
-    Off(Off),
-    /// Rules.
-    Rules(LandlockRules),
-}
-
-impl LandlockOption {
-    pub(super) fn put(&self, spec: &mut Spec<'static>) -> Result<()> {
-        spec.landlock(match self {
-            LandlockOption::Off(_) => None,
-            LandlockOption::Rules(rules) => Some(rules.rules()?),
-        });
-        Ok(())
-    }
-}
-
-/// The value `false`.
-#[derive(Clone, Copy, Debug, PartialEq)]
-#[cfg_attr(feature = "schema", derive(JsonSchema))]
-#[cfg_attr(feature = "schema", schemars(extend("const" = false)))]
-pub struct Off(bool);
-
-impl Serialize for Off {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
-        serializer.serialize_bool(false)
-    }
-}
-
-impl<'de> Deserialize<'de> for Off {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
-        match bool::deserialize(deserializer)? {
-            false => Ok(Off(false)),
-            true => Err(serde::de::Error::custom("expected false")),
-        }
-    }
-}
-
 /// What happens to a system call.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(JsonSchema))]
@@ -157,9 +115,14 @@ pub struct SeccompFilter {
 impl SeccompFilter {
     fn filter(&self) -> Result<Seccomp> {
         let errno = self.errno.unwrap_or(libc::EPERM);
+        if self.errno.is_some() && self.action.is_some_and(|action| action != Action::Fail) {
+            return Err(Error::argument("only the action fail has one").at("errno"));
+        }
         let action = match self.action.unwrap_or_default() {
             Action::Fail if (1..4096).contains(&errno) => SeccompAction::Fail(errno),
-            Action::Fail => return Err(crate::Error::argument(format!(".errno: {errno} is no errno"))),
+            Action::Fail => {
+                return Err(Error::argument(format!("{errno} is no errno, 1 to 4095")).at("errno"));
+            }
             Action::Kill => SeccompAction::Kill,
             Action::Trap => SeccompAction::Trap,
             Action::Log => SeccompAction::Log,
@@ -169,7 +132,7 @@ impl SeccompFilter {
                 SeccompFilter { deny: None, allow: None, raw: None, action: None, errno: None, .. } => {
                     Ok(Seccomp::untrusted())
                 }
-                _ => Err(crate::Error::argument(".untrusted: this filter takes no other field")),
+                _ => Err(Error::argument("this filter takes no other field").at("untrusted")),
             };
         }
         match (&self.deny, &self.allow, &self.raw) {
@@ -180,7 +143,7 @@ impl SeccompFilter {
                     |(code, jt, jf, k): &_| sock_filter { code: *code, jt: *jt, jf: *jf, k: *k };
                 Seccomp::raw(program.iter().map(instruction).collect())
             }
-            _ => Err(crate::Error::argument(": a filter has one of deny, allow, raw and untrusted")),
+            _ => Err(Error::argument("a filter has one of deny, allow, raw and untrusted")),
         }
     }
 
@@ -211,45 +174,43 @@ impl SeccompFilter {
     }
 }
 
-/// `true`: the filter for programs that are not trusted; `false`: no filter, not even the
-/// sandbox's; or filters of your own.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(JsonSchema))]
-#[serde(untagged, expecting = "true, false, a filter such as {\"deny\": [\"mkdir\"]}, or a list of filters")]
-pub enum SeccompOption {
-    /// On or off.
-    Switch(bool),
-    /// Filters.
-    Filters(OneOrMany<SeccompFilter>),
+pub(super) fn put_landlock(option: &Switch<LandlockRules>, spec: &mut Spec<'static>) -> Result<()> {
+    let rules = match option {
+        Switch::Bool(false) => None,
+        Switch::Bool(true) => return Err(Error::argument("true has no rules: give what may be reached")),
+        Switch::Value(rules) => Some(rules.rules()?),
+    };
+    spec.landlock(rules);
+    Ok(())
 }
 
-impl SeccompOption {
-    /// None for no filter.
-    pub(super) fn of(filters: &[Seccomp]) -> Option<Self> {
-        match filters {
-            [] => None,
-            [only] if SeccompFilter::of(only).is_none() => Some(SeccompOption::Switch(true)),
-            several => Some(SeccompOption::Filters(OneOrMany::Many(
-                several
-                    .iter()
-                    .map(|filter| {
-                        SeccompFilter::of(filter)
-                            .unwrap_or(SeccompFilter { untrusted: Some(true), ..SeccompFilter::default() })
-                    })
-                    .collect(),
-            ))),
+pub(super) fn put_seccomp(option: &Switch<OneOrMany<SeccompFilter>>, spec: &mut Spec<'static>) -> Result<()> {
+    let filters = match option {
+        Switch::Bool(on) => {
+            spec.seccomp(on.then(Seccomp::untrusted));
+            return Ok(());
         }
+        Switch::Value(OneOrMany::One(filter)) => vec![filter.filter()?],
+        Switch::Value(OneOrMany::Many(filters)) => {
+            let nth = |(index, filter): (usize, &SeccompFilter)| filter.filter().at(&format!("[{index}]"));
+            filters.iter().enumerate().map(nth).collect::<Result<_>>()?
+        }
+    };
+    for filter in filters {
+        spec.seccomp(filter);
     }
+    Ok(())
+}
 
-    pub(super) fn put(&self, spec: &mut Spec<'static>) -> Result<()> {
-        match self {
-            SeccompOption::Switch(on) => drop(spec.seccomp(on.then(Seccomp::untrusted))),
-            SeccompOption::Filters(filters) => {
-                for filter in filters.items() {
-                    spec.seccomp(filter.filter()?);
-                }
-            }
+/// The option that gives these filters; None for none.
+pub(super) fn seccomp_of(filters: &[Seccomp]) -> Option<Switch<OneOrMany<SeccompFilter>>> {
+    let untrusted = || SeccompFilter { untrusted: Some(true), ..SeccompFilter::default() };
+    match filters {
+        [] => None,
+        [only] if SeccompFilter::of(only).is_none() => Some(Switch::Bool(true)),
+        several => {
+            let filters = several.iter().map(|filter| SeccompFilter::of(filter).unwrap_or_else(untrusted));
+            Some(Switch::Value(OneOrMany::Many(filters.collect())))
         }
-        Ok(())
     }
 }

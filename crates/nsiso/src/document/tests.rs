@@ -13,10 +13,10 @@ fn refusal(text: &str) -> String {
 #[test]
 fn a_mistake_is_told_with_its_path_and_the_nearest_name() {
     for (text, told) in [
-        (r#"{"hostnam": "box"}"#, r#"hostnam: there is no option "hostnam" (did you mean hostname?)"#),
+        (r#"{"hostnam": "box"}"#, r#"hostnam: unknown key "hostnam" (did you mean hostname?)"#),
         (
             r#"{"mounts": [{"type": "bind", "target": "/a", "sorce": "/"}]}"#,
-            r#"mounts[0].sorce: there is no option "sorce" (did you mean source?)"#,
+            r#"mounts[0].sorce: unknown key "sorce" (did you mean source?)"#,
         ),
         (
             r#"{"mounts": [{"type": "mask", "target": "/a"}, {"type": "tmpfs", "target": "/b", "size": "lots"}]}"#,
@@ -30,19 +30,38 @@ fn a_mistake_is_told_with_its_path_and_the_nearest_name() {
         (r#"{"mounts": [{"type": "tmpfs", "target": "a"}]}"#, r#"mounts[0]: the target "a" is not absolute"#),
         (
             r#"{"mounts": [{"type": "bnd", "target": "/a"}]}"#,
-            r#"mounts[0].type: there is no option "bnd" (did you mean bind?)"#,
+            r#"mounts[0].type: unknown value "bnd" (did you mean bind?)"#,
         ),
         (r#"{"uid_map": [[0, 1, 1], [0, 5, 1]]}"#, "uid_map[1]: uid range 0 5 1 overlaps"),
         (r#"{"user": "yes"}"#, r#"user: invalid type: string "yes", expected a boolean"#),
         (r#"{"nice": 100}"#, "nice: 100 is not a nice value"),
         (r#"{"rlimits": {"files": 5}}"#, r#"rlimits.files: "files" is no resource limit"#),
-        (r#"{"landlock": true}"#, "landlock: false, or an object of Landlock rules"),
+        (r#"{"landlock": true}"#, "landlock: true has no rules"),
         (r#"{"seccomp": {"deny": ["mkdirr"]}}"#, "seccomp: "),
-        (r#"{"share": ["user"]}"#, "share: a sandbox cannot do without a user namespace"),
+        (r#"{"share": ["user"]}"#, "share[0]: unknown value \"user\""),
+        (r#"{"init": false, "deadline": 5}"#, "init: wait_for_all, die_with_parent and deadline need it"),
+        (r#"{"landlock": {"raed": ["/"]}}"#, r#"landlock.raed: unknown key "raed" (did you mean read?)"#),
+        (r#"{"seccomp": [true]}"#, "seccomp[0]: invalid type: boolean `true`, expected struct SeccompFilter"),
+        (
+            r#"{"seccomp": [{"deny": ["mkdir"]}, {"deny": ["nope"]}]}"#,
+            "seccomp[1]: \"nope\" is no system call",
+        ),
+        (
+            r#"{"seccomp": {"deny": ["mkdir"], "errno": 1, "action": "kill"}}"#,
+            "seccomp.errno: only the action fail",
+        ),
+        (
+            r#"{"links": [{"inside": {"addresses": "::1/129"}}]}"#,
+            "links[0].inside.addresses: ::1/129: a prefix",
+        ),
+        (r#"{"links": [{"outside": {"mtu": 1}}]}"#, "links[0].outside.mtu: an MTU of 1"),
+        (r#"{"devices": {"eth1": {"netns": 0}}}"#, "devices.netns: this end is in"),
+        (r#"{"limits": {"cpu_weight": 0}}"#, "limits.cpu_weight: 0 is no weight"),
+        (r#"{"uplink": {"tcp": [[0, 1]]}}"#, "uplink.tcp[0]: 0:1: 0 is no port"),
         (r#"{"deadline": "-1s"}"#, "deadline: a deadline lies more than 0"),
         (
             r#"{"sandbox": true, "init": false, "die_with_parent": true}"#,
-            "init: wait_for_all and die_with_parent need it",
+            "init: wait_for_all, die_with_parent and deadline need it",
         ),
         (r#"{"hostname": "a"} {}"#, "spec document: trailing characters"),
         ("[", "spec document: EOF while parsing"),
@@ -212,5 +231,18 @@ fn a_broken_document_is_an_error_and_nothing_worse() {
                 refused += 1;
             }
         }
+    }
+}
+
+#[test]
+fn a_descriptor_must_be_open() {
+    for text in [
+        r#"{"fds": {"5": 999}}"#,
+        r#"{"cwd_at": -1}"#,
+        r#"{"mounts": [{"type": "bind", "fd": 999, "target": "/a"}]}"#,
+    ] {
+        let error = Document::from_json(text).unwrap().spec().unwrap_err();
+        assert_eq!(error.errno(), libc::EINVAL, "{error}");
+        assert!(error.message().contains("is not open"), "{error}");
     }
 }

@@ -49,8 +49,8 @@ const TIMES: [(&str, i64); 7] = [
     ("", NANOS),
 ];
 
-/// A decimal number and one of these units, exact as far as the result is a whole number.
-fn parse(text: &str, units: &[(&str, i64)]) -> Option<i64> {
+/// A decimal number and one of these units, whose product is a whole number.
+fn parse(text: &str, units: &[(&str, i64)]) -> Option<i128> {
     let digits = text.trim_end_matches(|letter: char| letter.is_ascii_alphabetic());
     let unit = units.iter().find(|(name, _)| *name == &text[digits.len()..])?.1;
     let (negative, digits) = match digits.strip_prefix('-') {
@@ -62,9 +62,14 @@ fn parse(text: &str, units: &[(&str, i64)]) -> Option<i64> {
     if whole.is_empty() || !whole.chars().all(digit) || !part.chars().all(digit) || part.len() > 18 {
         return None;
     }
-    let fraction = part.parse::<i128>().unwrap_or(0) * i128::from(unit) / 10i128.pow(part.len() as u32);
+    let (scaled, tenths) =
+        (part.parse::<i128>().unwrap_or(0) * i128::from(unit), 10i128.pow(part.len() as u32));
+    if scaled % tenths != 0 {
+        return None;
+    }
+    let fraction = scaled / tenths;
     let value = whole.parse::<i128>().ok()?.checked_mul(unit.into())?.checked_add(fraction)?;
-    i64::try_from(if negative { -value } else { value }).ok()
+    Some(if negative { -value } else { value })
 }
 
 /// Reads a number or a string with a unit.
@@ -76,31 +81,27 @@ struct WithUnit {
 }
 
 impl Visitor<'_> for WithUnit {
-    type Value = i64;
+    type Value = i128;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.expected)
     }
 
-    fn visit_i64<E: de::Error>(self, value: i64) -> Result<i64, E> {
-        let wrong = || E::invalid_value(de::Unexpected::Signed(value), &self);
-        value.checked_mul(self.plain).ok_or_else(wrong)
+    fn visit_i64<E: de::Error>(self, value: i64) -> Result<i128, E> {
+        Ok(i128::from(value) * i128::from(self.plain))
     }
 
-    fn visit_u64<E: de::Error>(self, value: u64) -> Result<i64, E> {
-        match i64::try_from(value) {
-            Ok(value) => self.visit_i64(value),
-            Err(_) => Err(E::invalid_value(de::Unexpected::Unsigned(value), &self)),
-        }
+    fn visit_u64<E: de::Error>(self, value: u64) -> Result<i128, E> {
+        Ok(i128::from(value) * i128::from(self.plain))
     }
 
-    fn visit_f64<E: de::Error>(self, value: f64) -> Result<i64, E> {
+    fn visit_f64<E: de::Error>(self, value: f64) -> Result<i128, E> {
         let scaled = (value * self.plain as f64).round();
         let fits = scaled.abs() < 9.2e18 && (self.plain > 1 || scaled == value);
-        if fits { Ok(scaled as i64) } else { Err(E::invalid_value(de::Unexpected::Float(value), &self)) }
+        if fits { Ok(scaled as i128) } else { Err(E::invalid_value(de::Unexpected::Float(value), &self)) }
     }
 
-    fn visit_str<E: de::Error>(self, value: &str) -> Result<i64, E> {
+    fn visit_str<E: de::Error>(self, value: &str) -> Result<i128, E> {
         parse(value, self.units).ok_or_else(|| E::invalid_value(de::Unexpected::Str(value), &self))
     }
 }
@@ -124,7 +125,8 @@ impl<'de> Deserialize<'de> for Rate {
 impl<'de> Deserialize<'de> for Time {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let expected = "seconds, such as 1.5, \"1.5s\" or \"250ms\"";
-        deserializer.deserialize_any(WithUnit { expected, units: &TIMES, plain: NANOS }).map(Time)
+        let value = deserializer.deserialize_any(WithUnit { expected, units: &TIMES, plain: NANOS })?;
+        i64::try_from(value).map(Time).map_err(|_| de::Error::custom(format!("expected {expected}")))
     }
 }
 
@@ -216,6 +218,7 @@ mod tests {
         assert_eq!(of("4096"), Ok(Size(4096)));
         assert_eq!(of("\"1.5K\""), Ok(Size(1536)));
         assert_eq!(of("\"2T\""), Ok(Size(2 << 40)));
+        assert_eq!(of("18446744073709551615"), Ok(Size(u64::MAX)));
         assert_eq!(of("\"10mbit\""), Ok(Rate(10_000_000)));
         assert_eq!(of("1.5"), Ok(Time(1_500_000_000)));
         assert_eq!(of("\"-250ms\""), Ok(Time(-250_000_000)));

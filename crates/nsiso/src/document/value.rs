@@ -1,0 +1,114 @@
+//! Values that have a short form: `true` in place of settings, one in place of a list.
+
+use std::fmt;
+use std::marker::PhantomData;
+
+#[cfg(feature = "schema")]
+use schemars::JsonSchema;
+use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer};
+use serde::de::{Deserialize, Deserializer, Error, IntoDeserializer, MapAccess, SeqAccess, Visitor};
+
+/// One value, or a list of them.
+#[derive(Clone, Debug, PartialEq, serde::Serialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
+#[serde(untagged)]
+#[cfg_attr(feature = "schema", schemars(rename = "OneOrMany_{T}"))]
+pub enum OneOrMany<T> {
+    /// One.
+    One(T),
+    /// A list.
+    Many(Vec<T>),
+}
+
+impl<T> OneOrMany<T> {
+    pub(super) fn items(&self) -> &[T] {
+        match self {
+            OneOrMany::One(one) => std::slice::from_ref(one),
+            OneOrMany::Many(many) => many,
+        }
+    }
+}
+
+/// `true`, `false`, or a value in place of `true`.
+#[derive(Clone, Debug, PartialEq, serde::Serialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
+#[serde(untagged)]
+#[cfg_attr(feature = "schema", schemars(rename = "Switch_{T}"))]
+pub enum Switch<T> {
+    /// On, with the default, or off.
+    Bool(bool),
+    /// On, with this value.
+    Value(T),
+}
+
+impl<T: Clone> Switch<T> {
+    /// The value where it is on.
+    pub(super) fn or(&self, default: T) -> Option<T> {
+        match self {
+            Switch::Bool(on) => on.then_some(default),
+            Switch::Value(value) => Some(value.clone()),
+        }
+    }
+}
+
+// By hand: what serde derives for such an enum forgets why the value did not fit, and where.
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Switch<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(SwitchVisitor(PhantomData))
+    }
+}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for OneOrMany<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(OneOrManyVisitor(PhantomData))
+    }
+}
+
+struct SwitchVisitor<T>(PhantomData<T>);
+
+impl<'de, T: Deserialize<'de>> Visitor<'de> for SwitchVisitor<T> {
+    type Value = Switch<T>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("true, false, or settings in place of true")
+    }
+
+    fn visit_bool<E: Error>(self, on: bool) -> Result<Switch<T>, E> {
+        Ok(Switch::Bool(on))
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<Switch<T>, E> {
+        T::deserialize(text.into_deserializer()).map(Switch::Value)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, items: A) -> Result<Switch<T>, A::Error> {
+        T::deserialize(SeqAccessDeserializer::new(items)).map(Switch::Value)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, fields: A) -> Result<Switch<T>, A::Error> {
+        T::deserialize(MapAccessDeserializer::new(fields)).map(Switch::Value)
+    }
+}
+
+struct OneOrManyVisitor<T>(PhantomData<T>);
+
+impl<'de, T: Deserialize<'de>> Visitor<'de> for OneOrManyVisitor<T> {
+    type Value = OneOrMany<T>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("one value, or a list of them")
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<OneOrMany<T>, E> {
+        T::deserialize(text.into_deserializer()).map(OneOrMany::One)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, items: A) -> Result<OneOrMany<T>, A::Error> {
+        Vec::deserialize(SeqAccessDeserializer::new(items)).map(OneOrMany::Many)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, fields: A) -> Result<OneOrMany<T>, A::Error> {
+        T::deserialize(MapAccessDeserializer::new(fields)).map(OneOrMany::One)
+    }
+}
