@@ -198,6 +198,15 @@ static void descriptors_are_permuted_and_all_others_closed(void)
         close(a[i]), close(b[i]), close(8 + i);
 }
 
+/* The program has its own copy beside it. */
+static void a_standard_descriptor_may_be_passed_as_another(void)
+{
+    char text[64];
+    ns_spec *spec = shell("readlink /proc/self/fd/0 >/dev/null && readlink /proc/self/fd/7 >/dev/null && echo both");
+    OK(ns_spec_fd(spec, 7, 0, &err));
+    CHECK(output(spec, text, sizeof text).exit_code == 0 && !strcmp(text, "both\n"));
+}
+
 static void waiting_and_signals(void)
 {
     ns_spec *spec = shell("exec sleep 1000");
@@ -280,6 +289,7 @@ int main(void)
     RUN(environment_and_directory);
     RUN(argv0_may_differ_from_the_program);
     RUN(descriptors_are_permuted_and_all_others_closed);
+    RUN(a_standard_descriptor_may_be_passed_as_another);
     RUN(waiting_and_signals);
     RUN(eight_threads_share_a_spec_in_a_busy_host);
     return 0;

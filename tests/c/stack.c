@@ -83,6 +83,19 @@ static void spawn_with_ranges(void)
     ns_spec_free(mapped);
 }
 
+/* The deepest document that the library reads, and one with options. */
+static void read_documents(void)
+{
+    char deep[512] = "{\"seccomp\": ", *json;
+    ns_spec *read;
+    memset(deep + strlen(deep), '[', 400);
+    CHECK(ns_spec_from_json(deep, &read, NULL) == -EINVAL);
+    OK(ns_spec_from_json("{\"sandbox\": true, \"limits\": {\"memory\": \"1M\"}, \"mounts\": [{\"type\": \"dev\", \"target\": \"/d\"}]}", &read, &err));
+    OK(ns_spec_to_json(read, &json, &err));
+    ns_string_free(json);
+    ns_spec_free(read);
+}
+
 static void list(void)
 {
     ns_listing *listing;
@@ -102,10 +115,11 @@ static const struct call {
     void (*function)(void);
 } calls[] = {
     {"a spawn", spawn_and_wait},
-    {"one that fails", fail_to_spawn},
-    {"one with a link", spawn_with_a_link},
-    {"one with an uplink", spawn_with_an_uplink},
-    {"one with ranges of ids", spawn_with_ranges},
+    {"a spawn that fails", fail_to_spawn},
+    {"a spawn with a link", spawn_with_a_link},
+    {"a spawn with an uplink", spawn_with_an_uplink},
+    {"a spawn with ranges of ids", spawn_with_ranges},
+    {"documents", read_documents},
     {"a listing", list},
     {"a probe", probe},
 };

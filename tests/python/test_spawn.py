@@ -325,3 +325,9 @@ for n in range(200):
 print("fine")
 """
     assert subprocess.run([sys.executable, "-c", program], capture_output=True, text=True).stdout == "fine\n"
+
+
+def test_standard_error_may_be_standard_output():
+    program = "import nsiso; nsiso.run(['sh', '-c', 'echo out; echo err >&2'], stderr=nsiso.STDOUT)"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert (done.stdout, done.stderr) == ("out\nerr\n", "")

@@ -82,11 +82,13 @@ impl Document {
             (self.time, Kinds::TIME),
             (self.cgroup, Kinds::CGROUP),
         ];
+        let shared = self.share.iter().flat_map(OneOrMany::items);
+        let shared = shared.fold(Kinds::empty(), |set, kind| set | Kinds::from(*kind));
         for (_, kind) in kinds.into_iter().filter(|(option, _)| on(*option)) {
+            if shared.contains(kind) {
+                return Err(Error::argument(format!("a {kind} namespace cannot be new, too")).at("share"));
+            }
             spec.unshare(kind);
-        }
-        for kind in self.share.iter().flat_map(OneOrMany::items) {
-            spec.share((*kind).into());
         }
         for (index, join) in self.join.iter().flatten().enumerate() {
             join.put(spec).at(&format!("join[{index}]"))?;
@@ -250,6 +252,9 @@ impl Document {
             if let Some(on) = option {
                 set(spec, on);
             }
+        }
+        for kind in self.share.iter().flat_map(OneOrMany::items) {
+            spec.share((*kind).into());
         }
         if self.init == Some(false)
             && (on(self.wait_for_all) || on(self.die_with_parent) || self.deadline.is_some())

@@ -59,7 +59,7 @@ pub enum JoinOption {
 /// Namespaces of a process.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(JsonSchema))]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "an object")]
 pub struct JoinProcess {
     /// The pidfd of the process. pidfd_open(2).
     pub pidfd: RawFd,

@@ -50,6 +50,8 @@ impl Document {
 
     fn plain(spec: &Spec) -> Result<Self> {
         let (program, identity, privileges) = (&spec.program, &spec.identity, &spec.privileges);
+        let restricted =
+            privileges.landlock.is_some() || !privileges.filters.is_empty() || privileges.notify.is_some();
         let kind = |kind: Kinds| flag(spec.kinds.contains(kind));
         let entries = |set: bool| {
             program.environment.changes.iter().filter(move |change| change.entry.is_some() == set)
@@ -151,7 +153,11 @@ impl Document {
             }),
             caps: privileges.capabilities.map(|set| OneOrMany::Many(crate::spec::capability_names(set))),
             securebits: privileges.securebits,
-            new_privs: Some(false).filter(|_| privileges.no_new_privs),
+            new_privs: match privileges.no_new_privs {
+                true => Some(false),
+                // These would turn it off.
+                false => flag(restricted),
+            },
             user_namespaces: Some(false).filter(|_| privileges.no_user_namespaces),
             landlock: privileges.landlock.as_ref().map(LandlockRules::of).transpose()?.map(Switch::Value),
             seccomp: super::restrictions::seccomp_of(&privileges.filters),
@@ -176,7 +182,11 @@ impl Document {
             cpus: spec.scheduling.cpus.as_ref().map(|mask| {
                 (0..mask.len() * 64).filter(|cpu| mask[cpu / 64] >> (cpu % 64) & 1 == 1).collect()
             }),
-            init: flag(spec.init.is_some()),
+            init: match spec.init {
+                Some(_) => Some(true),
+                // A deadline would bring one.
+                None => spec.deadline.map(|_| false),
+            },
             wait_for_all: flag(spec.init.is_some_and(|init| init.wait_for_all)),
             die_with_parent: flag(spec.init.is_some_and(|init| init.die_with_parent)),
             deadline: spec.deadline.map(Time::from),

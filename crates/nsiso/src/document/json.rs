@@ -1,51 +1,188 @@
 //! JSON text and the errors in it: the path of the value, what was expected, the nearest name.
 
-use serde::de::DeserializeOwned;
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::de::{self, DeserializeOwned, DeserializeSeed, MapAccess, SeqAccess, Visitor};
+use serde_json::Value;
 
 use super::Document;
 use crate::{Error, Result};
 
+/// A document has six levels. A limit keeps the need of stack small.
+const DEEPEST: usize = 12;
+
+/// Names that are longer are not compared with known ones, and not repeated whole.
+const LONGEST_NAME: usize = 64;
+
 pub(super) fn from_str(text: &str) -> Result<Document> {
     let mut json = serde_json::Deserializer::from_str(text);
-    let document = read(&mut json)?;
+    let mut track = serde_path_to_error::Track::new();
+    let tracked = serde_path_to_error::Deserializer::new(&mut json, &mut track);
+    let value = Strict { depth: 0 }.deserialize(tracked);
+    let value = match value {
+        Ok(value) => value,
+        Err(error) => {
+            let syntax = !error.is_data();
+            let text = error.to_string();
+            // What is wrong with a value has its path, so the line and column are left out.
+            let text = if syntax { &text } else { text.split(" at line ").next().unwrap_or(&text) };
+            let place = if syntax { "spec document".into() } else { place(&track.path().to_string()) };
+            return Err(Error::argument(format!("{place}: {text}")));
+        }
+    };
     json.end().map_err(|error| Error::argument(format!("spec document: {error}")))?;
+    typed(value)
+}
+
+pub(super) fn from_value(value: Value) -> Result<Document> {
+    typed(value)
+}
+
+fn typed(value: Value) -> Result<Document> {
+    if !value.is_object() {
+        return Err(Error::argument("spec document: expected an object"));
+    }
+    let document = read(value.clone())?;
+    match serde_json::to_value(&document) {
+        Ok(made) => same_shape(&value, &made, String::new())?,
+        Err(error) => return Err(Error::argument(format!("spec document: {error}"))),
+    }
     Ok(document)
 }
 
-pub(super) fn from_value(value: serde_json::Value) -> Result<Document> {
-    read(value)
-}
-
-fn read<'de, D, T>(deserializer: D) -> Result<T>
-where
-    D: serde::Deserializer<'de>,
-    D::Error: std::fmt::Display,
-    T: DeserializeOwned,
-{
-    serde_path_to_error::deserialize(deserializer).map_err(|error| {
+fn read<T: DeserializeOwned>(value: Value) -> Result<T> {
+    serde_path_to_error::deserialize(value).map_err(|error| {
         let path = error.path().to_string();
         let text = error.into_inner().to_string();
-        let place = if path == "." { "spec document".to_owned() } else { path };
         let (text, hint) = match unknown(&text) {
-            Some((what, name, hint)) => (format!("unknown {what} {name:?}"), hint),
+            Some((what, name, hint)) => (format!("unknown {what} {:?}", short(name)), hint),
             None => (text, String::new()),
         };
-        Error::argument(format!("{place}: {text}")).with_hint(hint)
+        Error::argument(format!("{}: {text}", place(&path))).with_hint(hint)
     })
+}
+
+/// Where serde takes the fields of an object from a list in order, that is a mistake.
+fn same_shape(given: &Value, made: &Value, path: String) -> Result<()> {
+    match (given, made) {
+        (Value::Array(_), Value::Object(_)) => {
+            Err(Error::argument(format!("{}: expected an object, not a list", place(&path))))
+        }
+        (Value::Array(given), Value::Array(made)) => {
+            let mut items = given.iter().zip(made).enumerate();
+            items.try_for_each(|(index, (given, made))| same_shape(given, made, format!("{path}[{index}]")))
+        }
+        (Value::Object(given), Value::Object(made)) => given.iter().try_for_each(|(name, value)| {
+            let path = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
+            made.get(name).map_or(Ok(()), |made| same_shape(value, made, path))
+        }),
+        _ => Ok(()),
+    }
+}
+
+/// A path for an error message: without control characters, which would reach a terminal.
+fn place(path: &str) -> String {
+    match path {
+        "" | "." => "spec document".into(),
+        path => short(path)
+            .chars()
+            .flat_map(|c| if c.is_control() { c.escape_default().collect() } else { vec![c] })
+            .collect(),
+    }
+}
+
+fn short(name: &str) -> &str {
+    let end = name.char_indices().nth(LONGEST_NAME).map_or(name.len(), |(at, _)| at);
+    &name[..end]
 }
 
 /// The name of an unknown field or variant in serde's message, and the nearest known one.
 fn unknown(text: &str) -> Option<(&'static str, &str, String)> {
+    const MANY: usize = 20;
     let prefixes = [("unknown field `", "key"), ("unknown variant `", "value")];
     let (what, rest) =
         prefixes.into_iter().find_map(|(prefix, what)| Some((what, text.strip_prefix(prefix)?)))?;
     let (name, rest) = rest.split_once('`')?;
-    let known = rest.split('`').skip(1).step_by(2);
-    let distance = |known: &&str| strsim::damerau_levenshtein(name, known);
-    let nearest = known.clone().min_by_key(distance).filter(|known| distance(known) <= 1 + name.len() / 3);
+    let known: Vec<&str> = rest.split('`').skip(1).step_by(2).collect();
+    let distance = |known: &&&str| strsim::damerau_levenshtein(short(name), known);
+    let nearest = known.iter().min_by_key(distance).filter(|known| distance(known) <= 1 + name.len() / 3);
     let hint = match nearest {
-        Some(nearest) => format!("did you mean {nearest}?"),
-        None => format!("known are: {}", known.collect::<Vec<_>>().join(", ")),
+        Some(nearest) if name.len() <= LONGEST_NAME => format!("did you mean {nearest}?"),
+        _ if known.len() > MANY => "the schema has the known ones: ns_spec_schema()".into(),
+        _ => format!("known are: {}", known.join(", ")),
     };
     Some((what, name, hint))
+}
+
+/// Reads any JSON, but for keys that come twice, null, and what is nested too deep.
+#[derive(Clone, Copy)]
+struct Strict {
+    depth: usize,
+}
+
+impl Strict {
+    fn below<E: de::Error>(self) -> std::result::Result<Self, E> {
+        match self.depth {
+            DEEPEST => Err(E::custom("it is nested too deep")),
+            depth => Ok(Strict { depth: depth + 1 }),
+        }
+    }
+}
+
+impl<'de> DeserializeSeed<'de> for Strict {
+    type Value = Value;
+
+    fn deserialize<D: de::Deserializer<'de>>(self, deserializer: D) -> std::result::Result<Value, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Strict {
+    type Value = Value;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a value: leave out what is not to be set")
+    }
+
+    fn visit_bool<E>(self, value: bool) -> std::result::Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_i64<E>(self, value: i64) -> std::result::Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_u64<E>(self, value: u64) -> std::result::Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_f64<E>(self, value: f64) -> std::result::Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_str<E>(self, value: &str) -> std::result::Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> std::result::Result<Value, A::Error> {
+        let below = self.below()?;
+        let mut values = Vec::new();
+        while let Some(value) = items.next_element_seed(below)? {
+            values.push(value);
+        }
+        Ok(values.into())
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> std::result::Result<Value, A::Error> {
+        let below = self.below()?;
+        let mut values = BTreeMap::new();
+        while let Some(name) = fields.next_key::<String>()? {
+            let value = fields.next_value_seed(below)?;
+            if values.insert(name, value).is_some() {
+                return Err(de::Error::custom("a key comes twice in it"));
+            }
+        }
+        Ok(Value::Object(values.into_iter().collect()))
+    }
 }

@@ -134,7 +134,7 @@ impl From<Kind> for Kinds {
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(JsonSchema))]
-#[serde(deny_unknown_fields, default)]
+#[serde(deny_unknown_fields, default, expecting = "an object")]
 #[cfg_attr(
     feature = "schema",
     schemars(

@@ -52,7 +52,7 @@ pub enum MountType {
 /// that is made.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(JsonSchema))]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "an object")]
 pub struct MountEntry {
     /// What is done.
     #[serde(rename = "type")]
@@ -238,6 +238,9 @@ impl MountEntry {
             MountType::Bind => self.bind()?,
             MountType::Tmpfs => {
                 let tmpfs = Mount::tmpfs(at)?;
+                if let Some(mode) = self.mode.filter(|mode| mode & !0o7777 != 0) {
+                    return Err(Error::argument(format!("{mode:#o} is no mode: at most 07777")).at("mode"));
+                }
                 let tmpfs = self.mode.map_or(tmpfs.clone(), |mode| tmpfs.mode(mode));
                 self.size.map_or(tmpfs.clone(), |size| tmpfs.size(size.0))
             }

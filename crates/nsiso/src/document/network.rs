@@ -15,7 +15,7 @@ use crate::{Endpoint, Error, Result, Spec, Uplink};
 /// One end of a link: a network device with its settings.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(JsonSchema))]
-#[serde(deny_unknown_fields, default)]
+#[serde(deny_unknown_fields, default, expecting = "an object")]
 pub struct EndpointOption {
     /// The network namespace of the outside end, as a descriptor; the caller's own by default.
     pub netns: Option<RawFd>,
@@ -47,7 +47,7 @@ pub struct EndpointOption {
 /// A route.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(JsonSchema))]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "an object")]
 pub struct RouteOption {
     /// The network, such as "10.1.0.0/16".
     pub to: String,
@@ -113,7 +113,7 @@ impl EndpointOption {
 /// A link between the program's new network namespace and another one.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(JsonSchema))]
-#[serde(deny_unknown_fields, default)]
+#[serde(deny_unknown_fields, default, expecting = "an object")]
 pub struct LinkOption {
     /// The end in the program's network namespace.
     pub inside: EndpointOption,
@@ -135,7 +135,7 @@ pub(super) fn put_device(device: &str, inside: &EndpointOption, spec: &mut Spec<
 /// The ports of an uplink, each as [outside, inside].
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(JsonSchema))]
-#[serde(deny_unknown_fields, default)]
+#[serde(deny_unknown_fields, default, expecting = "an object")]
 pub struct UplinkPorts {
     /// TCP ports.
     pub tcp: Option<Vec<(u16, u16)>>,

@@ -14,7 +14,7 @@ use crate::{Io, Limits, Result, Spec, UNLIMITED};
 /// Limits of the program and its descendants together, enforced by a cgroup. cgroups(7).
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(JsonSchema))]
-#[serde(deny_unknown_fields, default)]
+#[serde(deny_unknown_fields, default, expecting = "an object")]
 pub struct LimitsOption {
     /// Memory; beyond it the kernel kills a process of the cgroup.
     pub memory: Option<Size>,
@@ -32,7 +32,7 @@ pub struct LimitsOption {
     pub cpus: Option<String>,
     /// Processes and threads.
     pub pids: Option<u64>,
-    /// Limits of block devices, by device file or by a path on the device.
+    /// Limits of block devices, by device file, by a path on the device, or as "MAJOR:MINOR".
     pub io: Option<BTreeMap<String, IoOption>>,
     /// Huge pages in bytes, by page size such as "2MB".
     pub huge_pages: Option<BTreeMap<String, Size>>,
@@ -43,7 +43,7 @@ pub struct LimitsOption {
 /// The most that is done on a block device in a second.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(JsonSchema))]
-#[serde(deny_unknown_fields, default)]
+#[serde(deny_unknown_fields, default, expecting = "an object")]
 pub struct IoOption {
     /// Bytes read.
     pub rbps: Option<Size>,
@@ -169,7 +169,7 @@ pub(super) fn limits(spec: &Spec) -> Result<Option<LimitsOption>> {
                     wiops: io.writes,
                 };
                 let devices = limits.io.get_or_insert_default();
-                devices.insert(format!("/dev/block/{major}:{minor}"), io);
+                devices.insert(format!("{major}:{minor}"), io);
             }
             Setting::HugePages(size, bytes) => {
                 limits.huge_pages.get_or_insert_default().insert(size.clone(), Size(*bytes));

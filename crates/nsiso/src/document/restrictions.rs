@@ -14,7 +14,7 @@ use crate::{Error, Landlock, Result, Seccomp, SeccompAction, Spec};
 /// Rules of Landlock: everything that they do not grant is refused. landlock(7).
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(JsonSchema))]
-#[serde(deny_unknown_fields, default)]
+#[serde(deny_unknown_fields, default, expecting = "an object")]
 pub struct LandlockRules {
     /// Paths below which files may be read and directories listed.
     pub read: Option<Vec<String>>,
@@ -96,7 +96,7 @@ pub enum Action {
 /// A filter of system calls: one of `deny`, `allow`, `raw` and `untrusted`. seccomp(2).
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(JsonSchema))]
-#[serde(deny_unknown_fields, default)]
+#[serde(deny_unknown_fields, default, expecting = "an object")]
 pub struct SeccompFilter {
     /// The filter for programs that are not trusted, beside others.
     pub untrusted: Option<bool>,
@@ -117,6 +117,9 @@ impl SeccompFilter {
         let errno = self.errno.unwrap_or(libc::EPERM);
         if self.errno.is_some() && self.action.is_some_and(|action| action != Action::Fail) {
             return Err(Error::argument("only the action fail has one").at("errno"));
+        }
+        if self.raw.is_some() && (self.errno.is_some() || self.action.is_some()) {
+            return Err(Error::argument("instructions have their own actions").at("raw"));
         }
         let action = match self.action.unwrap_or_default() {
             Action::Fail if (1..4096).contains(&errno) => SeccompAction::Fail(errno),

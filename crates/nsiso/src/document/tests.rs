@@ -41,7 +41,7 @@ fn a_mistake_is_told_with_its_path_and_the_nearest_name() {
         (r#"{"share": ["user"]}"#, "share[0]: unknown value \"user\""),
         (r#"{"init": false, "deadline": 5}"#, "init: wait_for_all, die_with_parent and deadline need it"),
         (r#"{"landlock": {"raed": ["/"]}}"#, r#"landlock.raed: unknown key "raed" (did you mean read?)"#),
-        (r#"{"seccomp": [true]}"#, "seccomp[0]: invalid type: boolean `true`, expected struct SeccompFilter"),
+        (r#"{"seccomp": [true]}"#, "seccomp[0]: invalid type: boolean `true`, expected an object"),
         (
             r#"{"seccomp": [{"deny": ["mkdir"]}, {"deny": ["nope"]}]}"#,
             "seccomp[1]: \"nope\" is no system call",
@@ -64,6 +64,18 @@ fn a_mistake_is_told_with_its_path_and_the_nearest_name() {
             "init: wait_for_all, die_with_parent and deadline need it",
         ),
         (r#"{"hostname": "a"} {}"#, "spec document: trailing characters"),
+        (r#"{"sandbox": null}"#, "sandbox: invalid type: null, expected a value: leave out"),
+        (r#"{"sandbox": true, "sandbox": false}"#, "spec document: a key comes twice"),
+        (r#"{"env": {"A": "1", "A": "2"}}"#, "env: a key comes twice"),
+        ("[]", "spec document: expected an object"),
+        (r#"{"limits": ["1M"]}"#, "limits: expected an object, not a list"),
+        (r#"{"links": [[{}, {}]]}"#, "links[0]: expected an object, not a list"),
+        (r#"{"seccomp": [[[[[[[[[[[[[1]]]]]]]]]]]]]}"#, "seccomp[0][0]"),
+        (r#"{"share": ["net"], "net": true}"#, "share: a net namespace cannot be new, too"),
+        (
+            r#"{"mounts": [{"type": "tmpfs", "target": "/t", "mode": 4096}]}"#,
+            "mounts[0].mode: 0o10000 is no mode",
+        ),
         ("[", "spec document: EOF while parsing"),
     ] {
         assert!(refusal(text).starts_with(told), "{text}: {}", refusal(text));
@@ -244,5 +256,25 @@ fn a_descriptor_must_be_open() {
         let error = Document::from_json(text).unwrap().spec().unwrap_err();
         assert_eq!(error.errno(), libc::EINVAL, "{error}");
         assert!(error.message().contains("is not open"), "{error}");
+    }
+}
+
+#[test]
+fn control_characters_and_long_names_stay_out_of_messages() {
+    let error = Document::from_json("{\"\\u001b[31mred\\n\": 1}").unwrap_err();
+    assert!(!error.message().contains(['\u{1b}', '\n']), "{error:?}");
+    let error = Document::from_json(&format!("{{\"{}\": 1}}", "k".repeat(1 << 20))).unwrap_err();
+    assert!(error.message().len() < 300 && error.hint().len() < 300, "{error:?}");
+}
+
+#[test]
+fn what_contradicts_itself_does_not_come_back_as_something_else() {
+    for text in
+        [r#"{"seccomp": true, "new_privs": true}"#, r#"{"sandbox": true, "hostname": "a", "share": ["uts"]}"#]
+    {
+        let spec = Document::from_json(text).unwrap().spec().unwrap();
+        let written = Document::of(&spec).unwrap().to_json();
+        let again = Document::from_json(&written).unwrap().spec().unwrap();
+        assert_eq!(format!("{again:?}"), format!("{spec:?}"), "{written}");
     }
 }

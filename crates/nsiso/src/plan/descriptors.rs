@@ -51,7 +51,8 @@ impl Plan {
         for (index, (to, source)) in spec.program.descriptors.iter().enumerate() {
             let nth = |error: Error| error.with_index(Some(index));
             let Some(from) = self.open(*to, *source).map_err(nth)? else { continue };
-            let targets = spec.program.descriptors.iter().map(|(number, _)| *number);
+            // The standard ones are the program's, listed or not.
+            let targets = spec.program.descriptors.iter().map(|(number, _)| *number).chain(0..=2);
             let from = self.out_of_the_way(from, *to, targets).map_err(nth)?;
             self.push_nth(Step::Descriptor, index, Action::Descriptor { from, to: *to });
         }

@@ -12,16 +12,16 @@ use crate::{Error, Result, Spec};
 
 /// Writes the child's pid, and waits until the other descriptor is readable or the child ends.
 pub(super) fn wait(child: &Child, spec: &Spec) -> Result<()> {
-    let Some((tell, go)) = spec.sync_fds else { return Ok(()) };
+    let Some((info, block)) = spec.sync_fds else { return Ok(()) };
     let _blocked = SignalsBlocked::new();
-    write(tell, format!("{}\n", child.pid).as_bytes())
-        .map_err(|errno| failed("the descriptor that is told the pid", errno))?;
-    let mut ends = [go, child.pidfd.as_fd()].map(|fd| PollFd::new(fd, PollFlags::POLLIN));
+    write(info, format!("{}\n", child.pid).as_bytes())
+        .map_err(|errno| failed("the info descriptor of sync_fds", errno))?;
+    let mut ends = [block, child.pidfd.as_fd()].map(|fd| PollFd::new(fd, PollFlags::POLLIN));
     loop {
         match poll(&mut ends, PollTimeout::NONE) {
             Err(Errno::EINTR) => {}
             Ok(_) => return Ok(()),
-            Err(errno) => return Err(failed("the descriptor that is waited for", errno)),
+            Err(errno) => return Err(failed("the block descriptor of sync_fds", errno)),
         }
     }
 }

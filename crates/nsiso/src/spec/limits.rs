@@ -145,10 +145,8 @@ impl Limits {
     /// io, blkio on version 1.
     pub fn io(self, device: impl AsRef<Path>, io: Io) -> Result<Self> {
         let path = device.as_ref();
-        if [io.read_bytes, io.write_bytes, io.reads, io.writes].contains(&Some(0)) {
-            return Err(Error::argument(
-                "0 per second is no limit of a disk: version 1 of cgroups takes it for none",
-            ));
+        if let Some(numbers) = path.to_str().and_then(device_numbers) {
+            return self.io_of(numbers, io);
         }
         let about =
             std::fs::metadata(path).map_err(|error| Error::from_io(Step::Limit, path.display(), &error))?;
@@ -158,7 +156,15 @@ impl Limits {
         if device.0 == 0 {
             return Err(Error::argument(format!("{} is on no block device", path.display())));
         }
-        let (major, minor) = disk_of(device).unwrap_or(device);
+        self.io_of(disk_of(device).unwrap_or(device), io)
+    }
+
+    fn io_of(self, (major, minor): (u32, u32), io: Io) -> Result<Self> {
+        if [io.read_bytes, io.write_bytes, io.reads, io.writes].contains(&Some(0)) {
+            return Err(Error::argument(
+                "0 per second is no limit of a disk: version 1 of cgroups takes it for none",
+            ));
+        }
         Ok(self.with(Setting::Io(major, minor, io)))
     }
 
@@ -178,6 +184,12 @@ impl Limits {
         self.settings.push(setting);
         self
     }
+}
+
+/// The numbers of a device that is given as `MAJOR:MINOR`.
+fn device_numbers(text: &str) -> Option<(u32, u32)> {
+    let (major, minor) = text.split_once(':')?;
+    Some((major.parse().ok()?, minor.parse().ok()?))
 }
 
 /// The disk that a partition is on: the kernel limits whole disks only.
