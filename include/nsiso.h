@@ -35,7 +35,8 @@
  * - The library prints nothing, does not end the process, starts no thread (except ns_call)
  *   and handles no signal. Between calls it keeps no state but the processes that were freed
  *   while they ran: see ns_process_free.
- * - A function needs at most 16 KiB of the calling thread's stack.
+ * - A function needs at most 16 KiB of the calling thread's stack; ns_spec_from_json and
+ *   ns_spec_to_json need at most 64 KiB.
  * - A thread may be cancelled, pthread_cancel(3), while it is in a function: the cancellation
  *   stays pending until the function returns. Only ns_process_wait is a cancellation point.
  *   The thread's cancel type must be deferred, which is the default. A signal handler must

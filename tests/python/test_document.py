@@ -52,7 +52,7 @@ def test_a_terminal_of_a_document_is_read():
     program = "import sys; print(sys.stdout.isatty())"
     command = [sys.executable, "-m", "nsiso", "run", "--spec", "/dev/stdin", "--", sys.executable, "-c", program]
     done = subprocess.run(command, capture_output=True, text=True, input='{"pty": true}')
-    assert done.stdout == "True\r\n"
+    assert done.stdout == "True\n"
     with pytest.raises(TypeError, match="pty is for"):
         nsiso.run(["true"], spec={"pty": True})
 
@@ -77,18 +77,22 @@ def test_the_command_runs_the_program_of_a_document(tmp_path):
         ({"mounts": [{"type": "tmpfs", "target": "/t", "size": "lots"}]}, nsiso.ArgumentError, r"mounts\[0\].size"),
         ({"user": "yes"}, nsiso.ArgumentError, "user: invalid type"),
         ({"user": object()}, TypeError, "spec: "),
+        ({"deadline": float("nan")}, ValueError, "spec: "),
+        ({"sandbox": None}, nsiso.ArgumentError, "sandbox: invalid type: null"),
+        ({"fds": {"1": "pipe"}}, ValueError, "fds: a pipe"),
+        ({"limits": ["1M"]}, nsiso.ArgumentError, "limits: expected an object"),
         (5, TypeError, "spec is a mapping of options or the path"),
     ],
 )
 def test_mistakes_are_named(document, error, text):
     with pytest.raises(error, match=text) as caught:
         nsiso.run(["true"], spec=document)
-    assert error is TypeError or text.startswith("did") or caught.value.errno == 22
+    assert error in (TypeError, ValueError) or caught.value.errno == 22
 
 
 def test_a_file_that_is_no_document_is_named(tmp_path):
     path = tmp_path / "bad.json"
-    for content in b"{", b"[]", b"\xff":
+    for content in b"{", b"[]", b"\xff", b'{"sandbox": true, "sandbox": false}', b"[" * 100_000:
         path.write_bytes(content)
         with pytest.raises(ValueError, match="bad.json"):
             nsiso.Sandbox.from_file(path)
@@ -115,3 +119,21 @@ def test_a_sandbox_is_written_as_a_document(tmp_path):
     again = nsiso.Sandbox.from_file(path)
     assert again.to_dict() == document
     assert again.run(["uname", "-n"], capture_output=True, text=True).stdout == "judge\n"
+
+
+def test_limits_of_the_command_join_those_of_the_document(tmp_path):
+    path = tmp_path / "spec.json"
+    path.write_text(json.dumps({"limits": {"memory": "lots"}}))
+    command = [sys.executable, "-m", "nsiso", "run", "--spec", path, "--pids", "10", "--", "true"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 125 and "limits.memory" in done.stderr, "the document's limit is not dropped"
+
+
+def test_a_sandbox_does_not_change_with_its_document(tmp_path):
+    path = tmp_path / "spec.json"
+    path.write_text('{"hostname": "one"}')
+    document = {"hostname": "one"}
+    boxes = [nsiso.Sandbox(spec=document), nsiso.Sandbox(spec=path)]
+    document["hostname"] = "two"
+    path.unlink()
+    assert [box.run(["uname", "-n"], capture_output=True, text=True).stdout for box in boxes] == ["one\n"] * 2

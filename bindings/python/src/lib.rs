@@ -51,9 +51,7 @@ impl Spec {
 
     /// Adds the options of a spec document, as JSON.
     fn document(&mut self, py: Python<'_>, json: &str) -> PyResult<()> {
-        // As a value, so that no error tells a line of a text that the caller never saw.
-        let value = serde_json::from_str(json).map_err(|error| PyValueError::new_err(error.to_string()))?;
-        let document = nsiso::Document::from_value(value);
+        let document = nsiso::Document::from_json(json);
         document.and_then(|document| document.apply(&mut self.0)).map_err(|error| raise(py, error))
     }
 

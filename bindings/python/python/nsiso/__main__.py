@@ -236,21 +236,27 @@ def _inheritable(fd: int) -> bool:
 def run_new(options: argparse.Namespace) -> int:
     keywords = {name: value for name, value in vars(options).items() if name not in ("command", "work", "program", "pass_fds", "pty")}
     limits = {field.name: keywords.pop(field.name) for field in fields(Limits)}
-    for name in ("io", "huge_pages"):
-        limits[name] = dict(limits[name]) if limits[name] else None
-    if any(limit is not None for limit in limits.values()):
-        keywords["limits"] = Limits(**limits)
+    limits = {name: limit for name, limit in limits.items() if limit is not None}
+    for name in {"io", "huge_pages"} & limits.keys():
+        limits[name] = dict(limits[name])
     published = keywords.pop("publish")
     if published:
         keywords["uplink"] = Uplink(tcp=dict(published))
     if options.spec:
         document = load(options.spec)
         keywords.update(spec=document, sandbox=options.sandbox or document.get("sandbox"))
+        if document.get("seccomp_notify"):
+            raise ValueError("seccomp_notify: this command does not answer for the program")
+        if limits and "limits" in document:
+            document["limits"] = {**document["limits"], **limits}
+            limits = {}
         if not options.program:
             options.program = listed("args", document.get("args", []))
             keywords["executable"] = document.get("program")
     if options.share and not keywords["sandbox"]:
         raise ValueError("--share loosens a sandbox: there is none without --sandbox")
+    if limits:
+        keywords["limits"] = Limits(**limits)
     if options.pty or keywords["sandbox"] and on_terminals():
         keywords["pty"] = size()
     return finish(options, **{name: value for name, value in keywords.items() if value is not None and value is not False})

@@ -1,11 +1,12 @@
 """Defines Sandbox, a set of options that isolates programs that are not trusted."""
 
+import copy
 import inspect
 import json
 import subprocess
 from typing import Any, Dict, Iterable, Mapping, Sequence, Union
 
-from ._document import load
+from ._document import document_of, load
 from ._isolation import KEYWORDS, apply
 from ._nsiso import Spec
 from ._popen import Completed, Popen, run
@@ -66,6 +67,9 @@ class Sandbox:
         if unknown:
             raise TypeError(f"Sandbox takes the keywords of nsiso.run and nsiso.Popen, not {', '.join(unknown)}")
         self.keywords = {name: value for name, value in keywords.items() if value is not None}
+        if "spec" in self.keywords:
+            # Neither a file nor a mapping that changes later changes the sandbox.
+            self.keywords["spec"] = copy.deepcopy(document_of(self.keywords["spec"]))
         # Bad values are found here, not at the first start of a program.
         self._spec()
 
