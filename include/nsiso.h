@@ -782,7 +782,7 @@ typedef struct ns_resources {
   /**
    * Bytes read from block devices.
    */
-  uint64_t read_bytes;
+  uint64_t rbps;
   /**
    * Bytes written to block devices.
    */
@@ -2782,8 +2782,8 @@ int ns_limits_cpus(struct ns_limits *limits, const char *list, struct ns_error *
  * Limits the input and output of a cgroup on one block device.
  *
  * `device` is the path of the device's file, or of a file or directory on it; a partition
- * stands for its disk. `read_bytes` and `write_bytes` are bytes per second, `reads` and
- * `writes` are operations per second; NS_UNKNOWN is no limit. A later call for the same device
+ * stands for its disk. `rbps` and `wbps` are bytes per second, `riops` and
+ * `wiops` are operations per second; NS_UNKNOWN is no limit. A later call for the same device
  * replaces its limits; those of other devices add up.
  *
  * Errors: -EINVAL if a limit is 0 or `device` is on no block device; -ENOENT, -EACCES and
@@ -2794,10 +2794,10 @@ int ns_limits_cpus(struct ns_limits *limits, const char *list, struct ns_error *
  */
 int ns_limits_io(struct ns_limits *limits,
                  const char *device,
-                 uint64_t read_bytes,
-                 uint64_t write_bytes,
-                 uint64_t reads,
-                 uint64_t writes,
+                 uint64_t rbps,
+                 uint64_t wbps,
+                 uint64_t riops,
+                 uint64_t wiops,
                  struct ns_error *err);
 
 /**

@@ -306,7 +306,7 @@ def test_the_repr_tells_every_keyword():
     for name, (value, told) in grants.items():
         assert told in repr(nsiso.Sandbox(**{name: value})), name
         assert told not in repr(nsiso.Sandbox()), name
-    assert "shared with the host: ipc" in repr(nsiso.Sandbox(share="ipc")) and "connect=[80]" in repr(nsiso.Sandbox(landlock=nsiso.Landlock(connect=[80])))
+    assert "shared with the host: ipc" in repr(nsiso.Sandbox(share="ipc")) and "connect_tcp=[80]" in repr(nsiso.Sandbox(landlock=nsiso.Landlock(connect_tcp=[80])))
     assert "deny=['mkdir']" in repr(nsiso.Sandbox(seccomp=nsiso.Seccomp(deny=["mkdir"])))
 
 

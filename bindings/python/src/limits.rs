@@ -29,8 +29,8 @@ fn limits(py: Python<'_>, options: Vec<(String, Value)>) -> PyResult<Limits> {
             ("cpu", Value::Number(processors)) => limits.cpu(processors as f64),
             ("cpu", Value::Share(processors)) => limits.cpu(processors),
             ("cpus", Value::Text(list)) => limits.cpus(&list),
-            ("io", Value::Io(device, read_bytes, write_bytes, reads, writes)) => {
-                limits.io(device, Io { read_bytes, write_bytes, reads, writes })
+            ("io", Value::Io(device, rbps, wbps, riops, wiops)) => {
+                limits.io(device, Io { rbps, wbps, riops, wiops })
             }
             ("huge_pages", Value::HugePages(size, bytes)) => limits.huge_pages(&size, bytes),
             _ => return Err(PyValueError::new_err(format!("{name} cannot be limited in this way"))),
@@ -92,7 +92,7 @@ fn named(py: Python<'_>, resources: Resources) -> PyResult<Bound<'_, PyDict>> {
     dict.set_item("cpu_time", resources.cpu_time.map(|time| time.as_secs_f64()))?;
     dict.set_item("throttled_time", resources.throttled_time.map(|time| time.as_secs_f64()))?;
     dict.set_item("pids", resources.pids)?;
-    dict.set_item("read_bytes", resources.read_bytes)?;
+    dict.set_item("rbps", resources.rbps)?;
     dict.set_item("written_bytes", resources.written_bytes)?;
     dict.set_item("memory_pressure", resources.memory_pressure.map(times))?;
     dict.set_item("cpu_pressure", resources.cpu_pressure.map(times))?;

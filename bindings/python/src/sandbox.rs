@@ -10,16 +10,16 @@ use pyo3::prelude::*;
 
 use crate::{Spec, enter, list, raise};
 
-/// Options of a mount: read_only, if_exists, no_exec, suid, devices, non_recursive.
+/// Options of a mount: read_only, if_exists, noexec, suid, devices, non_recursive.
 type Flags = (bool, bool, bool, bool, bool, bool);
 
 fn flagged<'a>(mount: Mount<'a>, flags: Flags) -> Mount<'a> {
-    let (read_only, if_exists, no_exec, suid, devices, non_recursive) = flags;
+    let (read_only, if_exists, noexec, suid, devices, non_recursive) = flags;
     type Change<'a> = fn(Mount<'a>) -> Mount<'a>;
     let changes: [(bool, Change<'a>); 6] = [
         (read_only, Mount::read_only),
         (if_exists, Mount::if_exists),
-        (no_exec, Mount::no_exec),
+        (noexec, Mount::noexec),
         (suid, Mount::suid),
         (devices, Mount::devices),
         (non_recursive, Mount::non_recursive),
@@ -221,7 +221,7 @@ impl Spec {
         rules = bind.map_or(rules.clone(), |ports| rules.bind_tcp(&ports));
         rules = connect.map_or(rules.clone(), |ports| rules.connect_tcp(&ports));
         rules = if scoped { rules.scoped() } else { rules };
-        rules = if as_mounted { rules.write_as_mounted() } else { rules };
+        rules = if as_mounted { rules.as_mounted() } else { rules };
         self.0.landlock(if best_effort { rules.best_effort() } else { rules });
         Ok(())
     }

@@ -186,7 +186,7 @@ pub unsafe extern "C" fn ns_spec_landlock(
                 rules = rules.best_effort();
             }
             if flags & NS_LANDLOCK_AS_MOUNTED != 0 {
-                rules = rules.write_as_mounted();
+                rules = rules.as_mounted();
             }
             Ok(spec.landlock(rules))
         })

@@ -80,7 +80,7 @@ pub struct ns_resources {
     /// The number of processes and threads.
     pub pids: u64,
     /// Bytes read from block devices.
-    pub read_bytes: u64,
+    pub rbps: u64,
     /// Bytes written to block devices.
     pub written_bytes: u64,
     /// Stalls on memory, such as reading from swap or reclaiming.
@@ -183,8 +183,8 @@ pub unsafe extern "C" fn ns_limits_cpus(
 /// Limits the input and output of a cgroup on one block device.
 ///
 /// `device` is the path of the device's file, or of a file or directory on it; a partition
-/// stands for its disk. `read_bytes` and `write_bytes` are bytes per second, `reads` and
-/// `writes` are operations per second; NS_UNKNOWN is no limit. A later call for the same device
+/// stands for its disk. `rbps` and `wbps` are bytes per second, `riops` and
+/// `wiops` are operations per second; NS_UNKNOWN is no limit. A later call for the same device
 /// replaces its limits; those of other devices add up.
 ///
 /// Errors: -EINVAL if a limit is 0 or `device` is on no block device; -ENOENT, -EACCES and
@@ -196,19 +196,14 @@ pub unsafe extern "C" fn ns_limits_cpus(
 pub unsafe extern "C" fn ns_limits_io(
     limits: *mut ns_limits,
     device: *const c_char,
-    read_bytes: u64,
-    write_bytes: u64,
-    reads: u64,
-    writes: u64,
+    rbps: u64,
+    wbps: u64,
+    riops: u64,
+    wiops: u64,
     err: *mut ns_error,
 ) -> c_int {
     let limit = |value| Some(value).filter(|value| *value != NS_UNKNOWN);
-    let io = Io {
-        read_bytes: limit(read_bytes),
-        write_bytes: limit(write_bytes),
-        reads: limit(reads),
-        writes: limit(writes),
-    };
+    let io = Io { rbps: limit(rbps), wbps: limit(wbps), riops: limit(riops), wiops: limit(wiops) };
     // SAFETY: NULL or valid, says the header.
     unsafe { change(limits, err, |limits| limits.io(text(device, "device")?, io)) }
 }
@@ -414,7 +409,7 @@ impl From<Resources> for ns_resources {
             cpu_time: time(resources.cpu_time),
             throttled_time: time(resources.throttled_time),
             pids: known(resources.pids),
-            read_bytes: known(resources.read_bytes),
+            rbps: known(resources.rbps),
             written_bytes: known(resources.written_bytes),
             memory_pressure: resources.memory_pressure.into(),
             cpu_pressure: resources.cpu_pressure.into(),

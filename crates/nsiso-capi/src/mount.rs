@@ -32,7 +32,7 @@ fn flagged<'a>(mount: Mount<'a>, flags: u64) -> Result<Mount<'a>> {
     let changes: [(u64, Change<'a>); 6] = [
         (NS_MOUNT_RDONLY, Mount::read_only),
         (NS_MOUNT_IF_EXISTS, Mount::if_exists),
-        (NS_MOUNT_NOEXEC, Mount::no_exec),
+        (NS_MOUNT_NOEXEC, Mount::noexec),
         (NS_MOUNT_SUID, Mount::suid),
         (NS_MOUNT_DEV, Mount::devices),
         (NS_MOUNT_NON_RECURSIVE, Mount::non_recursive),

@@ -101,7 +101,7 @@ pub unsafe extern "C" fn ns_spec_env_unset(
     err: *mut ns_error,
 ) -> c_int {
     // SAFETY: the spec is the caller's; pointers are NULL or valid, says the header.
-    unsafe { set(spec, err, |spec| spec.env_remove(text(name, "name")?)) }
+    unsafe { set(spec, err, |spec| spec.env_unset(text(name, "name")?)) }
 }
 
 /// Sets the program's working directory.

@@ -378,7 +378,7 @@ pub(crate) enum MountOp {
         attributes: u64,
         at: Place,
     },
-    Directory {
+    Dir {
         mode: u32,
         at: Place,
     },
@@ -396,7 +396,7 @@ pub(crate) enum MountOp {
         options: Options,
         at: Place,
     },
-    Permissions {
+    Chmod {
         mode: u32,
         at: Place,
     },

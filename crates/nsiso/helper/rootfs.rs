@@ -49,7 +49,7 @@ pub(super) unsafe fn change(op: &MountOp) -> Outcome<()> {
                 let mount = mount::filesystem(OVERLAY, options.into(), attributes)?;
                 attach(mount, true, at)
             }
-            MountOp::Directory { mode, at } => match resolve(at.path, kernel::O_DIRECTORY) {
+            MountOp::Dir { mode, at } => match resolve(at.path, kernel::O_DIRECTORY) {
                 Ok(directory) => close(directory),
                 Err(kernel::ENOENT) => new_directory(at, mode),
                 Err(errno) => Err(errno),
@@ -66,7 +66,7 @@ pub(super) unsafe fn change(op: &MountOp) -> Outcome<()> {
                 Err(errno) => Err(errno),
             },
             MountOp::Mask { options, at } => mask(options.into(), at),
-            MountOp::Permissions { mode, at } => permissions(at, mode),
+            MountOp::Chmod { mode, at } => permissions(at, mode),
             MountOp::ReadOnly { recursive, optional, at } => read_only(recursive, optional, at),
             MountOp::Propagation { flag, at } => {
                 let target = resolve(at.path, 0)?;

@@ -164,7 +164,7 @@ fn a_writer_is_slowed_down_to_its_bandwidth() {
     let disk = std::env::var_os("NSISO_DISK").map(PathBuf::from);
     let temporary = std::env::temp_dir().join(format!("nsiso-disk-{}", std::process::id()));
     let path = disk.clone().unwrap_or_else(|| temporary.clone());
-    let io = Io { write_bytes: Some(BANDWIDTH as u64), ..Io::default() };
+    let io = Io { wbps: Some(BANDWIDTH as u64), ..Io::default() };
     let on = if disk.is_some() { path.clone() } else { std::env::temp_dir() };
     let limits = match Limits::new().io(&on, io) {
         Ok(limits) => limits,

@@ -459,7 +459,7 @@ fn mounts_below(spec: &mut Spec) {
     for path in
         ["/mnt", "/mnt/a b", "/mnt/a b/c\\d", "/mnt/twice", "/mnt/twice", "/mnt/over/under", "/mnt/over"]
     {
-        spec.mount(Mount::tmpfs(path).unwrap().no_exec());
+        spec.mount(Mount::tmpfs(path).unwrap().noexec());
     }
 }
 

@@ -24,9 +24,9 @@ class Landlock:
         Files that may be read and executed.
     write: path or list of paths
         Files that may be read, written, created and removed.
-    bind: list of int
+    bind_tcp: list of int
         TCP ports that sockets may be bound to. Default: all.
-    connect: list of int
+    connect_tcp: list of int
         TCP ports that may be connected to. Default: all.
     scoped: bool
         Refuse signals to outside processes, and connections to their abstract Unix sockets.
@@ -37,7 +37,7 @@ class Landlock:
         Also grant writing to everything that ``mounts`` mounts or creates writable, except the
         root. The sandbox does this. Default: False.
 
-    Landlock checks connect(2) only. TCP Fast Open and MPTCP are not restricted by ``connect``,
+    Landlock checks connect(2) only. TCP Fast Open and MPTCP are not restricted by ``connect_tcp``,
     unless ``seccomp=True`` refuses them. UDP is never restricted.
 
     Needs Landlock version 3 (Linux 6.2), 4 (Linux 6.7) for ports, and 6 (Linux 6.12) for
@@ -47,8 +47,8 @@ class Landlock:
     read: Sequence[Path] = ()
     execute: Sequence[Path] = ()
     write: Sequence[Path] = ()
-    bind: Optional[Sequence[int]] = None
-    connect: Optional[Sequence[int]] = None
+    bind_tcp: Optional[Sequence[int]] = None
+    connect_tcp: Optional[Sequence[int]] = None
     scoped: bool = False
     best_effort: bool = False
     as_mounted: bool = False
@@ -56,7 +56,7 @@ class Landlock:
     def put(self, spec: Any) -> None:
         granted = [(self.read, "r"), (self.execute, "x"), (self.write, "w")]
         paths = [(os.fsdecode(path), letter) for trees, letter in granted for path in _several(trees)]
-        ports = [None if some is None else listed(name, some) for name, some in (("bind", self.bind), ("connect", self.connect))]
+        ports = [None if some is None else listed(name, some) for name, some in (("bind_tcp", self.bind_tcp), ("connect_tcp", self.connect_tcp))]
         for port in [port for some in ports if some for port in some]:
             if isinstance(port, bool) or not isinstance(port, int) or not 0 <= port < 65536:
                 raise ValueError(f"{port!r} is no TCP port: 0 to 65535")

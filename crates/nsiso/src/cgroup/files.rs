@@ -48,12 +48,7 @@ impl Setting {
             Setting::Cpus(list) => one("cpuset.cpus", list.clone()),
             Setting::Pids(count) => one("pids.max", count.to_string()),
             Setting::Io(major, minor, io) => {
-                let fields = [
-                    ("rbps", io.read_bytes),
-                    ("wbps", io.write_bytes),
-                    ("riops", io.reads),
-                    ("wiops", io.writes),
-                ];
+                let fields = [("rbps", io.rbps), ("wbps", io.wbps), ("riops", io.riops), ("wiops", io.wiops)];
                 let fields: Vec<String> = fields
                     .iter()
                     .map(|(name, limit)| format!("{name}={}", limit.map_or("max".into(), |n| n.to_string())))
@@ -105,12 +100,8 @@ fn quota(share: u64) -> u64 {
 }
 
 fn throttles(major: u32, minor: u32, io: &Io) -> Vec<(String, String)> {
-    let files = [
-        ("read_bps", io.read_bytes),
-        ("write_bps", io.write_bytes),
-        ("read_iops", io.reads),
-        ("write_iops", io.writes),
-    ];
+    let files =
+        [("read_bps", io.rbps), ("write_bps", io.wbps), ("read_iops", io.riops), ("write_iops", io.wiops)];
     files
         .iter()
         .filter_map(|(name, limit)| {
@@ -128,7 +119,7 @@ mod tests {
     fn a_limit_is_written_as_each_version_wants_it() {
         assert_eq!(Setting::Cpu(500).v2(), [("cpu.max".into(), "50000 100000".into())]);
         assert_eq!(Setting::Cpu(1).v1(None).unwrap()[1].1, "1000");
-        let io = Setting::Io(254, 1, Io { write_bytes: Some(10), ..Io::default() });
+        let io = Setting::Io(254, 1, Io { wbps: Some(10), ..Io::default() });
         assert_eq!(io.v2()[0].1, "254:1 rbps=max wbps=10 riops=max wiops=max");
         assert_eq!(io.v1(None).unwrap(), [("blkio.throttle.write_bps_device".into(), "254:1 10".into())]);
         assert_eq!(Setting::Swap(1).v1(Some(4)).unwrap()[0].1, "5");

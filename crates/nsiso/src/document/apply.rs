@@ -42,7 +42,7 @@ impl Document {
             spec.env(name, value).at("env")?;
         }
         for name in self.env_unset.iter().flatten() {
-            spec.env_remove(name).at("env_unset")?;
+            spec.env_unset(name).at("env_unset")?;
         }
         if let Some(cwd) = &self.cwd {
             spec.cwd(cwd).at("cwd")?;

@@ -202,7 +202,7 @@ impl MountEntry {
                     (entry.upper, entry.work) = (Some(utf8(upper)?), Some(utf8(work)?));
                 }
             }
-            What::Directory { mode } => (entry.kind, entry.mode) = (MountType::Dir, Some(*mode)),
+            What::Dir { mode } => (entry.kind, entry.mode) = (MountType::Dir, Some(*mode)),
             What::Symlink { to } => (entry.kind, entry.to) = (MountType::Symlink, Some(utf8(to)?)),
             What::File { content, mode } => {
                 (entry.kind, entry.mode) = (MountType::File, Some(*mode));
@@ -212,7 +212,7 @@ impl MountEntry {
             What::ReadOnly { recursive } => {
                 (entry.kind, entry.non_recursive) = (MountType::ReadOnly, flag(!recursive));
             }
-            What::Permissions { mode } => (entry.kind, entry.mode) = (MountType::Chmod, Some(*mode)),
+            What::Chmod { mode } => (entry.kind, entry.mode) = (MountType::Chmod, Some(*mode)),
             What::Propagation(propagation) => {
                 entry.kind = MountType::Propagation;
                 entry.propagation = Some((*propagation).into());
@@ -302,7 +302,7 @@ impl MountEntry {
         type Flag = (Option<bool>, fn(Mount<'static>) -> Mount<'static>);
         let flags: [Flag; 6] = [
             (self.ro, Mount::read_only),
-            (self.noexec, Mount::no_exec),
+            (self.noexec, Mount::noexec),
             (self.suid, Mount::suid),
             (self.dev, Mount::devices),
             (self.if_exists, Mount::if_exists),

@@ -80,12 +80,7 @@ impl LimitsOption {
             limits = limits.cpus(cpus).at("cpus")?;
         }
         for (device, io) in self.io.iter().flatten() {
-            let io = Io {
-                read_bytes: bytes(io.rbps),
-                write_bytes: bytes(io.wbps),
-                reads: io.riops,
-                writes: io.wiops,
-            };
+            let io = Io { rbps: bytes(io.rbps), wbps: bytes(io.wbps), riops: io.riops, wiops: io.wiops };
             limits = limits.io(device, io).at("io")?;
         }
         for (size, most) in self.huge_pages.iter().flatten() {
@@ -163,10 +158,10 @@ pub(super) fn limits(spec: &Spec) -> Result<Option<LimitsOption>> {
             Setting::Pids(count) => limits.pids = Some(*count),
             Setting::Io(major, minor, io) => {
                 let io = IoOption {
-                    rbps: io.read_bytes.map(Size),
-                    wbps: io.write_bytes.map(Size),
-                    riops: io.reads,
-                    wiops: io.writes,
+                    rbps: io.rbps.map(Size),
+                    wbps: io.wbps.map(Size),
+                    riops: io.riops,
+                    wiops: io.wiops,
                 };
                 let devices = limits.io.get_or_insert_default();
                 devices.insert(format!("{major}:{minor}"), io);

@@ -69,7 +69,7 @@ impl LandlockRules {
         type Flag = (Option<bool>, fn(Landlock) -> Landlock);
         let flags: [Flag; 3] = [
             (self.scoped, Landlock::scoped),
-            (self.as_mounted, Landlock::write_as_mounted),
+            (self.as_mounted, Landlock::as_mounted),
             (self.best_effort, Landlock::best_effort),
         ];
         let given = flags.into_iter().filter(|(flag, _)| *flag == Some(true));

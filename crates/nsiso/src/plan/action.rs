@@ -34,7 +34,7 @@ impl Op {
             }
             Action::Unshare(flags) => format!("the {} namespace", kinds(flags)),
             Action::WriteProc(file) => {
-                let data = String::from_utf8_lossy(arena.read_bytes(file.data)).into_owned();
+                let data = String::from_utf8_lossy(arena.rbps(file.data)).into_owned();
                 format!("{data:?} to /proc/{}", text(file.path))
             }
             Action::SendNamespace { link, .. } => format!("/proc/{}", text(link)),
@@ -51,7 +51,7 @@ impl Op {
             }
             Action::AwaitParent { .. } => "the id maps".into(),
             Action::SetHostname(name) | Action::SetDomainname(name) => {
-                format!("{:?}", String::from_utf8_lossy(arena.read_bytes(name)))
+                format!("{:?}", String::from_utf8_lossy(arena.rbps(name)))
             }
             Action::Mount { target, .. } => text(target).into(),
             Action::Rootfs(op) => mount_object(&op, arena),
@@ -127,10 +127,8 @@ fn mount_object(op: &MountOp, arena: &Arena) -> String {
             kind => format!("{kind} at {}", path(at)),
         },
         MountOp::Overlay { lower, at, .. } => format!("an overlay of {} at {}", text(lower), path(at)),
-        MountOp::Directory { at, .. } | MountOp::Symlink { at, .. } | MountOp::File { at, .. } => {
-            path(at).into()
-        }
-        MountOp::Permissions { mode, at } => format!("the permissions {mode:o} of {}", path(at)),
+        MountOp::Dir { at, .. } | MountOp::Symlink { at, .. } | MountOp::File { at, .. } => path(at).into(),
+        MountOp::Chmod { mode, at } => format!("the permissions {mode:o} of {}", path(at)),
         MountOp::Mask { at, .. } => format!("a mask at {}", path(at)),
         MountOp::ReadOnly { at, .. } => format!("{} read-only", path(at)),
         MountOp::Propagation { at, .. } => path(at).into(),

@@ -105,8 +105,9 @@ impl Maps {
         let caller = |kind: IdKind| if joins.has(USER) { 0 } else { kind.of_caller() };
         if spec.identity.mapped_as.is_some() && joins.has(USER) {
             return Err(Error::argument(
-                "root's sandbox runs its program as nobody of the host, whom a joined user namespace need not know: spawn it as an ordinary user, or give its parts one by one",
-            ));
+                "a root caller's sandbox runs its program as nobody, which a joined user namespace may not map",
+            )
+            .with_hint("spawn it as an ordinary user, or set the sandbox's options one by one"));
         }
         let group =
             Map::new(IdKind::Group, &spec.identity.gid_map, caller(IdKind::Group), spec.identity.mapped_as)?;

@@ -119,7 +119,8 @@ impl Plan {
         plan.mounts(spec);
         plan.terminal(spec)?;
         plan.view(spec)?;
-        plan.cwd_and_loopback(spec);
+        plan.cwd(spec);
+        plan.loopback(spec);
         plan.limits(spec);
         plan.identity(spec);
         plan.init(spec)?;
@@ -341,11 +342,14 @@ impl Plan {
         self.controlling_terminal();
     }
 
-    fn cwd_and_loopback(&mut self, spec: &Spec) {
+    fn cwd(&mut self, spec: &Spec) {
         if let Some(path) = spec.program.cwd.as_ref().filter(|_| spec.rootfs.mounts.is_empty()) {
             let path = self.arena.text(path);
             self.push(Step::Cwd, Action::ChangeDirectory(path));
         }
+    }
+
+    fn loopback(&mut self, spec: &Spec) {
         if spec.kinds.contains(Kinds::NET) && spec.network.loopback {
             self.push(Step::Loopback, Action::LoopbackUp);
         }

@@ -124,7 +124,7 @@ impl Tree<'_, '_> {
             let change = self.plan.filesystem("tmpfs", &options, self.attributes, place);
             self.push(Step::Mount, change);
         } else {
-            self.push(Step::Make, MountOp::Directory { mode, at: place });
+            self.push(Step::Make, MountOp::Dir { mode, at: place });
         }
         for entry in fs::read_dir(lower).map_err(|error| failed(lower, &error))? {
             let entry = entry.map_err(|error| failed(lower, &error))?;

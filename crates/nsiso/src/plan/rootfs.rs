@@ -37,7 +37,7 @@ impl Plan {
         }
         if matches!(spec.rootfs.propagation, Propagation::Shared | Propagation::Unchanged) {
             return Err(Error::argument(
-                "a view of its own would spread to the host: it takes the propagation private or slave",
+                "mounts need the propagation private or slave: otherwise the new root would propagate to the caller",
             ));
         }
         let begin = self.ops.len();
@@ -112,7 +112,7 @@ impl Plan {
                 };
                 (Step::Mount, self.overlay(lower, layer, spec, attributes, at))
             }
-            What::Directory { mode } => (Step::Make, MountOp::Directory { mode: *mode, at }),
+            What::Dir { mode } => (Step::Make, MountOp::Dir { mode: *mode, at }),
             What::Symlink { to } => (Step::Make, MountOp::Symlink { to: self.arena.text(to), at }),
             What::File { content, mode } => {
                 let data = self.arena.bytes(content);
@@ -122,7 +122,7 @@ impl Plan {
                 let options = self.options("tmpfs", &[("mode", Some(b"555"))]);
                 (Step::Mount, MountOp::Mask { options, at })
             }
-            What::Permissions { mode } => (Step::Make, MountOp::Permissions { mode: *mode, at }),
+            What::Chmod { mode } => (Step::Make, MountOp::Chmod { mode: *mode, at }),
             What::ReadOnly { recursive } => {
                 (Step::Mount, MountOp::ReadOnly { recursive: *recursive, optional, at })
             }

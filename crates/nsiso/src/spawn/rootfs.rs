@@ -32,10 +32,10 @@ pub(super) fn invalid(op: &Op) -> String {
             "the file system does not know other owners, or the mount has some already"
         }
         Action::Rootfs(MountOp::Open { recursive: false, .. }) => {
-            "in a user namespace a bind alone would bring to light what is mounted over: leave out the option non_recursive"
+            "in a user namespace a non-recursive bind would uncover what a mount hides: leave out the option non_recursive"
         }
         Action::Rootfs(MountOp::Bind { recursive: false, .. }) => {
-            "a directory is mounted on a directory, a file on a file; and in a user namespace a bind alone would bring to light what is mounted over: leave out the option non_recursive"
+            "a directory is mounted on a directory, a file on a file; and in a user namespace a non-recursive bind would uncover what a mount hides: leave out the option non_recursive"
         }
         Action::Rootfs(MountOp::Bind { .. }) => "a directory is mounted on a directory, a file on a file",
         Action::Rootfs(MountOp::Overlay { .. }) => {

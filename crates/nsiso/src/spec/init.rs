@@ -41,7 +41,7 @@ impl<'fd> Spec<'fd> {
     /// `true` implies [`Spec::init`] and asks for a new pid namespace. Default: `false`, the
     /// namespace ends with the program.
     pub fn wait_for_all(&mut self, on: bool) -> &mut Self {
-        self.option_of_init(on, |init| &mut init.wait_for_all)
+        self.set_init_flag(on, |init| &mut init.wait_for_all)
     }
 
     /// Sets whether every process in the namespace is killed when the calling process dies.
@@ -49,11 +49,11 @@ impl<'fd> Spec<'fd> {
     /// What counts is the process, not the calling thread, and any kind of death, including
     /// SIGKILL. `true` implies [`Spec::init`] and asks for a new pid namespace. Default: `false`.
     pub fn die_with_parent(&mut self, on: bool) -> &mut Self {
-        self.option_of_init(on, |init| &mut init.die_with_parent)
+        self.set_init_flag(on, |init| &mut init.die_with_parent)
     }
 
     /// Sets an option of the init process; `false` does not ask for an init process.
-    fn option_of_init(&mut self, on: bool, option: fn(&mut Init) -> &mut bool) -> &mut Self {
+    fn set_init_flag(&mut self, on: bool, option: fn(&mut Init) -> &mut bool) -> &mut Self {
         if on {
             *option(self.init.get_or_insert_default()) = true;
             return self.init(true);

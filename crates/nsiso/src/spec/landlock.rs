@@ -112,7 +112,7 @@ impl Landlock {
 
     /// Allows writing to every writable mount, file and directory that the spec adds to the view,
     /// except the root.
-    pub fn write_as_mounted(mut self) -> Self {
+    pub fn as_mounted(mut self) -> Self {
         self.as_mounted = true;
         self
     }

@@ -40,13 +40,13 @@ pub(crate) enum Setting {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Io {
     /// Bytes read per second.
-    pub read_bytes: Option<u64>,
+    pub rbps: Option<u64>,
     /// Bytes written per second.
-    pub write_bytes: Option<u64>,
+    pub wbps: Option<u64>,
     /// Read operations per second.
-    pub reads: Option<u64>,
+    pub riops: Option<u64>,
     /// Write operations per second.
-    pub writes: Option<u64>,
+    pub wiops: Option<u64>,
 }
 
 impl Limits {
@@ -160,7 +160,7 @@ impl Limits {
     }
 
     fn io_of(self, (major, minor): (u32, u32), io: Io) -> Result<Self> {
-        if [io.read_bytes, io.write_bytes, io.reads, io.writes].contains(&Some(0)) {
+        if [io.rbps, io.wbps, io.riops, io.wiops].contains(&Some(0)) {
             return Err(Error::argument(
                 "0 per second is no limit of a disk: version 1 of cgroups takes it for none",
             ));

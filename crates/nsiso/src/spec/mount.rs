@@ -54,7 +54,7 @@ pub(crate) enum What<'fd> {
         lower: Vec<CString>,
         changes: Option<(CString, CString)>,
     },
-    Directory {
+    Dir {
         mode: u32,
     },
     Symlink {
@@ -68,7 +68,7 @@ pub(crate) enum What<'fd> {
     ReadOnly {
         recursive: bool,
     },
-    Permissions {
+    Chmod {
         mode: u32,
     },
     Propagation(Propagation),
@@ -215,7 +215,7 @@ impl<'fd> Mount<'fd> {
     /// A directory that exists already stays as it is, with its mode. EINVAL: the mode is above
     /// 07777. ENOTDIR at the spawn: there is another file at this path.
     pub fn dir(at: impl AsRef<OsStr>, mode: u32) -> Result<Self> {
-        Mount::new(at, What::Directory { mode: permissions(mode)? }, 0)
+        Mount::new(at, What::Dir { mode: permissions(mode)? }, 0)
     }
 
     /// Creates a symbolic link at `at` that points to `to`.
@@ -260,7 +260,7 @@ impl<'fd> Mount<'fd> {
     /// No part of the path may be a symbolic link: ELOOP at the spawn. EINVAL: the mode is above
     /// 07777. ENOENT at the spawn: it does not exist. See `chmod(2)`.
     pub fn chmod(at: impl AsRef<OsStr>, mode: u32) -> Result<Self> {
-        Mount::new(at, What::Permissions { mode: permissions(mode)? }, 0)
+        Mount::new(at, What::Chmod { mode: permissions(mode)? }, 0)
     }
 
     /// Sets the propagation of the mount at a mount point, `mount_namespaces(7)`.
@@ -287,7 +287,7 @@ impl<'fd> Mount<'fd> {
     }
 
     /// Refuses to execute programs in the mount (`MOUNT_ATTR_NOEXEC`).
-    pub fn no_exec(mut self) -> Self {
+    pub fn noexec(mut self) -> Self {
         self.attributes |= libc::MOUNT_ATTR_NOEXEC;
         self
     }
@@ -381,8 +381,8 @@ impl<'fd> Mount<'fd> {
         let writable = self.attributes & libc::MOUNT_ATTR_RDONLY == 0;
         match self.what {
             What::Bind { .. } | What::Filesystem { .. } | What::Dev | What::Overlay { .. } => writable,
-            What::Directory { mode } | What::File { mode, .. } => mode & 0o222 != 0,
-            What::Permissions { .. }
+            What::Dir { mode } | What::File { mode, .. } => mode & 0o222 != 0,
+            What::Chmod { .. }
             | What::Symlink { .. }
             | What::Mask
             | What::ReadOnly { .. }

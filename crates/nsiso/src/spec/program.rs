@@ -88,7 +88,7 @@ impl<'fd> Spec<'fd> {
 
     /// Starts the program with an empty environment.
     ///
-    /// Earlier calls of [`Spec::env`] and [`Spec::env_remove`] are forgotten, later ones apply. By
+    /// Earlier calls of [`Spec::env`] and [`Spec::env_unset`] are forgotten, later ones apply. By
     /// default the program gets the caller's environment at the time of the spawn.
     pub fn env_clear(&mut self) -> &mut Self {
         self.program.environment.clear();
@@ -106,7 +106,7 @@ impl<'fd> Spec<'fd> {
     /// Removes one environment variable.
     ///
     /// EINVAL: the name is empty, or has `=` or a NUL byte in it.
-    pub fn env_remove(&mut self, name: impl AsRef<OsStr>) -> Result<&mut Self> {
+    pub fn env_unset(&mut self, name: impl AsRef<OsStr>) -> Result<&mut Self> {
         self.program.environment.unset(name.as_ref())?;
         Ok(self)
     }

@@ -96,7 +96,7 @@ impl Spec<'_> {
         }
         self.mount(Mount::procfs("/proc")?)
             .mount(Mount::dev("/dev")?)
-            .mount(Mount::tmpfs("/dev/shm")?.size(ROOM).mode(0o1777).no_exec())
+            .mount(Mount::tmpfs("/dev/shm")?.size(ROOM).mode(0o1777).noexec())
             .mount(Mount::tmpfs("/tmp")?.size(ROOM).mode(0o1777))
             .mount(Mount::read_only_path("/proc/sys")?.if_exists())
             .mount(Mount::read_only_path("/proc/sysrq-trigger")?.if_exists())
@@ -113,7 +113,7 @@ impl Spec<'_> {
         self.caps::<&str>([])?.user_namespaces(false).new_privs(false);
         self.resources.few_user_resources = true;
         self.sandbox_limits();
-        self.landlock(Landlock::new().execute("/")?.write_as_mounted().scoped().best_effort());
+        self.landlock(Landlock::new().execute("/")?.as_mounted().scoped().best_effort());
         self.seccomp(Seccomp::untrusted());
         self.init(true).die_with_parent(true).new_session().reset_signals();
         Ok(self)
