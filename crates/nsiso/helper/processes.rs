@@ -75,6 +75,9 @@ pub(super) fn clone(page: &Page, kinds: c_int, socket: c_int, cgroup: c_int, wit
         && let Err(errno) = pipe.wait_for_end()
     {
         page.wait_errno.store(errno, Ordering::Relaxed);
+        // The parent reports a failure, so the program must not run.
+        // SAFETY: numbers. Nobody has reaped the child yet.
+        let _ = unsafe { check(kernel::SYS_kill, [pid, kernel::SIGKILL as usize]) };
     }
     // SAFETY: integer arguments only.
     if pidfd < 0

@@ -413,7 +413,7 @@ fn bad_views_are_told_apart() {
     assert!(error.to_string().contains("comes first") && error.index() == Some(1), "{error}");
     let mut spec = shell("true");
     let error = spec.mount(host()).propagation(Propagation::Shared).spawn().unwrap_err();
-    assert!(error.to_string().contains("spread to the host"), "{error}");
+    assert!(error.to_string().contains("propagate to the caller"), "{error}");
     let mut spec = shell("true");
     spec.mount(host()).mount(Mount::bind("/etc/passwd", "/etc").unwrap());
     let error = spec.spawn().unwrap_err();
