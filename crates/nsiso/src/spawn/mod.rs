@@ -24,7 +24,7 @@ use std::time::{Duration, Instant};
 use nix::errno::Errno;
 
 use crate::helper::plan::Page;
-use crate::pidfd::{open_process, pid_of, send_signal};
+use crate::pidfd::{has_ended, open_process, pid_of, send_signal};
 use crate::plan::Plan;
 use crate::{Error, Process, Result, Spec, Step};
 pub(crate) use exec::exec;
@@ -78,7 +78,7 @@ fn attempt(spec: &Spec) -> Result<Process> {
     match trouble.or_else(|| failure(&plan, spec, &outcome, &process)) {
         None => {
             if !spec.kinds.is_empty() {
-                wait_until_open(process.pid());
+                wait_until_open(&process);
             }
             process.started();
             Ok(process)
@@ -93,13 +93,26 @@ fn attempt(spec: &Spec) -> Result<Process> {
     }
 }
 
-/// Waits until the caller may open the new process's namespaces. The kernel reports the end of an
-/// exec a moment before that. It never happens for a program that its user may not read, so the
-/// wait is short.
-fn wait_until_open(pid: i32) {
+/// Waits until the caller may open the namespaces of the new process.
+///
+/// The kernel reports the exec some moments before it lets the process's user look at it. A program
+/// that its user may not read never lets anybody, so the wait is short once the program runs.
+fn wait_until_open(process: &Process) {
+    const LONGEST: Duration = Duration::from_secs(2);
+    const ONCE_IT_RUNS: Duration = Duration::from_millis(20);
+    let pid = process.pid();
     let namespace = format!("/proc/{pid}/ns/user");
-    let deadline = Instant::now() + Duration::from_millis(20);
-    while nix::fcntl::readlink(namespace.as_str()) == Err(Errno::EACCES) && Instant::now() < deadline {
+    let (start, mut runs_since) = (Instant::now(), None);
+    while nix::fcntl::readlink(namespace.as_str()) == Err(Errno::EACCES) {
+        // While the kernel replaces the helper by the program, there are no arguments.
+        let arguments = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+        if !arguments.is_empty() && arguments != b"nsiso-helper\0" {
+            runs_since.get_or_insert_with(Instant::now);
+        }
+        let over = runs_since.is_some_and(|since: Instant| since.elapsed() > ONCE_IT_RUNS);
+        if over || start.elapsed() > LONGEST || has_ended(process.pidfd()) {
+            return;
+        }
         std::thread::sleep(Duration::from_micros(50));
     }
 }
