@@ -19,6 +19,7 @@ need binutils objdump
 need bubblewrap bwrap
 need hostname hostname
 need passt pasta
+need curl curl
 need pkg-config pkg-config
 need valgrind valgrind
 need qemu-user-static "qemu-$(uname -m)-static"
