@@ -103,7 +103,7 @@ static void a_child_is_held(void)
     ns_process_free(process);
     /* Nobody reads the pipe: the call must fail with EPIPE, and SIGPIPE must not be raised. */
     close(tell[0]);
-    FAILS(ns_spawn(spec, &process, &err), EPIPE, "told the pid");
+    FAILS(ns_spawn(spec, &process, &err), EPIPE, "info descriptor of sync_fds");
     FAILS(ns_spec_sync_fds(spec, -1, go[0], &err), EINVAL, "is not open");
     close(tell[1]), close(go[0]), close(go[1]);
     ns_spec_free(spec);
