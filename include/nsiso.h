@@ -782,7 +782,7 @@ typedef struct ns_resources {
   /**
    * Bytes read from block devices.
    */
-  uint64_t rbps;
+  uint64_t read_bytes;
   /**
    * Bytes written to block devices.
    */

@@ -55,7 +55,7 @@ import pytest
         (dict(mounts=[nsiso.Tmpfs("/t", mode=0o10000)]), ValueError, "mode: 4096"),
         (dict(mounts=[nsiso.Procfs(hidepid=2)]), TypeError, "hidepid: 2 is no text"),
         (dict(mounts=[nsiso.File(3, "/f")]), TypeError, "content: 3 is neither"),
-        (dict(landlock=nsiso.Landlock(bind_tcp=80)), TypeError, "bind is a list"),
+        (dict(landlock=nsiso.Landlock(bind_tcp=80)), TypeError, "bind_tcp is a list"),
         (dict(pass_fds=range(3, os.sysconf("SC_OPEN_MAX") + 4)), ValueError, "more than can be open"),
     ],
 )

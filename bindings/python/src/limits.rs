@@ -92,7 +92,7 @@ fn named(py: Python<'_>, resources: Resources) -> PyResult<Bound<'_, PyDict>> {
     dict.set_item("cpu_time", resources.cpu_time.map(|time| time.as_secs_f64()))?;
     dict.set_item("throttled_time", resources.throttled_time.map(|time| time.as_secs_f64()))?;
     dict.set_item("pids", resources.pids)?;
-    dict.set_item("rbps", resources.rbps)?;
+    dict.set_item("read_bytes", resources.read_bytes)?;
     dict.set_item("written_bytes", resources.written_bytes)?;
     dict.set_item("memory_pressure", resources.memory_pressure.map(times))?;
     dict.set_item("cpu_pressure", resources.cpu_pressure.map(times))?;

@@ -80,7 +80,7 @@ pub struct ns_resources {
     /// The number of processes and threads.
     pub pids: u64,
     /// Bytes read from block devices.
-    pub rbps: u64,
+    pub read_bytes: u64,
     /// Bytes written to block devices.
     pub written_bytes: u64,
     /// Stalls on memory, such as reading from swap or reclaiming.
@@ -409,7 +409,7 @@ impl From<Resources> for ns_resources {
             cpu_time: time(resources.cpu_time),
             throttled_time: time(resources.throttled_time),
             pids: known(resources.pids),
-            rbps: known(resources.rbps),
+            read_bytes: known(resources.read_bytes),
             written_bytes: known(resources.written_bytes),
             memory_pressure: resources.memory_pressure.into(),
             cpu_pressure: resources.cpu_pressure.into(),

@@ -177,10 +177,10 @@ mod tests {
         // SAFETY: the struct consists of numbers, without padding.
         let bytes =
             unsafe { std::slice::from_raw_parts((&raw const report).cast::<u8>(), size_of::<Report>()) };
-        rbps(own, bytes)
+        read_bytes(own, bytes)
     }
 
-    fn rbps(own: Option<Exit>, bytes: &[u8]) -> Option<Status> {
+    fn read_bytes(own: Option<Exit>, bytes: &[u8]) -> Option<Status> {
         let (pipe, mut end) = std::io::pipe().unwrap();
         end.write_all(bytes).unwrap();
         drop(end);
@@ -229,8 +229,8 @@ mod tests {
         for (number, change) in wrong.into_iter().enumerate() {
             assert_eq!(read(None, change), None, "number {number}");
         }
-        assert!(rbps(None, &[]).is_none() && rbps(None, &[0; 151]).is_none());
-        assert!(rbps(None, &[0xFF; 4096]).is_none());
+        assert!(read_bytes(None, &[]).is_none() && read_bytes(None, &[0; 151]).is_none());
+        assert!(read_bytes(None, &[0xFF; 4096]).is_none());
     }
 
     #[test]

@@ -23,7 +23,7 @@ pub struct Resources {
     /// The number of processes and threads now.
     pub pids: Option<u64>,
     /// The bytes read from block devices so far.
-    pub rbps: Option<u64>,
+    pub read_bytes: Option<u64>,
     /// The bytes written to block devices so far.
     pub written_bytes: Option<u64>,
     /// The time spent waiting for memory: to read it back from swap, or to free some first. Only
@@ -71,7 +71,7 @@ impl Group {
             cpu_time: cpu,
             throttled_time: throttled,
             pids: number("pids", "pids.current", "pids.current"),
-            rbps: read,
+            read_bytes: read,
             written_bytes: written,
             memory_pressure: self.pressure("memory.pressure"),
             cpu_pressure: self.pressure("cpu.pressure"),

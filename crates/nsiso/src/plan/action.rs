@@ -34,7 +34,7 @@ impl Op {
             }
             Action::Unshare(flags) => format!("the {} namespace", kinds(flags)),
             Action::WriteProc(file) => {
-                let data = String::from_utf8_lossy(arena.rbps(file.data)).into_owned();
+                let data = String::from_utf8_lossy(arena.read_bytes(file.data)).into_owned();
                 format!("{data:?} to /proc/{}", text(file.path))
             }
             Action::SendNamespace { link, .. } => format!("/proc/{}", text(link)),
@@ -51,7 +51,7 @@ impl Op {
             }
             Action::AwaitParent { .. } => "the id maps".into(),
             Action::SetHostname(name) | Action::SetDomainname(name) => {
-                format!("{:?}", String::from_utf8_lossy(arena.rbps(name)))
+                format!("{:?}", String::from_utf8_lossy(arena.read_bytes(name)))
             }
             Action::Mount { target, .. } => text(target).into(),
             Action::Rootfs(op) => mount_object(&op, arena),

@@ -71,7 +71,7 @@ impl Arena {
     }
 
     /// Reads the bytes of a table in this buffer.
-    pub fn rbps(&self, table: Table<u8>) -> &[u8] {
+    pub fn read_bytes(&self, table: Table<u8>) -> &[u8] {
         let start = table.first.offset();
         self.as_bytes().get(start..start + table.len as usize).unwrap_or_default()
     }
@@ -79,7 +79,10 @@ impl Arena {
     /// Reads the numbers of a table in this buffer.
     pub fn read_ids(&self, table: Table<u32>) -> Vec<u32> {
         let bytes = Table { first: Ref::at(table.first.offset() as u32), len: table.len * 4 };
-        self.rbps(bytes).chunks_exact(4).map(|id| u32::from_ne_bytes([id[0], id[1], id[2], id[3]])).collect()
+        self.read_bytes(bytes)
+            .chunks_exact(4)
+            .map(|id| u32::from_ne_bytes([id[0], id[1], id[2], id[3]]))
+            .collect()
     }
 
     /// Writes the header and returns the bytes of the whole plan.
@@ -107,10 +110,10 @@ mod tests {
         let big = arena.table(&[7u64; 10_000]);
         let text = arena.text(c"the end");
         for (word, piece) in words.iter().zip(pieces) {
-            assert_eq!(word.as_bytes(), arena.rbps(piece));
+            assert_eq!(word.as_bytes(), arena.read_bytes(piece));
         }
         assert_eq!(arena.read(text), c"the end");
         let bytes = Table { first: Ref::at(big.first.offset() as u32), len: 80_000 };
-        assert!(arena.rbps(bytes).chunks(8).all(|word| word == 7u64.to_ne_bytes()));
+        assert!(arena.read_bytes(bytes).chunks(8).all(|word| word == 7u64.to_ne_bytes()));
     }
 }

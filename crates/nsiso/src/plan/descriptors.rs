@@ -51,10 +51,20 @@ impl Plan {
         for (index, (to, source)) in spec.program.descriptors.iter().enumerate() {
             let nth = |error: Error| error.with_index(Some(index));
             let Some(from) = self.open(*to, *source).map_err(nth)? else { continue };
-            // The standard ones are the program's, listed or not.
-            let targets = spec.program.descriptors.iter().map(|(number, _)| *number).chain(0..=2);
+            let targets = spec.program.descriptors.iter().map(|(number, _)| *number);
             let from = self.out_of_the_way(from, *to, targets).map_err(nth)?;
             self.push_nth(Step::Descriptor, index, Action::Descriptor { from, to: *to });
+        }
+        // A standard one that is passed under another number is the program's, too.
+        let listed = &spec.program.descriptors;
+        let is_source = |number: i32| {
+            listed
+                .iter()
+                .any(|(_, source)| matches!(source, Source::Borrowed(fd) if fd.as_raw_fd() == number))
+        };
+        for number in (0..=2).filter(|number| listed.iter().all(|(to, _)| to != number) && is_source(*number))
+        {
+            self.push(Step::Descriptor, Action::Descriptor { from: number, to: number });
         }
         if let Some((from, numbers)) = self.terminal_at(spec) {
             for to in numbers {
