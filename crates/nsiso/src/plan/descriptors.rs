@@ -55,15 +55,18 @@ impl Plan {
             let from = self.out_of_the_way(from, *to, targets).map_err(nth)?;
             self.push_nth(Step::Descriptor, index, Action::Descriptor { from, to: *to });
         }
-        // A standard one that is passed under another number is the program's, too.
+        // A standard one that is passed under another number is the program's, too, unless it is a
+        // close-on-exec descriptor that has got the number of a closed one.
         let listed = &spec.program.descriptors;
-        let is_source = |number: i32| {
+        let is_source = |number: RawFd| {
             listed
                 .iter()
                 .any(|(_, source)| matches!(source, Source::Borrowed(fd) if fd.as_raw_fd() == number))
         };
-        for number in (0..=2).filter(|number| listed.iter().all(|(to, _)| to != number) && is_source(*number))
-        {
+        // SAFETY: the call takes numbers only.
+        let inherits = |number| unsafe { libc::fcntl(number, libc::F_GETFD) } == 0;
+        let unlisted = (0..=2).filter(|number| listed.iter().all(|(to, _)| to != number));
+        for number in unlisted.filter(|number| is_source(*number) && inherits(*number)) {
             self.push(Step::Descriptor, Action::Descriptor { from: number, to: number });
         }
         if let Some((from, numbers)) = self.terminal_at(spec) {
