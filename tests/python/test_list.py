@@ -240,7 +240,12 @@ COLUMNS = "NS,TYPE,NPROCS,PID,UID,PNS,ONS"
 
 
 def lsns():
-    done = subprocess.run(["lsns", "-n", "-r", "-o", COLUMNS], capture_output=True, text=True, check=True)
+    """The rows of lsns(8), which may fail when a process ends while it looks at it."""
+    for _ in range(20):
+        done = subprocess.run(["lsns", "-n", "-r", "-o", COLUMNS], capture_output=True, text=True)
+        if done.returncode == 0:
+            break
+    done.check_returncode()
     return {tuple(line.split()) for line in done.stdout.splitlines()}
 
 
