@@ -1084,8 +1084,7 @@ const char *ns_version(void);
  * Makes a spec from a spec document, a JSON object.
  *
  * docs/options.md lists its keys. Its schema is in nsiso-spec.schema.json, and ns_spec_schema
- * returns it. Stores the spec in `*out`; free it with
- * ns_spec_free. Setters may add to it.
+ * returns it. Stores the spec in `*out`; free it with ns_spec_free. Setters may add to it.
  *
  * Descriptors in a document are numbers of the caller's, which it keeps open until the spawn.
  *
@@ -1097,14 +1096,26 @@ const char *ns_version(void);
 int ns_spec_from_json(const char *json, struct ns_spec **out, struct ns_error *err);
 
 /**
+ * Adds the options of a spec document to a spec, as the setters of each would.
+ *
+ * An option that is set already is replaced; `mounts`, `links`, `join` and other lists are added
+ * to. `json` is a JSON object as for ns_spec_from_json, with the same errors. After an error the
+ * spec may have some of the options: free it with ns_spec_free.
+ *
+ * Descriptors in the document are numbers of the caller's, which it keeps open until the spawn.
+ * Not to be called while another thread uses the spec.
+ */
+int ns_spec_add_json(struct ns_spec *spec, const char *json, struct ns_error *err);
+
+/**
  * Writes a spec as a spec document. Stores the text in `*out`; free it with ns_string_free.
  *
  * ns_spec_from_json makes an equal spec of it. Options that are not set are left out. A spec that
  * ns_spec_sandbox was applied to is written as {"sandbox": true} with what differs from that.
- * Descriptors are written as their numbers.
+ * Descriptors are written as their numbers, and strings that are not UTF-8 in base64.
  *
- * -EINVAL: a string of the spec is not UTF-8; or the filter of the sandbox was removed and others
- * were added, which a document cannot say.
+ * -EINVAL: the name of an environment variable is not UTF-8; or the filter of the sandbox was
+ * removed and others were added, which a document cannot say.
  */
 int ns_spec_to_json(const struct ns_spec *spec, char **out, struct ns_error *err);
 

@@ -16,6 +16,18 @@ static void a_document_is_a_spec(void)
     CHECK(output(spec, text, sizeof text).exit_code == 0 && !strcmp(text, "hello"));
 }
 
+static void a_document_adds_to_a_spec(void)
+{
+    char text[64];
+    ns_spec *spec = shell("id -u; hostname; ulimit -n");
+    OK(ns_spec_hostname(spec, "one", &err));
+    OK(ns_spec_add_json(spec, "{\"map_root\": true, \"hostname\": \"two\", \"rlimits\": {\"nofile\": 77}}", &err));
+    FAILS(ns_spec_add_json(spec, "{\"nice\": 100}", &err), EINVAL, "nice: ");
+    FAILS(ns_spec_add_json(spec, NULL, &err), EINVAL, "json is NULL");
+    FAILS(ns_spec_add_json(NULL, "{}", &err), EINVAL, "spec is NULL");
+    CHECK(output(spec, text, sizeof text).exit_code == 0 && !strcmp(text, "0\ntwo\n77\n"));
+}
+
 static void a_spec_is_written_as_a_document(void)
 {
     char *json, *again;
@@ -31,7 +43,11 @@ static void a_spec_is_written_as_a_document(void)
     ns_string_free(json), ns_string_free(again);
     ns_spec_free(copy);
     OK(ns_spec_hostname(spec, "\xff", &err));
-    FAILS(ns_spec_to_json(spec, &json, &err), EINVAL, "UTF-8");
+    OK(ns_spec_to_json(spec, &json, &err));
+    CHECK(strstr(json, "\"hostname\":{\"base64\":\"/w==\"}"));
+    ns_string_free(json);
+    OK(ns_spec_env_set(spec, "\xff", "1", &err));
+    FAILS(ns_spec_to_json(spec, &json, &err), EINVAL, "env: ");
     FAILS(ns_spec_to_json(NULL, &json, &err), EINVAL, "spec is NULL");
     FAILS(ns_spec_to_json(spec, NULL, &err), EINVAL, "out is NULL");
     ns_spec_free(spec);
@@ -62,6 +78,7 @@ static void the_schema_is_at_hand(void)
 int main(void)
 {
     RUN(a_document_is_a_spec);
+    RUN(a_document_adds_to_a_spec);
     RUN(a_spec_is_written_as_a_document);
     RUN(mistakes_are_named);
     RUN(the_schema_is_at_hand);

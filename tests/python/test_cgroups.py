@@ -125,10 +125,10 @@ def test_options_are_what_the_group_gets():
 @pytest.mark.parametrize(
     "words, text",
     [
-        (["--memory", "lots"], "'lots' is no size"),
+        (["--memory", "lots"], "limits.memory: expected a size in bytes"),
         (["--cpu", "half"], "--cpu: invalid float value: 'half'"),
         (["--io", "/dev/vda"], "is not like /dev/vda:rbps=10M"),
-        (["--io", "/dev/vda:speed=1"], "is none of rbps"),
+        (["--io", "/dev/vda:speed=1"], "unknown key"),
         (["--io", "/proc:rbps=1"], "no block device"),
         (["--huge-pages", "2MB"], "is not like 2MB=64M"),
         (["--cgroup-parent", "/tmp"], "/tmp"),
@@ -150,17 +150,17 @@ def test_what_is_missing_is_said():
         (dict(cpu=0), nsiso.ArgumentError, "share of processors"),
         (dict(cpu_weight=0), nsiso.ArgumentError, "is no weight"),
         (dict(cpus="x"), nsiso.ArgumentError, "list of processors"),
-        (dict(memory="lots"), ValueError, "is no size"),
+        (dict(memory="lots"), nsiso.ArgumentError, "limits.memory: expected a size in bytes"),
         (dict(io={"/proc": {"rbps": 1}}), nsiso.ArgumentError, "no block device"),
-        (dict(io={"/dev/null": {"speed": 1}}), ValueError, "is none of rbps"),
+        (dict(io={"/dev/null": {"speed": 1}}), nsiso.ArgumentError, "unknown key \"speed\""),
         (dict(io={"/does/not/exist": {"rbps": 1}}), FileNotFoundError, "/does/not/exist"),
     ],
 )
 def test_bad_limits_are_told_apart(limits, kind, text):
     with pytest.raises(kind, match=text):
         nsiso.run(["true"], limits=nsiso.Limits(**limits))
-    with pytest.raises(TypeError, match="is an nsiso.Limits"):
-        nsiso.run(["true"], limits={"memory": 1})
+    with pytest.raises(TypeError, match="limits: expected an object"):
+        nsiso.run(["true"], limits="256M")
 
 
 @limited

@@ -59,7 +59,7 @@ def test_a_terminal_of_a_document_is_read():
 
 def test_the_repr_shows_what_a_document_grants():
     shown = repr(nsiso.Sandbox(spec={"share": ["net"], "seccomp": False}))
-    assert "'share': ['net']" in shown and "'seccomp': False" in shown
+    assert "network: the host's" in shown and "seccomp: off" in shown
 
 
 def test_the_command_runs_the_program_of_a_document(tmp_path):
@@ -75,10 +75,10 @@ def test_the_command_runs_the_program_of_a_document(tmp_path):
     [
         ({"hostnam": "box"}, nsiso.ArgumentError, "did you mean hostname"),
         ({"mounts": [{"type": "tmpfs", "target": "/t", "size": "lots"}]}, nsiso.ArgumentError, r"mounts\[0\].size"),
-        ({"user": "yes"}, nsiso.ArgumentError, "user: invalid type"),
+        ({"user": "yes"}, nsiso.ArgumentError, "user: expected true or false"),
         ({"user": object()}, TypeError, "spec: "),
         ({"deadline": float("nan")}, ValueError, "spec: "),
-        ({"sandbox": None}, nsiso.ArgumentError, "sandbox: invalid type: null"),
+        ({"sandbox": None}, nsiso.ArgumentError, "sandbox: expected a value"),
         ({"fds": {"1": "pipe"}}, ValueError, "fds: a pipe"),
         ({"limits": ["1M"]}, nsiso.ArgumentError, "limits: expected an object"),
         (5, TypeError, "spec is a mapping of options or the path"),

@@ -47,10 +47,10 @@ def test_kinds_that_can_be_shared_are(kind):
         (dict(share=["pid"]), nsiso.ArgumentError, "cannot do without a pid namespace"),
         (dict(share="user"), nsiso.ArgumentError, "cannot do without a user namespace"),
         (dict(share=["nope"]), ValueError, "nope"),
-        (dict(init=False, deadline=1), nsiso.ArgumentError, "deadline needs the init process"),
-        (dict(init=False, die_with_parent=True), nsiso.ArgumentError, "die_with_parent needs the init process"),
+        (dict(init=False, deadline=1), nsiso.ArgumentError, "init: .*deadline need it"),
+        (dict(init=False, die_with_parent=True), nsiso.ArgumentError, "init: .*die_with_parent and"),
         (dict(colour="red"), TypeError, "colour"),
-        (dict(mounts=5), TypeError, "mounts is a list"),
+        (dict(mounts=5), TypeError, "mounts: expected a list"),
     ],
 )
 def test_what_cannot_be_is_told_at_once(keywords, error, text):

@@ -141,7 +141,7 @@ def test_bad_targets_are_told_apart(target, tmp_path):
         nsiso.Namespace.of(target, "disk")
     with pytest.raises(TypeError, match="is no process"):
         nsiso.run(["true"], join=object())
-    with pytest.raises(ValueError, match="no kind of namespace"):
+    with pytest.raises(ValueError, match=r"join\[0\].kinds\[0\]: unknown value"):
         nsiso.run(["true"], join=(target, ["nut"]))
     with pytest.raises(nsiso.ArgumentError, match="no kind of namespace"):
         nsiso.run(["true"], join=(target, []))

@@ -160,15 +160,15 @@ def test_restrictions(tmp_path):
     assert done.returncode == 1 and "Read-only file system" in done.stderr
     killed = nsiso.Seccomp(deny=["mkdir", "mkdirat"], action="kill")
     assert nsiso.run(["mkdir", tmp_path / "never"], seccomp=[refused, killed]).returncode == -signal.SIGSYS
-    with pytest.raises(TypeError, match="either deny or allow"):
+    with pytest.raises(nsiso.ArgumentError, match="one of deny, allow"):
         shell("", seccomp=nsiso.Seccomp())
     with pytest.raises(nsiso.ArgumentError, match="no_such_call"):
         shell("", seccomp=nsiso.Seccomp(deny=["no_such_call"]))
 
 
 def test_the_host_answers_for_system_calls():
-    asked = nsiso.Seccomp(notify=["mkdir", "mkdirat"])
-    with nsiso.Popen(["mkdir", "/tmp/nsiso-never"], seccomp=asked, stderr=-1, text=True) as process:
+    asked = ["mkdir", "mkdirat"]
+    with nsiso.Popen(["mkdir", "/tmp/nsiso-never"], seccomp_notify=asked, stderr=-1, text=True) as process:
         libc = ctypes.CDLL(None, use_errno=True)
         notification = ctypes.create_string_buffer(80)
         assert libc.ioctl(process.notify, ctypes.c_ulong(0xC0502100), notification) == 0
@@ -178,9 +178,9 @@ def test_the_host_answers_for_system_calls():
         assert "argument out of domain" in process.stderr.read() and process.wait() == 1
         os.close(process.notify)
     with pytest.raises(nsiso.ArgumentError, match="needed to start"):
-        nsiso.Popen(["true"], seccomp=nsiso.Seccomp(notify=["execve"]))
+        nsiso.Popen(["true"], seccomp_notify=["execve"])
     with pytest.raises(TypeError, match="run does not answer"):
-        shell("", seccomp=asked)
+        shell("", seccomp_notify=asked)
 
 
 def test_the_init_process():
@@ -268,8 +268,8 @@ def test_many_threads_make_sandboxes():
     "keywords, kind, text",
     [
         (dict(mounts=[nsiso.Tmpfs("relative")]), nsiso.ArgumentError, "not absolute"),
-        (dict(mounts=["/tmp"]), TypeError, "none of Bind"),
-        (dict(mounts=[nsiso.Tmpfs("/x", size="much")]), ValueError, "is no size"),
+        (dict(mounts=["/tmp"]), TypeError, r"mounts\[0\]: expected an object"),
+        (dict(mounts=[nsiso.Tmpfs("/x", size="much")]), ValueError, "size: expected a size"),
         (dict(map_root=True, mounts=[nsiso.Bind("/does/not/exist", "/mnt")]), FileNotFoundError, "if_exists"),
         (dict(map_root=True, mounts=[nsiso.Sysfs()]), PermissionError, "network namespace"),
         (dict(caps=["everything"]), nsiso.ArgumentError, "is no capability"),
@@ -278,8 +278,8 @@ def test_many_threads_make_sandboxes():
         (dict(umask=0o1000), nsiso.ArgumentError, "is no umask"),
         (dict(cpus=[99999]), nsiso.ArgumentError, "no processor"),
         (dict(deadline=-1), nsiso.ArgumentError, "deadline"),
-        (dict(init="maybe"), TypeError, "init is"),
-        (dict(seccomp=nsiso.Seccomp(deny=["mkdir"], action="scold")), ValueError, "is no action"),
+        (dict(init="maybe"), TypeError, "init: expected true or false"),
+        (dict(seccomp=nsiso.Seccomp(deny=["mkdir"], action="scold")), ValueError, "unknown value \"scold\""),
         (dict(landlock=nsiso.Landlock(read=["/does/not/exist"], best_effort=True)), FileNotFoundError, "view of the file system"),
     ],
 )

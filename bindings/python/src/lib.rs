@@ -5,15 +5,14 @@ mod enter;
 mod limits;
 mod list;
 mod net;
-mod sandbox;
 
+use std::ffi::OsString;
 use std::os::fd::{AsRawFd, IntoRawFd, OwnedFd};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use nsiso::{ClockOffset, Exit, IdRange, Propagation, Status, Stdio};
-use pyo3::exceptions::PyValueError;
+use nsiso::{Exit, Kinds, Status};
 use pyo3::prelude::*;
 
 /// Converts an error of the library to the exception `nsiso.Error` or a subclass of it.
@@ -32,27 +31,32 @@ pub(crate) fn raise(py: Python<'_>, error: nsiso::Error) -> PyErr {
     make().map_or_else(|failed| failed, PyErr::from_value)
 }
 
-/// A `nsiso::Spec`. The Python code keeps its descriptors open until the spawn.
+/// A `nsiso::Spec`. The Python code keeps the descriptors in its documents open until the spawn.
 #[pyclass(module = "nsiso._nsiso")]
 pub(crate) struct Spec(nsiso::Spec<'static>);
 
 #[pymethods]
 impl Spec {
+    /// Makes a spec with the options of spec documents, as JSON, each of which adds to the others.
     #[new]
-    fn new(py: Python<'_>, argv: Vec<std::ffi::OsString>) -> PyResult<Self> {
-        let mut spec = nsiso::Spec::new("sh").map_err(|error| raise(py, error))?;
-        spec.argv(argv).map_err(|error| raise(py, error))?;
-        Ok(Spec(spec))
+    fn new(py: Python<'_>, documents: Vec<String>) -> PyResult<Self> {
+        let make = || {
+            let mut spec = nsiso::Spec::new("sh")?;
+            for document in documents {
+                nsiso::Document::from_json(&document)?.apply(&mut spec)?;
+            }
+            Ok(Spec(spec))
+        };
+        make().map_err(|error| raise(py, error))
     }
 
-    fn program(&mut self, py: Python<'_>, path: std::ffi::OsString) -> PyResult<()> {
-        self.0.program(path).map(drop).map_err(|error| raise(py, error))
-    }
-
-    /// Adds the options of a spec document, as JSON.
-    fn document(&mut self, py: Python<'_>, json: &str) -> PyResult<()> {
-        let document = nsiso::Document::from_json(json);
-        document.and_then(|document| document.apply(&mut self.0)).map_err(|error| raise(py, error))
+    /// Sets the whole environment. A document cannot have names that are not UTF-8.
+    fn env(&mut self, py: Python<'_>, variables: Vec<(OsString, OsString)>) -> PyResult<()> {
+        self.0.env_clear();
+        for (name, value) in variables {
+            self.0.env(name, value).map_err(|error| raise(py, error))?;
+        }
+        Ok(())
     }
 
     /// The options as a spec document, as JSON.
@@ -60,139 +64,12 @@ impl Spec {
         nsiso::Document::of(&self.0).map(|document| document.to_json()).map_err(|error| raise(py, error))
     }
 
-    fn env_clear(&mut self) {
-        self.0.env_clear();
-    }
-
-    fn env(&mut self, py: Python<'_>, name: std::ffi::OsString, value: std::ffi::OsString) -> PyResult<()> {
-        self.0.env(name, value).map(drop).map_err(|error| raise(py, error))
-    }
-
-    fn cwd(&mut self, py: Python<'_>, path: std::ffi::OsString) -> PyResult<()> {
-        self.0.cwd(path).map(drop).map_err(|error| raise(py, error))
-    }
-
-    /// Adds a kind of namespace, given by its name below /proc/PID/ns.
-    fn unshare(&mut self, name: &str) -> PyResult<()> {
-        self.0.unshare(list::kind(name)?);
-        Ok(())
-    }
-
-    fn map_root(&mut self) {
-        self.0.map_root();
-    }
-
-    fn map_current(&mut self) {
-        self.0.map_current();
-    }
-
-    fn map_auto(&mut self) {
-        self.0.map_auto();
-    }
-
-    fn uid_map(&mut self, py: Python<'_>, inside: u32, outside: u32, count: u32) -> PyResult<()> {
-        let range = IdRange::new(inside, outside, count);
-        range.and_then(|range| self.0.uid_map(range).map(drop)).map_err(|error| raise(py, error))
-    }
-
-    fn gid_map(&mut self, py: Python<'_>, inside: u32, outside: u32, count: u32) -> PyResult<()> {
-        let range = IdRange::new(inside, outside, count);
-        range.and_then(|range| self.0.gid_map(range).map(drop)).map_err(|error| raise(py, error))
-    }
-
-    fn setgroups(&mut self, allow: bool) {
-        self.0.setgroups(allow);
-    }
-
-    fn uid(&mut self, py: Python<'_>, uid: u32) -> PyResult<()> {
-        self.0.uid(uid).map(drop).map_err(|error| raise(py, error))
-    }
-
-    fn gid(&mut self, py: Python<'_>, gid: u32) -> PyResult<()> {
-        self.0.gid(gid).map(drop).map_err(|error| raise(py, error))
-    }
-
-    fn groups(&mut self, py: Python<'_>, gids: Vec<u32>) -> PyResult<()> {
-        self.0.groups(&gids).map(drop).map_err(|error| raise(py, error))
-    }
-
-    fn keep_caps(&mut self) {
-        self.0.keep_caps();
-    }
-
-    fn hostname(&mut self, py: Python<'_>, name: std::ffi::OsString) -> PyResult<()> {
-        self.0.hostname(name).map(drop).map_err(|error| raise(py, error))
-    }
-
-    fn domainname(&mut self, py: Python<'_>, name: std::ffi::OsString) -> PyResult<()> {
-        self.0.domainname(name).map(drop).map_err(|error| raise(py, error))
-    }
-
-    fn monotonic(&mut self, py: Python<'_>, seconds: i64, nanoseconds: u32) -> PyResult<()> {
-        let offset = ClockOffset::new(seconds, nanoseconds);
-        offset.and_then(|offset| self.0.monotonic(offset).map(drop)).map_err(|error| raise(py, error))
-    }
-
-    fn boottime(&mut self, py: Python<'_>, seconds: i64, nanoseconds: u32) -> PyResult<()> {
-        let offset = ClockOffset::new(seconds, nanoseconds);
-        offset.and_then(|offset| self.0.boottime(offset).map(drop)).map_err(|error| raise(py, error))
-    }
-
-    fn propagation(&mut self, name: &str) -> PyResult<()> {
-        self.0.propagation(match name {
-            "private" => Propagation::Private,
-            "slave" => Propagation::Slave,
-            "shared" => Propagation::Shared,
-            "unchanged" => Propagation::Unchanged,
-            _ => return Err(PyValueError::new_err("propagation is private, slave, shared or unchanged")),
-        });
-        Ok(())
-    }
-
-    fn mount_proc(&mut self, py: Python<'_>, path: std::ffi::OsString) -> PyResult<()> {
-        self.0.mount_proc(path).map(drop).map_err(|error| raise(py, error))
-    }
-
-    fn loopback(&mut self, up: bool) {
-        self.0.loopback(up);
-    }
-
-    fn new_session(&mut self) {
-        self.0.new_session();
-    }
-
-    fn reset_signals(&mut self) {
-        self.0.reset_signals();
-    }
-
-    fn null(&mut self, py: Python<'_>, child_fd: i32) -> PyResult<()> {
-        self.0.stdio(child_fd, Stdio::Null).map(drop).map_err(|error| raise(py, error))
-    }
-
-    fn fd(&mut self, py: Python<'_>, child_fd: i32, fd: i32) -> PyResult<()> {
-        self.0.fd(child_fd, enter::borrowed(fd)?).map(drop).map_err(|error| raise(py, error))
-    }
-
-    fn join(&mut self, py: Python<'_>, fd: i32) -> PyResult<()> {
-        self.0.join(enter::borrowed(fd)?).map(drop).map_err(|error| raise(py, error))
-    }
-
-    fn join_process(&mut self, py: Python<'_>, pidfd: i32, names: Vec<String>) -> PyResult<()> {
-        let kinds = names.iter().map(|name| list::kind(name)).collect::<PyResult<nsiso::Kinds>>()?;
-        self.0.join_process(enter::borrowed(pidfd)?, kinds).map(drop).map_err(|error| raise(py, error))
-    }
-
-    fn sync_fds(&mut self, info: i32, block: i32) -> PyResult<()> {
-        self.0.sync_fds(enter::borrowed(info)?, enter::borrowed(block)?);
-        Ok(())
-    }
-
-    fn pin(&mut self, py: Python<'_>, name: &str, path: std::ffi::OsString) -> PyResult<()> {
-        self.0.pin(list::kind(name)?, path).map(drop).map_err(|error| raise(py, error))
-    }
-
-    fn keep_credentials(&mut self) {
-        self.0.keep_credentials();
+    /// Makes namespaces of these kinds and returns (name of the kind, descriptor) for each.
+    fn hold(&self, py: Python<'_>, names: Vec<String>) -> PyResult<Vec<(String, i32)>> {
+        let kinds = names.iter().map(|name| list::kind(name)).collect::<PyResult<Kinds>>()?;
+        let held = py.detach(|| self.0.hold(kinds)).map_err(|error| raise(py, error))?;
+        let named = |handle: nsiso::Handle| (handle.kind().to_string(), OwnedFd::from(handle).into_raw_fd());
+        Ok(held.into_iter().map(named).collect())
     }
 
     /// Returns only if it fails.
@@ -333,7 +210,7 @@ mod _nsiso {
     #[pymodule_export]
     use super::list::{Listing, list};
     #[pymodule_export]
-    use super::net::{Endpoint, bridge, forward, link, move_device, remove_device, socket};
+    use super::net::{bridge, forward, link, move_device, remove_device, socket};
     #[pymodule_export]
     use super::{Process, Spec};
 }

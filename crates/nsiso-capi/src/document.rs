@@ -4,15 +4,14 @@ use std::ffi::{CString, c_char, c_int};
 
 use nsiso::{Document, Error, Result};
 
-use crate::argument::{is_null, reference, text};
+use crate::argument::{is_null, reference, reference_mut, text};
 use crate::error::{boundary, ns_error, quiet_boundary};
 use crate::spec::ns_spec;
 
 /// Makes a spec from a spec document, a JSON object.
 ///
 /// docs/options.md lists its keys. Its schema is in nsiso-spec.schema.json, and ns_spec_schema
-/// returns it. Stores the spec in `*out`; free it with
-/// ns_spec_free. Setters may add to it.
+/// returns it. Stores the spec in `*out`; free it with ns_spec_free. Setters may add to it.
 ///
 /// Descriptors in a document are numbers of the caller's, which it keeps open until the spawn.
 ///
@@ -31,23 +30,53 @@ pub unsafe extern "C" fn ns_spec_from_json(
             return Err(is_null("out"));
         }
         // SAFETY: NULL or a string, says the header.
-        let json = unsafe { text(json, "json") }?;
-        let json = json.to_str().ok_or_else(|| Error::argument("spec document: it is not UTF-8"))?;
-        let spec = Document::from_json(json)?.spec()?;
+        let spec = unsafe { document(json) }?.spec()?;
         // SAFETY: valid for writing, says the header.
         unsafe { out.write(Box::into_raw(Box::new(ns_spec(spec)))) };
         Ok(0)
     })
 }
 
+/// Adds the options of a spec document to a spec, as the setters of each would.
+///
+/// An option that is set already is replaced; `mounts`, `links`, `join` and other lists are added
+/// to. `json` is a JSON object as for ns_spec_from_json, with the same errors. After an error the
+/// spec may have some of the options: free it with ns_spec_free.
+///
+/// Descriptors in the document are numbers of the caller's, which it keeps open until the spawn.
+/// Not to be called while another thread uses the spec.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ns_spec_add_json(
+    spec: *mut ns_spec,
+    json: *const c_char,
+    err: *mut ns_error,
+) -> c_int {
+    boundary(err, || {
+        // SAFETY: NULL or a spec that nothing else uses, says the header.
+        let spec = unsafe { reference_mut(spec, "spec") }?;
+        // SAFETY: NULL or a string, says the header.
+        unsafe { document(json) }?.apply(&mut spec.0)?;
+        Ok(0)
+    })
+}
+
+/// # Safety
+/// `json` is NULL or a string.
+unsafe fn document(json: *const c_char) -> Result<Document> {
+    // SAFETY: the caller's promise.
+    let json = unsafe { text(json, "json") }?;
+    let json = json.to_str().ok_or_else(|| Error::argument("spec document: it is not UTF-8"))?;
+    Document::from_json(json)
+}
+
 /// Writes a spec as a spec document. Stores the text in `*out`; free it with ns_string_free.
 ///
 /// ns_spec_from_json makes an equal spec of it. Options that are not set are left out. A spec that
 /// ns_spec_sandbox was applied to is written as {"sandbox": true} with what differs from that.
-/// Descriptors are written as their numbers.
+/// Descriptors are written as their numbers, and strings that are not UTF-8 in base64.
 ///
-/// -EINVAL: a string of the spec is not UTF-8; or the filter of the sandbox was removed and others
-/// were added, which a document cannot say.
+/// -EINVAL: the name of an environment variable is not UTF-8; or the filter of the sandbox was
+/// removed and others were added, which a document cannot say.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ns_spec_to_json(
     spec: *const ns_spec,

@@ -227,9 +227,9 @@ pub unsafe extern "C" fn ns_spec_mount_tmpfs(
     // SAFETY: the spec is the caller's; pointers are NULL or valid, says the header.
     unsafe {
         set(spec, err, |spec| {
-            let mut tmpfs = Mount::tmpfs(text(target, "target")?)?.mode(mode);
+            let mut tmpfs = Mount::tmpfs(text(target, "target")?)?.mode(mode)?;
             if size > 0 {
-                tmpfs = tmpfs.size(size);
+                tmpfs = tmpfs.size(size)?;
             }
             Ok(spec.mount(flagged(tmpfs, flags)?))
         })

@@ -56,13 +56,14 @@ fn a_root_is_built_from_nothing() {
     let mut spec = shell(
         "cd /; ls; ls /dev; cat /etc/motd; ls -d /proc/[0-9]*; touch /x; echo $?; readlink /link; pwd -P",
     );
-    spec.mount(Mount::tmpfs("/").unwrap().size(1 << 20).read_only()).mount(Mount::dev("/dev").unwrap());
+    spec.mount(Mount::tmpfs("/").unwrap().size(1 << 20).unwrap().read_only())
+        .mount(Mount::dev("/dev").unwrap());
     let error = spec.spawn().unwrap_err();
     assert_eq!((error.step(), error.errno(), error.index()), (Step::Mount, libc::EROFS, Some(1)), "{error}");
     let mut spec = shell(
         "cd /; ls; ls /dev; cat /etc/motd; ls -d /proc/[0-9]*; touch /usr/x; readlink /link; df /deep | tail -n 1",
     );
-    spec.mount(Mount::tmpfs("/").unwrap().size(1 << 20));
+    spec.mount(Mount::tmpfs("/").unwrap().size(1 << 20).unwrap());
     for name in ["usr", "bin", "lib", "lib64", "sbin"] {
         let path = format!("/{name}");
         match fs::read_link(&path) {

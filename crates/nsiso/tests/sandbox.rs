@@ -307,7 +307,7 @@ fn all_of_it_together_with_a_view_and_other_ids() {
         let nobody = IdRange::new(1000, 65534, 1).unwrap();
         let mut spec = shell("id -u; touch /tmp/x && stat -c %u /tmp/x; cat /etc/shadow; touch /x");
         spec.uid_map(nobody).unwrap().gid_map(nobody).unwrap().init(true);
-        spec.mount(Mount::bind("/", "/").unwrap()).mount(Mount::tmpfs("/tmp").unwrap().mode(0o1777));
+        spec.mount(Mount::bind("/", "/").unwrap()).mount(Mount::tmpfs("/tmp").unwrap().mode(0o1777).unwrap());
         assert_eq!(output(&mut spec), "1000\n1000\n");
     }
 }

@@ -3,7 +3,7 @@
     nsiso.run(["sh", "-c", "id -u; ps -ef"], user=True, pid=True, map_root=True, mount_proc=True)
 
 ``run`` and ``Popen`` take the arguments of the subprocess module and keywords for isolation; see
-``help(nsiso.Popen)``. ``Sandbox`` is a set of these keywords for programs that are not trusted.
+``help(nsiso.Options)``. ``Sandbox`` is a set of these keywords for programs that are not trusted.
 ``execvp`` replaces the calling process with a program.
 
 The keyword ``join`` runs a program in existing namespaces. ``enter`` moves the calling thread into
@@ -28,17 +28,18 @@ from ._host import Host
 from ._lab import Lab
 from ._limits import Limits, Pressure, Resources, Stall
 from ._list import Gaps, Holder, NamespaceInfo, Listing, Node, list, tree
-from ._mount import Bind, Chmod, Dev, Dir, File, Mask, Mqueue, Overlay, Procfs, ReadOnly, Symlink, Sysfs, Tmpfs
+from ._mount import Bind, Chmod, Dev, Dir, File, Mask, Mount, Mqueue, Overlay, Procfs, Propagation, ReadOnly, Symlink, Sysfs, Tmpfs
 from ._nsiso import __version__
 from ._namespace import Namespace, Pidfd, call_in, enter, pin, unpin
 from ._network import Link, forward, link, move_device, remove_device, socket_in
+from ._options import Options
 from ._popen import Completed, Popen, Usage, run
 from ._probe import Feature, probe, unshare
 from ._restrictions import Landlock, Seccomp
 from ._sandbox import Sandbox
 
 __all__ = [
-    "Bind", "Chmod", "Dev", "Dir", "File", "Landlock", "Limits", "Pressure", "Resources", "Stall", "Mask", "Mqueue", "Overlay", "Procfs", "ReadOnly", "Sandbox", "Seccomp", "Symlink",
+    "Bind", "Chmod", "Dev", "Dir", "File", "Landlock", "Limits", "Pressure", "Resources", "Stall", "Mask", "Mount", "Mqueue", "Options", "Overlay", "Procfs", "Propagation", "ReadOnly", "Sandbox", "Seccomp", "Symlink",
     "Sysfs", "Tmpfs",
     "Bridge", "Endpoint", "Host", "Lab", "Link", "Uplink", "forward", "hold", "link", "move_device", "remove_device", "socket_in",
     "ArgumentError", "CalledProcessError", "Completed", "CompletedProcess", "DEVNULL", "DeniedError", "Error", "Feature", "Gaps",

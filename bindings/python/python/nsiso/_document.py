@@ -1,20 +1,85 @@
-"""The spec document: options as data, in a mapping or in a JSON or TOML file."""
+"""Makes spec documents, options as data: from Python values, and from JSON and TOML files."""
 
+import base64
 import json
+import math
 import os
-from typing import Any, Dict, List, Mapping, Tuple, Union
+from dataclasses import fields
+from datetime import timedelta
+from fractions import Fraction
+from typing import Any, Dict, Iterable, List, Literal, Mapping, Tuple, Union
+
+Path = Union[str, bytes, "os.PathLike[str]", "os.PathLike[bytes]"]
+Kind = Literal["user", "pid", "mnt", "net", "ipc", "uts", "time", "cgroup"]
+Size = Union[int, str]
+Seconds = Union[int, float, str, Fraction, timedelta]
 
 # A file that is longer is no document.
 _LONGEST = 16 << 20
 
 
-def load(path: Union[str, "os.PathLike[str]"]) -> Dict[str, Any]:
+class Entry:
+    """A part of a spec document that is a dataclass in Python."""
+
+    def document(self) -> Dict[str, Any]:
+        """Returns the fields that are set, as in a spec document."""
+        values = {field.name: getattr(self, field.name) for field in fields(self)}  # type: ignore[arg-type]  # a dataclass
+        return {name: plain(value) for name, value in values.items() if value is not None}
+
+
+def plain(value: Any) -> Any:
+    """Returns a value in the form that it has in a spec document.
+
+    Paths and bytes become text, or base64 if they are not UTF-8. Files and other objects with
+    fileno() become their descriptors.
+    """
+    if value is None or isinstance(value, (bool, int)):
+        return value
+    if isinstance(value, float):
+        if not math.isfinite(value):
+            raise ValueError(f"{value} is no number that can be used")
+        return value
+    if isinstance(value, (str, os.PathLike)):
+        return _text(os.fsencode(value))
+    if isinstance(value, (bytes, bytearray, memoryview)):
+        return _text(bytes(value))
+    if isinstance(value, Entry):
+        return value.document()
+    if isinstance(value, (timedelta, Fraction)):
+        return nanoseconds(value)
+    if isinstance(value, Mapping):
+        return {_key(key): plain(item) for key, item in value.items()}
+    if hasattr(value, "fileno"):
+        return value.fileno()
+    if isinstance(value, Iterable):
+        return [plain(item) for item in value]
+    raise TypeError(f"{value!r} means nothing here")
+
+
+def _text(content: bytes) -> Any:
+    try:
+        return content.decode()
+    except UnicodeDecodeError:
+        return {"base64": base64.b64encode(content).decode()}
+
+
+def _key(key: Any) -> str:
+    return str(key) if isinstance(key, int) else os.fsdecode(key)
+
+
+def nanoseconds(time: Union[timedelta, Fraction]) -> str:
+    if isinstance(time, timedelta):
+        time = Fraction(time // timedelta(microseconds=1), 1_000_000)
+    return f"{round(time * 1_000_000_000)}ns"
+
+
+def load(path: Path) -> Dict[str, Any]:
     """Reads a spec document from a file whose name ends in .json or .toml.
 
     Raises OSError if the file cannot be read, and ValueError, with the file's name, if it is
     neither JSON nor TOML, or if a key comes twice in it. TOML needs Python 3.11.
     """
-    name = os.fspath(path)
+    name = os.fsdecode(path)
     with open(name, "rb") as file:
         content = file.read(_LONGEST + 1)
     try:
@@ -30,11 +95,11 @@ def load(path: Union[str, "os.PathLike[str]"]) -> Dict[str, Any]:
 
 
 def _unique(pairs: List[Tuple[str, Any]]) -> Dict[str, Any]:
-    fields = dict(pairs)
-    if len(fields) < len(pairs):
+    found = dict(pairs)
+    if len(found) < len(pairs):
         names = [name for name, _ in pairs]
         raise ValueError(f"the key {next(name for name in names if names.count(name) > 1)!r} comes twice")
-    return fields
+    return found
 
 
 def _toml(text: str) -> Any:
@@ -46,25 +111,9 @@ def _toml(text: str) -> Any:
 
 
 def document_of(value: Any) -> Dict[str, Any]:
-    """The document that the keyword ``spec`` gives: a mapping, or the path of a file."""
+    """Returns the document of the keyword ``spec``: a mapping, or the path of a file."""
     if isinstance(value, Mapping):
         return dict(value)
-    if isinstance(value, (str, os.PathLike)):
+    if isinstance(value, (str, bytes, os.PathLike)):
         return load(value)
     raise TypeError(f"spec is a mapping of options or the path of a JSON or TOML file, not {value!r}")
-
-
-def put(spec: Any, document: Mapping[str, Any], sandboxed: bool) -> None:
-    """Adds a document to a spec. The program and its arguments are those of the call."""
-    options = {name: value for name, value in document.items() if name not in ("args", "program")}
-    if sandboxed:
-        # The spec is a sandbox already.
-        options.pop("sandbox", None)
-    fds = options.get("fds")
-    if isinstance(fds, Mapping) and "pipe" in fds.values():
-        raise ValueError("spec: fds: a pipe is asked for by stdin, stdout or stderr")
-    try:
-        text = json.dumps(options, allow_nan=False)
-    except (RecursionError, TypeError, ValueError) as error:
-        raise type(error)(f"spec: {error}") from None
-    spec.document(text)

@@ -1,36 +1,27 @@
 """Defines Endpoint, one end of a link, and Uplink, a connection to outside networks."""
 
-import ipaddress
-import re
-from dataclasses import dataclass
-from typing import Any, Iterable, List, Mapping, Optional, Tuple, Union
+from dataclasses import dataclass, replace
+from typing import Any, Dict, Iterable, Mapping, Optional, Union
 
-from . import _nsiso
-from ._argument import mapping, text, texts, unsigned
+from ._argument import mapping
+from ._document import Entry, Seconds
 from ._namespace import Namespace
 
 Texts = Union[str, Iterable[str]]
-Amount = Union[int, float, str]
-
-_TIMES = {"ns": 1e-9, "us": 1e-6, "ms": 1e-3, "s": 1.0}
-_RATES = {"bit": 1, "kbit": 10**3, "mbit": 10**6, "gbit": 10**9}
+Place = Any
+"""A Host, a Bridge, a Namespace of kind "net", or None."""
 
 
-def _amount(what: str, value: Amount, units: Mapping[str, float], example: str) -> float:
-    """Returns a number, or the value of a text with a number and a unit."""
-    if isinstance(value, (int, float)) and not isinstance(value, bool):
-        if value < 0:
-            raise ValueError(f"{what}: {value} is less than nothing")
-        return value
-    found = re.fullmatch(r"([0-9.]+)\s*([a-z%]*)", value.strip().lower()) if isinstance(value, str) else None
+def _part(loss: Union[float, str]) -> Any:
+    """Returns a probability, given a number or a text such as "1%"."""
     try:
-        return float(found[1]) * (units[found[2]] if found[2] else 1)  # type: ignore[index]
-    except (KeyError, TypeError, ValueError):
-        raise ValueError(f"{what}: {value!r} is neither a number nor one with a unit, like {example!r}") from None
+        return float(loss[:-1]) / 100 if isinstance(loss, str) and loss.endswith("%") else loss
+    except ValueError:
+        raise ValueError(f"loss: {loss!r} is no probability: 0 to 1, or a text like '1%'") from None
 
 
 @dataclass(frozen=True)
-class Endpoint:
+class Endpoint(Entry):
     """One end of a link: a network device, the network namespace it is in, and its settings.
 
     at: Host, Bridge, Namespace of kind "net", or None
@@ -73,35 +64,24 @@ class Endpoint:
     mac: Optional[str] = None
     mtu: Optional[int] = None
     port_of: Optional[str] = None
-    delay: Amount = 0
-    jitter: Amount = 0
-    loss: Amount = 0
-    rate: Optional[Amount] = None
+    delay: Seconds = 0
+    jitter: Seconds = 0
+    loss: Union[float, str] = 0
+    rate: Union[None, int, str] = None
 
-    def made(self) -> "_nsiso.Endpoint":
-        end = _nsiso.Endpoint(network(self.at))
-        for name, value in (("name", self.name), ("mac", self.mac), ("port_of", self.port_of)):
-            if value is not None:
-                getattr(end, name)(text(name, value))
-        if self.mtu is not None:
-            end.mtu(unsigned("mtu", self.mtu))
-        for address in texts("addresses", self.addresses):
-            end.address(address)
-        for via in texts("gateway", self.gateway):
-            end.gateway(via)
-        for to, router in mapping("routes", self.routes or {}, {"10.1.0.0/16": "10.0.0.1"}):
-            end.route(text("routes", to), None if router is None else text("routes", router))
-        if (self.delay, self.jitter) != (0, 0):
-            end.delay(_amount("delay", self.delay, _TIMES, "10ms"), _amount("jitter", self.jitter, _TIMES, "1ms"))
-        if self.loss != 0:
-            end.loss(_amount("loss", self.loss, {"%": 0.01}, "1%"))
-        if self.rate is not None:
-            end.rate(int(_amount("rate", self.rate, _RATES, "10mbit")))
-        return end
+    def document(self) -> Dict[str, Any]:
+        routes = mapping("routes", self.routes or {}, {"10.1.0.0/16": "10.0.0.1"})
+        document = {
+            **Entry.document(replace(self, at=None, routes=None)),
+            "routes": [{"to": to} if via is None else {"to": to, "via": via} for to, via in routes],
+            "loss": _part(self.loss),
+        }
+        netns = network(self.at)
+        return document if netns == -1 else {**document, "netns": netns}
 
 
 @dataclass(frozen=True)
-class Uplink:
+class Uplink(Entry):
     """A connection to outside networks for a program in a new network namespace, by pasta(1).
 
     It works for an ordinary user. pasta must be installed (Debian package: passt). The program can
@@ -120,13 +100,10 @@ class Uplink:
     udp: Optional[Mapping[int, int]] = None
     listen: str = "127.0.0.1"
 
-    def put(self, spec: Any) -> None:
-        spec.uplink(_ports("tcp", self.tcp), _ports("udp", self.udp), ipaddress.ip_address(text("listen", self.listen)))
-
-
-def _ports(name: str, ports: Optional[Mapping[int, int]]) -> List[Tuple[int, int]]:
-    pairs = mapping(name, ports or {}, {8080: 80})
-    return [(unsigned(name, outside, 65535), unsigned(name, inside, 65535)) for outside, inside in pairs]
+    def document(self) -> Dict[str, Any]:
+        ports = {"tcp": self.tcp, "udp": self.udp}
+        pairs = {name: [*mapping(name, given or {}, {8080: 80})] for name, given in ports.items()}
+        return {**super().document(), **pairs}
 
 
 def network(at: Any) -> int:

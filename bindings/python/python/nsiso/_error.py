@@ -26,8 +26,11 @@ class Error(OSError):
         return f"{self.strerror} [{self.hint}]" if self.hint else str(self.strerror)
 
 
-class ArgumentError(Error, ValueError):
-    """An argument is not valid. Also a ValueError. Nothing has been done yet."""
+class ArgumentError(Error, ValueError, TypeError):
+    """The type or the value of an argument is not valid. Nothing has been done yet.
+
+    It is also a ValueError and a TypeError.
+    """
 
 
 class NotFoundError(Error, FileNotFoundError):

@@ -1,13 +1,11 @@
 """Defines execvp, which replaces the calling process with a program."""
 
-import contextlib
 import os
 import sys
 from typing import Any, Iterable, Mapping, NoReturn, Union
 
-from . import _isolation
-from ._namespace import Joins
-from ._popen import spec_of
+from ._namespace import joined
+from ._spec import KEYWORDS, spec_of
 
 
 def execvp(
@@ -24,7 +22,7 @@ def execvp(
     options
         The isolation keywords of nsiso.Popen, except those that need a parent process: ``init`` and
         the options that imply it (``wait_for_all``, ``die_with_parent``, ``deadline``), ``pty``,
-        ``links``, ``devices``, ``uplink``, ``sync_fds`` and ``Seccomp(notify=...)``. A new proc
+        ``links``, ``devices``, ``uplink``, ``sync_fds`` and ``seccomp_notify``. A new proc
         mount is not possible together with a new pid namespace.
 
     The process keeps its pid, its parent and its terminal. Its other threads end. It stays in its
@@ -39,14 +37,15 @@ def execvp(
     is written to descriptor 2. Then the process exits with 127 if the program was not found, and
     with 126 otherwise.
     """
-    unknown = sorted(set(options) - set(_isolation.KEYWORDS))
+    unknown = sorted(options.keys() - KEYWORDS)
     if unknown:
         raise TypeError(f"execvp takes the keywords of nsiso.Popen for isolation, not {', '.join(unknown)}")
     if isinstance(args, (str, bytes, os.PathLike)):
         args = [args]
     passed = dict(pass_fds) if isinstance(pass_fds, Mapping) else {int(fd): int(fd) for fd in pass_fds}
-    spec = spec_of(args, executable, cwd, env, start_new_session, passed, options)
     sys.audit("os.exec", executable or args[0], args, env)
-    with contextlib.closing(Joins(spec, () if join is None else join)):
-        spec.exec()
+    with joined(() if join is None else join) as joins:
+        spec_of(
+            {**options, "join": joins}, args, executable=executable, cwd=cwd, env=env, new_session=start_new_session, passed=passed
+        ).exec()
     raise AssertionError("exec has neither replaced this process nor failed")

@@ -2,11 +2,16 @@
 
 from typing import Any, Dict
 
-from . import _isolation, _nsiso
-from ._namespace import Joins, Namespace
+from ._namespace import KINDS, Namespace, joined
+from ._spec import KEYWORDS, spec_of
+
+_IMPLIED = {
+    "user": ("map_root", "map_current", "map_auto", "uid_map", "gid_map"), "uts": ("hostname", "domainname"),
+    "time": ("monotonic", "boottime"), "mnt": ("mounts", "root", "mount_proc"), "net": ("links", "devices", "uplink"),
+}  # fmt: skip
 
 
-def hold(*, join: Any = None, **keywords: Any) -> Dict[str, Namespace]:
+def hold(*, join: Any = (), **options: Any) -> Dict[str, Namespace]:
     """Makes new namespaces without a program and returns them as {kind: Namespace}.
 
         held = nsiso.hold(user=True, map_root=True, net=True)
@@ -21,17 +26,10 @@ def hold(*, join: Any = None, **keywords: Any) -> Dict[str, Namespace]:
     pid namespace ends with its first process. An ordinary user needs a new or a joined user
     namespace.
     """
-    unknown = keywords.keys() - set(_isolation.KEYWORDS)
+    unknown = options.keys() - KEYWORDS
     if unknown:
         raise TypeError(f"hold() takes no {', '.join(sorted(unknown))}: it runs no program")
-    kinds = [kind for kind in _isolation.KINDS if keywords.get(kind)]
-    implied = {"user": ("map_root", "map_current", "map_auto", "uid_map", "gid_map"), "uts": ("hostname", "domainname"),
-               "time": ("monotonic", "boottime"), "mnt": ("mounts", "root", "mount_proc"), "net": ("links", "devices", "uplink")}  # fmt: skip
-    kinds += [kind for kind, options in implied.items() if kind not in kinds and any(keywords.get(option) for option in options)]
-    spec = _nsiso.Spec(["none"])
-    _isolation.apply(spec, keywords)
-    joins = Joins(spec, () if join is None else join)
-    try:
-        return {kind: Namespace._of_fd(fd) for kind, fd in spec.hold(kinds)}
-    finally:
-        joins.close()
+    implied = [kind for kind, names in _IMPLIED.items() if any(options.get(name) for name in names)]
+    kinds = [kind for kind in KINDS if options.get(kind) or kind in implied]
+    with joined(join) as joins:
+        return {kind: Namespace._of_fd(fd) for kind, fd in spec_of({**options, "join": joins}).hold(kinds)}

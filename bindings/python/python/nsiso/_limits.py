@@ -1,18 +1,13 @@
 """Defines Limits, resource limits of a cgroup, and Resources, what a cgroup uses."""
 
-import os
 from dataclasses import dataclass
-from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Tuple
+from typing import Any, Dict, Mapping, NamedTuple, Optional
 
-from ._mount import Size, size
-
-_IO = ("rbps", "wbps", "riops", "wiops")
-# The types of these values, and an example of each.
-_PLAIN = (("cpu", (int, float), 0.5), ("cpu_weight", int, 100), ("cpus", str, "0-2,7"), ("pids", int, 64))
+from ._document import Entry, Path, Size
 
 
 @dataclass(frozen=True)
-class Limits:
+class Limits(Entry):
     """Resource limits for a program and its descendants, enforced by a cgroup made for it.
 
         nsiso.run(["make"], limits=nsiso.Limits(memory="256M", cpu=0.5, pids=64))
@@ -50,7 +45,7 @@ class Limits:
     Limits() without arguments makes a cgroup without limits, to use ``resources()``, ``freeze()``
     and ``kill_group()`` of the Popen.
 
-    Raises TypeError, ValueError or nsiso.ArgumentError for a bad value. The start of the program
+    The start of a program raises nsiso.ArgumentError for a bad value. It of the program
     raises nsiso.Error if a limit cannot be enforced.
     """
 
@@ -62,40 +57,9 @@ class Limits:
     cpu_weight: Optional[int] = None
     cpus: Optional[str] = None
     pids: Optional[int] = None
-    io: Optional[Mapping[Any, Mapping[str, Size]]] = None
+    io: Optional[Mapping[Path, Mapping[str, Size]]] = None
     huge_pages: Optional[Mapping[str, Size]] = None
-    parent: Any = None
-
-    def options(self) -> List[Tuple[str, Any]]:
-        found: List[Tuple[str, Any]] = []
-        for name in ("memory", "memory_high", "memory_low", "swap"):
-            if getattr(self, name) is not None:
-                found.append((name, size(getattr(self, name))))
-        for name, kinds, example in _PLAIN:
-            value = getattr(self, name)
-            if value is not None:
-                if isinstance(value, bool) or not isinstance(value, kinds):
-                    raise TypeError(f"limits: {name} is like {example!r}, not {value!r}")
-                found.append((name, value))
-        for name, value in (("io", self.io), ("huge_pages", self.huge_pages)):
-            if not isinstance(value, (Mapping, type(None))):
-                raise TypeError(f"limits: {name} is a mapping, not {value!r}")
-        for device, rates in (self.io or {}).items():
-            if not isinstance(rates, Mapping):
-                raise TypeError(f"limits: io of {device!r} is a mapping like {{'rbps': '10M'}}, not {rates!r}")
-            unknown = set(rates) - set(_IO)
-            if unknown:
-                raise ValueError(f"io: {sorted(unknown)} is none of {', '.join(_IO)}")
-            numbers = [size(rates[name]) if name in rates else None for name in _IO]
-            found.append(("io", (os.fsdecode(device), *numbers)))
-        for pages, most in (self.huge_pages or {}).items():
-            found.append(("huge_pages", (str(pages), size(most))))
-        return found
-
-    def put(self, spec: Any) -> None:
-        spec.limits(self.options())
-        if self.parent is not None:
-            spec.cgroup_parent(os.fsdecode(self.parent))
+    parent: Optional[Path] = None
 
 
 class Stall(NamedTuple):

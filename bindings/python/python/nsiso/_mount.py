@@ -8,29 +8,26 @@ has the target "/", it is the root. Otherwise the view starts with the whole tre
 import os
 import re
 from dataclasses import dataclass
-from typing import Any, Optional, Sequence, Tuple, Union
+from typing import Any, Dict, Literal, Optional, Sequence, Tuple, Union
 
-from ._argument import listed, pair, text, unsigned
-
-Path = Union[str, bytes, "os.PathLike[Any]"]
-Size = Union[int, str]
-
-_UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
+from ._argument import pair
+from ._document import Entry, Path, Size, plain
 
 
-def size(value: Size) -> int:
-    """Returns a size in bytes, given a number or a text such as "64M" (1024-based)."""
-    match = re.fullmatch(r"([0-9]+)([KMGT]?)(?:i?B)?", str(value), re.IGNORECASE)
-    if not match or isinstance(value, bool):
-        raise ValueError(f"{value!r} is no size: a number of bytes, or a text like '64M'")
-    number = int(match[1]) * _UNITS[match[2].upper()]
-    if number >= 1 << 63:
-        raise ValueError(f"{value!r} is too much: less than 8 EiB")
-    return number
+class Mount(Entry):
+    """An item of the keyword ``mounts``: a mount, or a change to files.
+
+    These are Bind, Tmpfs, Procfs, Dev, Sysfs, Mqueue, Overlay, Dir, Symlink, File, Mask, ReadOnly,
+    Chmod and Propagation.
+    """
+
+    def document(self) -> Dict[str, Any]:
+        kind = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", type(self).__name__).lower()
+        return {"type": kind, **super().document()}
 
 
 @dataclass(frozen=True)
-class Bind:
+class Bind(Mount):
     """Mounts a file or directory of the caller, with the mounts below it, at another path.
 
     source: path, descriptor, or object with fileno()
@@ -68,24 +65,18 @@ class Bind:
     non_recursive: bool = False
     id_map: Any = None
 
-    def put(self, spec: Any) -> None:
-        flags = (self.ro, self.if_exists, self.noexec, self.suid, self.dev, self.non_recursive)
-        if isinstance(self.source, int) or hasattr(self.source, "fileno"):
-            if self.target is None:
-                raise TypeError("a bind of a descriptor needs a target")
-            fd = self.source if isinstance(self.source, int) else self.source.fileno()
-            spec.bind_fd(fd, os.fsdecode(self.target), flags)
-            return
-        source = os.fsdecode(self.source)
-        target = os.fsdecode(source if self.target is None else self.target)
-        if self.id_map is None:
-            spec.bind(source, target, flags)
-        else:
-            spec.bind_idmapped(source, target, self.id_map.fileno(), flags)
+    def document(self) -> Dict[str, Any]:
+        document = super().document()
+        source = document.pop("source", None)
+        if not isinstance(source, int):
+            return {"target": source, **document, "source": source}
+        if self.target is None:
+            raise TypeError("a bind of a descriptor needs a target")
+        return {**document, "fd": source}
 
 
 @dataclass(frozen=True)
-class Tmpfs:
+class Tmpfs(Mount):
     """Mounts an empty file system in memory, tmpfs(5).
 
     target: path
@@ -99,6 +90,10 @@ class Tmpfs:
         Mount read-only. Default: False.
     noexec: bool
         Do not allow programs in it to be executed. Default: False.
+    suid: bool
+        Honour set-user-ID and set-group-ID bits and file capabilities. Default: False.
+    dev: bool
+        Allow access to device files. Default: False.
     """
 
     target: Path
@@ -106,16 +101,12 @@ class Tmpfs:
     mode: int = 0o755
     ro: bool = False
     noexec: bool = False
-
-    def put(self, spec: Any) -> None:
-        limit = None if self.size is None else size(self.size)
-        if limit == 0:
-            raise ValueError("a tmpfs of size 0 would have no limit: leave it out for half of the memory")
-        spec.tmpfs(os.fsdecode(self.target), limit, unsigned("mode", self.mode, 0o7777), (self.ro, False, self.noexec, False, False, False))
+    suid: bool = False
+    dev: bool = False
 
 
 @dataclass(frozen=True)
-class Procfs:
+class Procfs(Mount):
     """Mounts a new proc file system for the program's pid namespace, proc(5).
 
     target: path
@@ -134,13 +125,9 @@ class Procfs:
     subset_pid: bool = False
     ro: bool = False
 
-    def put(self, spec: Any) -> None:
-        hidepid = None if self.hidepid is None else text("hidepid", self.hidepid)
-        spec.procfs(os.fsdecode(self.target), hidepid, self.subset_pid, (self.ro, False, False, False, False, False))
-
 
 @dataclass(frozen=True)
-class Dev:
+class Dev(Mount):
     """Makes a small /dev directory.
 
     It has null, zero, full, random, urandom, tty, new pseudo-terminals, shm and the links to
@@ -153,12 +140,9 @@ class Dev:
 
     target: Path = "/dev"
 
-    def put(self, spec: Any) -> None:
-        spec.dev(os.fsdecode(self.target))
-
 
 @dataclass(frozen=True)
-class Sysfs:
+class Sysfs(Mount):
     """Mounts a new, read-only sysfs for the program's network namespace, sysfs(5).
 
     target: path
@@ -167,12 +151,9 @@ class Sysfs:
 
     target: Path = "/sys"
 
-    def put(self, spec: Any) -> None:
-        spec.sysfs(os.fsdecode(self.target))
-
 
 @dataclass(frozen=True)
-class Mqueue:
+class Mqueue(Mount):
     """Mounts the POSIX message queues of the program's IPC namespace, mq_overview(7).
 
     target: path
@@ -181,12 +162,9 @@ class Mqueue:
 
     target: Path = "/dev/mqueue"
 
-    def put(self, spec: Any) -> None:
-        spec.mqueue(os.fsdecode(self.target))
-
 
 @dataclass(frozen=True)
-class Overlay:
+class Overlay(Mount):
     """Mounts a writable layer over one or more directories, which stay unchanged.
 
     lower: path, or list of paths
@@ -201,6 +179,12 @@ class Overlay:
     ro: bool
         Mount read-only. Default: False. With several directories and without ``changes`` there is
         no writable layer at all.
+    noexec: bool
+        Do not allow programs in it to be executed. Default: False.
+    suid: bool
+        Honour set-user-ID and set-group-ID bits and file capabilities. Default: False.
+    dev: bool
+        Allow access to device files. Default: False.
 
     Without ``changes`` and with one directory, each file system that is mounted in it gets its own
     layer. Those without stored files, such as /proc and /sys, are read-only. Files next to a mount
@@ -214,28 +198,33 @@ class Overlay:
     target: Optional[Path] = None
     changes: Union[None, Path, Tuple[Path, Path]] = None
     ro: bool = False
+    noexec: bool = False
+    suid: bool = False
+    dev: bool = False
 
-    def put(self, spec: Any) -> None:
-        several = not isinstance(self.lower, (str, bytes, os.PathLike))
-        trees = listed("lower", self.lower) if several else [self.lower]
-        if not trees:
-            raise ValueError("an overlay has one lower tree at least")
-        lower, *beneath = map(os.fsdecode, trees)
-        if beneath and self.target is None:
-            raise TypeError("an overlay of several trees needs a target")
-        target = lower if self.target is None else os.fsdecode(self.target)
-        changes = self.changes
-        if changes is not None and not isinstance(changes, tuple):
-            place = os.fsdecode(changes)
-            changes = (os.path.join(place, "upper"), os.path.join(place, "work"))
-            for path in changes:
-                os.makedirs(path, exist_ok=True)
-        kept = None if changes is None else tuple(os.fsdecode(path) for path in pair("changes", changes, "(upper, work)"))
-        spec.overlay(lower, beneath, kept, target, (self.ro, False, False, False, False, False))
+    def document(self) -> Dict[str, Any]:
+        document = super().document()
+        if self.target is None:
+            if isinstance(document["lower"], list):
+                raise TypeError("an overlay of several trees needs a target")
+            document["target"] = document["lower"]
+        if document.pop("changes", None) is not None:
+            document["upper"], document["work"] = map(plain, self._kept())
+        return document
+
+    def _kept(self) -> Tuple[Path, Path]:
+        if isinstance(self.changes, tuple):
+            upper, work = pair("changes", self.changes, "(upper, work)")
+            return upper, work
+        place = os.fsdecode(self.changes or "")
+        kept = os.path.join(place, "upper"), os.path.join(place, "work")
+        for path in kept:
+            os.makedirs(path, exist_ok=True)
+        return kept
 
 
 @dataclass(frozen=True)
-class Dir:
+class Dir(Mount):
     """Creates a directory. An existing directory stays as it is.
 
     target: path
@@ -247,12 +236,9 @@ class Dir:
     target: Path
     mode: int = 0o755
 
-    def put(self, spec: Any) -> None:
-        spec.dir(os.fsdecode(self.target), unsigned("mode", self.mode, 0o7777))
-
 
 @dataclass(frozen=True)
-class Symlink:
+class Symlink(Mount):
     """Creates a symbolic link.
 
     to: path
@@ -264,12 +250,9 @@ class Symlink:
     to: Path
     target: Path
 
-    def put(self, spec: Any) -> None:
-        spec.symlink(os.fsdecode(self.to), os.fsdecode(self.target))
-
 
 @dataclass(frozen=True)
-class File:
+class File(Mount):
     """Creates a file with a given content. It covers an existing file, which stays unchanged.
 
     content: str or bytes
@@ -278,6 +261,8 @@ class File:
         The path in the program's view.
     mode: int
         Its permissions. Default: 0o644.
+    if_exists: bool
+        Leave it out if a later item has the same target. Default: False.
 
     In the sandbox it replaces the file that the sandbox makes at the same path.
     """
@@ -285,16 +270,11 @@ class File:
     content: Union[str, bytes]
     target: Path
     mode: int = 0o644
-
-    def put(self, spec: Any) -> None:
-        if not isinstance(self.content, (str, bytes, bytearray, memoryview)):
-            raise TypeError(f"content: {self.content!r} is neither a text nor bytes")
-        content = self.content.encode() if isinstance(self.content, str) else bytes(self.content)
-        spec.file(content, os.fsdecode(self.target), unsigned("mode", self.mode, 0o7777))
+    if_exists: bool = False
 
 
 @dataclass(frozen=True)
-class Mask:
+class Mask(Mount):
     """Hides a file or directory.
 
     A directory becomes empty, and a file reads as /dev/null. A ``target`` that does not exist is
@@ -307,12 +287,9 @@ class Mask:
 
     target: Path
 
-    def put(self, spec: Any) -> None:
-        spec.mask(os.fsdecode(self.target))
-
 
 @dataclass(frozen=True)
-class ReadOnly:
+class ReadOnly(Mount):
     """Makes a file or directory of the view read-only, with the mounts below it.
 
     target: path
@@ -330,12 +307,9 @@ class ReadOnly:
     if_exists: bool = False
     non_recursive: bool = False
 
-    def put(self, spec: Any) -> None:
-        spec.read_only(os.fsdecode(self.target), (True, self.if_exists, False, False, False, self.non_recursive))
-
 
 @dataclass(frozen=True)
-class Chmod:
+class Chmod(Mount):
     """Changes the permissions of an existing file or directory, chmod(2).
 
     target: path
@@ -347,8 +321,16 @@ class Chmod:
     target: Path
     mode: int
 
-    def put(self, spec: Any) -> None:
-        spec.chmod(os.fsdecode(self.target), unsigned("mode", self.mode, 0o7777))
 
+@dataclass(frozen=True)
+class Propagation(Mount):
+    """Changes the propagation of an existing mount, mount_namespaces(7).
 
-MOUNTS = (Bind, Tmpfs, Procfs, Dev, Sysfs, Mqueue, Overlay, Dir, Symlink, File, Mask, ReadOnly, Chmod)
+    target: path
+        The path of the mount point in the program's view.
+    propagation: str
+        "private", "slave", "shared" or "unchanged".
+    """
+
+    target: Path
+    propagation: Literal["private", "slave", "shared", "unchanged"]

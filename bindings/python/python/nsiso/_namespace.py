@@ -297,32 +297,21 @@ def pin(target: Union[Namespace, Path], path: Path) -> None:
             namespace.pin(path)
 
 
-class Joins:
-    """Sets the namespaces of the keyword ``join`` in a Spec.
+@contextlib.contextmanager
+def joined(target: Any) -> Iterator[List[Any]]:
+    """Yields the option ``join`` of a spec document. Its descriptors are open in the block."""
+    with contextlib.ExitStack() as stack:
+        each = [target] if _is_process_and_kinds(target) else _each(target)
+        yield [_join(stack, one) for one in each]
 
-    It keeps descriptors that the spec uses, and must be closed after the spawn.
-    """
 
-    def __init__(self, spec: "_nsiso.Spec", target: Any) -> None:
-        self._stack = contextlib.ExitStack()
-        with contextlib.ExitStack() as undo:
-            undo.push(self._stack)
-            for each in [target] if _is_process_and_kinds(target) else _each(target):
-                self._add(spec, each)
-            undo.pop_all()
-
-    def _add(self, spec: "_nsiso.Spec", target: Any) -> None:
-        if isinstance(target, Namespace):
-            spec.join(target.fileno())
-        elif _is_path(target):
-            spec.join(self._stack.enter_context(Namespace(target)).fileno())
-        else:
-            process, kinds = target if _is_process_and_kinds(target) else (target, KINDS)
-            pidfd = self._stack.enter_context(_pidfd(process))
-            spec.join_process(pidfd, [kinds] if isinstance(kinds, str) else [*kinds])
-
-    def close(self) -> None:
-        self._stack.close()
+def _join(stack: contextlib.ExitStack, target: Any) -> Any:
+    if isinstance(target, Namespace):
+        return target.fileno()
+    if _is_path(target):
+        return stack.enter_context(Namespace(target)).fileno()
+    process, kinds = target if _is_process_and_kinds(target) else (target, KINDS)
+    return {"pidfd": stack.enter_context(_pidfd(process)), "kinds": kinds}
 
 
 def _is_process_and_kinds(target: Any) -> bool:

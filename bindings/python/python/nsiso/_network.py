@@ -2,6 +2,7 @@
 
 import errno
 import ipaddress
+import json
 import socket as _socket
 import weakref
 from dataclasses import replace
@@ -9,7 +10,8 @@ from typing import Any, List, Optional, Sequence, Tuple, Union
 
 from . import _nsiso
 from ._argument import text, texts
-from ._endpoint import Amount, Endpoint, Texts, network
+from ._document import Seconds
+from ._endpoint import Endpoint, Texts, network
 from ._error import Error
 
 
@@ -62,7 +64,7 @@ def move_device(device: str, to: Union[Endpoint, Any], *, at: Any = None) -> Non
     namespaces.
     """
     end = to if isinstance(to, Endpoint) else Endpoint(to)
-    _nsiso.move_device(network(at), text("device", device), end.made())
+    _nsiso.move_device(network(at), text("device", device), json.dumps(end.document()))
 
 
 def remove_device(device: str, *, at: Any = None) -> None:
@@ -114,8 +116,8 @@ class Link:
 
 
 def link(
-    a: Any, b: Any, addresses: Texts = (), *, delay: Amount = 0, jitter: Amount = 0, loss: Amount = 0,
-    rate: Optional[Amount] = None, mtu: Optional[int] = None,
+    a: Any, b: Any, addresses: Texts = (), *, delay: Seconds = 0, jitter: Seconds = 0, loss: Union[float, str] = 0,
+    rate: Union[None, int, str] = None, mtu: Optional[int] = None,
 ) -> Link:  # fmt: skip
     """Links two network namespaces by a pair of network devices, veth(4), and returns a Link.
 
@@ -145,7 +147,7 @@ def link(
     ends = [_with_quality(end, delay=delay, jitter=jitter, loss=loss, rate=rate, mtu=mtu) for end in ends]
     ends = _addressed(ends, texts("addresses", addresses))
     ends = _routed(ends)
-    return Link(ends, _nsiso.link(*(end.made() for end in ends)))
+    return Link(ends, _nsiso.link(*(json.dumps(end.document()) for end in ends)))
 
 
 def _with_quality(end: Endpoint, **quality: Any) -> Endpoint:

@@ -5,17 +5,18 @@ of subprocess.Popen that start a program, wait for it and send signals to it.
 """
 
 import contextlib
+import json
 import os
 import signal
 import subprocess
 import sys
 from typing import Any, Dict, Iterable, Mapping, NamedTuple, Optional, Union
 
-from . import _isolation
 from ._document import document_of
 from ._limits import Limits, Resources, resources
-from ._namespace import Joins
-from ._nsiso import Process, Spec
+from ._namespace import joined
+from ._nsiso import Process
+from ._spec import KEYWORDS, spec_of
 
 _REFUSED = {
     "preexec_fn": "code of the host cannot run between clone and exec",
@@ -48,14 +49,9 @@ class Popen(subprocess.Popen):
 
     Takes the arguments of subprocess.Popen, except preexec_fn, group, extra_groups, process_group,
     startupinfo and creationflags. ``pass_fds`` may also be a mapping {number in the program:
-    descriptor}. All other descriptors are closed in the program. The keywords below are optional.
-    An option implies the new namespace that it needs: ``hostname`` implies ``uts=True``.
+    descriptor}. All other descriptors are closed in the program. The keywords for isolation are those
+    of nsiso.Options, and:
 
-    Namespaces:
-
-    user, pid, mnt, net, ipc, uts, time, cgroup: bool
-        Make a new namespace of this kind, namespaces(7). Default: False. An ordinary user needs
-        ``user=True``, or an option that implies it, for the others.
     join: Namespace, path, process, (process, kinds), or a list of these
         Run the program in existing namespaces, setns(2). A process is a Popen, a Pidfd or a pid.
         All of its namespaces are joined, or those of ``kinds``, such as (process, ["user", "net"]),
@@ -63,148 +59,16 @@ class Popen(subprocess.Popen):
         joined user namespace the program runs as root, if root is mapped there. Needs the
         permission to trace the process, ptrace(2), and CAP_SYS_ADMIN in the user namespace that
         owns a joined namespace. Joining that user namespace, too, gives this capability.
-    keep_credentials: bool
-        Keep the uid, gid and groups of the caller in a joined user namespace. Default: False.
-    pin: {kind: path}
-        Bind-mount new namespaces at these paths, so that they outlive the program; see nsiso.pin.
-    sync_fds: (info, block)
-        Two descriptors. The child writes its pid and a line feed to ``info`` once it is in its new
-        namespaces. It sets up nothing until ``block`` is readable or its other end is closed. The
-        constructor returns only after that, so another thread or process must respond. With it, a
-        caller can write the id maps or set up a network itself.
-
-    User and group ids, user_namespaces(7):
-
-    map_root: bool
-        Map the uid and gid of the caller to root in a new user namespace. Not with map_current.
-    map_current: bool
-        Map the uid and gid of the caller to themselves in a new user namespace.
-    map_auto: bool
-        Map the subordinate ids of the caller, subuid(5), from 0 on. Ids that another option maps
-        are left out. An ordinary user needs newuidmap(1).
-    uid_map, gid_map: list of (inside, outside, count)
-        Ranges of ids to map in a new user namespace: the first id in it, the first id of the
-        caller, and their number. At most 340 ranges.
-    setgroups: bool
-        Allow or deny setgroups(2) in the new user namespace. Default: denied if only the gid of the
-        caller is mapped.
-    uid, gid: int
-        The ids of the program, as seen inside. Default: those of the caller. If they are not mapped
-        in a new user namespace, 0 or the lowest mapped id.
-    groups: list of int
-        Supplementary groups, as seen inside. Default: those of the caller, or none if the program
-        runs with other ids.
-
-    File system view:
-
-    mounts: list
-        Mounts and changes to files, applied in this order in a new mount namespace. The items are
-        Bind, Tmpfs, Procfs, Dev, Sysfs, Mqueue, Overlay, Dir, Symlink, File, Mask, ReadOnly and
-        Chmod.
-    root: path
-        Root directory of the program. It is the same as Bind(root, "/") before all mounts.
-    mount_proc: True or path
-        Mount a new proc file system for the new pid namespace. True means "/proc".
-    propagation: "private", "slave", "shared" or "unchanged"
-        Propagation of all mounts in a new mount namespace, mount_namespaces(7). Default: "private".
-
-    Names and clocks:
-
-    hostname, domainname: str
-        Host name and NIS domain name in a new UTS namespace, at most 64 bytes.
-    monotonic, boottime: seconds, timedelta or (seconds, nanoseconds)
-        Offset of CLOCK_MONOTONIC and CLOCK_BOOTTIME in a new time namespace, time_namespaces(7). It
-        may be negative, but the clock may not.
-
-    Network, in a new network namespace:
-
-    loopback: bool
-        Bring up the loopback device. Default: True.
-    links: list of (Endpoint, Endpoint or place)
-        Links to other network namespaces, made before the program starts. The first Endpoint is the
-        inner end. A place is a Host, a Bridge, a Namespace of kind "net", or None for the caller's
-        network. Needs CAP_NET_ADMIN in the user namespaces that own both network namespaces.
-    devices: {name: Endpoint or None}
-        Network devices of the caller to move into the new network namespace. When it ends, the
-        kernel returns physical devices and removes virtual ones.
-    uplink: bool or Uplink
-        Connect the program to outside networks by pasta(1), which must be installed. Default:
-        False.
-
-    Privileges and restrictions:
-
-    caps: list of str
-        The capabilities that the program keeps, such as ["net_admin"], capabilities(7). It cannot
-        get any others. [] means none. Default: not restricted.
-    keep_caps: bool
-        Keep the capabilities in a new user namespace across execve(2), as ambient capabilities,
-        also if the program is not root inside. Default: False.
-    securebits: int
-        Flags of PR_SET_SECUREBITS, capabilities(7).
-    new_privs: bool
-        Allow set-user-ID programs and file capabilities to give privileges,
-        PR_SET_NO_NEW_PRIVS(2const). Default: True, or False with ``landlock`` or ``seccomp``, which
-        need False.
-    user_namespaces: bool
-        Allow new user namespaces inside the program's own. Default: True. False implies
-        ``user=True``, and is refused with nsiso.ArgumentError if the program keeps
-        CAP_SYS_RESOURCE.
-    landlock: Landlock, or False
-        Rules for access to files and TCP ports, landlock(7). False removes those of the sandbox.
-    seccomp: Seccomp, True, a list of these, or False
-        Filters for system calls, seccomp(2). True is the filter of the sandbox. False removes it.
-    sandbox: bool
-        Use the options of nsiso.Sandbox. The other keywords add to them or replace them.
-    share: str or list of str
-        Kinds of namespace that the sandbox shares with the caller: "net", "ipc", "uts", "time",
-        "cgroup".
-
-    Resources and scheduling:
-
-    limits: Limits
-        Limits for the program and its descendants, enforced by a cgroup made for it, cgroups(7). It
-        enables ``resources()``, ``set_limits()``, ``freeze()``, ``thaw()`` and ``kill_group()``.
-        When the program has been waited for, processes still in the cgroup are killed and it is
-        removed.
-    rlimits: {name: int or (soft, hard)}
-        Resource limits of the process, such as {"nofile": 100, "core": (0, 0)}, getrlimit(2). None
-        and -1 mean no limit. An init process keeps the limits of the caller.
-    nice: int
-        Nice value, -20 to 19, setpriority(2).
-    oom_score_adj: int
-        Preference of the kernel to kill the program if memory runs out, -1000 to 1000,
-        proc_pid_oom_score_adj(5).
-    cpus: list of int
-        The processors that the program may run on, sched_setaffinity(2).
-    umask: int
-        File mode creation mask, umask(2). -1 keeps that of the caller.
-    personality: int
-        Execution domain, personality(2).
-
-    Life of the program:
-
-    init: bool
-        Make a small init process PID 1 of a new pid namespace. It reaps orphans, passes signals on
-        to the program, and kills everything in the namespace when the program ends. ``pid`` and
-        signals refer to the init process, and ``returncode`` to the program. Default: False.
-    wait_for_all: bool
-        Let the init process end when all descendants of the program have ended. Implies ``init``.
-    die_with_parent: bool
-        Kill everything in the pid namespace when the calling process dies for any reason. The end
-        of a thread does not matter. Implies ``init``.
-    deadline: seconds or timedelta
-        Kill everything in the pid namespace after this time, and set ``timed_out``. Implies
-        ``init``.
     spec: mapping, or path of a JSON or TOML file
         A spec document: options as data. The other keywords add to it or replace a part. Its
         ``args`` are ignored. include/nsiso-spec.schema.json describes it.
-    reset_signals: bool
-        Reset all signals to their default action. Default: False: signals that the caller ignores
-        stay ignored, except SIGPIPE and SIGXFSZ.
-    pty: True or (rows, columns)
-        Give the program a new pseudo-terminal as controlling terminal, and as standard input,
-        output and error unless these are given, pty(7). Its other end is the attribute ``pty``.
-        True is 24 rows and 80 columns. Not for ``run``.
+
+    With ``pty`` the caller's end of the terminal is the attribute ``pty``. With ``seccomp_notify``
+    the descriptor to answer is the attribute ``notify``. ``limits`` enables ``resources()``,
+    ``set_limits()``, ``freeze()``, ``thaw()`` and ``kill_group()``. With ``init`` the attribute
+    ``pid`` and signals refer to the init process, and ``returncode`` to the program. If the
+    deadline expires, ``timed_out`` is True.
+
 
     Raises nsiso.Error, an OSError, if the program cannot be started; TypeError, ValueError or
     nsiso.ArgumentError for bad arguments. Then no process is left behind. If a signal handler of
@@ -247,9 +111,7 @@ class Popen(subprocess.Popen):
         for name, instead in _REFUSED.items():
             if keywords.get(name) not in (None, _UNSET.get(name)):
                 raise TypeError(f"{name} is not supported: {instead}")
-        self._options = {name: keywords.pop(name) for name in _isolation.KEYWORDS if name in keywords}
-        if not isinstance(start_new_session, bool):
-            raise TypeError(f"start_new_session is True or False, not {start_new_session!r}")
+        self._options = {name: keywords.pop(name) for name in KEYWORDS if name in keywords}
         self._passed: Dict[int, int] = (
             dict(pass_fds) if isinstance(pass_fds, Mapping) else {int(fd): int(fd) for fd in pass_fds}
         )
@@ -288,7 +150,7 @@ class Popen(subprocess.Popen):
 
     @property
     def notify(self) -> Optional[int]:
-        """The descriptor to answer system calls of Seccomp(notify=...), or None.
+        """The descriptor to answer the system calls of ``seccomp_notify``, or None.
 
         See seccomp_unotify(2). It is readable when the program waits for an answer. Code that reads
         this attribute owns the descriptor and must close it. A descriptor that was never read is
@@ -322,11 +184,12 @@ class Popen(subprocess.Popen):
             args = [executable or "/bin/sh", "-c", *args]
         passed = dict(self._passed)
         passed.update((to, fd) for to, fd in enumerate((p2cread, c2pwrite, errwrite)) if fd != -1)
-        spec = spec_of(args, executable, cwd, env, self._session, passed, self._options)
-        sys.audit("subprocess.Popen", executable or args[0], args, cwd, env)
         try:
-            with contextlib.closing(Joins(spec, self._join)):
-                self._process = spec.spawn()
+            sys.audit("subprocess.Popen", executable or args[0], args, cwd, env)
+            with joined(self._join) as joins:
+                self._process = spec_of(
+                    {**self._options, "join": joins}, args, executable=executable, cwd=cwd, env=env, new_session=self._session, passed=passed
+                ).spawn()
         finally:
             self._close_pipe_fds(p2cread, p2cwrite, c2pread, c2pwrite, errread, errwrite)
         self.pid = self._process.pid
@@ -366,7 +229,7 @@ class Popen(subprocess.Popen):
         """
         if not isinstance(limits, Limits):
             raise TypeError(f"limits is an nsiso.Limits, not {limits!r}")
-        self._process.set_limits(limits.options())
+        self._process.set_limits(json.dumps(limits.document()))
 
     def freeze(self) -> None:
         """Stops all processes in the cgroup until ``thaw()`` is called. Needs ``limits``.
@@ -407,30 +270,6 @@ class Popen(subprocess.Popen):
             self.returncode, _, (self.timed_out, self.out_of_memory), usage = ending
             self.usage = usage and Usage(*usage)
         return ending is not None
-
-
-def spec_of(
-    args: Iterable[Any], executable: Any, cwd: Any, env: Any, new_session: bool, passed: Mapping[int, int], options: Mapping[str, Any]
-) -> Spec:
-    """Returns the Spec of a program, from the arguments that Popen and execvp share."""
-    spec = Spec([os.fsdecode(arg) for arg in args])
-    # The sandbox comes first, since the other options replace parts of it.
-    first = ("sandbox", "spec")
-    _isolation.apply(spec, {name: options.get(name) for name in first})
-    if executable is not None:
-        spec.program(os.fsdecode(executable))
-    if cwd is not None:
-        spec.cwd(os.fsdecode(cwd))
-    if env is not None:
-        spec.env_clear()
-        for name, value in env.items():
-            spec.env(os.fsdecode(name), os.fsdecode(value))
-    if new_session:
-        spec.new_session()
-    for child_fd, fd in passed.items():
-        spec.fd(child_fd, fd)
-    _isolation.apply(spec, {name: value for name, value in options.items() if name not in first})
-    return spec
 
 
 class Completed(subprocess.CompletedProcess):
@@ -476,7 +315,7 @@ def run(
         done = nsiso.run(["id", "-u"], map_root=True, capture_output=True, text=True)
         assert done.stdout.strip() == "0"
 
-    Takes the arguments of Popen, except ``pty`` and Seccomp(notify=...), and these:
+    Takes the arguments of Popen, except ``pty`` and ``seccomp_notify``, and these:
 
     input: bytes or str
         Data for standard input.
@@ -494,11 +333,13 @@ def run(
 
     Raises nsiso.Error if the program cannot be started.
     """
-    document = document_of(keywords.get("spec") or {})
-    if keywords.get("pty") or document.get("pty"):
+    if keywords.get("spec") is not None:
+        keywords["spec"] = document_of(keywords["spec"])
+    given = {**(keywords.get("spec") or {}), **keywords}
+    if given.get("pty"):
         raise TypeError("pty is for nsiso.Popen: run does not read from a terminal")
-    if _isolation.notifies_parent(keywords.get("seccomp")) or document.get("seccomp_notify"):
-        raise TypeError("Seccomp(notify=...) is for nsiso.Popen: run does not answer")
+    if given.get("seccomp_notify"):
+        raise TypeError("seccomp_notify is for nsiso.Popen: run does not answer")
     if input is not None:
         if keywords.get("stdin") is not None:
             raise ValueError("stdin and input arguments may not both be used")

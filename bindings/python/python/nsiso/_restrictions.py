@@ -1,16 +1,13 @@
 """Defines Landlock and Seccomp, restrictions that a program cannot remove."""
 
-import errno
-import os
 from dataclasses import dataclass
-from typing import Any, Iterable, List, Optional, Sequence, Union
+from typing import Any, Dict, Iterable, Literal, Optional, Sequence, Tuple, Union
 
-from ._argument import listed
-from ._mount import Path
+from ._document import Entry, Path, plain
 
 
 @dataclass(frozen=True)
-class Landlock:
+class Landlock(Entry):
     """Rules of landlock(7). Access that they do not grant is refused.
 
         nsiso.run(["touch", "/tmp/x"], landlock=nsiso.Landlock(execute="/", write="/tmp"))
@@ -44,51 +41,30 @@ class Landlock:
     ``scoped``. It sets ``new_privs`` to False. No privilege is needed.
     """
 
-    read: Sequence[Path] = ()
-    execute: Sequence[Path] = ()
-    write: Sequence[Path] = ()
+    read: Union[Path, Sequence[Path]] = ()
+    execute: Union[Path, Sequence[Path]] = ()
+    write: Union[Path, Sequence[Path]] = ()
     bind_tcp: Optional[Sequence[int]] = None
     connect_tcp: Optional[Sequence[int]] = None
     scoped: bool = False
     best_effort: bool = False
     as_mounted: bool = False
 
-    def put(self, spec: Any) -> None:
-        granted = [(self.read, "r"), (self.execute, "x"), (self.write, "w")]
-        paths = [(os.fsdecode(path), letter) for trees, letter in granted for path in _several(trees)]
-        ports = [None if some is None else listed(name, some) for name, some in (("bind_tcp", self.bind_tcp), ("connect_tcp", self.connect_tcp))]
-        for port in [port for some in ports if some for port in some]:
-            if isinstance(port, bool) or not isinstance(port, int) or not 0 <= port < 65536:
-                raise ValueError(f"{port!r} is no TCP port: 0 to 65535")
-        spec.landlock(paths, *ports, self.scoped, self.best_effort, self.as_mounted)
-
-
-def _several(paths: Any) -> List[Path]:
-    """Returns a list of paths, given one path or several."""
-    return [paths] if isinstance(paths, (str, bytes, os.PathLike)) else [*paths]
-
-
-def _names(calls: Union[str, Iterable[str]]) -> List[str]:
-    """Returns the names of system calls, each once, given one name or several."""
-    return [*dict.fromkeys([calls] if isinstance(calls, str) else calls)]
-
 
 @dataclass(frozen=True)
-class Seccomp:
+class Seccomp(Entry):
     """A filter for system calls by name, seccomp(2).
 
         nsiso.run(["mkdir", "/tmp/x"], seccomp=nsiso.Seccomp(deny=["mkdir", "mkdirat"]))
 
-    Exactly one of these is given, or TypeError is raised:
+    One of these is given:
 
     deny: str or iterable of str
         These system calls get ``action``. All others are allowed.
     allow: str or iterable of str
         These system calls and execve(2) are allowed. All others get ``action``.
-    notify: str or iterable of str
-        The program waits in these system calls until this process answers, seccomp_unotify(2). The
-        descriptor for it is the attribute ``notify`` of the Popen. sendmsg, close, execve and
-        exit_group are refused, because the start of the program needs them.
+    raw: iterable of (code, jt, jf, k)
+        Instructions of classic BPF, used as they are. They must allow execve.
 
     action: str
         "fail": the call fails with ``errno``. "kill": the program is killed by SIGSYS. "trap": the
@@ -103,18 +79,18 @@ class Seccomp:
 
     deny: Optional[Iterable[str]] = None
     allow: Optional[Iterable[str]] = None
-    notify: Optional[Iterable[str]] = None
-    action: str = "fail"
-    errno: int = errno.EPERM
+    raw: Optional[Iterable[Tuple[int, int, int, int]]] = None
+    action: Optional[Literal["fail", "kill", "trap", "log"]] = None
+    errno: Optional[int] = None
 
-    def put(self, spec: Any) -> None:
-        if [self.deny, self.allow, self.notify].count(None) != 2:
-            raise TypeError("Seccomp takes either deny or allow or notify")
-        if self.action == "fail" and not 0 < self.errno < 4096:
-            raise ValueError(f"{self.errno!r} is no errno")
-        if self.notify is not None:
-            spec.seccomp_notify(_names(self.notify))
-        elif self.deny is not None:
-            spec.seccomp_deny(_names(self.deny), self.action, self.errno)
-        else:
-            spec.seccomp_allow(_names(self.allow or ()), self.action, self.errno)
+    def document(self) -> Dict[str, Any]:
+        # A single name is a list of one.
+        names = {name: [calls] for name, calls in (("deny", self.deny), ("allow", self.allow)) if isinstance(calls, str)}
+        return {**super().document(), **names}
+
+
+def filters(value: Any) -> Any:
+    """Returns the option ``seccomp`` of a document: in a list, True is the sandbox's filter."""
+    if isinstance(value, (list, tuple)):
+        return [{"untrusted": True} if one is True else plain(one) for one in value]
+    return plain(value)

@@ -7,9 +7,9 @@ import subprocess
 from typing import Any, Dict, Iterable, Mapping, Sequence, Union
 
 from ._document import document_of, load
-from ._isolation import KEYWORDS, apply
 from ._nsiso import Spec
 from ._popen import Completed, Popen, run
+from ._spec import KEYWORDS, spec_of
 
 
 class Sandbox:
@@ -89,14 +89,11 @@ class Sandbox:
         not in it. Raises nsiso.Error for a path that is not UTF-8.
         """
         document = json.loads(self._spec().to_json())
-        del document["args"]
-        return document
+        return {name: value for name, value in document.items() if name != "args"}
 
     def _spec(self) -> Spec:
-        spec = Spec(["true"])
         options = {name: value for name, value in self.keywords.items() if name in KEYWORDS}
-        apply(spec, {**options, "sandbox": True})
-        return spec
+        return spec_of({**options, "sandbox": True})
 
     def run(self, args: Any, **keywords: Any) -> Completed:
         """Runs a program in this sandbox until it ends, with the arguments of nsiso.run.
@@ -118,9 +115,7 @@ class Sandbox:
         return {**both, "mounts": mounts}
 
     def __repr__(self) -> str:
-        words = self.keywords
-        if "spec" in words:
-            return f"<Sandbox {self.to_dict()}>"
+        words = {**self.keywords.get("spec", {}), **self.keywords}
         share, caps = (_words(words.get(name)) for name in ("share", "caps"))
         granted = [
             "network: " + ("the host's" if "net" in share else "loopback alone"),
@@ -133,9 +128,9 @@ class Sandbox:
         if others:
             granted.append("shared with the host: " + ", ".join(others))
         granted += [text for name, (value, text) in _LOOSENED.items() if words.get(name) is value]
-        told = ("share", "mounts", "caps", "landlock", "seccomp", "sandbox")
-        others = [(name, value) for name, value in words.items() if name not in told and value is not None]
-        granted += [f"{name}: {value!r}" for name, value in others if not (name in _LOOSENED and _LOOSENED[name][0] is value)]
+        shown = {"share", "mounts", "caps", "landlock", "seccomp", "sandbox", "spec"}
+        shown |= {name for name, (value, _) in _LOOSENED.items() if words.get(name) is value}
+        granted += [f"{name}: {value!r}" for name, value in words.items() if name not in shown]
         return f"<Sandbox {'; '.join(granted)}>"
 
 

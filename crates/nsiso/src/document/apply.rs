@@ -1,7 +1,8 @@
 //! A document put into a spec: every option by its setter, errors with the option's path.
 
+use super::descriptors::descriptor;
 use super::restrictions::{put_landlock, put_seccomp};
-use super::{At, Document, OneOrMany, Time, descriptor, network, resources};
+use super::{At, Document, OneOrMany, Time, network, resources};
 use crate::{ClockOffset, Error, IdRange, Kinds, Mount, Result, Spec};
 
 /// Whether an option is given and `true`.
@@ -83,7 +84,8 @@ impl Document {
             (self.cgroup, Kinds::CGROUP),
         ];
         let shared = self.share.iter().flat_map(OneOrMany::items);
-        let shared = shared.fold(Kinds::empty(), |set, kind| set | Kinds::from(*kind));
+        let shared: Kinds = shared.map(|kind| Kinds::from(*kind)).collect();
+        check_shared(shared).at("share")?;
         for (_, kind) in kinds.into_iter().filter(|(option, _)| on(*option)) {
             if shared.contains(kind) {
                 return Err(Error::argument(format!("a {kind} namespace cannot be new, too")).at("share"));
@@ -94,7 +96,7 @@ impl Document {
             join.put(spec).at(&format!("join[{index}]"))?;
         }
         for (kind, path) in self.pin.iter().flatten() {
-            spec.pin((*kind).into(), path).at("pin")?;
+            spec.pin((*kind).into(), &path.0).at("pin")?;
         }
         if let Some((info, block)) = self.sync_fds {
             spec.sync_fds(descriptor(info).at("sync_fds")?, descriptor(block).at("sync_fds")?);
@@ -164,7 +166,7 @@ impl Document {
 
     fn put_root(&self, spec: &mut Spec<'static>) -> Result<()> {
         if let Some(propagation) = self.propagation {
-            spec.propagation(propagation.into());
+            spec.propagation(propagation);
         }
         if let Some(fd) = self.root_at {
             spec.root_at(descriptor(fd).at("root_at")?);
@@ -262,5 +264,15 @@ impl Document {
             return Err(Error::argument("wait_for_all, die_with_parent and deadline need it").at("init"));
         }
         Ok(())
+    }
+}
+
+/// A sandbox shares other kinds, not these.
+pub(super) fn check_shared(shared: Kinds) -> Result<()> {
+    match shared & (Kinds::USER | Kinds::PID | Kinds::MNT) {
+        none if none.is_empty() => Ok(()),
+        own => Err(Error::argument(format!(
+            "a sandbox cannot do without a {own} namespace of its own; net, ipc, uts, time and cgroup can be shared"
+        ))),
     }
 }

@@ -1,24 +1,29 @@
 //! Descriptors in a spec document: numbers of the caller's.
 
-use std::os::fd::RawFd;
+use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
 
 #[cfg(feature = "schema")]
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Kind, OneOrMany, descriptor};
-use crate::{Kinds, Result, Spec, Stdio};
+use super::{DescriptorOr, Kind, OneOrMany, kinds};
+use crate::spec::{Join, Source};
+use crate::{Error, Kinds, Result, Spec, Stdio};
 
-/// Where a descriptor of the program leads to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(JsonSchema))]
-#[serde(untagged, expecting = "a descriptor of the caller's, \"inherit\", \"null\" or \"pipe\"")]
-pub enum FdSource {
-    /// A descriptor of the caller's.
-    Fd(RawFd),
-    /// What a standard descriptor may be otherwise.
-    Word(StdioWord),
+/// A descriptor of the caller's, which must be open.
+pub(super) fn descriptor(fd: RawFd) -> Result<BorrowedFd<'static>> {
+    // SAFETY: a number; only asks.
+    let open = fd >= 0 && unsafe { libc::fcntl(fd, libc::F_GETFD) } >= 0;
+    match open {
+        // SAFETY: it is open, and the document's promise is that the caller keeps it so until the
+        // spawn.
+        true => Ok(unsafe { BorrowedFd::borrow_raw(fd) }),
+        false => Err(Error::argument(format!("descriptor {fd} is not open"))),
+    }
 }
+
+/// Where a descriptor of the program leads to: one of the caller's, or a word.
+pub type FdSource = DescriptorOr<StdioWord>;
 
 /// What a standard descriptor is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -33,28 +38,20 @@ pub enum StdioWord {
     Pipe,
 }
 
-impl FdSource {
+impl DescriptorOr<StdioWord> {
     pub(super) fn put(self, number: i32, spec: &mut Spec<'static>) -> Result<()> {
         match self {
-            FdSource::Fd(fd) => spec.fd(number, descriptor(fd)?),
-            FdSource::Word(StdioWord::Inherit) => spec.stdio(number, Stdio::Inherit),
-            FdSource::Word(StdioWord::Null) => spec.stdio(number, Stdio::Null),
-            FdSource::Word(StdioWord::Pipe) => spec.stdio(number, Stdio::Pipe),
+            DescriptorOr::Descriptor(fd) => spec.fd(number, descriptor(fd)?),
+            DescriptorOr::Other(StdioWord::Inherit) => spec.stdio(number, Stdio::Inherit),
+            DescriptorOr::Other(StdioWord::Null) => spec.stdio(number, Stdio::Null),
+            DescriptorOr::Other(StdioWord::Pipe) => spec.stdio(number, Stdio::Pipe),
         }
         .map(drop)
     }
 }
 
-/// Namespaces to join.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(JsonSchema))]
-#[serde(untagged, expecting = "a descriptor of a namespace, or {\"pidfd\": N, \"kinds\": [...]}")]
-pub enum JoinOption {
-    /// A descriptor of a namespace.
-    Namespace(RawFd),
-    /// Those of a process.
-    Process(JoinProcess),
-}
+/// Namespaces to join: a descriptor of one, or those of a process.
+pub type JoinOption = DescriptorOr<JoinProcess>;
 
 /// Namespaces of a process.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -67,11 +64,11 @@ pub struct JoinProcess {
     pub kinds: Option<OneOrMany<Kind>>,
 }
 
-impl JoinOption {
+impl DescriptorOr<JoinProcess> {
     pub(super) fn put(&self, spec: &mut Spec<'static>) -> Result<()> {
         match self {
-            JoinOption::Namespace(fd) => spec.join(descriptor(*fd)?),
-            JoinOption::Process(JoinProcess { pidfd, kinds }) => {
+            DescriptorOr::Descriptor(fd) => spec.join(descriptor(*fd)?),
+            DescriptorOr::Other(JoinProcess { pidfd, kinds }) => {
                 let kinds = match kinds {
                     None => Kinds::all(),
                     Some(kinds) => kinds.items().iter().map(|kind| Kinds::from(*kind)).collect(),
@@ -80,5 +77,28 @@ impl JoinOption {
             }
         }
         .map(drop)
+    }
+}
+
+impl From<&Source<'_>> for FdSource {
+    fn from(source: &Source) -> Self {
+        match source {
+            Source::Stdio(Stdio::Inherit) => DescriptorOr::Other(StdioWord::Inherit),
+            Source::Stdio(Stdio::Null) => DescriptorOr::Other(StdioWord::Null),
+            Source::Stdio(Stdio::Pipe) => DescriptorOr::Other(StdioWord::Pipe),
+            Source::Borrowed(fd) => DescriptorOr::Descriptor(fd.as_raw_fd()),
+        }
+    }
+}
+
+impl From<&Join<'_>> for JoinOption {
+    fn from(join: &Join) -> Self {
+        match join {
+            Join::Namespace(fd) => DescriptorOr::Descriptor(fd.as_raw_fd()),
+            Join::Process(pidfd, set) => {
+                let kinds = OneOrMany::Many(kinds(*set));
+                DescriptorOr::Other(JoinProcess { pidfd: pidfd.as_raw_fd(), kinds: Some(kinds) })
+            }
+        }
     }
 }

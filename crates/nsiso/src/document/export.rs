@@ -1,25 +1,13 @@
 //! A spec written as a document.
 
 use std::collections::BTreeMap;
-use std::ffi::CString;
+use std::ffi::CStr;
 use std::os::fd::AsRawFd;
 
+use super::apply::check_shared;
 use super::*;
-use crate::spec::{Join, Source, limit_name};
-use crate::{ClockOffset, IdRange, Stdio};
-
-/// A string of the spec. JSON has Unicode alone.
-pub(super) fn utf8(text: &CString) -> Result<String> {
-    let text =
-        text.to_str().map_err(|_| Error::argument(format!("{text:?} is not UTF-8, and so not in JSON")))?;
-    Ok(text.to_owned())
-}
-
-pub(super) fn path(path: &std::path::Path) -> Result<String> {
-    let text =
-        path.to_str().ok_or_else(|| Error::argument(format!("{path:?} is not UTF-8, and so not in JSON")))?;
-    Ok(text.to_owned())
-}
+use crate::spec::limit_name;
+use crate::{ClockOffset, Error, IdRange};
 
 /// `true` or left out.
 pub(super) fn flag(on: bool) -> Option<bool> {
@@ -27,14 +15,24 @@ pub(super) fn flag(on: bool) -> Option<bool> {
 }
 
 /// A list, left out where it is empty.
-fn list<T>(items: impl Iterator<Item = Result<T>>) -> Result<Option<Vec<T>>> {
-    let items: Vec<T> = items.collect::<Result<_>>()?;
-    Ok(Some(items).filter(|items| !items.is_empty()))
+pub(super) fn list<T>(items: impl IntoIterator<Item = T>) -> Option<Vec<T>> {
+    Some(items.into_iter().collect()).filter(|items: &Vec<T>| !items.is_empty())
+}
+
+/// A map, left out where it is empty.
+fn map<K: Ord, V>(entries: impl Iterator<Item = (K, V)>) -> Option<BTreeMap<K, V>> {
+    Some(entries.collect()).filter(|entries: &BTreeMap<K, V>| !entries.is_empty())
+}
+
+fn bytes(text: &(impl AsRef<CStr> + ?Sized)) -> ByteString {
+    text.as_ref().into()
 }
 
 impl Document {
     /// The options of a spec. A spec that was made a sandbox is written as one, with what differs
-    /// from it. EINVAL for a string that is not UTF-8, which JSON cannot have.
+    /// from it. EINVAL for what a document cannot say: an environment variable whose name is not
+    /// UTF-8, a sandbox without one of its user, pid and mount namespaces, or one whose filter was
+    /// removed and others added.
     pub fn of(spec: &Spec) -> Result<Self> {
         let mut document = Self::plain(spec)?;
         if spec.sandbox {
@@ -42,7 +40,8 @@ impl Document {
             bare.sandbox()?;
             document = document.beside(&Self::plain(&bare)?)?;
             let shared = bare.kinds - spec.kinds;
-            document.share = shared_kinds(shared)?;
+            check_shared(shared).at("share")?;
+            document.share = list(kinds(shared)).map(OneOrMany::Many);
             document.sandbox = Some(true);
         }
         Ok(document)
@@ -56,31 +55,24 @@ impl Document {
         let entries = |set: bool| {
             program.environment.changes.iter().filter(move |change| change.entry.is_some() == set)
         };
+        let variables: Vec<_> = entries(true)
+            .filter_map(|change| change.entry.as_ref())
+            .map(|entry| variable(entry.as_bytes()).at("env"))
+            .collect::<Result<_>>()?;
         let named = program.argv.first() != Some(&program.path);
         Ok(Document {
-            args: list(program.argv.iter().map(utf8))?,
-            program: if named { Some(utf8(&program.path)?) } else { None },
-            env: Some(
-                entries(true)
-                    .filter_map(|change| change.entry.as_ref())
-                    .map(|entry| {
-                        let entry = utf8(entry)?;
-                        let (name, value) = entry.split_once('=').unwrap_or((&entry, ""));
-                        Ok((name.to_owned(), value.to_owned()))
-                    })
-                    .collect::<Result<BTreeMap<_, _>>>()?,
-            )
-            .filter(|variables| !variables.is_empty()),
-            env_unset: list(entries(false).map(|change| {
-                let name = change.prefix.strip_suffix(b"=").unwrap_or(&change.prefix);
-                utf8(&CString::new(name).unwrap_or_default())
-            }))?,
+            args: list(program.argv.iter().map(bytes)),
+            program: named.then(|| bytes(&program.path)),
+            env: map(variables.into_iter()),
+            env_unset: list(
+                entries(false)
+                    .map(|change| change.prefix.strip_suffix(b"=").unwrap_or(&change.prefix).into()),
+            ),
             env_clear: flag(program.environment.cleared),
-            cwd: program.cwd.as_ref().map(utf8).transpose()?,
+            cwd: program.cwd.as_ref().map(bytes),
             cwd_at: program.cwd_at.map(|fd| fd.as_raw_fd()),
             root_at: spec.rootfs.root_at.map(|fd| fd.as_raw_fd()),
-            fds: Some(program.descriptors.iter().map(|(number, source)| (*number, source.into())).collect())
-                .filter(|fds: &BTreeMap<_, _>| !fds.is_empty()),
+            fds: map(program.descriptors.iter().map(|(number, source)| (*number, source.into()))),
             new_session: flag(program.new_session && program.pty.is_none()),
             reset_signals: flag(program.reset_signals),
             pty: program.pty.map(Switch::Value),
@@ -96,58 +88,44 @@ impl Document {
             uts: kind(Kinds::UTS),
             time: kind(Kinds::TIME),
             cgroup: kind(Kinds::CGROUP),
-            join: list(spec.joins.iter().map(|join| Ok(join.into())))?,
-            pin: Some(
-                spec.pins
-                    .iter()
-                    .map(|(kind, at)| {
-                        let kind = KINDS.into_iter().find(|known| Kinds::from(*known) == *kind);
-                        Ok((kind.unwrap_or(Kind::User), path(at)?))
-                    })
-                    .collect::<Result<BTreeMap<_, _>>>()?,
-            )
-            .filter(|pins| !pins.is_empty()),
+            join: list(spec.joins.iter().map(JoinOption::from)),
+            pin: map(spec
+                .pins
+                .iter()
+                .flat_map(|(kind, at)| kinds(*kind).into_iter().map(|kind| (kind, at.as_os_str().into())))),
             sync_fds: spec.sync_fds.map(|(info, block)| (info.as_raw_fd(), block.as_raw_fd())),
             map_root: flag(identity.uid_map.caller == Some(Some(0))),
             map_current: flag(identity.uid_map.caller == Some(None)),
             map_auto: flag(identity.uid_map.subordinate),
-            uid_map: ranges(&identity.uid_map.ranges),
-            gid_map: ranges(&identity.gid_map.ranges),
+            uid_map: list(identity.uid_map.ranges.iter().map(range)),
+            gid_map: list(identity.gid_map.ranges.iter().map(range)),
             setgroups: identity.setgroups,
             uid: identity.uid,
             gid: identity.gid,
             groups: identity.groups.clone(),
             keep_caps: flag(identity.keep_caps),
             keep_credentials: flag(identity.keep_credentials),
-            hostname: spec.names.hostname.as_ref().map(utf8).transpose()?,
-            domainname: spec.names.domainname.as_ref().map(utf8).transpose()?,
+            hostname: spec.names.hostname.as_ref().map(bytes),
+            domainname: spec.names.domainname.as_ref().map(bytes),
             monotonic: spec.clocks.monotonic.map(Time::from),
             boottime: spec.clocks.boottime.map(Time::from),
             propagation: Some(spec.rootfs.propagation)
-                .filter(|propagation| *propagation != crate::Propagation::default())
-                .map(Propagation::from),
-            mount_proc: spec
-                .rootfs
-                .proc_mount
-                .as_ref()
-                .map(|path| utf8(path).map(Switch::Value))
-                .transpose()?,
+                .filter(|propagation| *propagation != Propagation::default()),
+            mount_proc: spec.rootfs.proc_mount.as_ref().map(|path| Switch::Value(bytes(path))),
             root: None,
-            mounts: list(spec.rootfs.mounts.iter().map(MountEntry::of))?,
+            mounts: list(spec.rootfs.mounts.iter().map(MountEntry::of)),
             loopback: Some(false).filter(|_| !spec.network.loopback),
             links: list(
-                spec.network.links.iter().map(|(inside, outside)| {
-                    Ok(LinkOption { inside: inside.into(), outside: outside.into() })
-                }),
-            )?,
-            devices: Some(
-                spec.network.devices.iter().map(|(device, inside)| (device.clone(), inside.into())).collect(),
-            )
-            .filter(|devices: &BTreeMap<_, _>| !devices.is_empty()),
+                spec.network
+                    .links
+                    .iter()
+                    .map(|(inside, outside)| LinkOption { inside: inside.into(), outside: outside.into() }),
+            ),
+            devices: map(spec.network.devices.iter().map(|(device, inside)| (device.clone(), inside.into()))),
             uplink: spec.network.uplink.as_ref().map(|uplink| {
                 Switch::Value(UplinkPorts {
-                    tcp: Some(uplink.tcp.clone()).filter(|ports| !ports.is_empty()),
-                    udp: Some(uplink.udp.clone()).filter(|ports| !ports.is_empty()),
+                    tcp: list(uplink.tcp.iter().copied()),
+                    udp: list(uplink.udp.iter().copied()),
                     listen: Some(uplink.listen),
                 })
             }),
@@ -159,24 +137,17 @@ impl Document {
                 false => flag(restricted),
             },
             user_namespaces: Some(false).filter(|_| privileges.no_user_namespaces),
-            landlock: privileges.landlock.as_ref().map(LandlockRules::of).transpose()?.map(Switch::Value),
+            landlock: privileges.landlock.as_ref().map(|rules| Switch::Value(LandlockRules::of(rules))),
             seccomp: super::restrictions::seccomp_of(&privileges.filters),
             seccomp_notify: privileges.notify.as_ref().and_then(|filter| match filter.rules() {
                 crate::spec::Rules::Notify(calls) => Some(calls.clone()),
                 _ => None,
             }),
-            limits: super::resources::limits(spec)?,
-            rlimits: Some(
-                spec.resources
-                    .rlimits
-                    .iter()
-                    .map(|(resource, limit)| {
-                        let limit = Rlimit::Each(limit.rlim_cur.into(), limit.rlim_max.into());
-                        (limit_name(*resource).to_owned(), limit)
-                    })
-                    .collect(),
-            )
-            .filter(|limits: &BTreeMap<_, _>| !limits.is_empty()),
+            limits: super::resources::limits(spec),
+            rlimits: map(spec.resources.rlimits.iter().map(|(resource, limit)| {
+                let limit = Rlimit::Each(limit.rlim_cur.into(), limit.rlim_max.into());
+                (limit_name(*resource).to_owned(), limit)
+            })),
             nice: spec.scheduling.nice,
             oom_score_adj: spec.scheduling.oom_score_adj,
             cpus: spec.scheduling.cpus.as_ref().map(|mask| {
@@ -237,7 +208,7 @@ impl Document {
                 own.retain(|name, value| known.get(name) != Some(value));
             }
         }
-        Document::from_value(own.into())
+        super::json::read(own.into())
     }
 }
 
@@ -251,37 +222,18 @@ const SANDBOXED: [(&str, bool); 6] = [
     ("user_namespaces", true),
 ];
 
-const KINDS: [Kind; 8] =
-    [Kind::User, Kind::Pid, Kind::Mnt, Kind::Net, Kind::Ipc, Kind::Uts, Kind::Time, Kind::Cgroup];
-
-fn ranges(ranges: &[IdRange]) -> Option<Vec<(u32, u32, u32)>> {
-    let ranges: Vec<_> =
-        ranges.iter().map(|range| (range.inside(), range.outside(), range.count())).collect();
-    Some(ranges).filter(|ranges| !ranges.is_empty())
+fn range(range: &IdRange) -> (u32, u32, u32) {
+    (range.inside(), range.outside(), range.count())
 }
 
-fn shared_kinds(set: Kinds) -> Result<Option<OneOrMany<SharedKind>>> {
-    use SharedKind::{Cgroup, Ipc, Net, Time, Uts};
-    let known = [Net, Ipc, Uts, Time, Cgroup].into_iter();
-    let shared: Vec<_> = known.filter(|kind| set.contains((*kind).into())).collect();
-    let others = shared.iter().fold(set, |set, kind| set - Kinds::from(*kind));
-    match others.is_empty() {
-        true => Ok(Some(OneOrMany::Many(shared)).filter(|shared| !shared.items().is_empty())),
-        false => Err(Error::argument(format!("a sandbox without a {others} namespace is none")).at("share")),
-    }
-}
-
-fn kinds(set: Kinds) -> Vec<Kind> {
-    KINDS.into_iter().filter(|kind| set.contains((*kind).into())).collect()
-}
-
-impl From<crate::Propagation> for Propagation {
-    fn from(propagation: crate::Propagation) -> Self {
-        match propagation {
-            crate::Propagation::Private => Propagation::Private,
-            crate::Propagation::Slave => Propagation::Slave,
-            crate::Propagation::Shared => Propagation::Shared,
-            crate::Propagation::Unchanged => Propagation::Unchanged,
+/// The name and the value of an entry of the environment.
+fn variable(entry: &[u8]) -> Result<(String, ByteString)> {
+    let end = entry.iter().position(|byte| *byte == b'=').unwrap_or(entry.len());
+    match std::str::from_utf8(&entry[..end]) {
+        Ok(name) => Ok((name.to_owned(), entry.get(end + 1..).unwrap_or_default().into())),
+        Err(_) => {
+            let name = String::from_utf8_lossy(&entry[..end]);
+            Err(Error::argument(format!("the name {name:?} is not UTF-8, so it cannot be a key")))
         }
     }
 }
@@ -295,28 +247,5 @@ impl From<ClockOffset> for Time {
 impl From<u64> for Bound {
     fn from(number: u64) -> Self {
         if number == crate::UNLIMITED { Bound::Word(Unlimited::Unlimited) } else { Bound::Number(number) }
-    }
-}
-
-impl From<&Source<'_>> for FdSource {
-    fn from(source: &Source) -> Self {
-        match source {
-            Source::Stdio(Stdio::Inherit) => FdSource::Word(StdioWord::Inherit),
-            Source::Stdio(Stdio::Null) => FdSource::Word(StdioWord::Null),
-            Source::Stdio(Stdio::Pipe) => FdSource::Word(StdioWord::Pipe),
-            Source::Borrowed(fd) => FdSource::Fd(fd.as_raw_fd()),
-        }
-    }
-}
-
-impl From<&Join<'_>> for JoinOption {
-    fn from(join: &Join) -> Self {
-        match join {
-            Join::Namespace(fd) => JoinOption::Namespace(fd.as_raw_fd()),
-            Join::Process(pidfd, set) => {
-                let kinds = OneOrMany::Many(kinds(*set));
-                JoinOption::Process(JoinProcess { pidfd: pidfd.as_raw_fd(), kinds: Some(kinds) })
-            }
-        }
     }
 }

@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use serde::Serialize;
 use serde::de::{self, DeserializeOwned, DeserializeSeed, MapAccess, SeqAccess, Visitor};
 use serde_json::Value;
 
-use super::Document;
 use crate::{Error, Result};
 
 /// A document has six levels. A limit keeps the need of stack small.
@@ -15,31 +15,32 @@ const DEEPEST: usize = 12;
 /// Names that are longer are not compared with known ones, and not repeated whole.
 const LONGEST_NAME: usize = 64;
 
-pub(super) fn from_str(text: &str) -> Result<Document> {
+/// Reads a document or a part of one, such as an endpoint.
+pub(super) fn from_str<T: DeserializeOwned + Serialize>(text: &str) -> Result<T> {
     let mut json = serde_json::Deserializer::from_str(text);
-    let mut track = serde_path_to_error::Track::new();
-    let tracked = serde_path_to_error::Deserializer::new(&mut json, &mut track);
-    let value = Strict { depth: 0 }.deserialize(tracked);
-    let value = match value {
-        Ok(value) => value,
-        Err(error) => {
-            let syntax = !error.is_data();
-            let text = error.to_string();
-            // What is wrong with a value has its path, so the line and column are left out.
-            let text = if syntax { &text } else { text.split(" at line ").next().unwrap_or(&text) };
-            let place = if syntax { "spec document".into() } else { place(&track.path().to_string()) };
-            return Err(Error::argument(format!("{place}: {text}")));
-        }
-    };
+    let value = strict(&mut json)?;
     json.end().map_err(|error| Error::argument(format!("spec document: {error}")))?;
     typed(value)
 }
 
-pub(super) fn from_value(value: Value) -> Result<Document> {
-    typed(value)
+pub(super) fn from_value<T: DeserializeOwned + Serialize>(value: Value) -> Result<T> {
+    typed(strict(value)?)
 }
 
-fn typed(value: Value) -> Result<Document> {
+fn strict<'de>(deserializer: impl de::Deserializer<'de, Error = serde_json::Error>) -> Result<Value> {
+    let mut track = serde_path_to_error::Track::new();
+    let tracked = serde_path_to_error::Deserializer::new(deserializer, &mut track);
+    Strict { depth: 0 }.deserialize(tracked).map_err(|error| {
+        let syntax = !error.is_data();
+        let text = error.to_string();
+        // What is wrong with a value has its path, so the line and column are left out.
+        let text = if syntax { text } else { plain(text.split(" at line ").next().unwrap_or(&text)) };
+        let place = if syntax { "spec document".into() } else { place(&track.path().to_string()) };
+        Error::argument(format!("{place}: {text}"))
+    })
+}
+
+fn typed<T: DeserializeOwned + Serialize>(value: Value) -> Result<T> {
     if !value.is_object() {
         return Err(Error::argument("spec document: expected an object"));
     }
@@ -51,13 +52,13 @@ fn typed(value: Value) -> Result<Document> {
     Ok(document)
 }
 
-fn read<T: DeserializeOwned>(value: Value) -> Result<T> {
+pub(super) fn read<T: DeserializeOwned>(value: Value) -> Result<T> {
     serde_path_to_error::deserialize(value).map_err(|error| {
         let path = error.path().to_string();
         let text = error.into_inner().to_string();
         let (text, hint) = match unknown(&text) {
             Some((what, name, hint)) => (format!("unknown {what} {:?}", short(name)), hint),
-            None => (text, String::new()),
+            None => (plain(&text), String::new()),
         };
         Error::argument(format!("{}: {text}", place(&path))).with_hint(hint)
     })
@@ -115,6 +116,40 @@ fn unknown(text: &str) -> Option<(&'static str, &str, String)> {
     Some((what, name, hint))
 }
 
+/// What serde says of a value, without its own words for types.
+fn plain(text: &str) -> String {
+    let wrong = ["invalid type: ", "invalid value: ", "invalid length "];
+    let Some(rest) = wrong.iter().find_map(|prefix| text.strip_prefix(prefix)) else {
+        return text.into();
+    };
+    let (found, wanted) = rest.split_once(", expected ").unwrap_or((rest, "something else"));
+    let wanted = match wanted {
+        "u16" => "a number from 0 to 65535",
+        "u32" => "a number from 0 to 4294967295",
+        "i32" => "a number from -2147483648 to 2147483647",
+        "u64" | "usize" => "a number, 0 or more",
+        "f64" => "a number",
+        "u8" => "a number from 0 to 255",
+        "a boolean" => "true or false",
+        "a string" => "text",
+        "a sequence" => "a list",
+        "a map" => "an object",
+        "a tuple of size 2" => "a list of two",
+        "a tuple of size 3" => "a list of three",
+        "a tuple of size 4" => "a list of four",
+        other => other,
+    };
+    let found = match found.split_once(' ') {
+        Some(("string" | "integer" | "boolean", value)) => value.trim_matches('`'),
+        Some(("floating", value)) => value.trim_start_matches("point ").trim_matches('`'),
+        _ if found.parse::<usize>().is_ok() => return format!("expected {wanted}, not of {found}"),
+        _ if found == "sequence" => "a list",
+        _ if found == "map" => "an object",
+        _ => found,
+    };
+    format!("expected {wanted}, not {found}")
+}
+
 /// Reads any JSON, but for keys that come twice, null, and what is nested too deep.
 #[derive(Clone, Copy)]
 struct Strict {
@@ -142,7 +177,7 @@ impl<'de> Visitor<'de> for Strict {
     type Value = Value;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a value: leave out what is not to be set")
+        f.write_str("a value: leave out an option that is not set")
     }
 
     fn visit_bool<E>(self, value: bool) -> std::result::Result<Value, E> {

@@ -2,6 +2,7 @@
 //! every language. Its JSON Schema is made from the types in here.
 
 mod apply;
+mod bytes;
 mod descriptors;
 mod export;
 mod json;
@@ -17,48 +18,22 @@ mod units;
 mod value;
 
 use std::collections::BTreeMap;
-use std::os::fd::{BorrowedFd, RawFd};
+use std::os::fd::RawFd;
 
 #[cfg(feature = "schema")]
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub use bytes::ByteString;
 pub use descriptors::{FdSource, JoinOption, JoinProcess, StdioWord};
-use export::utf8;
-pub use mount::{Content, MountEntry, MountType};
+pub use mount::{MountEntry, MountType};
 pub use network::{EndpointOption, LinkOption, RouteOption, UplinkPorts};
 pub use resources::{Bound, IoOption, LimitsOption, Rlimit, Unlimited};
 pub use restrictions::{Action, LandlockRules, SeccompFilter};
 pub use units::{Rate, Size, Time};
-pub use value::{OneOrMany, Switch};
+pub use value::{DescriptorOr, OneOrMany, Switch};
 
-use crate::{Error, Kinds, Result, Spec};
-
-/// How mounts propagate between the new mount namespace and the caller's. mount_namespaces(7).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(JsonSchema))]
-#[serde(rename_all = "snake_case")]
-pub enum Propagation {
-    /// In neither direction. Default.
-    Private,
-    /// From the caller's namespace into the new one.
-    Slave,
-    /// In both directions.
-    Shared,
-    /// As the kernel copied them.
-    Unchanged,
-}
-
-impl From<Propagation> for crate::Propagation {
-    fn from(propagation: Propagation) -> Self {
-        match propagation {
-            Propagation::Private => crate::Propagation::Private,
-            Propagation::Slave => crate::Propagation::Slave,
-            Propagation::Shared => crate::Propagation::Shared,
-            Propagation::Unchanged => crate::Propagation::Unchanged,
-        }
-    }
-}
+use crate::{Kinds, Propagation, Result, Spec};
 
 /// A kind of namespace, under its name in `/proc/PID/ns`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -76,44 +51,27 @@ pub enum Kind {
     Cgroup,
 }
 
-/// A kind of namespace that a sandbox can do without.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(JsonSchema))]
-#[serde(rename_all = "lowercase")]
-#[allow(missing_docs)]
-pub enum SharedKind {
-    Net,
-    Ipc,
-    Uts,
-    Time,
-    Cgroup,
-}
-
-impl From<SharedKind> for Kinds {
-    fn from(kind: SharedKind) -> Self {
-        match kind {
-            SharedKind::Net => Kinds::NET,
-            SharedKind::Ipc => Kinds::IPC,
-            SharedKind::Uts => Kinds::UTS,
-            SharedKind::Time => Kinds::TIME,
-            SharedKind::Cgroup => Kinds::CGROUP,
-        }
-    }
-}
+/// Each kind in a document, and in the rest of the library.
+const KINDS: [(Kind, Kinds); 8] = [
+    (Kind::User, Kinds::USER),
+    (Kind::Pid, Kinds::PID),
+    (Kind::Mnt, Kinds::MNT),
+    (Kind::Net, Kinds::NET),
+    (Kind::Ipc, Kinds::IPC),
+    (Kind::Uts, Kinds::UTS),
+    (Kind::Time, Kinds::TIME),
+    (Kind::Cgroup, Kinds::CGROUP),
+];
 
 impl From<Kind> for Kinds {
     fn from(kind: Kind) -> Self {
-        match kind {
-            Kind::User => Kinds::USER,
-            Kind::Pid => Kinds::PID,
-            Kind::Mnt => Kinds::MNT,
-            Kind::Net => Kinds::NET,
-            Kind::Ipc => Kinds::IPC,
-            Kind::Uts => Kinds::UTS,
-            Kind::Time => Kinds::TIME,
-            Kind::Cgroup => Kinds::CGROUP,
-        }
+        KINDS.into_iter().filter(|(known, _)| *known == kind).map(|(_, kinds)| kinds).collect()
     }
+}
+
+/// The kinds in a set.
+fn kinds(set: Kinds) -> Vec<Kind> {
+    KINDS.into_iter().filter(|(_, kinds)| set.contains(*kinds)).map(|(kind, _)| kind).collect()
 }
 
 /// The options of a spec. Every field may be left out.
@@ -143,165 +101,184 @@ impl From<Kind> for Kinds {
     )
 )]
 pub struct Document {
-    /// The program and its arguments; the shell by default.
-    pub args: Option<Vec<String>>,
-    /// The file that is executed in place of the first of `args`.
-    pub program: Option<String>,
-    /// Environment variables that are set.
-    pub env: Option<BTreeMap<String, String>>,
-    /// Environment variables that are removed.
-    pub env_unset: Option<Vec<String>>,
-    /// Begin with an empty environment instead of the caller's.
+    /// The program and its arguments. Default: the shell.
+    pub args: Option<Vec<ByteString>>,
+    /// The file to execute, if it is not the first of `args`.
+    pub program: Option<ByteString>,
+    /// Environment variables to set.
+    pub env: Option<BTreeMap<String, ByteString>>,
+    /// Environment variables to remove.
+    pub env_unset: Option<Vec<ByteString>>,
+    /// Start with an empty environment instead of the caller's.
     pub env_clear: Option<bool>,
-    /// The working directory; the caller's by default.
-    pub cwd: Option<String>,
-    /// The working directory as a descriptor.
+    /// The working directory, a path that the program sees. Default: the caller's.
+    pub cwd: Option<ByteString>,
+    /// A descriptor of a directory that becomes the working directory. `cwd` and `mounts` take
+    /// precedence.
     pub cwd_at: Option<RawFd>,
-    /// The root directory as a descriptor. chroot(2).
+    /// A descriptor of a directory that becomes the root directory, chroot(2).
     pub root_at: Option<RawFd>,
-    /// The program's descriptors by number: one of the caller's, or, for 0 to 2, "inherit", "null"
-    /// or "pipe".
+    /// Descriptors of the program, by number. Each is a descriptor of the caller; 0, 1 and 2 may
+    /// also be "inherit", "null" or "pipe". All others are closed.
     pub fds: Option<BTreeMap<i32, FdSource>>,
-    /// Run the program in a session of its own. setsid(2).
+    /// Run the program in a new session, setsid(2).
     pub new_session: Option<bool>,
-    /// Every signal has its default action in the program, also those that the caller ignores.
+    /// Reset all signals to their default action. Otherwise signals that the caller ignores stay
+    /// ignored, except SIGPIPE and SIGXFSZ.
     pub reset_signals: Option<bool>,
-    /// A terminal of its own: true (24 rows, 80 columns) or [rows, columns]. pty(7).
+    /// Give the program a new pseudo-terminal as controlling terminal, and as standard input,
+    /// output and error unless these are given, pty(7). true is 24 rows and 80 columns; otherwise
+    /// [rows, columns].
     pub pty: Option<Switch<(u16, u16)>>,
-    /// The permissions that new files do not get, as a number. umask(2).
+    /// File mode creation mask as a number, umask(2). Default: the caller's.
     pub umask: Option<u32>,
-    /// The execution domain. personality(2).
+    /// Execution domain, personality(2).
     pub personality: Option<u32>,
 
-    /// Isolation for a program that is not trusted; the other options add to it or replace a part.
+    /// Isolate a program that is not trusted. The other options add to the sandbox or replace a
+    /// part of it.
     pub sandbox: Option<bool>,
     /// Kinds of namespace that the sandbox shares with the caller: net, ipc, uts, time, cgroup.
-    pub share: Option<OneOrMany<SharedKind>>,
+    pub share: Option<OneOrMany<Kind>>,
 
-    /// A new user namespace. user_namespaces(7).
+    /// Make a new user namespace, user_namespaces(7). An ordinary user needs it, or an option that
+    /// implies it, for all other kinds.
     pub user: Option<bool>,
-    /// A new pid namespace. pid_namespaces(7).
+    /// Make a new pid namespace, pid_namespaces(7).
     pub pid: Option<bool>,
-    /// A new mount namespace. mount_namespaces(7).
+    /// Make a new mount namespace, mount_namespaces(7).
     pub mnt: Option<bool>,
-    /// A new network namespace. network_namespaces(7).
+    /// Make a new network namespace, network_namespaces(7).
     pub net: Option<bool>,
-    /// A new IPC namespace. ipc_namespaces(7).
+    /// Make a new IPC namespace, ipc_namespaces(7).
     pub ipc: Option<bool>,
-    /// A new UTS namespace. uts_namespaces(7).
+    /// Make a new UTS namespace, uts_namespaces(7).
     pub uts: Option<bool>,
-    /// A new time namespace. time_namespaces(7).
+    /// Make a new time namespace, time_namespaces(7).
     pub time: Option<bool>,
-    /// A new cgroup namespace. cgroup_namespaces(7).
+    /// Make a new cgroup namespace, cgroup_namespaces(7).
     pub cgroup: Option<bool>,
-    /// Existing namespaces that the program joins: a descriptor of a namespace, or
-    /// {"pidfd": N, "kinds": [...]} for those of a process. setns(2).
+    /// Run the program in existing namespaces, setns(2): descriptors of namespaces, or {"pidfd":
+    /// N, "kinds": [...]} for those of a process. New namespaces are made inside the joined ones.
+    /// Needs the permission to trace the process, ptrace(2), and CAP_SYS_ADMIN in the user
+    /// namespace that owns a joined namespace; joining that user namespace, too, gives this
+    /// capability.
     pub join: Option<Vec<JoinOption>>,
-    /// Paths at which new namespaces are kept, by kind, also when the program has ended.
-    pub pin: Option<BTreeMap<Kind, String>>,
-    /// Two descriptors, [info, block]: the child writes its pid to the first, and waits until the
-    /// second can be read, before it sets anything up.
+    /// Bind-mount new namespaces at these paths, by kind, so that they outlive the program.
+    pub pin: Option<BTreeMap<Kind, ByteString>>,
+    /// Two descriptors, [info, block]. The child writes its pid and a line feed to the first once
+    /// it is in its new namespaces. It sets up nothing until the second is readable or its other
+    /// end is closed. The start of the program returns only after that, so another thread or
+    /// process must respond.
     pub sync_fds: Option<(RawFd, RawFd)>,
 
-    /// Map the caller to root inside.
+    /// Map the uid and gid of the caller to root in a new user namespace. Not with `map_current`.
     pub map_root: Option<bool>,
-    /// Map the caller to its own ids inside.
+    /// Map the uid and gid of the caller to themselves in a new user namespace.
     pub map_current: Option<bool>,
-    /// Map the caller's ids of /etc/subuid and /etc/subgid from 0 on. subuid(5).
+    /// Map the subordinate ids of the caller, subuid(5), from 0 on. Ids that another option maps
+    /// are left out. An ordinary user needs newuidmap(1).
     pub map_auto: Option<bool>,
-    /// Ranges of uids, each [inside, outside, count].
+    /// Ranges of uids to map in a new user namespace, each [inside, outside, count]: the first id
+    /// in it, the first id of the caller, and their number. At most 340 ranges.
     pub uid_map: Option<Vec<(u32, u32, u32)>>,
-    /// Ranges of gids, each [inside, outside, count].
+    /// Ranges of gids to map in a new user namespace, each [inside, outside, count].
     pub gid_map: Option<Vec<(u32, u32, u32)>>,
-    /// Whether setgroups(2) stays allowed in the new user namespace.
+    /// Allow or deny setgroups(2) in the new user namespace. Default: denied if only the gid of
+    /// the caller is mapped.
     pub setgroups: Option<bool>,
-    /// The uid that the program runs as, as seen inside.
+    /// The uid of the program, as seen inside. Default: the caller's. If it is not mapped in a new
+    /// user namespace, 0 or the lowest mapped id.
     pub uid: Option<u32>,
-    /// The gid that the program runs as, as seen inside.
+    /// The gid of the program, as seen inside. Default: as for `uid`.
     pub gid: Option<u32>,
-    /// Supplementary groups, as seen inside.
+    /// Supplementary groups, as seen inside. Default: those of the caller, or none if the program
+    /// runs with other ids.
     pub groups: Option<Vec<u32>>,
-    /// Keep the capabilities of the new user namespace over exec.
+    /// Keep the capabilities in a new user namespace across execve(2), as ambient capabilities,
+    /// also if the program is not root inside.
     pub keep_caps: Option<bool>,
-    /// Keep the caller's ids in a joined user namespace, mapped or not.
+    /// Keep the uid, gid and groups of the caller in a joined user namespace.
     pub keep_credentials: Option<bool>,
 
-    /// The host name inside, at most 64 bytes.
-    pub hostname: Option<String>,
-    /// The NIS domain name inside, at most 64 bytes.
-    pub domainname: Option<String>,
-    /// What is added to CLOCK_MONOTONIC. time_namespaces(7).
+    /// Host name in a new UTS namespace, at most 64 bytes.
+    pub hostname: Option<ByteString>,
+    /// NIS domain name in a new UTS namespace, at most 64 bytes.
+    pub domainname: Option<ByteString>,
+    /// Offset of CLOCK_MONOTONIC in a new time namespace, time_namespaces(7). It may be negative,
+    /// but the clock may not.
     pub monotonic: Option<Time>,
-    /// What is added to CLOCK_BOOTTIME.
+    /// Offset of CLOCK_BOOTTIME in a new time namespace, time_namespaces(7). It may be negative,
+    /// but the clock may not.
     pub boottime: Option<Time>,
 
-    /// How mounts propagate. Private by default.
+    /// Propagation of all mounts in a new mount namespace, mount_namespaces(7). Default: private.
     pub propagation: Option<Propagation>,
-    /// Mount a fresh proc: true for /proc, or a path.
-    pub mount_proc: Option<Switch<String>>,
-    /// The directory that becomes the program's root.
-    pub root: Option<String>,
-    /// The program's file system view, in order.
+    /// Mount a new proc file system for the new pid namespace. true means /proc.
+    pub mount_proc: Option<Switch<ByteString>>,
+    /// The directory that becomes the root directory of the program: a bind at / before all
+    /// `mounts`.
+    pub root: Option<ByteString>,
+    /// Mounts and changes to files, applied in this order in a new mount namespace.
     pub mounts: Option<Vec<MountEntry>>,
 
-    /// Bring up the loopback device of a new network namespace: true by default.
+    /// Bring up the loopback device of a new network namespace. Default: true.
     pub loopback: Option<bool>,
-    /// Links between the program's network namespace and others. veth(4).
+    /// Links to other network namespaces, made before the program starts, veth(4). Needs
+    /// CAP_NET_ADMIN in the user namespaces that own both network namespaces.
     pub links: Option<Vec<LinkOption>>,
-    /// Network devices of the caller that move into the program's network namespace.
+    /// Network devices of the caller to move into the new network namespace, by name. When it
+    /// ends, the kernel returns physical devices and removes virtual ones.
     pub devices: Option<BTreeMap<String, EndpointOption>>,
-    /// A way out for the program's network, by pasta(1): true, or with ports that lead in.
+    /// Connect the program's network namespace to outside networks by pasta(1), which must be
+    /// installed. Ports that lead in may be given.
     pub uplink: Option<Switch<UplinkPorts>>,
 
-    /// The capabilities that the program keeps, such as ["net_admin"]. capabilities(7).
+    /// The capabilities that the program keeps, such as net_admin, capabilities(7). It cannot get
+    /// any others. An empty list means none. Default: not restricted.
     pub caps: Option<OneOrMany<String>>,
-    /// How the kernel treats root, as a number. capabilities(7).
+    /// Flags of PR_SET_SECUREBITS as a number, capabilities(7).
     pub securebits: Option<u32>,
-    /// Whether set-user-ID programs and file capabilities give more privileges: true by default.
+    /// Allow set-user-ID programs and file capabilities to give privileges,
+    /// PR_SET_NO_NEW_PRIVS(2const). Default: true, or false with `landlock` or `seccomp`, which
+    /// need false.
     pub new_privs: Option<bool>,
-    /// Whether user namespaces can be made inside: true by default.
+    /// Allow new user namespaces inside the program's own. Default: true. false implies `user`,
+    /// and is refused if the program keeps CAP_SYS_RESOURCE.
     pub user_namespaces: Option<bool>,
-    /// What the program may reach, by path and port; false for no rules, not even those of the
-    /// sandbox. landlock(7).
+    /// Rules for access to files and TCP ports, landlock(7). false removes those of the sandbox.
     pub landlock: Option<Switch<LandlockRules>>,
-    /// Which system calls the program may make: true for the filter for programs that are not
-    /// trusted, false for no filter, not even that of the sandbox, or filters. seccomp(2).
+    /// Filters for system calls, seccomp(2). true is the filter of the sandbox. false removes it.
     pub seccomp: Option<Switch<OneOrMany<SeccompFilter>>>,
 
-    /// System calls that the caller answers. seccomp_unotify(2).
+    /// System calls that the caller answers, seccomp_unotify(2).
     pub seccomp_notify: Option<Vec<String>>,
 
-    /// Limits of the program and its descendants together. cgroups(7).
+    /// Limits for the program and its descendants, enforced by a cgroup made for it, cgroups(7).
     pub limits: Option<LimitsOption>,
-    /// Limits of the process, by name. getrlimit(2).
+    /// Resource limits of the process by name, such as nofile, getrlimit(2): a number, or the soft
+    /// and the hard limit. An init process keeps the limits of the caller.
     pub rlimits: Option<BTreeMap<String, Rlimit>>,
-    /// The nice value: -20 to 19. setpriority(2).
+    /// Nice value, -20 to 19, setpriority(2).
     pub nice: Option<i32>,
-    /// The program's rank for the OOM killer: -1000 to 1000. proc_pid_oom_score_adj(5).
+    /// Preference of the kernel to kill the program if memory runs out, -1000 to 1000,
+    /// proc_pid_oom_score_adj(5).
     pub oom_score_adj: Option<i32>,
-    /// The processors that the program runs on, by number. sched_setaffinity(2).
+    /// The processors that the program may run on, by number, sched_setaffinity(2).
     pub cpus: Option<Vec<usize>>,
 
-    /// A small init process is PID 1 in place of the program.
+    /// Make a small init process PID 1 of a new pid namespace. It reaps orphans, passes signals on
+    /// to the program, and kills everything in the namespace when the program ends. The pid of the
+    /// process and its signals are those of the init process; the exit status is that of the
+    /// program.
     pub init: Option<bool>,
-    /// The init process ends when all descendants of the program have ended.
+    /// Let the init process end when all descendants of the program have ended. Implies `init`.
     pub wait_for_all: Option<bool>,
-    /// Kill everything in the pid namespace when the caller dies.
+    /// Kill everything in the pid namespace when the calling process dies for any reason. The end
+    /// of a thread does not matter. Implies `init`.
     pub die_with_parent: Option<bool>,
-    /// Kill everything in the pid namespace after this time.
+    /// Kill everything in the pid namespace after this time. Implies `init`.
     pub deadline: Option<Time>,
-}
-
-/// A descriptor of the caller's, which must be open.
-fn descriptor(fd: RawFd) -> Result<BorrowedFd<'static>> {
-    // SAFETY: a number; only asks.
-    let open = fd >= 0 && unsafe { libc::fcntl(fd, libc::F_GETFD) } >= 0;
-    match open {
-        // SAFETY: it is open, and the document's promise is that the caller keeps it so until the
-        // spawn.
-        true => Ok(unsafe { BorrowedFd::borrow_raw(fd) }),
-        false => Err(Error::argument(format!("descriptor {fd} is not open"))),
-    }
 }
 
 impl Document {

@@ -1,24 +1,27 @@
 //! The mounts of a spec document.
 
 use std::os::fd::{AsRawFd, RawFd};
+use std::os::unix::ffi::OsStrExt;
 
 #[cfg(feature = "schema")]
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::export::{flag, utf8};
+use super::descriptors::descriptor;
+use super::export::flag;
 use super::units::Size;
-use super::{At, OneOrMany, Propagation, descriptor};
+use super::{At, ByteString, OneOrMany};
 use crate::spec::{Tree, What};
-use crate::{Error, Mount, Result};
+use crate::{Error, Mount, Propagation, Result};
 
 /// What a mount entry does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum MountType {
     /// Shows `source`, a file or directory of the caller's, at `target`, with all that is mounted
     /// below it.
+    #[default]
     Bind,
     /// An empty file system in memory. tmpfs(5).
     Tmpfs,
@@ -50,7 +53,7 @@ pub enum MountType {
 
 /// One operation on the program's file system view: a mount, or a file, directory or symbolic link
 /// that is made.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[serde(deny_unknown_fields, expecting = "an object")]
 pub struct MountEntry {
@@ -59,24 +62,24 @@ pub struct MountEntry {
     pub kind: MountType,
     /// The absolute path as the program sees it. What is mounted or made there needs no mount
     /// point: it is created. mask, read_only, chmod and propagation take what is there.
-    pub target: String,
+    pub target: ByteString,
     /// bind: the path as the caller sees it.
-    pub source: Option<String>,
+    pub source: Option<ByteString>,
     /// overlay: the trees below, the uppermost first.
-    pub lower: Option<OneOrMany<String>>,
+    pub lower: Option<OneOrMany<ByteString>>,
     /// overlay: the directory that keeps changes.
-    pub upper: Option<String>,
+    pub upper: Option<ByteString>,
     /// overlay: an empty directory on the file system of `upper`, for the kernel's use.
-    pub work: Option<String>,
+    pub work: Option<ByteString>,
     /// symlink: where it leads.
-    pub to: Option<String>,
+    pub to: Option<ByteString>,
     /// bind: the source as a descriptor, in place of `source`.
     pub fd: Option<RawFd>,
     /// bind: a descriptor of a user namespace, whose id map gives the files other owners.
     /// Linux 5.12.
     pub id_map: Option<RawFd>,
-    /// file: what it contains: text, or a list of bytes.
-    pub content: Option<Content>,
+    /// file: what it contains.
+    pub content: Option<ByteString>,
     /// dir, file, chmod, tmpfs: permissions as a number; 493 is 0755.
     pub mode: Option<u32>,
     /// tmpfs: the most bytes that it holds. Half of the memory by default.
@@ -102,69 +105,14 @@ pub struct MountEntry {
     pub non_recursive: Option<bool>,
 }
 
-/// The content of a file.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(JsonSchema))]
-#[serde(untagged, expecting = "text, or a list of bytes")]
-pub enum Content {
-    /// UTF-8 text.
-    Text(String),
-    /// Any bytes.
-    Bytes(Vec<u8>),
-}
-
-impl Content {
-    fn bytes(&self) -> Vec<u8> {
-        match self {
-            Content::Text(text) => text.clone().into_bytes(),
-            Content::Bytes(bytes) => bytes.clone(),
-        }
-    }
-}
-
-impl From<&[u8]> for Content {
-    fn from(bytes: &[u8]) -> Self {
-        match std::str::from_utf8(bytes) {
-            Ok(text) => Content::Text(text.to_owned()),
-            Err(_) => Content::Bytes(bytes.to_owned()),
-        }
-    }
-}
-
 /// Directories and files that are made without a mode.
 const DIR_MODE: u32 = 0o755;
 const FILE_MODE: u32 = 0o644;
 
 impl MountEntry {
-    pub(super) fn new(kind: MountType, target: String) -> Self {
-        MountEntry {
-            kind,
-            target,
-            source: None,
-            fd: None,
-            id_map: None,
-            lower: None,
-            upper: None,
-            work: None,
-            to: None,
-            content: None,
-            mode: None,
-            size: None,
-            hidepid: None,
-            subset_pid: None,
-            propagation: None,
-            ro: None,
-            noexec: None,
-            suid: None,
-            dev: None,
-            if_exists: None,
-            non_recursive: None,
-        }
-    }
-
     /// The entry that gives this mount.
-    pub(super) fn of(mount: &Mount) -> Result<Self> {
-        let mut entry = MountEntry::new(MountType::Mask, utf8(&mount.at)?);
+    pub(super) fn of(mount: &Mount) -> Self {
+        let mut entry = MountEntry { target: mount.at.as_c_str().into(), ..MountEntry::default() };
         let options = match &mount.what {
             What::Filesystem { options, .. } => options.as_slice(),
             _ => &[],
@@ -176,7 +124,7 @@ impl MountEntry {
             What::Bind { tree, recursive, id_map } => {
                 entry.kind = MountType::Bind;
                 match tree {
-                    Tree::Path(path) => entry.source = Some(utf8(path)?),
+                    Tree::Path(path) => entry.source = Some(path.as_c_str().into()),
                     Tree::Fd(fd) => entry.fd = Some(fd.as_raw_fd()),
                 }
                 entry.non_recursive = flag(!recursive);
@@ -197,25 +145,26 @@ impl MountEntry {
             What::Dev => entry.kind = MountType::Dev,
             What::Overlay { lower, changes } => {
                 entry.kind = MountType::Overlay;
-                entry.lower = Some(OneOrMany::Many(lower.iter().map(utf8).collect::<Result<_>>()?));
+                entry.lower =
+                    Some(OneOrMany::Many(lower.iter().map(|tree| tree.as_c_str().into()).collect()));
                 if let Some((upper, work)) = changes {
-                    (entry.upper, entry.work) = (Some(utf8(upper)?), Some(utf8(work)?));
+                    (entry.upper, entry.work) = (Some(upper.as_c_str().into()), Some(work.as_c_str().into()));
                 }
             }
             What::Dir { mode } => (entry.kind, entry.mode) = (MountType::Dir, Some(*mode)),
-            What::Symlink { to } => (entry.kind, entry.to) = (MountType::Symlink, Some(utf8(to)?)),
+            What::Symlink { to } => (entry.kind, entry.to) = (MountType::Symlink, Some(to.as_c_str().into())),
             What::File { content, mode } => {
                 (entry.kind, entry.mode) = (MountType::File, Some(*mode));
                 entry.content = Some(content.as_slice().into());
             }
-            What::Mask => {}
+            What::Mask => entry.kind = MountType::Mask,
             What::ReadOnly { recursive } => {
                 (entry.kind, entry.non_recursive) = (MountType::ReadOnly, flag(!recursive));
             }
             What::Chmod { mode } => (entry.kind, entry.mode) = (MountType::Chmod, Some(*mode)),
             What::Propagation(propagation) => {
                 entry.kind = MountType::Propagation;
-                entry.propagation = Some((*propagation).into());
+                entry.propagation = Some(*propagation);
             }
         }
         entry.if_exists = flag(mount.optional);
@@ -228,7 +177,7 @@ impl MountEntry {
         } else if entry.kind == MountType::Procfs {
             entry.ro = flag(set(libc::MOUNT_ATTR_RDONLY));
         }
-        Ok(entry)
+        entry
     }
 
     pub(super) fn mount(&self) -> Result<Mount<'static>> {
@@ -237,12 +186,14 @@ impl MountEntry {
         let made = match self.kind {
             MountType::Bind => self.bind()?,
             MountType::Tmpfs => {
-                let tmpfs = Mount::tmpfs(at)?;
-                if let Some(mode) = self.mode.filter(|mode| mode & !0o7777 != 0) {
-                    return Err(Error::argument(format!("{mode:#o} is no mode: at most 07777")).at("mode"));
+                let mut tmpfs = Mount::tmpfs(at)?;
+                if let Some(mode) = self.mode {
+                    tmpfs = tmpfs.mode(mode).at("mode")?;
                 }
-                let tmpfs = self.mode.map_or(tmpfs.clone(), |mode| tmpfs.mode(mode));
-                self.size.map_or(tmpfs.clone(), |size| tmpfs.size(size.0))
+                match self.size {
+                    Some(size) => tmpfs.size(size.0).at("size")?,
+                    None => tmpfs,
+                }
             }
             MountType::Procfs => {
                 let proc = Mount::procfs(at)?;
@@ -260,14 +211,12 @@ impl MountEntry {
             MountType::Symlink => Mount::symlink(needed(&self.to, "to")?, at)?,
             MountType::File => {
                 let content = needed(&self.content, "content")?;
-                Mount::file(content.bytes(), at, self.mode.unwrap_or(FILE_MODE))?
+                Mount::file(content.0.as_bytes(), at, self.mode.unwrap_or(FILE_MODE))?
             }
             MountType::Mask => Mount::mask(at)?,
             MountType::ReadOnly => Mount::read_only_path(at)?,
             MountType::Chmod => Mount::chmod(at, *needed(&self.mode, "mode")?)?,
-            MountType::Propagation => {
-                Mount::propagation(at, (*needed(&self.propagation, "propagation")?).into())?
-            }
+            MountType::Propagation => Mount::propagation(at, *needed(&self.propagation, "propagation")?)?,
         };
         Ok(self.flagged(made))
     }
@@ -316,7 +265,7 @@ impl MountEntry {
 
     /// A field that means nothing for the type is an error.
     fn check_fields(&self) -> Result<()> {
-        use MountType::*;
+        use MountType::{Bind, Chmod, Dir, File, Overlay, Procfs, Propagation, ReadOnly, Symlink, Tmpfs};
         let has_flags = [Bind, Tmpfs, Overlay].as_slice();
         let fields: [(&str, bool, &[MountType]); 19] = [
             ("source", self.source.is_some(), &[Bind]),

@@ -8,8 +8,10 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::descriptors::descriptor;
+use super::export::list;
 use super::units::{Rate, Time};
-use super::{At, OneOrMany, Switch, descriptor};
+use super::{At, OneOrMany, Switch};
 use crate::{Endpoint, Error, Result, Spec, Uplink};
 
 /// One end of a link: a network device with its settings.
@@ -56,7 +58,13 @@ pub struct RouteOption {
 }
 
 impl EndpointOption {
-    fn endpoint(&self) -> Result<Endpoint<'static>> {
+    /// Reads an endpoint from a JSON object. EINVAL as for [`super::Document::from_json`].
+    pub fn from_json(text: &str) -> Result<Self> {
+        super::json::from_str(text)
+    }
+
+    /// The endpoint with these settings. EINVAL for a value that is not possible.
+    pub fn endpoint(&self) -> Result<Endpoint<'static>> {
         let mut endpoint = Endpoint::new();
         if let Some(fd) = self.netns {
             endpoint = endpoint.netns(descriptor(fd).at("netns")?);
@@ -164,23 +172,19 @@ pub(super) fn put_uplink(option: &Switch<UplinkPorts>, spec: &mut Spec<'static>)
 
 impl From<&Endpoint<'_>> for EndpointOption {
     fn from(endpoint: &Endpoint) -> Self {
-        let many =
-            |items: Vec<String>| Some(OneOrMany::Many(items)).filter(|items| !items.items().is_empty());
-        let routes: Vec<_> = endpoint
-            .routes
-            .iter()
-            .map(|route| RouteOption { to: route.to.to_string(), via: route.via.map(|via| via.to_string()) })
-            .collect();
-        let some = |time: std::time::Duration| Some(Time::from(time)).filter(|time| time.0 != 0);
+        let some = |time: Duration| Some(Time::from(time)).filter(|time| time.0 != 0);
         EndpointOption {
             netns: endpoint.namespace.map(|fd| fd.as_raw_fd()),
             name: endpoint.name.clone(),
             mac: endpoint.mac.map(|mac| mac.map(|byte| format!("{byte:02x}")).join(":")),
             mtu: endpoint.mtu,
-            addresses: many(endpoint.addresses.iter().map(ToString::to_string).collect()),
+            addresses: list(endpoint.addresses.iter().map(ToString::to_string)).map(OneOrMany::Many),
             // It is among the routes.
             gateway: None,
-            routes: Some(routes).filter(|routes| !routes.is_empty()),
+            routes: list(endpoint.routes.iter().map(|route| RouteOption {
+                to: route.to.to_string(),
+                via: route.via.map(|via| via.to_string()),
+            })),
             port_of: endpoint.bridge.clone(),
             delay: some(endpoint.quality.delay),
             jitter: some(endpoint.quality.jitter),

@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::At;
 use super::units::Size;
+use super::{At, ByteString};
 use crate::spec::Setting;
 use crate::{Io, Limits, Result, Spec, UNLIMITED};
 
@@ -37,7 +37,7 @@ pub struct LimitsOption {
     /// Huge pages in bytes, by page size such as "2MB".
     pub huge_pages: Option<BTreeMap<String, Size>>,
     /// The cgroup of version 2 in which the program's is made.
-    pub parent: Option<String>,
+    pub parent: Option<ByteString>,
 }
 
 /// The most that is done on a block device in a second.
@@ -56,7 +56,13 @@ pub struct IoOption {
 }
 
 impl LimitsOption {
-    pub(super) fn put(&self, spec: &mut Spec<'static>) -> Result<()> {
+    /// Reads limits from a JSON object. EINVAL as for [`super::Document::from_json`].
+    pub fn from_json(text: &str) -> Result<Self> {
+        super::json::from_str(text)
+    }
+
+    /// The limits, without the parent of the cgroup. EINVAL for a value that is not possible.
+    pub fn limits(&self) -> Result<Limits> {
         let bytes = |size: Option<Size>| size.map(|size| size.0);
         let mut limits = Limits::new();
         type Setter = fn(Limits, u64) -> Limits;
@@ -86,9 +92,13 @@ impl LimitsOption {
         for (size, most) in self.huge_pages.iter().flatten() {
             limits = limits.huge_pages(size, most.0).at("huge_pages")?;
         }
-        spec.limits(limits);
+        Ok(limits)
+    }
+
+    pub(super) fn put(&self, spec: &mut Spec<'static>) -> Result<()> {
+        spec.limits(self.limits()?);
         if let Some(parent) = &self.parent {
-            spec.cgroup_parent(parent).at("parent")?;
+            spec.cgroup_parent(&parent.0).at("parent")?;
         }
         Ok(())
     }
@@ -98,7 +108,7 @@ impl LimitsOption {
 /// "unlimited" for none.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(JsonSchema))]
-#[serde(untagged, expecting = "a number, \"unlimited\", or a pair of them")]
+#[serde(untagged, expecting = "expected a number, \"unlimited\", or a pair of them")]
 pub enum Rlimit {
     /// Soft and hard.
     Both(Bound),
@@ -141,10 +151,10 @@ pub(super) fn put_rlimits(rlimits: &BTreeMap<String, Rlimit>, spec: &mut Spec<'s
     Ok(())
 }
 
-pub(super) fn limits(spec: &Spec) -> Result<Option<LimitsOption>> {
-    let parent = spec.resources.cgroup_parent.as_deref().map(super::export::path).transpose()?;
+pub(super) fn limits(spec: &Spec) -> Option<LimitsOption> {
+    let parent = spec.resources.cgroup_parent.as_deref().map(|path| path.as_os_str().into());
     // A parent without limits has no effect.
-    let Some(Limits { settings }) = &spec.resources.limits else { return Ok(None) };
+    let Limits { settings } = spec.resources.limits.as_ref()?;
     let mut limits = LimitsOption { parent, ..LimitsOption::default() };
     for setting in settings {
         match setting {
@@ -171,5 +181,5 @@ pub(super) fn limits(spec: &Spec) -> Result<Option<LimitsOption>> {
             }
         }
     }
-    Ok(Some(limits))
+    Some(limits)
 }

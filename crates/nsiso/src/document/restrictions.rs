@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use libc::sock_filter;
 
-use super::{At, OneOrMany, Switch, utf8};
+use super::export::{flag, list};
+use super::{At, ByteString, OneOrMany, Switch};
 use crate::spec::Rules;
 use crate::spec::landlock::{EXECUTE, WRITE_FILE};
 use crate::{Error, Landlock, Result, Seccomp, SeccompAction, Spec};
@@ -17,11 +18,11 @@ use crate::{Error, Landlock, Result, Seccomp, SeccompAction, Spec};
 #[serde(deny_unknown_fields, default, expecting = "an object")]
 pub struct LandlockRules {
     /// Paths below which files may be read and directories listed.
-    pub read: Option<Vec<String>>,
+    pub read: Option<OneOrMany<ByteString>>,
     /// Paths below which files may be read and executed.
-    pub execute: Option<Vec<String>>,
+    pub execute: Option<OneOrMany<ByteString>>,
     /// Paths below which files may be read, written, made and removed.
-    pub write: Option<Vec<String>>,
+    pub write: Option<OneOrMany<ByteString>>,
     /// The TCP ports that sockets may be bound to. Linux 6.7.
     pub bind_tcp: Option<Vec<u16>>,
     /// The TCP ports that connections may be made to. Linux 6.7.
@@ -36,30 +37,30 @@ pub struct LandlockRules {
 }
 
 impl LandlockRules {
-    pub(super) fn of(rules: &Landlock) -> Result<Self> {
-        let granted = |wanted: fn(u64) -> bool| -> Result<Option<Vec<String>>> {
+    pub(super) fn of(rules: &Landlock) -> Self {
+        let granted = |wanted: fn(u64) -> bool| {
             let paths = rules.paths.iter().filter(|(_, access)| wanted(*access));
-            let paths: Vec<String> = paths.map(|(path, _)| utf8(path)).collect::<Result<_>>()?;
-            Ok(Some(paths).filter(|paths| !paths.is_empty()))
+            list(paths.map(|(path, _)| path.as_c_str().into())).map(OneOrMany::Many)
         };
-        let flag = |on: bool| on.then_some(true);
-        Ok(LandlockRules {
-            read: granted(|access| access & (EXECUTE | WRITE_FILE) == 0)?,
-            execute: granted(|access| access & EXECUTE != 0)?,
-            write: granted(|access| access & WRITE_FILE != 0)?,
+        LandlockRules {
+            read: granted(|access| access & (EXECUTE | WRITE_FILE) == 0),
+            execute: granted(|access| access & EXECUTE != 0),
+            write: granted(|access| access & WRITE_FILE != 0),
             bind_tcp: rules.bind.clone(),
             connect_tcp: rules.connect.clone(),
             scoped: flag(rules.scopes),
             as_mounted: flag(rules.as_mounted),
             best_effort: flag(rules.best_effort),
-        })
+        }
     }
 
     fn rules(&self) -> Result<Landlock> {
-        let paths = |paths: &Option<Vec<String>>| paths.clone().unwrap_or_default();
-        let mut rules = paths(&self.read).iter().try_fold(Landlock::new(), Landlock::read)?;
-        rules = paths(&self.execute).iter().try_fold(rules, Landlock::execute)?;
-        rules = paths(&self.write).iter().try_fold(rules, Landlock::write)?;
+        fn paths(option: &Option<OneOrMany<ByteString>>) -> impl Iterator<Item = &ByteString> {
+            option.iter().flat_map(OneOrMany::items)
+        }
+        let mut rules = paths(&self.read).try_fold(Landlock::new(), Landlock::read)?;
+        rules = paths(&self.execute).try_fold(rules, Landlock::execute)?;
+        rules = paths(&self.write).try_fold(rules, Landlock::write)?;
         if let Some(ports) = &self.bind_tcp {
             rules = rules.bind_tcp(ports);
         }

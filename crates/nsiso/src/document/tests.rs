@@ -20,7 +20,7 @@ fn a_mistake_is_told_with_its_path_and_the_nearest_name() {
         ),
         (
             r#"{"mounts": [{"type": "mask", "target": "/a"}, {"type": "tmpfs", "target": "/b", "size": "lots"}]}"#,
-            r#"mounts[1].size: invalid value: string "lots", expected a size in bytes"#,
+            r#"mounts[1].size: expected a size in bytes, such as 4096 or "256M", not "lots""#,
         ),
         (
             r#"{"mounts": [{"type": "bind", "target": "/a", "size": 5, "source": "/"}]}"#,
@@ -33,15 +33,18 @@ fn a_mistake_is_told_with_its_path_and_the_nearest_name() {
             r#"mounts[0].type: unknown value "bnd" (did you mean bind?)"#,
         ),
         (r#"{"uid_map": [[0, 1, 1], [0, 5, 1]]}"#, "uid_map[1]: uid range 0 5 1 overlaps"),
-        (r#"{"user": "yes"}"#, r#"user: invalid type: string "yes", expected a boolean"#),
+        (r#"{"user": "yes"}"#, r#"user: expected true or false, not "yes""#),
         (r#"{"nice": 100}"#, "nice: 100 is not a nice value"),
         (r#"{"rlimits": {"files": 5}}"#, r#"rlimits.files: "files" is no resource limit"#),
         (r#"{"landlock": true}"#, "landlock: true has no rules"),
         (r#"{"seccomp": {"deny": ["mkdirr"]}}"#, "seccomp: "),
-        (r#"{"share": ["user"]}"#, "share[0]: unknown value \"user\""),
+        (r#"{"share": ["user"]}"#, "share: a sandbox cannot do without a user namespace"),
+        (r#"{"share": ["usr"]}"#, "share[0]: unknown value \"usr\" (did you mean user?)"),
+        (r#"{"cwd": {"base64": "?"}}"#, "cwd: this is not base64: "),
+        (r#"{"cwd": {"base46": "Lw=="}}"#, "cwd: expected text, or"),
         (r#"{"init": false, "deadline": 5}"#, "init: wait_for_all, die_with_parent and deadline need it"),
         (r#"{"landlock": {"raed": ["/"]}}"#, r#"landlock.raed: unknown key "raed" (did you mean read?)"#),
-        (r#"{"seccomp": [true]}"#, "seccomp[0]: invalid type: boolean `true`, expected an object"),
+        (r#"{"seccomp": [true]}"#, "seccomp[0]: expected an object, not true"),
         (
             r#"{"seccomp": [{"deny": ["mkdir"]}, {"deny": ["nope"]}]}"#,
             "seccomp[1]: \"nope\" is no system call",
@@ -63,8 +66,18 @@ fn a_mistake_is_told_with_its_path_and_the_nearest_name() {
             r#"{"sandbox": true, "init": false, "die_with_parent": true}"#,
             "init: wait_for_all, die_with_parent and deadline need it",
         ),
+        (r#"{"uid": -1}"#, "uid: expected a number from 0 to 4294967295, not -1"),
+        (r#"{"pty": [1]}"#, "pty: expected a list of two, not of 1"),
+        (r#"{"cpus": 1.5}"#, "cpus: expected a list, not 1.5"),
+        (r#"{"pin": []}"#, "pin: expected an object, not a list"),
+        (r#"{"rlimits": {"nofile": "many"}}"#, r#"rlimits.nofile: expected a number, "unlimited""#),
+        (r#"{"fds": {"0": "nul"}}"#, r#"fds.0: unknown value "nul" (did you mean null?)"#),
+        (
+            r#"{"join": [{"pidfd": 0, "kinds": ["nt"]}]}"#,
+            r#"join[0].kinds[0]: unknown value "nt" (did you mean mnt?)"#,
+        ),
         (r#"{"hostname": "a"} {}"#, "spec document: trailing characters"),
-        (r#"{"sandbox": null}"#, "sandbox: invalid type: null, expected a value: leave out"),
+        (r#"{"sandbox": null}"#, "sandbox: expected a value: leave out"),
         (r#"{"sandbox": true, "sandbox": false}"#, "spec document: a key comes twice"),
         (r#"{"env": {"A": "1", "A": "2"}}"#, "env: a key comes twice"),
         ("[]", "spec document: expected an object"),
@@ -74,7 +87,7 @@ fn a_mistake_is_told_with_its_path_and_the_nearest_name() {
         (r#"{"share": ["net"], "net": true}"#, "share: a net namespace cannot be new, too"),
         (
             r#"{"mounts": [{"type": "tmpfs", "target": "/t", "mode": 4096}]}"#,
-            "mounts[0].mode: 0o10000 is no mode",
+            "mounts[0].mode: 0o10000 are no permissions",
         ),
         ("[", "spec document: EOF while parsing"),
     ] {
@@ -244,6 +257,24 @@ fn a_broken_document_is_an_error_and_nothing_worse() {
             }
         }
     }
+}
+
+#[test]
+fn bytes_that_are_not_utf8_come_back() {
+    use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt;
+    let odd = OsStr::from_bytes(b"/\xff");
+    let mut spec = Spec::new(odd).unwrap();
+    spec.hostname(odd).unwrap().cwd(odd).unwrap().env("A", odd).unwrap().pin(Kinds::NET, odd).unwrap();
+    spec.mount(Mount::bind(odd, odd).unwrap()).mount(Mount::file(b"\xff", odd, 0o644).unwrap());
+    spec.landlock(crate::Landlock::new().read(odd).unwrap()).cgroup_parent(odd).unwrap();
+    spec.limits(crate::Limits::new().pids(7));
+    let written = Document::of(&spec).unwrap().to_json();
+    let again = Document::from_json(&written).unwrap().spec().unwrap();
+    assert_eq!(format!("{again:?}"), format!("{spec:?}"), "{written}");
+    spec.env(odd, "1").unwrap();
+    let error = Document::of(&spec).unwrap_err();
+    assert!(error.message().starts_with("env: the name"), "{error}");
 }
 
 #[test]

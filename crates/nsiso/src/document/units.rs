@@ -3,12 +3,10 @@
 use std::fmt;
 use std::time::Duration;
 
-#[cfg(feature = "schema")]
-use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::{self, Deserializer, Visitor};
 use serde::{Deserialize, Serialize, Serializer};
 
-/// Bytes: a number, or a string such as `"64K"`, `"256M"`, `"2G"` or `"1T"` (powers of 1024).
+/// Bytes: a number, or a string such as `"64K"`, `"256M"`, `"2GiB"` or `"1T"` (powers of 1024).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Size(pub u64);
 
@@ -36,51 +34,83 @@ impl From<Duration> for Time {
     }
 }
 
-/// The letters behind a size, each with what it multiplies by.
-const SIZES: [(&str, i64); 5] = [("", 1), ("K", 1 << 10), ("M", 1 << 20), ("G", 1 << 30), ("T", 1 << 40)];
-const RATES: [(&str, i64); 4] = [("bit", 1), ("kbit", 1000), ("mbit", 1_000_000), ("gbit", 1_000_000_000)];
-const TIMES: [(&str, i64); 7] = [
-    ("ns", 1),
-    ("us", 1_000),
-    ("ms", 1_000_000),
-    ("s", NANOS),
-    ("m", 60 * NANOS),
-    ("h", 3600 * NANOS),
-    ("", NANOS),
-];
-
-/// A decimal number and one of these units, whose product is a whole number.
-fn parse(text: &str, units: &[(&str, i64)]) -> Option<i128> {
-    let digits = text.trim_end_matches(|letter: char| letter.is_ascii_alphabetic());
-    let unit = units.iter().find(|(name, _)| *name == &text[digits.len()..])?.1;
-    let (negative, digits) = match digits.strip_prefix('-') {
-        Some(rest) => (true, rest),
-        None => (false, digits),
-    };
-    let (whole, part) = digits.split_once('.').unwrap_or((digits, ""));
-    let digit = |letter: char| letter.is_ascii_digit();
-    if whole.is_empty() || !whole.chars().all(digit) || !part.chars().all(digit) || part.len() > 18 {
-        return None;
-    }
-    let (scaled, tenths) =
-        (part.parse::<i128>().unwrap_or(0) * i128::from(unit), 10i128.pow(part.len() as u32));
-    if scaled % tenths != 0 {
-        return None;
-    }
-    let fraction = scaled / tenths;
-    let value = whole.parse::<i128>().ok()?.checked_mul(unit.into())?.checked_add(fraction)?;
-    Some(if negative { -value } else { value })
-}
-
-/// Reads a number or a string with a unit.
-struct WithUnit {
+/// What a number can be written in: plain, or as text with a unit.
+struct Units {
     expected: &'static str,
+    /// Each unit with what it multiplies by.
     units: &'static [(&'static str, i64)],
     /// What a plain number counts.
     plain: i64,
+    /// The JSON Schema: the type of a plain number, and the pattern of a text.
+    #[cfg(feature = "schema")]
+    schema: (&'static str, &'static str),
 }
 
-impl Visitor<'_> for WithUnit {
+static SIZE: Units = Units {
+    expected: "a size in bytes, such as 4096 or \"256M\"",
+    units: &[("", 1), ("k", 1 << 10), ("m", 1 << 20), ("g", 1 << 30), ("t", 1 << 40)],
+    plain: 1,
+    #[cfg(feature = "schema")]
+    schema: ("integer", "^[0-9]+(\\.[0-9]+)?([KMGTkmgt](iB)?)?$"),
+};
+
+static RATE: Units = Units {
+    expected: "bits per second, such as 1000000 or \"10mbit\"",
+    units: &[("bit", 1), ("kbit", 1000), ("mbit", 1_000_000), ("gbit", 1_000_000_000)],
+    plain: 1,
+    #[cfg(feature = "schema")]
+    schema: ("integer", "^[0-9]+(\\.[0-9]+)?[kmg]?bit$"),
+};
+
+static TIME: Units = Units {
+    expected: "seconds, such as 1.5, \"1.5s\" or \"250ms\"",
+    units: &[
+        ("", NANOS),
+        ("ns", 1),
+        ("us", 1_000),
+        ("ms", 1_000_000),
+        ("s", NANOS),
+        ("m", 60 * NANOS),
+        ("h", 3600 * NANOS),
+    ],
+    plain: NANOS,
+    #[cfg(feature = "schema")]
+    schema: ("number", "^-?[0-9]+(\\.[0-9]+)?(ns|us|ms|s|m|h)?$"),
+};
+
+impl Units {
+    fn read<'de, D: Deserializer<'de>, T: TryFrom<i128>>(&self, deserializer: D) -> Result<T, D::Error> {
+        let value = deserializer.deserialize_any(self)?;
+        T::try_from(value).map_err(|_| de::Error::custom(format!("expected {}", self.expected)))
+    }
+
+    /// A decimal number and a unit, whose product is a whole number.
+    fn parse(&self, text: &str) -> Option<i128> {
+        let digits = text.trim_end_matches(|letter: char| letter.is_ascii_alphabetic());
+        let unit = text[digits.len()..].strip_suffix("iB").unwrap_or(&text[digits.len()..]);
+        let known = if self.plain == 1 { unit.to_ascii_lowercase() } else { unit.to_owned() };
+        let unit = self.units.iter().find(|(name, _)| *name == known)?.1;
+        let (negative, digits) = match digits.strip_prefix('-') {
+            Some(rest) => (true, rest),
+            None => (false, digits),
+        };
+        let (whole, part) = digits.split_once('.').unwrap_or((digits, ""));
+        let digit = |letter: char| letter.is_ascii_digit();
+        if whole.is_empty() || !whole.chars().all(digit) || !part.chars().all(digit) || part.len() > 18 {
+            return None;
+        }
+        let (scaled, tenths) =
+            (part.parse::<i128>().unwrap_or(0) * i128::from(unit), 10i128.pow(part.len() as u32));
+        if scaled % tenths != 0 {
+            return None;
+        }
+        let fraction = scaled / tenths;
+        let value = whole.parse::<i128>().ok()?.checked_mul(unit.into())?.checked_add(fraction)?;
+        Some(if negative { -value } else { value })
+    }
+}
+
+impl Visitor<'_> for &Units {
     type Value = i128;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -102,31 +132,25 @@ impl Visitor<'_> for WithUnit {
     }
 
     fn visit_str<E: de::Error>(self, value: &str) -> Result<i128, E> {
-        parse(value, self.units).ok_or_else(|| E::invalid_value(de::Unexpected::Str(value), &self))
+        self.parse(value).ok_or_else(|| E::invalid_value(de::Unexpected::Str(value), &self))
     }
 }
 
 impl<'de> Deserialize<'de> for Size {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let expected = "a size in bytes, such as 4096 or \"256M\"";
-        let value = deserializer.deserialize_any(WithUnit { expected, units: &SIZES, plain: 1 })?;
-        u64::try_from(value).map(Size).map_err(|_| de::Error::custom(format!("expected {expected}")))
+        SIZE.read(deserializer).map(Size)
     }
 }
 
 impl<'de> Deserialize<'de> for Rate {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let expected = "bits per second, such as 1000000 or \"10mbit\"";
-        let value = deserializer.deserialize_any(WithUnit { expected, units: &RATES, plain: 1 })?;
-        u64::try_from(value).map(Rate).map_err(|_| de::Error::custom(format!("expected {expected}")))
+        RATE.read(deserializer).map(Rate)
     }
 }
 
 impl<'de> Deserialize<'de> for Time {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let expected = "seconds, such as 1.5, \"1.5s\" or \"250ms\"";
-        let value = deserializer.deserialize_any(WithUnit { expected, units: &TIMES, plain: NANOS })?;
-        i64::try_from(value).map(Time).map_err(|_| de::Error::custom(format!("expected {expected}")))
+        TIME.read(deserializer).map(Time)
     }
 }
 
@@ -153,55 +177,51 @@ impl Serialize for Time {
 }
 
 #[cfg(feature = "schema")]
-fn schema(description: &str, pattern: &str, number: &str) -> Schema {
-    json_schema!({
-        "description": description,
-        "anyOf": [{ "type": number }, { "type": "string", "pattern": pattern }],
-    })
-}
+mod schema {
+    use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
-#[cfg(feature = "schema")]
-impl JsonSchema for Size {
-    fn schema_name() -> std::borrow::Cow<'static, str> {
-        "Size".into()
+    use super::{RATE, Rate, SIZE, Size, TIME, Time, Units};
+
+    impl Units {
+        fn schema(&self, description: &str) -> Schema {
+            let (number, pattern) = self.schema;
+            json_schema!({
+                "description": description,
+                "anyOf": [{ "type": number }, { "type": "string", "pattern": pattern }],
+            })
+        }
     }
 
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        schema(
-            "Bytes: a number, or a string such as \"256M\" (K, M, G, T: powers of 1024).",
-            "^[0-9]+(\\.[0-9]+)?[KMGT]?$",
-            "integer",
-        )
-    }
-}
+    impl JsonSchema for Size {
+        fn schema_name() -> std::borrow::Cow<'static, str> {
+            "Size".into()
+        }
 
-#[cfg(feature = "schema")]
-impl JsonSchema for Rate {
-    fn schema_name() -> std::borrow::Cow<'static, str> {
-        "Rate".into()
+        fn json_schema(_: &mut SchemaGenerator) -> Schema {
+            SIZE.schema("Bytes: a number, or a string such as \"256M\" (K, M, G, T: powers of 1024).")
+        }
     }
 
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        schema(
-            "Bits per second: a number, or a string such as \"10mbit\" (kbit, mbit, gbit: powers of 1000).",
-            "^[0-9]+(\\.[0-9]+)?[kmg]?bit$",
-            "integer",
-        )
-    }
-}
+    impl JsonSchema for Rate {
+        fn schema_name() -> std::borrow::Cow<'static, str> {
+            "Rate".into()
+        }
 
-#[cfg(feature = "schema")]
-impl JsonSchema for Time {
-    fn schema_name() -> std::borrow::Cow<'static, str> {
-        "Time".into()
+        fn json_schema(_: &mut SchemaGenerator) -> Schema {
+            RATE.schema(
+                "Bits per second: a number, or a string such as \"10mbit\" (kbit, mbit, gbit: powers of 1000).",
+            )
+        }
     }
 
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        schema(
-            "Seconds: a number, or a string such as \"1.5s\" (ns, us, ms, s, m, h).",
-            "^-?[0-9]+(\\.[0-9]+)?(ns|us|ms|s|m|h)?$",
-            "number",
-        )
+    impl JsonSchema for Time {
+        fn schema_name() -> std::borrow::Cow<'static, str> {
+            "Time".into()
+        }
+
+        fn json_schema(_: &mut SchemaGenerator) -> Schema {
+            TIME.schema("Seconds: a number, or a string such as \"1.5s\" (ns, us, ms, s, m, h).")
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::marker::PhantomData;
+use std::os::fd::RawFd;
 
 #[cfg(feature = "schema")]
 use schemars::JsonSchema;
@@ -18,6 +19,18 @@ pub enum OneOrMany<T> {
     One(T),
     /// A list.
     Many(Vec<T>),
+}
+
+/// A descriptor of the caller's, or something else in its place.
+#[derive(Clone, Copy, Debug, PartialEq, serde::Serialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
+#[serde(untagged)]
+#[cfg_attr(feature = "schema", schemars(rename = "DescriptorOr_{T}"))]
+pub enum DescriptorOr<T> {
+    /// A descriptor of the caller's.
+    Descriptor(RawFd),
+    /// What is in its place.
+    Other(T),
 }
 
 impl<T> OneOrMany<T> {
@@ -62,6 +75,12 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Switch<T> {
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for OneOrMany<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_any(OneOrManyVisitor(PhantomData))
+    }
+}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for DescriptorOr<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(DescriptorOrVisitor(PhantomData))
     }
 }
 
@@ -110,5 +129,31 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for OneOrManyVisitor<T> {
 
     fn visit_map<A: MapAccess<'de>>(self, fields: A) -> Result<OneOrMany<T>, A::Error> {
         T::deserialize(MapAccessDeserializer::new(fields)).map(OneOrMany::One)
+    }
+}
+
+struct DescriptorOrVisitor<T>(PhantomData<T>);
+
+impl<'de, T: Deserialize<'de>> Visitor<'de> for DescriptorOrVisitor<T> {
+    type Value = DescriptorOr<T>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a descriptor, or what can be in its place")
+    }
+
+    fn visit_i64<E: Error>(self, fd: i64) -> Result<DescriptorOr<T>, E> {
+        RawFd::deserialize(fd.into_deserializer()).map(DescriptorOr::Descriptor)
+    }
+
+    fn visit_u64<E: Error>(self, fd: u64) -> Result<DescriptorOr<T>, E> {
+        RawFd::deserialize(fd.into_deserializer()).map(DescriptorOr::Descriptor)
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<DescriptorOr<T>, E> {
+        T::deserialize(text.into_deserializer()).map(DescriptorOr::Other)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, fields: A) -> Result<DescriptorOr<T>, A::Error> {
+        T::deserialize(MapAccessDeserializer::new(fields)).map(DescriptorOr::Other)
     }
 }

@@ -344,15 +344,21 @@ impl<'fd> Mount<'fd> {
     ///
     /// It also limits the number of files, since empty ones use memory too: to one for each KiB,
     /// and 1024 at least. By default a tmpfs holds half of the memory, and a file for every two
-    /// pages of it. See `tmpfs(5)`.
-    pub fn size(self, bytes: u64) -> Self {
-        let files = if bytes == 0 { 0 } else { (bytes / 1024).max(1024) };
-        self.option("size", Some(bytes.to_string())).option("nr_inodes", Some(files.to_string()))
+    /// pages of it. See `tmpfs(5)`. EINVAL: 0, which would be no limit, or 8 EiB and more.
+    pub fn size(self, bytes: u64) -> Result<Self> {
+        if !(1..1 << 63).contains(&bytes) {
+            return Err(Error::argument(format!("{bytes} bytes are no size of a tmpfs: 1 to 8 EiB")));
+        }
+        let files = (bytes / 1024).max(1024);
+        Ok(self.option("size", Some(bytes.to_string())).option("nr_inodes", Some(files.to_string())))
     }
 
     /// Sets the mode of the root directory of a tmpfs; 0755 by default.
-    pub fn mode(self, mode: u32) -> Self {
-        self.option("mode", Some(format!("{:o}", mode & 0o7777)))
+    ///
+    /// EINVAL: bits beyond 07777.
+    pub fn mode(self, mode: u32) -> Result<Self> {
+        let mode = permissions(mode)?;
+        Ok(self.option("mode", Some(format!("{mode:o}"))))
     }
 
     /// Sets which processes a proc shows to other users: `off`, `noaccess`, `invisible` or
@@ -417,7 +423,7 @@ impl<'fd> Spec<'fd> {
     /// spec.args(["-c", "touch /tmp/it && ! touch /usr/it 2>/dev/null"])?
     ///     .map_root()
     ///     .mount(Mount::bind("/", "/")?.read_only())
-    ///     .mount(Mount::tmpfs("/tmp")?.size(1 << 20));
+    ///     .mount(Mount::tmpfs("/tmp")?.size(1 << 20)?);
     /// assert_eq!(spec.spawn()?.wait()?.code(), Some(0));
     /// # Ok::<(), nsiso::Error>(())
     /// ```

@@ -10,6 +10,8 @@ use crate::{Kinds, Result};
 /// How mount events propagate between the new mount namespace and the caller's,
 /// `mount_namespaces(7)`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "snake_case"))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub enum Propagation {
     /// Mount events do not propagate in either direction. Default.
     #[default]

@@ -81,7 +81,7 @@ impl Spec<'_> {
             self.groups(&[])?;
             (uid, gid) = (NOBODY, NOBODY);
         }
-        self.mount(Mount::tmpfs("/")?.size(ROOM));
+        self.mount(Mount::tmpfs("/")?.size(ROOM)?);
         for directory in ["/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32"] {
             match fs::read_link(directory) {
                 Ok(to) => self.mount(Mount::symlink(to, directory)?),
@@ -96,8 +96,8 @@ impl Spec<'_> {
         }
         self.mount(Mount::procfs("/proc")?)
             .mount(Mount::dev("/dev")?)
-            .mount(Mount::tmpfs("/dev/shm")?.size(ROOM).mode(0o1777).noexec())
-            .mount(Mount::tmpfs("/tmp")?.size(ROOM).mode(0o1777))
+            .mount(Mount::tmpfs("/dev/shm")?.size(ROOM)?.mode(0o1777)?.noexec())
+            .mount(Mount::tmpfs("/tmp")?.size(ROOM)?.mode(0o1777)?)
             .mount(Mount::read_only_path("/proc/sys")?.if_exists())
             .mount(Mount::read_only_path("/proc/sysrq-trigger")?.if_exists())
             // Any user may write there, and so make the kernel watch the load of the whole machine.

@@ -4,6 +4,8 @@
 mod bpf;
 mod untrusted;
 
+use std::collections::BTreeSet;
+
 use std::str::FromStr;
 
 use libc::sock_filter;
@@ -50,8 +52,11 @@ pub(crate) enum Rules {
     Raw,
 }
 
+/// Each name once: a filter has room for few rules.
 fn owned<S: AsRef<str>>(names: impl IntoIterator<Item = S>) -> Vec<String> {
-    names.into_iter().map(|name| name.as_ref().to_owned()).collect()
+    let mut seen = BTreeSet::new();
+    let names = names.into_iter().map(|name| name.as_ref().to_owned());
+    names.filter(|name| seen.insert(name.clone())).collect()
 }
 
 impl Seccomp {
