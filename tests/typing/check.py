@@ -39,7 +39,7 @@ def pyright():
     """Yields (path, line, message) for each error."""
     for error in json.loads(output("pyright", "--outputjson"))["generalDiagnostics"]:
         if error["severity"] == "error":
-            yield pathlib.Path(error["file"]), error["range"]["start"]["line"] + 1, error["message"]
+            yield pathlib.Path(error["file"]), error["range"]["start"]["line"] + 1, error["message"].partition("\n")[0]
 
 
 def main():
