@@ -29,7 +29,7 @@ from ._lab import Lab
 from ._limits import Limits, Pressure, Resources, Stall
 from ._list import Gaps, Holder, NamespaceInfo, Listing, Node, list, tree
 from ._mount import Bind, Chmod, Dev, Dir, File, Mask, Mount, Mqueue, Overlay, Procfs, Propagation, ReadOnly, Symlink, Sysfs, Tmpfs
-from ._nsiso import __version__
+from ._nsiso import __version__ as __version__
 from ._namespace import Namespace, Pidfd, call_in, enter, pin, unpin
 from ._network import Link, forward, link, move_device, remove_device, socket_in
 from ._options import Options

@@ -1,14 +1,18 @@
 """Defines Bridge, a network bridge to which hosts are linked."""
 
 import ipaddress
-from typing import Any, Dict, List, Optional
+from typing import TYPE_CHECKING, Dict, List, Optional, Union
 
 from . import _nsiso
 from ._argument import text, texts
 from ._endpoint import Endpoint, Texts
 from ._hold import hold
 from ._lab import Lab
+from ._namespace import Namespace
 from ._network import Link
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 
 class Bridge:
@@ -32,13 +36,14 @@ class Bridge:
     """
 
     def __init__(self, name: str, networks: Texts = (), *, lab: Optional[Lab] = None) -> None:
-        self.name = self.bridge = text("name", name)
-        self.closed = False
+        self.name: str = text("name", name)
+        self.bridge: str = self.name
+        self.closed: bool = False
         self._networks = [_network_of(network) for network in texts("networks", networks)]
         self._links: Dict[Link, List[str]] = {}
         """Each link, with the addresses of the device at its other end."""
-        self.lab = lab or Lab.default()
-        self.net = hold(net=True, join=self.lab.join)["net"]
+        self.lab: Lab = lab or Lab.default()
+        self.net: Namespace = hold(net=True, join=self.lab.join)["net"]
         _nsiso.bridge(self.net.fileno(), name)
 
     def addresses(self) -> List[str]:
@@ -65,7 +70,7 @@ class Bridge:
             self.closed = True
             self.net.close()
 
-    def __enter__(self) -> "Bridge":
+    def __enter__(self) -> "Self":
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -75,7 +80,7 @@ class Bridge:
         return f"<Bridge {self.name}>"
 
 
-def _network_of(network: str) -> Any:
+def _network_of(network: str) -> Union[ipaddress.IPv4Network, ipaddress.IPv6Network]:
     try:
         return ipaddress.ip_network(network)
     except ValueError as error:

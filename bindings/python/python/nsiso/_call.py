@@ -5,14 +5,16 @@ import os
 import pickle
 import subprocess
 import sys
-from typing import Any, Callable, Dict, TypeVar
+from typing import Any, Callable, Dict, Mapping, Tuple, TypeVar
 
 from ._popen import Popen
 
 T = TypeVar("T")
 
 
-def call_in_python(popen: Callable[..., Popen], function: Callable[..., T], args: Any, keywords: Any) -> T:
+def call_in_python(
+    popen: "Callable[..., Popen[bytes]]", function: Callable[..., T], args: Tuple[Any, ...], keywords: Mapping[str, Any]
+) -> T:  # fmt: skip
     """Calls a function in a Python process that ``popen`` starts.
 
     Returns the result of the function, or raises the exception that the function raised.
@@ -34,9 +36,10 @@ def call_in_python(popen: Callable[..., Popen], function: Callable[..., T], args
     if not told:
         raise ChildProcessError(f"the Python that was to call it ended with status {python.returncode} and told nothing")
     worked, result = pickle.loads(told)
-    if worked:
-        return result
-    raise result
+    if not worked:
+        raise result
+    returned: T = result
+    return returned
 
 
 def _prepared(with_main: bool) -> Dict[str, Any]:

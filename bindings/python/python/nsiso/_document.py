@@ -7,12 +7,9 @@ import os
 from dataclasses import fields
 from datetime import timedelta
 from fractions import Fraction
-from typing import Any, Dict, Iterable, List, Literal, Mapping, Tuple, Union
+from typing import Any, Dict, Iterable, List, Mapping, Tuple, Union
 
-Path = Union[str, bytes, "os.PathLike[str]", "os.PathLike[bytes]"]
-Kind = Literal["user", "pid", "mnt", "net", "ipc", "uts", "time", "cgroup"]
-Size = Union[int, str]
-Seconds = Union[int, float, str, Fraction, timedelta]
+from ._types import Path
 
 # A file that is longer is no document.
 _LONGEST = 16 << 20

@@ -4,8 +4,9 @@ from dataclasses import dataclass, replace
 from typing import Any, Dict, Iterable, Mapping, Optional, Union
 
 from ._argument import mapping
-from ._document import Entry, Seconds
+from ._document import Entry
 from ._namespace import Namespace
+from ._types import Seconds
 
 Texts = Union[str, Iterable[str]]
 Place = Any

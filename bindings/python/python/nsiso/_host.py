@@ -6,19 +6,26 @@ import os
 import re
 import socket as _socket
 import subprocess
-from typing import Any, Callable, Dict, Iterable, List, Optional, Set, Tuple, TypeVar, Union
+from typing import TYPE_CHECKING, Any, Callable, Dict, Iterable, List, Optional, Set, Tuple, TypeVar, Union
 
 from ._call import call_in_python
 from ._argument import texts
 from ._endpoint import Endpoint, Texts, Uplink
 from ._error import DeniedError
 from ._lab import Lab
-from ._mount import Bind, File, Procfs, Sysfs
+from ._mount import Bind, File, Mount, Procfs, Sysfs
 from ._namespace import Namespace, call_in
 from ._network import Link, forward, socket_in
 from ._popen import Popen, run
 
 T = TypeVar("T")
+
+if TYPE_CHECKING:
+    from typing_extensions import ParamSpec, Self
+
+    from ._types import SameAs
+
+    P = ParamSpec("P")
 
 
 class Host:
@@ -58,7 +65,7 @@ class Host:
 
     def __init__(
         self, name: str, *, router: bool = False, dns: Texts = (), uplink: Union[bool, Uplink] = False,
-        mounts: Iterable[Any] = (), lab: Optional[Lab] = None,
+        mounts: "Iterable[Mount]" = (), lab: Optional[Lab] = None,
     ) -> None:  # fmt: skip
         if not isinstance(name, str):
             raise TypeError(f"the name of a host is a text, not {name!r}")
@@ -68,31 +75,34 @@ class Host:
             raise TypeError(f"uplink is True, False or an nsiso.Uplink, not {uplink!r}")
         self.name = name
         self.router = router
-        self.closed = False
+        self.closed: bool = False
         self.devices: Dict[str, List[str]] = {}
         """The addresses of each device that is linked, by its name."""
         self._links: Dict[Link, Tuple[str, Set[int]]] = {}
         """For each link its device, and the IP versions that have a gateway there."""
         self._owner = os.getpid()
-        self.lab = lab or Lab.default()
-        self._children: List[Popen] = []
-        view = [Bind("/", "/", suid=True, dev=True), Procfs(), *_names(name, texts("dns", dns), bool(uplink)), *mounts]
-        start = lambda more: Popen(  # noqa: E731
-            ["sleep", "infinity"], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, cwd="/", join=self.lab.join, net=True, hostname=name,
-            mounts=[*view, *more], init=True, die_with_parent=True, uplink=uplink or None,
-        )  # fmt: skip
-        self._first: Optional[Popen] = None
+        self.lab: Lab = lab or Lab.default()
+        self._children: List[Popen[Any]] = []
+        view: List[Mount] = [Bind("/", "/", suid=True, dev=True), Procfs(), *_names(name, texts("dns", dns), bool(uplink)), *mounts]
+
+        def start(*more: "Mount") -> "Popen[bytes]":
+            return Popen(
+                ["sleep", "infinity"], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, cwd="/", join=self.lab.join, net=True, hostname=name,
+                mounts=[*view, *more], init=True, die_with_parent=True, uplink=uplink or None,
+            )  # fmt: skip
+
+        self._first: Optional[Popen[bytes]] = None
         try:
-            self._first = start([Sysfs()])
+            self._first = start(Sysfs())
         except DeniedError as error:
             # The kernel refuses a new sysfs where part of /sys is covered, as in a container.
             # The /sys of this machine stays visible then.
             if error.step != "mount":
                 raise
-            self._first = start([])
+            self._first = start()
         with contextlib.ExitStack() as undo:
             undo.callback(self._end)
-            self.net = Namespace.of(self._first, "net")
+            self.net: Namespace = Namespace.of(self._first, "net")
             if router:
                 forward(self.net)
             undo.pop_all()
@@ -121,20 +131,25 @@ class Host:
         name, _ = self._links.pop(link, ("", set()))
         self.devices.pop(name, None)
 
-    def run(self, args: Any, **keywords: Any) -> "subprocess.CompletedProcess[Any]":
-        """Runs a program on this host until it ends, with the arguments of nsiso.run."""
-        return run(args, **self._inside(keywords))
+    if TYPE_CHECKING:
+        run = SameAs(run)
+        popen = SameAs(Popen)
+    else:
 
-    def popen(self, args: Any, **keywords: Any) -> Popen:
-        """Starts a program on this host, with the arguments of nsiso.Popen.
+        def run(self, args, **keywords):
+            """Runs a program on this host until it ends, with the arguments of nsiso.run."""
+            return run(args, **self._inside(keywords))
 
-        The program is killed when the host is closed. Its working directory is that of this process
-        by default. Raises ValueError if the host is closed.
-        """
-        self._children = [child for child in self._children if child.poll() is None]
-        child = Popen(args, **self._inside(keywords))
-        self._children.append(child)
-        return child
+        def popen(self, args, **keywords):
+            """Starts a program on this host, with the arguments of nsiso.Popen.
+
+            The program is killed when the host is closed. Its working directory is that of this
+            process by default. Raises ValueError if the host is closed.
+            """
+            self._children = [child for child in self._children if child.poll() is None]
+            child = Popen(args, **self._inside(keywords))
+            self._children.append(child)
+            return child
 
     def _inside(self, keywords: Dict[str, Any]) -> Dict[str, Any]:
         if self._first is None:
@@ -151,7 +166,7 @@ class Host:
         """
         return socket_in(self, family, type, proto)
 
-    def call(self, function: Callable[..., T], *args: Any, **keywords: Any) -> T:
+    def call(self, function: "Callable[P, T]", *args: "P.args", **keywords: "P.kwargs") -> T:
         """Calls ``function(*args, **keywords)`` on this host and returns its result.
 
         An exception of the function is raised here. Raises ValueError if the host is closed.
@@ -164,7 +179,7 @@ class Host:
         function must be importable, and pickle must support its arguments and its result. Where
         only a socket is needed, use ``socket()``.
         """
-        if self.closed:
+        if self.closed or self._first is None:
             raise ValueError(f"{self!r} is closed")
         if self.lab.user is None:
             return call_in(self._first, function, *args, kinds=["net", "uts"], **keywords)
@@ -200,17 +215,17 @@ class Host:
             with contextlib.suppress(Exception):
                 self.close()
 
-    def __enter__(self) -> "Host":
+    def __enter__(self) -> "Self":
         return self
 
-    def __exit__(self, *_: Any) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def __repr__(self) -> str:
         return f"<Host {self.name}>"
 
 
-def _names(name: str, dns: List[str], uplink: bool) -> List[Any]:
+def _names(name: str, dns: List[str], uplink: bool) -> List[File]:
     """Returns the files by which programs of the host look up names.
 
     Without a connection to name servers the file lists none, because waiting for them takes long.

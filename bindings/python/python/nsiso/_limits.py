@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from typing import Any, Dict, Mapping, NamedTuple, Optional
 
-from ._document import Entry, Path, Size
+from ._document import Entry
+from ._types import Path, Size
 
 
 @dataclass(frozen=True)

@@ -2,9 +2,12 @@
 
 import os
 from collections.abc import Sequence
-from typing import Any, Dict, Iterable, Iterator, List, NamedTuple, Optional, Tuple, Union
+from typing import TYPE_CHECKING, Any, Dict, Iterator, List, Literal, NamedTuple, Optional, Tuple, Union, overload
 
 from . import _nsiso
+
+if TYPE_CHECKING:
+    from ._types import Kind, Kinds, StrPath
 
 
 class Holder(NamedTuple):
@@ -71,7 +74,7 @@ class Gaps(NamedTuple):
 class NamespaceInfo:
     """A namespace in a listing. Attributes that are not known are None."""
 
-    kind: str  #: "user", "pid", "mnt", "net", "ipc", "uts", "time" or "cgroup"
+    kind: "Kind"  #: "user", "pid", "mnt", "net", "ipc", "uts", "time" or "cgroup"
     inode: int  #: the number in its link below /proc/PID/ns; can be reused
     device: int  #: the device of that inode
     id: Optional[int]  #: the 64-bit id, never reused; mnt: Linux 6.8, others: 6.18
@@ -89,6 +92,10 @@ class NamespaceInfo:
     #: What keeps it in existence: "processes", "threads", "descriptors", "sockets", "mounts",
     #: "pid_for_children", "time_for_children", "descendants"
     held: Tuple[str, ...]
+    index: int
+    # Indices in the listing.
+    _parent: Optional[int]
+    _owner: Optional[int]
 
     def __init__(self, listing: "Listing", index: int) -> None:
         self._listing, self.index = listing, index
@@ -154,7 +161,7 @@ class NamespaceInfo:
         return hash((self.device, self.inode, self.id))
 
 
-class Listing(Sequence):
+class Listing(Sequence[NamespaceInfo]):
     """The result of ``list()``: a sequence of NamespaceInfo, ordered by inode.
 
     It is a snapshot and does not change.
@@ -166,7 +173,13 @@ class Listing(Sequence):
     def __len__(self) -> int:
         return len(self._snapshot)
 
-    def __getitem__(self, index: Any) -> Any:
+    @overload
+    def __getitem__(self, index: int) -> NamespaceInfo: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> List[NamespaceInfo]: ...
+
+    def __getitem__(self, index: Union[int, slice]) -> Union[NamespaceInfo, List[NamespaceInfo]]:
         if isinstance(index, slice):
             return [NamespaceInfo(self, n) for n in range(*index.indices(len(self)))]
         n = index + len(self) if index < 0 else index
@@ -182,14 +195,26 @@ class Listing(Sequence):
         """What the listing could not see, as Gaps."""
         return Gaps(**self._snapshot.gaps())
 
+    @overload
+    def find(self, *, inode: int) -> Optional[NamespaceInfo]: ...
+
+    @overload
+    def find(self, *, fd: int) -> Optional[NamespaceInfo]: ...
+
+    @overload
+    def find(self, *, path: "StrPath") -> Optional[NamespaceInfo]: ...
+
+    @overload
+    def find(self, *, pid: int, kind: "Kind") -> Optional[NamespaceInfo]: ...
+
     def find(
         self,
         *,
         inode: Optional[int] = None,
         fd: Optional[int] = None,
-        path: Union[str, "os.PathLike[str]", None] = None,
+        path: "Optional[StrPath]" = None,
         pid: Optional[int] = None,
-        kind: Optional[str] = None,
+        kind: "Optional[Kind]" = None,
     ) -> Optional[NamespaceInfo]:
         """Returns one namespace of the listing, or None if the listing does not include it.
 
@@ -218,6 +243,7 @@ class Listing(Sequence):
         elif path is not None:
             index = self._snapshot.find_path(os.fspath(path))
         else:
+            assert pid is not None and kind is not None
             index = self._snapshot.find_process(pid, kind)
         return None if index is None else self[index]
 
@@ -226,7 +252,7 @@ class Listing(Sequence):
 
 
 def list(
-    kinds: Union[str, Iterable[str], None] = None,
+    kinds: "Optional[Kinds]" = None,
     *,
     details: bool = True,
     children: bool = True,
@@ -268,7 +294,7 @@ def list(
     ValueError for an unknown kind.
     """
     scope = dict(details=details, children=children, threads=threads, mounts=mounts, descriptors=descriptors, sockets=sockets)
-    names = [kinds] if isinstance(kinds, str) else None if kinds is None else [*kinds]
+    names: Optional[List[Kind]] = None if kinds is None else [kinds] if isinstance(kinds, str) else [*kinds]
     return Listing(_nsiso.list(names, [name for name, wanted in scope.items() if wanted], own))
 
 
@@ -279,7 +305,7 @@ class Node(NamedTuple):
     children: "List[Node]"
 
 
-def tree(by: str = "owner", listing: Optional[Listing] = None) -> "List[Node]":
+def tree(by: Literal["owner", "parent"] = "owner", listing: Optional[Listing] = None) -> List[Node]:
     """Returns the namespaces as trees: a list of the top Nodes.
 
     by: str
@@ -293,7 +319,7 @@ def tree(by: str = "owner", listing: Optional[Listing] = None) -> "List[Node]":
     if by not in ("owner", "parent"):
         raise ValueError(f'by={by!r}: trees go by "owner" or "parent"')
     nodes = [Node(namespace, []) for namespace in (list() if listing is None else listing)]
-    tops = []
+    tops: List[Node] = []
     for node in nodes:
         if by == "parent" and node.namespace.kind not in ("user", "pid"):
             continue

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from typing import Any, Dict, Literal, Optional, Sequence, Tuple, Union
 
 from ._argument import pair
-from ._document import Entry, Path, Size, plain
+from ._document import Entry, plain
+from ._types import Path, Size
 
 
 class Mount(Entry):

@@ -2,20 +2,22 @@
 
 import contextlib
 import contextvars
-import functools
 import os
-from typing import Any, Callable, Iterable, Iterator, List, Optional, TypeVar, Union
+from typing import TYPE_CHECKING, Any, Callable, Dict, Iterable, Iterator, List, Literal, Optional, Tuple, TypeVar, Union, overload
 
 from . import _nsiso
 from ._list import NamespaceInfo
 
-KINDS = ("user", "pid", "mnt", "net", "ipc", "uts", "time", "cgroup")
+if TYPE_CHECKING:
+    from typing_extensions import ParamSpec, Self, TypeIs
+
+    from ._types import HasFileno, Join, JoinTarget, Kind, Path, Process, ProcessAndKinds, Targets
+
+    P = ParamSpec("P")
+
+KINDS: "Tuple[Kind, ...]" = ("user", "pid", "mnt", "net", "ipc", "uts", "time", "cgroup")
 
 T = TypeVar("T")
-Path = Union[str, bytes, "os.PathLike[Any]"]
-
-
-Self = TypeVar("Self", bound="_Opened")
 
 
 class _Opened:
@@ -33,10 +35,10 @@ class _Opened:
         if fd is not None:
             os.close(fd)
 
-    def __enter__(self: Self) -> Self:
+    def __enter__(self) -> "Self":
         return self
 
-    def __exit__(self, *_: Any) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def __del__(self) -> None:
@@ -61,12 +63,12 @@ class Namespace(_Opened):
     equal if they are the same namespace. A Namespace also equals the NamespaceInfo of a listing.
     """
 
-    kind: str  #: "user", "pid", "mnt", "net", "ipc", "uts", "time" or "cgroup"
+    kind: "Kind"  #: "user", "pid", "mnt", "net", "ipc", "uts", "time" or "cgroup"
     inode: int  #: the number in its link below /proc/PID/ns; can be reused
     id: Optional[int]  #: the 64-bit id, never reused; mnt: Linux 6.8, others: 6.18
     owner_uid: Optional[int]  #: uid that made the user namespace; None for other kinds
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: "Path") -> None:
         self._take(_nsiso.open_path(os.fsdecode(path)))
 
     def _take(self, fd: int) -> None:
@@ -84,21 +86,21 @@ class Namespace(_Opened):
         return cls._of_fd(_nsiso.open_name(name))
 
     @classmethod
-    def own(cls, kind: str) -> "Namespace":
+    def own(cls, kind: "Kind") -> "Namespace":
         return cls._of_fd(_nsiso.open_own(kind))
 
     @classmethod
-    def of(cls, process: Any, kind: str) -> "Namespace":
+    def of(cls, process: "Process", kind: "Kind") -> "Namespace":
         with _pidfd(process) as pidfd:
             return cls._of_fd(_nsiso.open_process(pidfd, kind))
 
     @classmethod
-    def for_children(cls, process: Any, kind: str) -> "Namespace":
+    def for_children(cls, process: "Process", kind: Literal["pid", "time"]) -> "Namespace":
         with _pidfd(process) as pidfd:
             return cls._of_fd(_nsiso.open_for_children(pidfd, kind))
 
     @classmethod
-    def of_socket(cls, socket: Any) -> "Namespace":
+    def of_socket(cls, socket: "Union[int, HasFileno]") -> "Namespace":
         return cls._of_fd(_nsiso.open_socket(socket if isinstance(socket, int) else socket.fileno()))
 
     @property
@@ -121,7 +123,7 @@ class Namespace(_Opened):
         fd = _nsiso.relative(self.fileno(), owner)
         return None if fd is None else Namespace._of_fd(fd)
 
-    def pin(self, path: Path) -> None:
+    def pin(self, path: "Path") -> None:
         """Bind-mounts this namespace at ``path``, so that it exists without processes.
 
         ``path`` must be an empty file, which is created if it does not exist. ``nsiso.unpin(path)``
@@ -160,17 +162,18 @@ class Pidfd(_Opened):
     def __init__(self, pid: int, inode: Optional[int] = None) -> None:
         self.pid = pid
         self._fd = _nsiso.pidfd(pid, inode)
-        self.inode = os.fstat(self._fd).st_ino
+        self.inode: int = os.fstat(self._fd).st_ino
 
     def __repr__(self) -> str:
         return f"<Pidfd of process {self.pid}>"
 
 
 @contextlib.contextmanager
-def _pidfd(process: Any) -> Iterator[int]:
+def _pidfd(process: "Process") -> Iterator[int]:
     """Yields the pidfd of a process, given an object with fileno() or pid, or a pid."""
-    if hasattr(process, "fileno"):
-        yield process.fileno()
+    fileno: Optional[Callable[[], int]] = getattr(process, "fileno", None)
+    if fileno is not None:
+        yield fileno()
         return
     pid = process if isinstance(process, int) and not isinstance(process, bool) else getattr(process, "pid", None)
     if pid is None:
@@ -179,7 +182,7 @@ def _pidfd(process: Any) -> Iterator[int]:
         yield opened.fileno()
 
 
-def _is_path(target: Any) -> bool:
+def _is_path(target: object) -> "TypeIs[Path]":
     return isinstance(target, (str, bytes, os.PathLike))
 
 
@@ -188,7 +191,7 @@ def _each(target: Any) -> List[Any]:
 
 
 @contextlib.contextmanager
-def _opened(target: Any, kinds: Iterable[str]) -> Iterator[List[int]]:
+def _opened(target: "Targets", kinds: "Iterable[Kind]") -> Iterator[List[int]]:
     """Yields the descriptors of the namespaces that ``target`` refers to.
 
     For a process these are its namespaces of ``kinds``, except those that the calling thread
@@ -212,7 +215,7 @@ def _opened(target: Any, kinds: Iterable[str]) -> Iterator[List[int]]:
 
 @contextlib.contextmanager
 def enter(
-    target: Any, *, net: bool = False, uts: bool = False, ipc: bool = False, cgroup: bool = False
+    target: "Targets", *, net: bool = False, uts: bool = False, ipc: bool = False, cgroup: bool = False
 ) -> Iterator[None]:
     """Moves the calling thread into existing namespaces while the ``with`` block runs, setns(2).
 
@@ -234,7 +237,7 @@ def enter(
     kinds of namespace. For user, pid and time namespaces use ``run(join=...)``. For mount
     namespaces use ``call_in``.
     """
-    wanted = dict(net=net, uts=uts, ipc=ipc, cgroup=cgroup)
+    wanted: Dict[Kind, bool] = {"net": net, "uts": uts, "ipc": ipc, "cgroup": cgroup}
     with _opened(target, [kind for kind, option in wanted.items() if option]) as fds:
         entered = _nsiso.enter(fds)
     try:
@@ -243,7 +246,15 @@ def enter(
         entered.leave()
 
 
-def call_in(target: Any, function: Callable[..., T], *args: Any, kinds: Iterable[str] = (), **keywords: Any) -> T:
+@overload
+def call_in(target: "Targets", function: Callable[..., T], *args: Any, kinds: "Iterable[Kind]", **keywords: Any) -> T: ...
+
+
+@overload
+def call_in(target: "Targets", function: "Callable[P, T]", *args: "P.args", **keywords: "P.kwargs") -> T: ...
+
+
+def call_in(target: "Targets", function: Callable[..., T], *args: Any, kinds: Any = (), **keywords: Any) -> T:
     """Calls ``function(*args, **keywords)`` on a new thread in existing namespaces.
 
         config = nsiso.call_in(process, open, "/etc/resolv.conf", kinds=["mnt"])
@@ -263,10 +274,10 @@ def call_in(target: Any, function: Callable[..., T], *args: Any, kinds: Iterable
     """
     context = contextvars.copy_context()
     with _opened(target, kinds) as fds:
-        return _nsiso.call(fds, functools.partial(context.run, function, *args, **keywords))
+        return _nsiso.call(fds, lambda: context.run(function, *args, **keywords))
 
 
-def unpin(path: Path) -> None:
+def unpin(path: "Path") -> None:
     """Unmounts the namespace that is pinned at ``path``, and removes the file.
 
     The namespace ends if no process, descriptor or other mount keeps it. The last component of
@@ -276,7 +287,7 @@ def unpin(path: Path) -> None:
     _nsiso.unpin(os.fsdecode(path))
 
 
-def pin(target: Union[Namespace, Path], path: Path) -> None:
+def pin(target: "Union[Namespace, Path]", path: "Path") -> None:
     """Bind-mounts a namespace at ``path``, so that it exists without processes.
 
         nsiso.pin(nsiso.Namespace.of(process, "net"), "/run/netns/blue")
@@ -298,14 +309,14 @@ def pin(target: Union[Namespace, Path], path: Path) -> None:
 
 
 @contextlib.contextmanager
-def joined(target: Any) -> Iterator[List[Any]]:
+def joined(target: "Join") -> Iterator[List[Any]]:
     """Yields the option ``join`` of a spec document. Its descriptors are open in the block."""
     with contextlib.ExitStack() as stack:
-        each = [target] if _is_process_and_kinds(target) else _each(target)
+        each: List[JoinTarget] = [target] if _is_process_and_kinds(target) else _each(target)
         yield [_join(stack, one) for one in each]
 
 
-def _join(stack: contextlib.ExitStack, target: Any) -> Any:
+def _join(stack: contextlib.ExitStack, target: "JoinTarget") -> Any:
     if isinstance(target, Namespace):
         return target.fileno()
     if _is_path(target):
@@ -314,7 +325,7 @@ def _join(stack: contextlib.ExitStack, target: Any) -> Any:
     return {"pidfd": stack.enter_context(_pidfd(process)), "kinds": kinds}
 
 
-def _is_process_and_kinds(target: Any) -> bool:
+def _is_process_and_kinds(target: object) -> "TypeIs[ProcessAndKinds]":
     """Returns whether ``target`` is like (process, "net") or (process, ["net", "uts"])."""
     if not isinstance(target, tuple) or len(target) != 2:
         return False

@@ -6,17 +6,20 @@ import json
 import socket as _socket
 import weakref
 from dataclasses import replace
-from typing import Any, List, Optional, Sequence, Tuple, Union
+from typing import TYPE_CHECKING, Any, List, Optional, Sequence, Tuple, Union
 
 from . import _nsiso
 from ._argument import text, texts
-from ._document import Seconds
 from ._endpoint import Endpoint, Texts, network
 from ._error import Error
+from ._types import Seconds
+
+if TYPE_CHECKING:
+    from ._types import Network, Place
 
 
 def socket_in(
-    at: Any, family: int = _socket.AF_INET, type: int = _socket.SOCK_STREAM, proto: int = 0
+    at: "Network", family: int = _socket.AF_INET, type: int = _socket.SOCK_STREAM, proto: int = 0
 ) -> "_socket.socket":
     """Returns a socket of this process in another network namespace.
 
@@ -35,7 +38,7 @@ def socket_in(
     return _socket.socket(fileno=_nsiso.socket(network(at), family, type, proto))
 
 
-def forward(at: Any, on: bool = True) -> None:
+def forward(at: "Network", on: bool = True) -> None:
     """Turns forwarding of IPv4 and IPv6 packets on or off in a network namespace, ip(7).
 
     at: Host, Bridge, or Namespace of kind "net"
@@ -48,7 +51,7 @@ def forward(at: Any, on: bool = True) -> None:
     _nsiso.forward(network(at), on)
 
 
-def move_device(device: str, to: Union[Endpoint, Any], *, at: Any = None) -> None:
+def move_device(device: str, to: "Union[Endpoint, Place]", *, at: "Place" = None) -> None:
     """Moves a network device to another network namespace and sets it up there.
 
     device: str
@@ -67,7 +70,7 @@ def move_device(device: str, to: Union[Endpoint, Any], *, at: Any = None) -> Non
     _nsiso.move_device(network(at), text("device", device), json.dumps(end.document()))
 
 
-def remove_device(device: str, *, at: Any = None) -> None:
+def remove_device(device: str, *, at: "Place" = None) -> None:
     """Removes a network device. If it is one of a veth(4) pair, the other one is removed, too.
 
     device: str
@@ -116,7 +119,7 @@ class Link:
 
 
 def link(
-    a: Any, b: Any, addresses: Texts = (), *, delay: Seconds = 0, jitter: Seconds = 0, loss: Union[float, str] = 0,
+    a: "Union[Endpoint, Place]", b: "Union[Endpoint, Place]", addresses: Texts = (), *, delay: Seconds = 0, jitter: Seconds = 0, loss: Union[float, str] = 0,
     rate: Union[None, int, str] = None, mtu: Optional[int] = None,
 ) -> Link:  # fmt: skip
     """Links two network namespaces by a pair of network devices, veth(4), and returns a Link.

@@ -10,13 +10,20 @@ import os
 import signal
 import subprocess
 import sys
-from typing import Any, Dict, Iterable, Mapping, NamedTuple, Optional, Union
+from typing import TYPE_CHECKING, Any, AnyStr, Dict, Iterable, Literal, Mapping, NamedTuple, Optional, Type, Union, overload
 
 from ._document import document_of
 from ._limits import Limits, Resources, resources
 from ._namespace import joined
 from ._nsiso import Process
 from ._spec import KEYWORDS, spec_of
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from typing_extensions import Unpack
+
+    from ._types import Args, Keywords, RunKeywords
 
 _REFUSED = {
     "preexec_fn": "code of the host cannot run between clone and exec",
@@ -41,7 +48,7 @@ class Usage(NamedTuple):
     """The most physical memory, in bytes, that one of these processes had at any time."""
 
 
-class Popen(subprocess.Popen):
+class Popen(subprocess.Popen[AnyStr]):
     """Starts a program in new or existing namespaces.
 
         with nsiso.Popen(["sh"], user=True, pid=True, map_root=True, mount_proc=True) as process:
@@ -94,6 +101,42 @@ class Popen(subprocess.Popen):
     _outlives = True
     """Whether the program keeps running when this object is deleted."""
 
+    @overload
+    def __init__(
+        self: "Popen[str]", args: "Args", *,
+        text: Literal[True], encoding: Optional[str] = None, errors: Optional[str] = None,
+        universal_newlines: Optional[bool] = None, **keywords: "Unpack[Keywords]",
+    ) -> None: ...  # fmt: skip
+    @overload
+    def __init__(
+        self: "Popen[str]", args: "Args", *,
+        text: Optional[bool] = None, encoding: str, errors: Optional[str] = None,
+        universal_newlines: Optional[bool] = None, **keywords: "Unpack[Keywords]",
+    ) -> None: ...  # fmt: skip
+    @overload
+    def __init__(
+        self: "Popen[str]", args: "Args", *,
+        text: Optional[bool] = None, encoding: Optional[str] = None, errors: str,
+        universal_newlines: Optional[bool] = None, **keywords: "Unpack[Keywords]",
+    ) -> None: ...  # fmt: skip
+    @overload
+    def __init__(
+        self: "Popen[str]", args: "Args", *,
+        text: Optional[bool] = None, encoding: Optional[str] = None, errors: Optional[str] = None,
+        universal_newlines: Literal[True], **keywords: "Unpack[Keywords]",
+    ) -> None: ...  # fmt: skip
+    @overload
+    def __init__(
+        self: "Popen[bytes]", args: "Args", *,
+        text: Optional[Literal[False]] = None, encoding: None = None, errors: None = None,
+        universal_newlines: Optional[Literal[False]] = None, **keywords: "Unpack[Keywords]",
+    ) -> None: ...  # fmt: skip
+    @overload
+    def __init__(
+        self: "Popen[Any]", args: "Args", *,
+        text: Optional[bool] = None, encoding: Optional[str] = None, errors: Optional[str] = None,
+        universal_newlines: Optional[bool] = None, **keywords: "Unpack[Keywords]",
+    ) -> None: ...  # fmt: skip
     def __init__(
         self,
         args: Any,
@@ -167,7 +210,9 @@ class Popen(subprocess.Popen):
                 self._process.signal(signal.SIGKILL)
             self._look(None)
 
-    def __exit__(self, exc_type, value, traceback):
+    def __exit__(
+        self, exc_type: Optional[Type[BaseException]], value: Optional[BaseException], traceback: Optional["TracebackType"]
+    ) -> None:
         if self._process is not None:
             self._process.close_ends()
         if exc_type is not None and not self._outlives:
@@ -175,9 +220,10 @@ class Popen(subprocess.Popen):
         super().__exit__(exc_type, value, traceback)
 
     def _execute_child(
-        self, args, executable, preexec_fn, close_fds, pass_fds, cwd, env, startupinfo, creationflags, shell,
-        p2cread, p2cwrite, c2pread, c2pwrite, errread, errwrite, *rest,
-    ):  # fmt: skip
+        self, args: Any, executable: Any, preexec_fn: None, close_fds: bool, pass_fds: Any, cwd: Any, env: Any,
+        startupinfo: None, creationflags: int, shell: bool, p2cread: int, p2cwrite: int, c2pread: int, c2pwrite: int,
+        errread: int, errwrite: int, *rest: Any,
+    ) -> None:  # fmt: skip
         if isinstance(args, (str, bytes, os.PathLike)):
             args = [args]
         if shell:
@@ -254,12 +300,12 @@ class Popen(subprocess.Popen):
         """
         self._process.kill_group()
 
-    def _internal_poll(self, _deadstate=None, **_):
+    def _internal_poll(self, _deadstate: Optional[int] = None, **_: Any) -> Optional[int]:
         if self.returncode is None and self._process is not None:
             self._look(0)
         return self.returncode
 
-    def _wait(self, timeout):
+    def _wait(self, timeout: Optional[float]) -> int:
         if self.returncode is None and not self._look(timeout):
             raise subprocess.TimeoutExpired(self.args, timeout)
         return self.returncode
@@ -272,7 +318,7 @@ class Popen(subprocess.Popen):
         return ending is not None
 
 
-class Completed(subprocess.CompletedProcess):
+class Completed(subprocess.CompletedProcess[AnyStr]):
     """The result of ``run()``: a subprocess.CompletedProcess with further attributes.
 
     They are ``timed_out``, ``out_of_memory`` and ``usage``.
@@ -295,7 +341,7 @@ class Completed(subprocess.CompletedProcess):
         return ", ".join([super().__repr__()[:-1], *(f"{name}=True" for name in told)]) + ")"
 
 
-class _Run(Popen):
+class _Run(Popen[AnyStr]):
     """A Popen of ``run()``: the program is killed when ``run()`` ends for any reason."""
 
     _outlives = False
@@ -306,10 +352,46 @@ class _Run(Popen):
         self._end()
 
 
+@overload
+def run(
+    args: "Args", *,
+    text: Literal[True], encoding: Optional[str] = None, errors: Optional[str] = None,
+    universal_newlines: Optional[bool] = None, input: Optional[str] = None, **keywords: "Unpack[RunKeywords]",
+) -> "Completed[str]": ...  # fmt: skip
+@overload
+def run(
+    args: "Args", *,
+    text: Optional[bool] = None, encoding: str, errors: Optional[str] = None,
+    universal_newlines: Optional[bool] = None, input: Optional[str] = None, **keywords: "Unpack[RunKeywords]",
+) -> "Completed[str]": ...  # fmt: skip
+@overload
+def run(
+    args: "Args", *,
+    text: Optional[bool] = None, encoding: Optional[str] = None, errors: str,
+    universal_newlines: Optional[bool] = None, input: Optional[str] = None, **keywords: "Unpack[RunKeywords]",
+) -> "Completed[str]": ...  # fmt: skip
+@overload
+def run(
+    args: "Args", *,
+    text: Optional[bool] = None, encoding: Optional[str] = None, errors: Optional[str] = None,
+    universal_newlines: Literal[True], input: Optional[str] = None, **keywords: "Unpack[RunKeywords]",
+) -> "Completed[str]": ...  # fmt: skip
+@overload
+def run(
+    args: "Args", *,
+    text: Optional[Literal[False]] = None, encoding: None = None, errors: None = None,
+    universal_newlines: Optional[Literal[False]] = None, input: Optional[bytes] = None, **keywords: "Unpack[RunKeywords]",
+) -> "Completed[bytes]": ...  # fmt: skip
+@overload
+def run(
+    args: "Args", *,
+    text: Optional[bool] = None, encoding: Optional[str] = None, errors: Optional[str] = None,
+    universal_newlines: Optional[bool] = None, input: Union[bytes, str, None] = None, **keywords: "Unpack[RunKeywords]",
+) -> "Completed[Any]": ...  # fmt: skip
 def run(
     *popenargs: Any, input: Any = None, capture_output: bool = False, timeout: Optional[float] = None,
     check: bool = False, **keywords: Any,
-) -> Completed:  # fmt: skip
+) -> "Completed[Any]":  # fmt: skip
     """Runs a program until it ends and returns a Completed, as subprocess.run does.
 
         done = nsiso.run(["id", "-u"], map_root=True, capture_output=True, text=True)

@@ -1,9 +1,12 @@
 """Defines probe, which finds out what this kernel and user support, and unshare."""
 
 import re
-from typing import Dict, NamedTuple
+from typing import TYPE_CHECKING, Dict, NamedTuple
 
 from . import _nsiso
+
+if TYPE_CHECKING:
+    from ._types import Kind
 
 
 class Feature(NamedTuple):
@@ -42,7 +45,7 @@ def probe() -> Dict[str, Feature]:
     return {feature.name: feature for feature in features}
 
 
-def unshare(*kinds: str, map_root: bool = False) -> None:
+def unshare(*kinds: "Kind", map_root: bool = False) -> None:
     """Moves the calling process into new namespaces, unshare(2).
 
         nsiso.unshare("user", "net", map_root=True)

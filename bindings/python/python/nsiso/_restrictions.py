@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from typing import Any, Dict, Iterable, Literal, Optional, Sequence, Tuple, Union
 
-from ._document import Entry, Path, plain
+from ._document import Entry, plain
+from ._types import Path
 
 
 @dataclass(frozen=True)

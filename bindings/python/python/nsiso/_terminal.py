@@ -8,7 +8,7 @@ import signal
 import struct
 import termios
 import tty
-from typing import Iterator, Tuple
+from typing import Any, Iterator, List, Tuple, Union
 
 from ._popen import Popen
 
@@ -27,21 +27,23 @@ def size() -> Tuple[int, int]:
     return rows, columns
 
 
-def relay(process: Popen) -> None:
+def relay(process: "Popen[Any]") -> None:
     """Copies input and output between both terminals until the program has ended."""
-    with _raw(process), contextlib.suppress(OSError):
-        _carry(process)
+    pty = process.pty
+    assert pty is not None
+    with _raw(pty), contextlib.suppress(OSError):
+        _carry(process, pty)
 
 
 @contextlib.contextmanager
-def _raw(process: Popen) -> Iterator[None]:
+def _raw(pty: int) -> Iterator[None]:
     """Puts the user's terminal into raw mode, and keeps the program's at the same size."""
     if not os.isatty(0):
         yield
         return
 
     def resize(*_: object) -> None:
-        fcntl.ioctl(process.pty, termios.TIOCSWINSZ, struct.pack("4H", *size(), 0, 0))
+        fcntl.ioctl(pty, termios.TIOCSWINSZ, struct.pack("4H", *size(), 0, 0))
 
     before, handler = termios.tcgetattr(0), signal.signal(signal.SIGWINCH, resize)
     tty.setraw(0)
@@ -52,21 +54,21 @@ def _raw(process: Popen) -> Iterator[None]:
         signal.signal(signal.SIGWINCH, handler)
 
 
-def _carry(process: Popen) -> None:
-    sources = [0, process.pty]
+def _carry(process: "Popen[Any]", pty: int) -> None:
+    sources: List[Union[int, Popen[Any]]] = [0, pty, process]
     while True:
         # The last output of the program is still readable when it has ended.
-        ready = select.select([*sources, process], [], [])[0]
-        if process.pty in ready:
+        ready = select.select(sources, [], [])[0]
+        if pty in ready:
             # read(2) fails with EIO when no process has the other end open.
-            _write(1, os.read(process.pty, 65536))
+            _write(1, os.read(pty, 65536))
         elif process in ready:
             return
         if 0 in ready:
             typed = os.read(0, 65536)
             if not typed:
                 sources.remove(0)
-            _write(process.pty, typed or b"\x04")
+            _write(pty, typed or b"\x04")
 
 
 def _write(fd: int, data: bytes) -> None:
