@@ -2878,6 +2878,25 @@ int ns_process_resources(const struct ns_process *process,
                          struct ns_error *err);
 
 /**
+ * Writes what the processes of the program's cgroup use and have used as a JSON object. Stores the
+ * text in `*out`; free it with ns_string_free.
+ *
+ * The keys are the fields of ns_resources and, in the objects of the three pressures, those of
+ * ns_pressure and ns_stall. Times are seconds, as 0.25. A value that no controller counts is null,
+ * as a pressure without version 2 of cgroups. Later versions may add keys. After the program has
+ * been waited for, the values are the last ones of the cgroup. It needs no privilege.
+ *
+ * Errors:
+ * - -ENOTSUP at NS_STEP_CGROUP: the spec had no ns_spec_limits.
+ * - -EINVAL: `process` or `out` is NULL.
+ *
+ * Man page: cgroups(7).
+ */
+int ns_process_resources_to_json(const struct ns_process *process,
+                                 char **out,
+                                 struct ns_error *err);
+
+/**
  * Changes limits of the program's cgroup while the program runs.
  *
  * Limits that `limits` does not set stay. If one cannot be set, none is changed.
@@ -3522,6 +3541,28 @@ int ns_process_wait(const struct ns_process *process,
                     struct ns_error *err);
 
 /**
+ * Writes the status of a process that has ended as a JSON object. Stores the text in `*out`; free
+ * it with ns_string_free.
+ *
+ * The keys are these. Later versions may add keys.
+ * - `exit_code`: null if a signal killed the program.
+ * - `signal`: the number of the signal that killed the program, or null.
+ * - `core_dumped`, `timed_out` and `out_of_memory`: true or false, as in ns_status.
+ * - `usage`: an object with `user_time` and `system_time`, in seconds, as 0.25, and `peak_memory`,
+ *   in bytes; null if they are unknown.
+ * - `resources`: what ns_process_resources_to_json writes; null without ns_spec_limits.
+ *
+ * It does not wait for the process to end; otherwise it acts as ns_process_wait: the first call of
+ * the two that returns a status removes the process's cgroup and its links. It needs no privilege.
+ *
+ * Errors:
+ * - -ETIMEDOUT: the process still runs.
+ * - -ECHILD: the status is lost, as on the page of ns_process_wait.
+ * - -EINVAL: `process` or `out` is NULL.
+ */
+int ns_process_status_to_json(const struct ns_process *process, char **out, struct ns_error *err);
+
+/**
  * Sends a signal to the process.
  *
  * `signal` is 1 to 64; 0 only checks whether a signal could be sent. With ns_spec_init the
@@ -3971,6 +4012,31 @@ int ns_listing_gaps(const struct ns_listing *listing,
                     struct ns_error *err);
 
 /**
+ * Writes the snapshot as a JSON object. Stores the text in `*out`; free it with ns_string_free.
+ *
+ * The key `namespaces` has an array of objects in the order of ns_listing_get. Each has these
+ * keys; a value that is not known is null:
+ * - `kind`: the name below /proc/PID/ns, such as "net".
+ * - `inode`, `device`, `id`, `parent`, `parent_inode`, `owner`, `owner_inode`, `creator`, `uid`,
+ *   `depth`, `pid`, `ppid` and `nsid`: the fields of ns_namespace.
+ * - `nprocs`: the number of processes in it; `processes`: an array of their pids.
+ * - `user` and `command`: the texts of ns_listing_user and ns_listing_command.
+ * - `held`: an array of names, as "processes" for NS_HELD_PROCESSES.
+ * - `holders`: an array of objects with `how` ("thread", "descriptor", "socket", "mount",
+ *   "pid_for_children" or "time_for_children"), `pid` and, where it applies, `tid`, `fd`,
+ *   `mount_namespace` and `path`.
+ *
+ * The key `gaps` has an object with the fields of ns_gaps; `complete`, `foreign_proc`,
+ * `inner_pid_namespace` and `hidden_processes` are true or false. Bytes of a text that are not
+ * UTF-8 are replaced by U+FFFD. Later versions may add keys.
+ *
+ * It needs no privilege. Like ns_listing_user, it may block on a name service.
+ *
+ * Errors: -EINVAL if `listing` or `out` is NULL.
+ */
+int ns_listing_to_json(const struct ns_listing *listing, char **out, struct ns_error *err);
+
+/**
  * Tests which features the kernel, the machine and the caller's privileges support, and stores
  * them in `*out`.
  *
@@ -4000,6 +4066,17 @@ int ns_features_get(const struct ns_features *features,
                     struct ns_feature *out,
                     size_t size,
                     struct ns_error *err);
+
+/**
+ * Writes the features as a JSON array. Stores the text in `*out`; free it with ns_string_free.
+ *
+ * It has an object for each feature, in the order of ns_features_get, with the fields of
+ * ns_feature as keys. `support` is "yes", "in_user_namespace" or "no". Later versions may add
+ * keys. It needs no privilege.
+ *
+ * Errors: -EINVAL if `features` or `out` is NULL.
+ */
+int ns_features_to_json(const struct ns_features *features, char **out, struct ns_error *err);
 
 /**
  * Frees features and their texts; NULL is allowed.
