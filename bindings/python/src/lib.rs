@@ -12,9 +12,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use nsiso::{ClockOffset, Exit, IdRange, Propagation, Status, Stdio};
+use nsiso::{ClockOffset, IdRange, Propagation, Stdio};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
+use pythonize::pythonize;
 
 /// Converts an error of the library to the exception `nsiso.Error` or a subclass of it.
 pub(crate) fn raise(py: Python<'_>, error: nsiso::Error) -> PyErr {
@@ -206,24 +207,6 @@ impl Spec {
     }
 }
 
-/// How a process ended:
-/// - its exit code, or the negative number of the signal that killed it
-/// - whether it dumped core
-/// - whether its deadline expired, and whether its memory limit was reached
-/// - its usage, if known: user seconds, system seconds, peak bytes
-type Ending = (i32, bool, (bool, bool), Option<(f64, f64, u64)>);
-
-fn ending(status: Status) -> Ending {
-    let (code, core) = match status.exit() {
-        Exit::Code(code) => (code, false),
-        Exit::Signal { signal, core_dumped } => (-signal, core_dumped),
-    };
-    let usage = status
-        .usage()
-        .map(|usage| (usage.user_time.as_secs_f64(), usage.system_time.as_secs_f64(), usage.peak_memory));
-    (code, core, (status.timed_out(), status.out_of_memory()), usage)
-}
-
 /// How long one wait lasts before Python can handle its signals, such as Ctrl-C.
 const SLICE: Duration = Duration::from_millis(50);
 
@@ -296,7 +279,7 @@ impl Process {
 
     /// Waits until the process ends, or for `timeout` seconds. None if it is still running.
     #[pyo3(signature = (timeout=None))]
-    fn wait(&self, py: Python<'_>, timeout: Option<f64>) -> PyResult<Option<Ending>> {
+    fn wait<'py>(&self, py: Python<'py>, timeout: Option<f64>) -> PyResult<Option<Bound<'py, PyAny>>> {
         let timeout =
             timeout.map(|seconds| Duration::try_from_secs_f64(seconds.max(0.0)).unwrap_or(Duration::MAX));
         let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
@@ -306,7 +289,7 @@ impl Process {
             if let Some(status) =
                 py.detach(|| self.process.wait_timeout(slice)).map_err(|error| raise(py, error))?
             {
-                return Ok(Some(ending(status)));
+                return Ok(Some(pythonize(py, &status)?));
             }
             py.check_signals()?;
             if left.is_some_and(|left| left <= slice) {

@@ -287,8 +287,7 @@ def doctor(_: argparse.Namespace) -> int:
 def show_list(options: argparse.Namespace) -> int:
     listing = take(options.kinds or None, own=options.own)
     if options.json:
-        everything = {"namespaces": [namespace.to_dict() for namespace in listing], "gaps": listing.gaps._asdict()}
-        json.dump(everything, sys.stdout, indent=1)
+        json.dump(listing._snapshot.to_dict(), sys.stdout, indent=1)
         print()
         return 0
     rows = branches(tree(options.tree, listing)) if options.tree else map(row, listing)

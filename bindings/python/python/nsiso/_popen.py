@@ -402,11 +402,13 @@ class Popen(subprocess.Popen):
         return self.returncode
 
     def _look(self, timeout: Optional[float]) -> bool:
-        ending = self._process.wait(timeout)
-        if ending is not None:
-            self.returncode, _, (self.timed_out, self.out_of_memory), usage = ending
-            self.usage = usage and Usage(*usage)
-        return ending is not None
+        status = self._process.wait(timeout)
+        if status is None:
+            return False
+        self.timed_out, self.out_of_memory = status["timed_out"], status["out_of_memory"]
+        self.usage = status["usage"] and Usage(**status["usage"])
+        self.returncode = status["exit_code"] if status["signal"] is None else -status["signal"]
+        return True
 
 
 def spec_of(
