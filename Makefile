@@ -74,6 +74,8 @@ lint:
 	cargo clippy --quiet --workspace --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --quiet --no-deps --all-features -p nsiso
 	python3 tests/lint.py
+	@mkdir -p build
+	doxygen tests/Doxyfile
 
 bench: build
 	@sh tests/bench/build.sh

@@ -22,6 +22,7 @@ need passt pasta
 need curl curl
 need pkg-config pkg-config
 need valgrind valgrind
+need doxygen doxygen
 need qemu-user-static "qemu-$(uname -m)-static"
 /usr/bin/python3 -c 'import ensurepip' 2>/dev/null || missing="$missing python3-venv"
 

@@ -270,6 +270,7 @@ static void a_probe_is_read(void)
 {
     ns_features *features;
     ns_feature feature;
+    char *json, start[128];
     int kinds = 0, before = open_descriptors();
     OK(ns_probe(&features, &err));
     for (size_t n = 0; n < ns_features_len(features); n++) {
@@ -282,6 +283,14 @@ static void a_probe_is_read(void)
         }
     }
     CHECK(kinds == 1);
+    OK(ns_features_to_json(features, &json, &err));
+    OK(ns_features_get(features, 0, &feature, sizeof feature, &err));
+    const char *support = feature.support == NS_YES ? "yes" : feature.support == NS_NO ? "no" : "in_user_namespace";
+    snprintf(start, sizeof start, "[{\"name\":\"user\",\"support\":\"%s\",\"detail\":\"", support);
+    CHECK(strstr(json, start) == json && strstr(json, "{\"name\":\"cgroup_v1\","));
+    ns_string_free(json);
+    FAILS(ns_features_to_json(features, NULL, &err), EINVAL, "out is NULL");
+    FAILS(ns_features_to_json(NULL, &json, &err), EINVAL, "features is NULL");
     FAILS(ns_features_get(features, 1000, &feature, sizeof feature, &err), ERANGE, "feature number 1000");
     FAILS(ns_features_get(features, 0, NULL, sizeof feature, &err), EINVAL, "out is NULL");
     FAILS(ns_probe(NULL, &err), EINVAL, "out is NULL");

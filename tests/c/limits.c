@@ -37,6 +37,8 @@ static void memory_runs_out(void)
 static void a_group_is_counted_frozen_changed_and_killed(void)
 {
     ns_resources before, after;
+    ns_status status;
+    char *json;
     ns_limits *limits = ns_limits_new();
     OK(ns_limits_set(limits, NS_LIMIT_CPU, 500, &err));
     OK(ns_limits_set(limits, NS_LIMIT_CPU_WEIGHT, 50, &err));
@@ -53,11 +55,20 @@ static void a_group_is_counted_frozen_changed_and_killed(void)
     CHECK(after.pids == 1 && after.memory_pressure.some.total == 0x0101010101010101);
     CHECK((before.cpu_pressure.some.total == NS_UNKNOWN) == (before.io_pressure.some.total == NS_UNKNOWN));
     CHECK(before.cpu_pressure.some.avg10 >= 0 && before.cpu_pressure.some.avg10 <= 100);
+    OK(ns_process_resources_to_json(process, &json, &err));
+    CHECK(strstr(json, "{\"memory\":") == json && strstr(json, "\"pids\":1,") && strstr(json, "\"cpu_time\":0."));
+    CHECK(!!strstr(json, "\"cpu_pressure\":null") == (before.cpu_pressure.some.total == NS_UNKNOWN));
+    ns_string_free(json);
+    FAILS(ns_process_status_to_json(process, &json, &err), ETIMEDOUT, "process");
     OK(ns_process_freeze(process, 0, &err));
     OK(ns_limits_set(limits, NS_LIMIT_CPU, 1500, &err));
     OK(ns_process_set_limits(process, limits, &err));
     OK(ns_process_kill_group(process, &err));
-    CHECK(ended(process).signal == SIGKILL);
+    CHECK(ns_process_wait(process, -1, &status, sizeof status, NULL) == 0 && status.signal == SIGKILL);
+    OK(ns_process_status_to_json(process, &json, &err));
+    CHECK(strstr(json, "\"resources\":{\"memory\":") && strstr(json, "\"signal\":9"));
+    ns_string_free(json);
+    ns_process_free(process);
     ns_limits_free(limits);
 }
 
@@ -65,6 +76,7 @@ static void bad_input_is_refused(void)
 {
     ns_limits *limits = ns_limits_new();
     ns_resources resources;
+    char *json;
     FAILS(ns_limits_set(NULL, NS_LIMIT_MEMORY, 1, &err), EINVAL, "limits is NULL");
     FAILS(ns_limits_set(limits, 99, 1, &err), EINVAL, "is no limit");
     FAILS(ns_limits_set(limits, NS_LIMIT_CPU, 0, &err), EINVAL, "share of processors");
@@ -80,6 +92,9 @@ static void bad_input_is_refused(void)
     OK(ns_spawn(spec, &process, &err));
     FAILS(ns_process_resources(process, &resources, sizeof resources, &err), ENOTSUP, "cgroup");
     FAILS(ns_process_resources(process, NULL, sizeof resources, &err), EINVAL, "out is NULL");
+    FAILS(ns_process_resources_to_json(process, &json, &err), ENOTSUP, "cgroup");
+    FAILS(ns_process_resources_to_json(process, NULL, &err), EINVAL, "out is NULL");
+    FAILS(ns_process_resources_to_json(NULL, &json, &err), EINVAL, "process is NULL");
     FAILS(ns_process_freeze(process, 1, &err), ENOTSUP, "cgroup");
     ended(process);
     ns_spec_free(spec);

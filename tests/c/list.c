@@ -171,6 +171,31 @@ static void many_threads_take_snapshots(void)
         pthread_join(threads[i], NULL);
 }
 
+static void a_listing_is_written_as_json(void)
+{
+    ns_listing *listing = listed(NS_ALL, NS_LIST_EVERYWHERE);
+    char *json, part[128];
+    int index = ns_listing_find_process(listing, getpid(), NS_NET, NULL);
+    ns_namespace own = at(listing, index);
+    OK(ns_listing_to_json(listing, &json, &err));
+    snprintf(part, sizeof part, "{\"kind\":\"net\",\"inode\":%ju,\"device\":%ju,", (uintmax_t)own.inode, (uintmax_t)own.device);
+    char *object = strstr(json, part);
+    CHECK(strstr(json, "{\"namespaces\":[{") == json && object);
+    snprintf(part, sizeof part, "\"nprocs\":%u,\"pid\":%d,", own.processes, own.pid);
+    CHECK(strstr(object, part));
+    snprintf(part, sizeof part, "\"owner_inode\":%ju,", (uintmax_t)own.owner_inode);
+    CHECK(strstr(object, part) && strstr(object, "\"held\":[\"processes\""));
+    snprintf(part, sizeof part, "%d", getpid());
+    CHECK(strstr(strstr(object, "\"processes\":["), part) && strstr(object, "\"gaps\":{\"complete\":"));
+    ns_string_free(json);
+
+    FAILS(ns_listing_to_json(listing, NULL, &err), EINVAL, "out is NULL");
+    json = part;
+    FAILS(ns_listing_to_json(NULL, &json, &err), EINVAL, "listing is NULL");
+    CHECK(json == part);
+    ns_listing_free(listing);
+}
+
 static void bad_input_is_refused(void)
 {
     ns_listing *listing = NULL, *none = NULL;
@@ -226,6 +251,7 @@ int main(void)
     RUN(gaps_are_told);
     RUN(many_threads_read_one_snapshot);
     RUN(many_threads_take_snapshots);
+    RUN(a_listing_is_written_as_json);
     RUN(bad_input_is_refused);
     return 0;
 }

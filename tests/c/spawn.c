@@ -213,17 +213,26 @@ static void waiting_and_signals(void)
     ns_process *process;
     ns_status status;
     ns_error err;
+    char *json;
 
     OK(ns_spec_new_session(spec, &err));
     OK(ns_spawn(spec, &process, &err));
     CHECK(getsid(ns_process_pid(process)) == ns_process_pid(process));
     CHECK(ns_process_wait(process, 0, &status, sizeof status, &err) == -ETIMEDOUT);
     CHECK(ns_process_wait(process, 20 * MS, &status, sizeof status, &err) == -ETIMEDOUT);
+    CHECK(ns_process_status_to_json(process, &json, &err) == -ETIMEDOUT);
     OK(ns_process_signal(process, SIGTERM, &err));
     struct pollfd ended = {.fd = ns_process_pidfd(process), .events = POLLIN};
     CHECK(poll(&ended, 1, 10000) == 1);
     OK(ns_process_wait(process, -1, &status, sizeof status, &err));
     CHECK(status.signal == SIGTERM && status.exit_code == -1 && status.usage_known && status.peak_memory > 0);
+    OK(ns_process_status_to_json(process, &json, &err));
+    CHECK(strstr(json, "{\"exit_code\":null,\"signal\":15,\"core_dumped\":false,\"timed_out\":false,") == json);
+    snprintf(out, sizeof out, "\"peak_memory\":%ju},\"resources\":null}", (uintmax_t)status.peak_memory);
+    CHECK(strstr(json, "\"usage\":{\"user_time\":0.") && strstr(json, out));
+    ns_string_free(json);
+    FAILS(ns_process_status_to_json(process, NULL, &err), EINVAL, "out is NULL");
+    FAILS(ns_process_status_to_json(NULL, &json, &err), EINVAL, "process is NULL");
     CHECK(ns_process_take_pipe(process, 1, &err) == -EBADF);
     ns_process_free(process);
     ns_spec_free(spec);

@@ -17,8 +17,11 @@ static void ended_well(const ns_spec *of)
 {
     ns_process *process;
     ns_status status;
+    char *json;
     OK(ns_spawn(of, &process, &err));
     OK(ns_process_wait(process, -1, &status, sizeof status, &err));
+    OK(ns_process_status_to_json(process, &json, &err));
+    ns_string_free(json);
     ns_process_free(process);
     CHECK(status.exit_code == 0);
 }
@@ -99,14 +102,20 @@ static void read_documents(void)
 static void list(void)
 {
     ns_listing *listing;
-    OK(ns_list(NS_ALL, 0, &listing, &err));
+    char *json;
+    OK(ns_list(NS_ALL, NS_LIST_DETAILS, &listing, &err));
+    OK(ns_listing_to_json(listing, &json, &err));
+    ns_string_free(json);
     ns_listing_free(listing);
 }
 
 static void probe(void)
 {
     ns_features *features;
+    char *json;
     OK(ns_probe(&features, &err));
+    OK(ns_features_to_json(features, &json, &err));
+    ns_string_free(json);
     ns_features_free(features);
 }
 

@@ -7,6 +7,7 @@ use std::os::fd::{BorrowedFd, IntoRawFd, OwnedFd};
 use nsiso::Handle;
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
+use pythonize::pythonize;
 
 use crate::list::kind;
 use crate::raise;
@@ -116,13 +117,9 @@ pub(crate) fn call(py: Python<'_>, fds: Vec<i32>, function: Py<PyAny>) -> PyResu
     result.map_err(|error| raise(py, error))?
 }
 
-/// Returns the name, support, detail and hint of each feature.
 #[pyfunction]
-pub(crate) fn probe(py: Python<'_>) -> Vec<(String, String, String, String)> {
-    let features = py.detach(nsiso::probe).into_iter();
-    features
-        .map(|found| (found.name.into(), format!("{:?}", found.support), found.detail, found.hint))
-        .collect()
+pub(crate) fn probe(py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
+    Ok(pythonize(py, &py.detach(nsiso::probe))?)
 }
 
 #[pyfunction]

@@ -12,8 +12,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use nsiso::{Exit, Kinds, Status};
+use nsiso::{Document, Kinds};
 use pyo3::prelude::*;
+use pyo3::types::PyDict;
+use pythonize::{depythonize, pythonize};
 
 /// Converts an error of the library to the exception `nsiso.Error` or a subclass of it.
 pub(crate) fn raise(py: Python<'_>, error: nsiso::Error) -> PyErr {
@@ -37,17 +39,15 @@ pub(crate) struct Spec(nsiso::Spec<'static>);
 
 #[pymethods]
 impl Spec {
-    /// Makes a spec with the options of spec documents, as JSON, each of which adds to the others.
+    /// Makes a spec with the options of spec documents, each of which adds to the others.
     #[new]
-    fn new(py: Python<'_>, documents: Vec<String>) -> PyResult<Self> {
-        let make = || {
-            let mut spec = nsiso::Spec::new("sh")?;
-            for document in documents {
-                nsiso::Document::from_json(&document)?.apply(&mut spec)?;
-            }
-            Ok(Spec(spec))
-        };
-        make().map_err(|error| raise(py, error))
+    fn new(py: Python<'_>, documents: Vec<Bound<'_, PyDict>>) -> PyResult<Self> {
+        let mut spec = nsiso::Spec::new("sh").map_err(|error| raise(py, error))?;
+        for document in documents {
+            let document = Document::from_value(depythonize(&document)?);
+            document.and_then(|document| document.apply(&mut spec)).map_err(|error| raise(py, error))?;
+        }
+        Ok(Spec(spec))
     }
 
     /// Sets the whole environment. A document cannot have names that are not UTF-8.
@@ -59,9 +59,10 @@ impl Spec {
         Ok(())
     }
 
-    /// The options as a spec document, as JSON.
-    fn to_json(&self, py: Python<'_>) -> PyResult<String> {
-        nsiso::Document::of(&self.0).map(|document| document.to_json()).map_err(|error| raise(py, error))
+    /// The options as a spec document.
+    fn document<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        let document = Document::of(&self.0).map_err(|error| raise(py, error))?;
+        Ok(pythonize(py, &document.to_value())?)
     }
 
     /// Makes namespaces of these kinds and returns (name of the kind, descriptor) for each.
@@ -81,24 +82,6 @@ impl Spec {
     fn spawn(&self, py: Python<'_>) -> PyResult<Process> {
         py.detach(|| self.0.spawn()).map(Process::new).map_err(|error| raise(py, error))
     }
-}
-
-/// How a process ended:
-/// - its exit code, or the negative number of the signal that killed it
-/// - whether it dumped core
-/// - whether its deadline expired, and whether its memory limit was reached
-/// - its usage, if known: user seconds, system seconds, peak bytes
-type Ending = (i32, bool, (bool, bool), Option<(f64, f64, u64)>);
-
-fn ending(status: Status) -> Ending {
-    let (code, core) = match status.exit() {
-        Exit::Code(code) => (code, false),
-        Exit::Signal { signal, core_dumped } => (-signal, core_dumped),
-    };
-    let usage = status
-        .usage()
-        .map(|usage| (usage.user_time.as_secs_f64(), usage.system_time.as_secs_f64(), usage.peak_memory));
-    (code, core, (status.timed_out(), status.out_of_memory()), usage)
 }
 
 /// How long one wait lasts before Python can handle its signals, such as Ctrl-C.
@@ -173,7 +156,7 @@ impl Process {
 
     /// Waits until the process ends, or for `timeout` seconds. None if it is still running.
     #[pyo3(signature = (timeout=None))]
-    fn wait(&self, py: Python<'_>, timeout: Option<f64>) -> PyResult<Option<Ending>> {
+    fn wait<'py>(&self, py: Python<'py>, timeout: Option<f64>) -> PyResult<Option<Bound<'py, PyAny>>> {
         let timeout =
             timeout.map(|seconds| Duration::try_from_secs_f64(seconds.max(0.0)).unwrap_or(Duration::MAX));
         let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
@@ -183,7 +166,7 @@ impl Process {
             if let Some(status) =
                 py.detach(|| self.process.wait_timeout(slice)).map_err(|error| raise(py, error))?
             {
-                return Ok(Some(ending(status)));
+                return Ok(Some(pythonize(py, &status)?));
             }
             py.check_signals()?;
             if left.is_some_and(|left| left <= slice) {

@@ -1,11 +1,9 @@
 //! Converts a `nsiso::Listing`: each namespace becomes a dict.
 
-use std::ffi::CStr;
-
 use nsiso::{Holder, Kinds, Namespace, Query, Scope};
 use pyo3::exceptions::{PyIndexError, PyValueError};
 use pyo3::prelude::*;
-use pyo3::types::PyDict;
+use pythonize::pythonize;
 
 use crate::raise;
 
@@ -48,31 +46,14 @@ impl Listing {
         self.0.len()
     }
 
+    /// Returns everything that `nsiso list --json` prints.
+    fn to_dict<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        Ok(pythonize(py, &self.0)?)
+    }
+
     /// Returns the attributes of namespace number `index`.
-    fn record<'py>(&self, py: Python<'py>, index: usize) -> PyResult<Bound<'py, PyDict>> {
-        let namespace = self.get(index)?;
-        let held: Vec<String> = namespace.held().iter_names().map(|(name, _)| name.to_lowercase()).collect();
-        let index_of = |of: Option<Namespace>| of.and_then(|of| of.index());
-        let record = PyDict::new(py);
-        record.set_item("kind", namespace.kind_name())?;
-        record.set_item("inode", namespace.inode())?;
-        record.set_item("device", namespace.device())?;
-        record.set_item("id", namespace.id())?;
-        record.set_item("nprocs", namespace.processes().len())?;
-        record.set_item("pid", namespace.pid())?;
-        record.set_item("ppid", namespace.ppid())?;
-        record.set_item("uid", namespace.uid())?;
-        record.set_item("user", namespace.user().map(CStr::to_string_lossy))?;
-        record.set_item("command", namespace.command().map(CStr::to_string_lossy))?;
-        record.set_item("parent", index_of(namespace.parent()))?;
-        record.set_item("parent_inode", namespace.parent().map(|of| of.inode()))?;
-        record.set_item("owner", index_of(namespace.owner()))?;
-        record.set_item("owner_inode", namespace.owner().map(|of| of.inode()))?;
-        record.set_item("creator", namespace.creator())?;
-        record.set_item("depth", namespace.depth())?;
-        record.set_item("nsid", namespace.nsid())?;
-        record.set_item("held", held)?;
-        Ok(record)
+    fn record<'py>(&self, py: Python<'py>, index: usize) -> PyResult<Bound<'py, PyAny>> {
+        Ok(pythonize(py, &self.get(index)?)?)
     }
 
     fn processes(&self, index: usize) -> PyResult<Vec<i32>> {
@@ -124,19 +105,8 @@ impl Listing {
         Ok(self.0.find_process(pid, kind(name)?).and_then(|namespace| namespace.index()))
     }
 
-    fn gaps<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
-        let gaps = self.0.gaps();
-        let all = PyDict::new(py);
-        all.set_item("complete", gaps.is_complete())?;
-        all.set_item("unreadable", gaps.unreadable)?;
-        all.set_item("vanished", gaps.vanished)?;
-        all.set_item("closed", gaps.closed)?;
-        all.set_item("sockets", gaps.sockets)?;
-        all.set_item("undescribed", gaps.undescribed)?;
-        all.set_item("foreign_proc", gaps.foreign_proc)?;
-        all.set_item("inner_pid_namespace", gaps.inner_pid_namespace)?;
-        all.set_item("hidden_processes", gaps.hidden_processes)?;
-        Ok(all)
+    fn gaps<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        Ok(pythonize(py, &self.0.gaps())?)
     }
 }
 

@@ -6,13 +6,17 @@ use std::os::fd::{BorrowedFd, IntoRawFd};
 use nsiso::Endpoint;
 use nsiso::document::EndpointOption;
 use pyo3::prelude::*;
+use pyo3::types::PyDict;
+use pythonize::depythonize;
 
 use crate::enter::borrowed;
 use crate::raise;
 
-/// Reads an endpoint from its JSON. The Python code keeps the descriptor of its namespace open.
-fn endpoint(py: Python<'_>, json: &str) -> PyResult<Endpoint<'static>> {
-    let endpoint = EndpointOption::from_json(json).and_then(|option| option.endpoint());
+/// Reads an endpoint from a part of a spec document. The Python code keeps the descriptor of its
+/// namespace open.
+fn endpoint(py: Python<'_>, document: &Bound<'_, PyDict>) -> PyResult<Endpoint<'static>> {
+    let option = EndpointOption::from_value(depythonize(document)?);
+    let endpoint = option.and_then(|option| option.endpoint());
     endpoint.map_err(|error| raise(py, error))
 }
 
@@ -21,8 +25,8 @@ fn here(network: i32) -> PyResult<Option<BorrowedFd<'static>>> {
 }
 
 #[pyfunction]
-pub(crate) fn link(py: Python<'_>, a: &str, b: &str) -> PyResult<[String; 2]> {
-    let (a, b) = (endpoint(py, a)?, endpoint(py, b)?);
+pub(crate) fn link(py: Python<'_>, a: Bound<'_, PyDict>, b: Bound<'_, PyDict>) -> PyResult<[String; 2]> {
+    let (a, b) = (endpoint(py, &a)?, endpoint(py, &b)?);
     py.detach(|| nsiso::link(&a, &b)).map_err(|error| raise(py, error))
 }
 
@@ -32,8 +36,8 @@ pub(crate) fn bridge(py: Python<'_>, network: i32, name: &str) -> PyResult<()> {
 }
 
 #[pyfunction]
-pub(crate) fn move_device(py: Python<'_>, network: i32, device: &str, to: &str) -> PyResult<()> {
-    nsiso::move_device(here(network)?, device, &endpoint(py, to)?).map_err(|error| raise(py, error))
+pub(crate) fn move_device(py: Python<'_>, network: i32, device: &str, to: Bound<'_, PyDict>) -> PyResult<()> {
+    nsiso::move_device(here(network)?, device, &endpoint(py, &to)?).map_err(|error| raise(py, error))
 }
 
 #[pyfunction]

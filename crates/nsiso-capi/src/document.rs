@@ -1,8 +1,9 @@
-//! The spec document: the options of an `ns_spec` as JSON.
+//! The spec document: the options of an `ns_spec` as JSON. Also what results in JSON need.
 
 use std::ffi::{CString, c_char, c_int};
 
 use nsiso::{Document, Error, Result};
+use serde::Serialize;
 
 use crate::argument::{is_null, reference, reference_mut, text};
 use crate::error::{boundary, ns_error, quiet_boundary};
@@ -83,17 +84,36 @@ pub unsafe extern "C" fn ns_spec_to_json(
     out: *mut *mut c_char,
     err: *mut ns_error,
 ) -> c_int {
-    boundary(err, || {
-        if out.is_null() {
-            return Err(is_null("out"));
-        }
-        // SAFETY: NULL or a spec, says the header.
-        let spec = unsafe { reference(spec, "spec") }?;
-        let json = string(Document::of(&spec.0)?.to_json())?;
-        // SAFETY: valid for writing, says the header.
-        unsafe { out.write(json.into_raw()) };
-        Ok(0)
-    })
+    // SAFETY: NULL or valid, says the header.
+    boundary(err, || unsafe { store_text(out, || Ok(Document::of(&reference(spec, "spec")?.0)?.to_json())) })
+}
+
+/// Stores a text in `*out`, for ns_string_free.
+///
+/// # Safety
+/// `out` is NULL or valid for writing.
+unsafe fn store_text(out: *mut *mut c_char, text: impl FnOnce() -> Result<String>) -> Result<c_int> {
+    if out.is_null() {
+        return Err(is_null("out"));
+    }
+    let text = string(text()?)?;
+    // SAFETY: the caller's promise.
+    unsafe { out.write(text.into_raw()) };
+    Ok(0)
+}
+
+/// Stores a result as JSON in `*out`, for ns_string_free.
+///
+/// # Safety
+/// `out` is NULL or valid for writing.
+pub(crate) unsafe fn store_json<T: Serialize>(
+    out: *mut *mut c_char,
+    result: impl FnOnce() -> Result<T>,
+) -> Result<c_int> {
+    let json =
+        || serde_json::to_string(&result()?).map_err(|error| Error::internal(format!("JSON: {error}")));
+    // SAFETY: the caller's promise.
+    unsafe { store_text(out, json) }
 }
 
 fn string(text: String) -> Result<CString> {

@@ -6,6 +6,7 @@ use std::time::Duration;
 use nsiso::{Error, Io, Limits, Pressure, Resources, Result, Stall};
 
 use crate::argument::{is_null, reference, reference_mut, store, text};
+use crate::document::store_json;
 use crate::error::{boundary, free, ns_error, quiet_boundary};
 use crate::process::ns_process;
 use crate::spec::{ns_spec, set};
@@ -311,6 +312,29 @@ pub unsafe extern "C" fn ns_process_resources(
         unsafe { store(out, size, &ns_resources::from(resources)) }?;
         Ok(0)
     })
+}
+
+/// Writes what the processes of the program's cgroup use and have used as a JSON object. Stores the
+/// text in `*out`; free it with ns_string_free.
+///
+/// The keys are the fields of ns_resources and, in the objects of the three pressures, those of
+/// ns_pressure and ns_stall. Times are seconds, as 0.25. A value that no controller counts is null,
+/// as a pressure without version 2 of cgroups. Later versions may add keys. After the program has
+/// been waited for, the values are the last ones of the cgroup. It needs no privilege.
+///
+/// Errors:
+/// - -ENOTSUP at NS_STEP_CGROUP: the spec had no ns_spec_limits.
+/// - -EINVAL: `process` or `out` is NULL.
+///
+/// Man page: cgroups(7).
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ns_process_resources_to_json(
+    process: *const ns_process,
+    out: *mut *mut c_char,
+    err: *mut ns_error,
+) -> c_int {
+    // SAFETY: NULL or valid, says the header.
+    boundary(err, || unsafe { store_json(out, || reference(process, "process")?.0.resources()) })
 }
 
 /// Changes limits of the program's cgroup while the program runs.

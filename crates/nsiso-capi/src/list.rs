@@ -6,6 +6,7 @@ use std::ptr;
 use nsiso::{Error, Holder, Listing, Namespace, Query, Result, Scope, Step};
 
 use crate::argument::{descriptor, kinds, reference, reference_mut, store, text};
+use crate::document::store_json;
 use crate::error::{boundary, free, ns_error, quiet_boundary};
 
 /// ns_list: details of each namespace (id, parent, owner, nsid) and of its process with the
@@ -410,6 +411,37 @@ pub unsafe extern "C" fn ns_listing_gaps(
         unsafe { store(out, size, &ns_gaps::from(&reference(listing, "listing")?.0)) }?;
         Ok(0)
     })
+}
+
+/// Writes the snapshot as a JSON object. Stores the text in `*out`; free it with ns_string_free.
+///
+/// The key `namespaces` has an array of objects in the order of ns_listing_get. Each has these
+/// keys; a value that is not known is null:
+/// - `kind`: the name below /proc/PID/ns, such as "net".
+/// - `inode`, `device`, `id`, `parent`, `parent_inode`, `owner`, `owner_inode`, `creator`, `uid`,
+///   `depth`, `pid`, `ppid` and `nsid`: the fields of ns_namespace.
+/// - `nprocs`: the number of processes in it; `processes`: an array of their pids.
+/// - `user` and `command`: the texts of ns_listing_user and ns_listing_command.
+/// - `held`: an array of names, as "processes" for NS_HELD_PROCESSES.
+/// - `holders`: an array of objects with `how` ("thread", "descriptor", "socket", "mount",
+///   "pid_for_children" or "time_for_children"), `pid` and, where it applies, `tid`, `fd`,
+///   `mount_namespace` and `path`.
+///
+/// The key `gaps` has an object with the fields of ns_gaps; `complete`, `foreign_proc`,
+/// `inner_pid_namespace` and `hidden_processes` are true or false. Bytes of a text that are not
+/// UTF-8 are replaced by U+FFFD. Later versions may add keys.
+///
+/// It needs no privilege. Like ns_listing_user, it may block on a name service.
+///
+/// Errors: -EINVAL if `listing` or `out` is NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ns_listing_to_json(
+    listing: *const ns_listing,
+    out: *mut *mut c_char,
+    err: *mut ns_error,
+) -> c_int {
+    // SAFETY: NULL or valid, says the header.
+    boundary(err, || unsafe { store_json(out, || Ok(&reference(listing, "listing")?.0)) })
 }
 
 /// # Safety

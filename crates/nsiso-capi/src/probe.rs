@@ -5,6 +5,7 @@ use std::ffi::{CString, c_char, c_int};
 use nsiso::{Error, Feature, Step, Support};
 
 use crate::argument::{kinds, reference, reference_mut, store};
+use crate::document::store_json;
 use crate::error::{boundary, free, ns_error, quiet_boundary};
 
 /// ns_feature: it is supported.
@@ -16,7 +17,7 @@ pub const NS_NO: c_int = 0;
 
 /// The features that ns_probe has found. Opaque and read-only: any number of threads may use it
 /// at the same time.
-pub struct ns_features(Vec<(Support, [CString; 3])>);
+pub struct ns_features(Vec<(Feature, [CString; 3])>);
 
 /// A feature and its support. The texts are UTF-8 and exist as long as the features.
 #[repr(C)]
@@ -48,9 +49,11 @@ pub unsafe extern "C" fn ns_probe(out: *mut *mut ns_features, err: *mut ns_error
     boundary(err, || {
         // SAFETY: NULL or valid, says the header.
         let out = unsafe { reference_mut(out, "out") }?;
-        let text = |text: String| CString::new(text).unwrap_or_default();
-        let texts =
-            |found: Feature| (found.support, [text(found.name.into()), text(found.detail), text(found.hint)]);
+        let text = |text: &str| CString::new(text).unwrap_or_default();
+        let texts = |found: Feature| {
+            let texts = [text(found.name), text(&found.detail), text(&found.hint)];
+            (found, texts)
+        };
         *out = Box::into_raw(Box::new(ns_features(nsiso::probe().into_iter().map(texts).collect())));
         Ok(0)
     })
@@ -80,7 +83,7 @@ pub unsafe extern "C" fn ns_features_get(
     boundary(err, || {
         // SAFETY: NULL or valid, says the header.
         let features = &unsafe { reference(features, "features") }?.0;
-        let (support, [name, detail, hint]) = features.get(index).ok_or_else(|| {
+        let (feature, [name, detail, hint]) = features.get(index).ok_or_else(|| {
             let count = features.len();
             Error::new(
                 Step::Argument,
@@ -88,7 +91,7 @@ pub unsafe extern "C" fn ns_features_get(
                 format!("feature number {index} of {count}, counted from 0"),
             )
         })?;
-        let support = match support {
+        let support = match feature.support {
             Support::Yes => NS_YES,
             Support::InUserNamespace => NS_IN_USER_NAMESPACE,
             Support::No => NS_NO,
@@ -98,6 +101,28 @@ pub unsafe extern "C" fn ns_features_get(
         unsafe { store(out, size, &ns_feature { name, support: support.into(), detail, hint }) }?;
         Ok(0)
     })
+}
+
+/// Writes the features as a JSON array. Stores the text in `*out`; free it with ns_string_free.
+///
+/// It has an object for each feature, in the order of ns_features_get, with the fields of
+/// ns_feature as keys. `support` is "yes", "in_user_namespace" or "no". Later versions may add
+/// keys. It needs no privilege.
+///
+/// Errors: -EINVAL if `features` or `out` is NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ns_features_to_json(
+    features: *const ns_features,
+    out: *mut *mut c_char,
+    err: *mut ns_error,
+) -> c_int {
+    let features = || {
+        // SAFETY: NULL or valid, says the header.
+        let features = unsafe { reference(features, "features") }?;
+        Ok(features.0.iter().map(|(feature, _)| feature).collect::<Vec<_>>())
+    };
+    // SAFETY: NULL or valid, says the header.
+    boundary(err, || unsafe { store_json(out, features) })
 }
 
 /// Frees features and their texts; NULL is allowed.

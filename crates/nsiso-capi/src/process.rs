@@ -1,12 +1,13 @@
 //! `ns_process`: a started program.
 
-use std::ffi::c_int;
+use std::ffi::{c_char, c_int};
 use std::os::fd::{AsRawFd, IntoRawFd};
 use std::time::Duration;
 
 use nsiso::{Error, Exit, Process, Status, Step};
 
 use crate::argument::{is_null, reference, reference_mut, store};
+use crate::document::store_json;
 use crate::error::{boundary, free, ns_error, quiet_boundary};
 use crate::spec::ns_spec;
 
@@ -309,14 +310,49 @@ pub unsafe extern "C-unwind" fn ns_process_wait(
         let process = &unsafe { reference(process, "process") }?.0;
         let status = match u64::try_from(left) {
             Err(_) => process.wait()?,
-            Ok(ns) => process.wait_timeout(Duration::from_nanos(ns))?.ok_or_else(|| {
-                Error::new(Step::Wait, libc::ETIMEDOUT, format!("process {}", process.pid()))
-            })?,
+            Ok(ns) => process.wait_timeout(Duration::from_nanos(ns))?.ok_or_else(|| still_runs(process))?,
         };
         // SAFETY: `size` bytes, says the header.
         unsafe { store(out, size, &ns_status::from(status)) }?;
         Ok(0)
     })
+}
+
+/// Writes the status of a process that has ended as a JSON object. Stores the text in `*out`; free
+/// it with ns_string_free.
+///
+/// The keys are these. Later versions may add keys.
+/// - `exit_code`: null if a signal killed the program.
+/// - `signal`: the number of the signal that killed the program, or null.
+/// - `core_dumped`, `timed_out` and `out_of_memory`: true or false, as in ns_status.
+/// - `usage`: an object with `user_time` and `system_time`, in seconds, as 0.25, and `peak_memory`,
+///   in bytes; null if they are unknown.
+/// - `resources`: what ns_process_resources_to_json writes; null without ns_spec_limits.
+///
+/// It does not wait for the process to end; otherwise it acts as ns_process_wait: the first call of
+/// the two that returns a status removes the process's cgroup and its links. It needs no privilege.
+///
+/// Errors:
+/// - -ETIMEDOUT: the process still runs.
+/// - -ECHILD: the status is lost, as on the page of ns_process_wait.
+/// - -EINVAL: `process` or `out` is NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ns_process_status_to_json(
+    process: *const ns_process,
+    out: *mut *mut c_char,
+    err: *mut ns_error,
+) -> c_int {
+    let status = || {
+        // SAFETY: NULL or valid, says the header.
+        let process = &unsafe { reference(process, "process") }?.0;
+        process.try_wait()?.ok_or_else(|| still_runs(process))
+    };
+    // SAFETY: NULL or valid, says the header.
+    boundary(err, || unsafe { store_json(out, status) })
+}
+
+fn still_runs(process: &Process) -> Error {
+    Error::new(Step::Wait, libc::ETIMEDOUT, format!("process {}", process.pid()))
 }
 
 /// Waits until the descriptor is readable or the time, in nanoseconds, is over. Returns the

@@ -52,6 +52,8 @@ mod plan;
 mod probe;
 mod process;
 mod rlimit;
+#[cfg(feature = "serde")]
+mod serialize;
 mod spawn;
 mod spec;
 mod status;

@@ -14,6 +14,7 @@ use crate::{Endpoint, Error, Handle, Kinds, Result, Spec, Stdio, Step};
 
 /// Whether a feature is available.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize), serde(rename_all = "snake_case"))]
 pub enum Support {
     /// Available.
     Yes,
@@ -25,6 +26,7 @@ pub enum Support {
 
 /// The result of trying one feature.
 #[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct Feature {
     /// The name of the feature: a kind of namespace (`user`, `pid`, ...), `nested_user`, `proc`,
     /// `overlay`, `idmapped_mounts`, `links`, `link_rate`, `link_delay`, `clone3`, `listns`,

@@ -22,10 +22,13 @@ pub enum Exit {
 
 /// The resources that a process and the children that it waited for have used, `getrusage(2)`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct Usage {
     /// The CPU time spent in user mode.
+    #[cfg_attr(feature = "serde", serde(serialize_with = "crate::serialize::seconds"))]
     pub user_time: Duration,
     /// The CPU time spent in the kernel.
+    #[cfg_attr(feature = "serde", serde(serialize_with = "crate::serialize::seconds"))]
     pub system_time: Duration,
     /// The peak resident memory of the largest of these processes, in bytes.
     pub peak_memory: u64,

@@ -9,7 +9,7 @@ import os
 import shutil
 import signal
 import sys
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import Any, Dict, Iterable, List, Tuple
 
 from . import Bind, Error, Limits, Listing, NamespaceInfo, Node, Overlay, Popen, Tmpfs, Uplink, __version__, probe
@@ -96,9 +96,9 @@ def add_run(command: Any) -> None:
     run.add_argument("--spec", metavar="FILE", help="a spec document, JSON or TOML; the other options add to it")
     run.add_argument("--sandbox", action="store_true", help="isolate a program that is not trusted")
     run.add_argument("--share", action="append", metavar="KIND", choices=[kind for _, kind in KINDS.values()], help="share a namespace with the sandbox: net, ipc, uts, time or cgroup")
-    view = dict(action="append", dest="mounts", default=[])
-    run.add_argument("--bind", type=lambda text: Bind(*text.split(":", 1)), metavar="SOURCE[:TARGET]", help="mount a file or directory", **view)
-    run.add_argument("--ro-bind", type=lambda text: Bind(*text.split(":", 1), ro=True), metavar="SOURCE[:TARGET]", help="mount a file or directory read-only", **view)
+    view: Dict[str, Any] = dict(action="append", dest="mounts", default=[])
+    run.add_argument("--bind", type=bind, metavar="SOURCE[:TARGET]", help="mount a file or directory", **view)
+    run.add_argument("--ro-bind", type=lambda text: replace(bind(text), ro=True), metavar="SOURCE[:TARGET]", help="mount a file or directory read-only", **view)
     run.add_argument("--tmpfs", type=Tmpfs, metavar="TARGET", help="mount an empty file system in memory", **view)
     run.add_argument("--overlay", type=Overlay, metavar="TREE", help="mount a writable layer over a directory; changes are discarded", **view)
     run.add_argument("--init", action="store_true", help="make a small init process PID 1")
@@ -111,6 +111,11 @@ def add_run(command: Any) -> None:
     add_passing(run)
     run.add_argument("program", nargs=argparse.REMAINDER, help="the program and its arguments; your shell by default")
     run.set_defaults(work=run_new)
+
+
+def bind(text: str) -> Bind:
+    source, _, target = text.partition(":")
+    return Bind(source, target or None)
 
 
 def add_limits(run: argparse.ArgumentParser) -> None:
@@ -287,8 +292,7 @@ def doctor(_: argparse.Namespace) -> int:
 def show_list(options: argparse.Namespace) -> int:
     listing = take(options.kinds or None, own=options.own)
     if options.json:
-        everything = {"namespaces": [namespace.to_dict() for namespace in listing], "gaps": listing.gaps._asdict()}
-        json.dump(everything, sys.stdout, indent=1)
+        json.dump(listing._snapshot.to_dict(), sys.stdout, indent=1)
         print()
         return 0
     rows = branches(tree(options.tree, listing)) if options.tree else map(row, listing)
@@ -311,7 +315,7 @@ def main() -> int:
         words = ["--tree=owner" if word == "--tree" else word for word in words]
     options = parser.parse_args(words)
     try:
-        code = options.work(options)
+        code: int = options.work(options)
         sys.stdout.flush()
         return code
     except BrokenPipeError:

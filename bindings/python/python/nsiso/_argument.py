@@ -3,7 +3,7 @@
 from typing import Any, Iterable, List, Mapping, Tuple
 
 
-def listed(name: str, value: Any) -> list:
+def listed(name: str, value: Any) -> List[Any]:
     """Returns the items of any iterable except str and bytes as a list."""
     if isinstance(value, (str, bytes)) or not isinstance(value, Iterable):
         raise TypeError(f"{name} is a list, not {value!r}")
@@ -17,23 +17,11 @@ def mapping(name: str, value: Any, example: Mapping[Any, Any]) -> Iterable[Tuple
     return value.items()
 
 
-def pair(name: str, value: Any, what: str) -> list:
+def pair(name: str, value: Any, what: str) -> List[Any]:
     """Returns the two items of a list or tuple."""
     if not isinstance(value, (list, tuple)) or len(value) != 2:
         raise TypeError(f"{name}: {value!r} is not {what}")
     return [*value]
-
-
-def number(name: str, value: Any) -> int:
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise TypeError(f"{name}: {value!r} is no number")
-    return value
-
-
-def unsigned(name: str, value: Any, most: int = 2**32 - 1) -> int:
-    if not 0 <= number(name, value) <= most:
-        raise ValueError(f"{name}: {value} is not in the range 0 to {most}")
-    return value
 
 
 def text(name: str, value: Any) -> str:

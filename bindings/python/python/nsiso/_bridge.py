@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Dict, List, Optional, Union
 
 from . import _nsiso
 from ._argument import text, texts
-from ._endpoint import Endpoint, Texts
+from ._endpoint import Endpoint, Linkable, Texts
 from ._hold import hold
 from ._lab import Lab
 from ._namespace import Namespace
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
 
-class Bridge:
+class Bridge(Linkable):
     """A network bridge in a new network namespace, to which hosts are linked.
 
         lan = nsiso.Bridge("lan", "10.1.0.0/24")
@@ -37,7 +37,7 @@ class Bridge:
 
     def __init__(self, name: str, networks: Texts = (), *, lab: Optional[Lab] = None) -> None:
         self.name: str = text("name", name)
-        self.bridge: str = self.name
+        self.bridge = self.name
         self.closed: bool = False
         self._networks = [_network_of(network) for network in texts("networks", networks)]
         self._links: Dict[Link, List[str]] = {}

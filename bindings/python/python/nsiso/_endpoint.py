@@ -1,16 +1,18 @@
 """Defines Endpoint, one end of a link, and Uplink, a connection to outside networks."""
 
 from dataclasses import dataclass, replace
-from typing import Any, Dict, Iterable, Mapping, Optional, Union
+from typing import TYPE_CHECKING, Any, Dict, Iterable, List, Mapping, Optional, Set, Union
 
 from ._argument import mapping
 from ._document import Entry
 from ._namespace import Namespace
 from ._types import Seconds
 
+if TYPE_CHECKING:
+    from ._network import Link
+    from ._types import Place
+
 Texts = Union[str, Iterable[str]]
-Place = Any
-"""A Host, a Bridge, a Namespace of kind "net", or None."""
 
 
 def _part(loss: Union[float, str]) -> Any:
@@ -57,7 +59,7 @@ class Endpoint(Entry):
     Values are checked when the link is made: TypeError, ValueError or nsiso.ArgumentError.
     """
 
-    at: Any = None
+    at: "Place" = None
     name: Optional[str] = None
     addresses: Texts = ()
     gateway: Texts = ()
@@ -79,6 +81,30 @@ class Endpoint(Entry):
         }
         netns = network(self.at)
         return document if netns == -1 else {**document, "netns": netns}
+
+
+class Linkable:
+    """What keeps the links that are made to it: a Host or a Bridge."""
+
+    bridge: Optional[str] = None
+    """The name of the bridge device, of a Bridge."""
+    router: Optional[bool] = None
+    """Whether a Host passes packets on."""
+
+    @property
+    def gateways(self) -> Set[int]:
+        """The IP versions, 4 and 6, for which it has a gateway."""
+        return set()
+
+    def addresses(self) -> List[str]:
+        """Returns the addresses that it has for the device at the other end of a link."""
+        return []
+
+    def linked(self, link: "Link", name: str, end: Endpoint, other: Endpoint) -> None:
+        """Keeps a link, whose device here is ``name``."""
+
+    def unlinked(self, link: "Link") -> None:
+        """Forgets a link."""
 
 
 @dataclass(frozen=True)
@@ -107,7 +133,7 @@ class Uplink(Entry):
         return {**super().document(), **pairs}
 
 
-def network(at: Any) -> int:
+def network(at: "Place") -> int:
     """Returns the descriptor of the network namespace of ``at``, or -1 for this process's own.
 
     Raises ValueError if ``at`` is closed, and TypeError if it has no network namespace.

@@ -2,16 +2,22 @@
 
 import os
 import sys
-from typing import Any, Iterable, Mapping, NoReturn, Union
+from typing import TYPE_CHECKING, Iterable, Mapping, NoReturn, Optional, Union
 
 from ._namespace import joined
 from ._spec import KEYWORDS, spec_of
 
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from ._options import Options
+    from ._types import Args, Join, Path
+
 
 def execvp(
-    args: Any, *, executable: Any = None, cwd: Any = None, env: Any = None,
-    pass_fds: Union[Iterable[int], Mapping[int, int]] = (), start_new_session: bool = False,
-    join: Any = None, **options: Any,
+    args: "Args", *, executable: "Optional[Path]" = None, cwd: "Optional[Path]" = None,
+    env: "Optional[Mapping[str, Path]]" = None, pass_fds: Union[Iterable[int], Mapping[int, int]] = (),
+    start_new_session: bool = False, join: "Optional[Join]" = None, **options: "Unpack[Options]",
 ) -> NoReturn:  # fmt: skip
     """Replaces the calling process with a program in new or existing namespaces, as os.execvp does.
 

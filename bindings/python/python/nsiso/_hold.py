@@ -1,9 +1,15 @@
 """Defines hold, which makes new namespaces without a program."""
 
-from typing import Any, Dict
+from typing import TYPE_CHECKING, Dict, List
 
 from ._namespace import KINDS, Namespace, joined
 from ._spec import KEYWORDS, spec_of
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from ._options import Options
+    from ._types import Join, Kind
 
 _IMPLIED = {
     "user": ("map_root", "map_current", "map_auto", "uid_map", "gid_map"), "uts": ("hostname", "domainname"),
@@ -11,7 +17,7 @@ _IMPLIED = {
 }  # fmt: skip
 
 
-def hold(*, join: Any = (), **options: Any) -> Dict[str, Namespace]:
+def hold(*, join: "Join" = (), **options: "Unpack[Options]") -> "Dict[Kind, Namespace]":
     """Makes new namespaces without a program and returns them as {kind: Namespace}.
 
         held = nsiso.hold(user=True, map_root=True, net=True)
@@ -30,6 +36,6 @@ def hold(*, join: Any = (), **options: Any) -> Dict[str, Namespace]:
     if unknown:
         raise TypeError(f"hold() takes no {', '.join(sorted(unknown))}: it runs no program")
     implied = [kind for kind, names in _IMPLIED.items() if any(options.get(name) for name in names)]
-    kinds = [kind for kind in KINDS if options.get(kind) or kind in implied]
+    kinds: "List[Kind]" = [kind for kind in KINDS if options.get(kind) or kind in implied]
     with joined(join) as joins:
         return {kind: Namespace._of_fd(fd) for kind, fd in spec_of({**options, "join": joins}).hold(kinds)}

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Callable, Dict, Iterable, List, Optional,
 
 from ._call import call_in_python
 from ._argument import texts
-from ._endpoint import Endpoint, Texts, Uplink
+from ._endpoint import Endpoint, Linkable, Texts, Uplink
 from ._error import DeniedError
 from ._lab import Lab
 from ._mount import Bind, File, Mount, Procfs, Sysfs
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     P = ParamSpec("P")
 
 
-class Host:
+class Host(Linkable):
     """A network host with its own network, host name, processes, /proc and /sys.
 
     Its other files are those of this machine.

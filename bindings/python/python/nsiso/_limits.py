@@ -123,6 +123,6 @@ class Resources(NamedTuple):
 def resources(values: Dict[str, Any]) -> Resources:
     for name in ("memory_pressure", "cpu_pressure", "io_pressure"):
         if values[name] is not None:
-            some, full = values[name]
-            values[name] = Pressure(Stall(*some), full and Stall(*full))
+            some, full = values[name]["some"], values[name]["full"]
+            values[name] = Pressure(Stall(**some), full and Stall(**full))
     return Resources(**values)

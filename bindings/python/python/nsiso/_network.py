@@ -2,7 +2,6 @@
 
 import errno
 import ipaddress
-import json
 import socket as _socket
 import weakref
 from dataclasses import replace
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING, Any, List, Optional, Sequence, Tuple, Union
 
 from . import _nsiso
 from ._argument import text, texts
-from ._endpoint import Endpoint, Texts, network
+from ._endpoint import Endpoint, Linkable, Texts, network
 from ._error import Error
 from ._types import Seconds
 
@@ -67,7 +66,7 @@ def move_device(device: str, to: "Union[Endpoint, Place]", *, at: "Place" = None
     namespaces.
     """
     end = to if isinstance(to, Endpoint) else Endpoint(to)
-    _nsiso.move_device(network(at), text("device", device), json.dumps(end.document()))
+    _nsiso.move_device(network(at), text("device", device), end.document())
 
 
 def remove_device(device: str, *, at: "Place" = None) -> None:
@@ -95,11 +94,10 @@ class Link:
         self.names: Tuple[str, str] = (names[0], names[1])
         self._network = getattr(ends[0].at, "net", ends[0].at)
         # Hosts and bridges refer to their links. The other way round would be a cycle.
-        self._places = [weakref.ref(end.at) for end in ends if hasattr(end.at, "linked")]
+        self._places = [weakref.ref(_place(end)) for end in ends]
         self._there = True
         for end, other, name in zip(ends, reversed(ends), names):
-            if hasattr(end.at, "linked"):
-                end.at.linked(self, name, end, other)
+            _place(end).linked(self, name, end, other)
 
     def remove(self) -> None:
         """Removes both devices. Does nothing if they no longer exist."""
@@ -116,6 +114,11 @@ class Link:
 
     def __repr__(self) -> str:
         return f"<Link {self.names[0]} -- {self.names[1]}>"
+
+
+def _place(end: Endpoint) -> Linkable:
+    """Returns where an endpoint is, or something that keeps no links."""
+    return end.at if isinstance(end.at, Linkable) else Linkable()
 
 
 def link(
@@ -150,7 +153,7 @@ def link(
     ends = [_with_quality(end, delay=delay, jitter=jitter, loss=loss, rate=rate, mtu=mtu) for end in ends]
     ends = _addressed(ends, texts("addresses", addresses))
     ends = _routed(ends)
-    return Link(ends, _nsiso.link(*(json.dumps(end.document()) for end in ends)))
+    return Link(ends, _nsiso.link(ends[0].document(), ends[1].document()))
 
 
 def _with_quality(end: Endpoint, **quality: Any) -> Endpoint:
@@ -164,7 +167,7 @@ def _addressed(ends: List[Endpoint], addresses: List[str]) -> List[Endpoint]:
 
     A port of a bridge gets no address.
     """
-    bridges = [getattr(end.at, "bridge", None) for end in ends]
+    bridges = [_place(end).bridge for end in ends]
     given: List[List[str]] = [[], []]
     for address in addresses:
         interface = ipaddress.ip_interface(address)
@@ -177,25 +180,25 @@ def _addressed(ends: List[Endpoint], addresses: List[str]) -> List[Endpoint]:
         else:
             given[0].append(str(interface))
     made = []
-    for end, other, mine, bridge, beside in zip(ends, reversed(ends), given, bridges, reversed(bridges)):
+    for end, other, mine, bridge in zip(ends, reversed(ends), given, bridges):
         if bridge is not None:
             end = replace(end, port_of=end.port_of or bridge)
-        elif not mine and not texts("addresses", end.addresses) and beside is not None:
-            mine = other.at.addresses()
+        elif not mine and not texts("addresses", end.addresses):
+            mine = _place(other).addresses()
         made.append(replace(end, addresses=[*texts("addresses", end.addresses), *mine]))
     return made
 
 
 def _routed(ends: List[Endpoint]) -> List[Endpoint]:
     """Returns the ends, with the router at the other end as the gateway of a Host."""
-    routers = [getattr(end.at, "router", None) for end in ends]
+    routers = [_place(end).router for end in ends]
     made = []
     for end, other, router, other_is_router in zip(ends, reversed(ends), routers, reversed(routers)):
         if router is False and other_is_router and not texts("gateway", end.gateway):
             ips = [ipaddress.ip_interface(address).ip for address in texts("addresses", other.addresses)]
             families = {ip.version: str(ip) for ip in reversed(ips)}
             mine = {ipaddress.ip_interface(address).version for address in texts("addresses", end.addresses)}
-            wanting = mine - end.at.gateways
+            wanting = mine - _place(end).gateways
             end = replace(end, gateway=[ip for version, ip in families.items() if version in wanting])
         made.append(end)
     return made

@@ -5,7 +5,6 @@ of subprocess.Popen that start a program, wait for it and send signals to it.
 """
 
 import contextlib
-import json
 import os
 import signal
 import subprocess
@@ -173,11 +172,20 @@ class Popen(subprocess.Popen[AnyStr]):
         try:
             super().__init__(args, bufsize, executable, stdin, stdout, stderr, **keywords)
             if self._outlives:
-                self._process.keep()
+                self._child.keep()
         except BaseException:
             # A traceback may keep this object alive, so its deletion may come late.
             self._end()
             raise
+
+    if TYPE_CHECKING:
+
+        def _close_pipe_fds(self, *fds: int) -> None: ...
+
+    @property
+    def _child(self) -> Process:
+        assert self._process is not None, "the constructor has failed"
+        return self._process
 
     @property
     def pty(self) -> Optional[int]:
@@ -207,7 +215,7 @@ class Popen(subprocess.Popen[AnyStr]):
         """Kills and reaps a program that the caller does not get."""
         if self._process is not None and self.returncode is None:
             with contextlib.suppress(OSError):
-                self._process.signal(signal.SIGKILL)
+                self._child.signal(signal.SIGKILL)
             self._look(None)
 
     def __exit__(
@@ -246,7 +254,7 @@ class Popen(subprocess.Popen[AnyStr]):
 
         select and poll report it as readable when the process has ended. The Popen object owns it.
         """
-        return self._process.fileno()
+        return self._child.fileno()
 
     def send_signal(self, sig: int) -> None:
         """Sends a signal to the program, or to its init process.
@@ -256,7 +264,7 @@ class Popen(subprocess.Popen[AnyStr]):
         """
         if self.poll() is None:
             try:
-                self._process.signal(sig)
+                self._child.signal(sig)
             except ProcessLookupError:
                 pass
 
@@ -265,7 +273,7 @@ class Popen(subprocess.Popen[AnyStr]):
 
         Raises nsiso.Error if the program was started without ``limits``.
         """
-        return resources(self._process.resources())
+        return resources(self._child.resources())
 
     def set_limits(self, limits: Limits) -> None:
         """Changes resource limits of the running program.
@@ -275,7 +283,7 @@ class Popen(subprocess.Popen[AnyStr]):
         """
         if not isinstance(limits, Limits):
             raise TypeError(f"limits is an nsiso.Limits, not {limits!r}")
-        self._process.set_limits(json.dumps(limits.document()))
+        self._child.set_limits(limits.document())
 
     def freeze(self) -> None:
         """Stops all processes in the cgroup until ``thaw()`` is called. Needs ``limits``.
@@ -284,38 +292,40 @@ class Popen(subprocess.Popen[AnyStr]):
         ``die_with_parent`` have no effect until ``thaw()`` or ``kill_group()``. Raises nsiso.Error
         if the program was started without ``limits`` or has been waited for.
         """
-        self._process.freeze(True)
+        self._child.freeze(True)
 
     def thaw(self) -> None:
         """Resumes all processes in the cgroup after ``freeze()``.
 
         Raises nsiso.Error if the program was started without ``limits`` or has been waited for.
         """
-        self._process.freeze(False)
+        self._child.freeze(False)
 
     def kill_group(self) -> None:
         """Kills all processes in the cgroup at once. Needs ``limits``.
 
         Does nothing if the program has been waited for.
         """
-        self._process.kill_group()
+        self._child.kill_group()
 
     def _internal_poll(self, _deadstate: Optional[int] = None, **_: Any) -> Optional[int]:
         if self.returncode is None and self._process is not None:
             self._look(0)
         return self.returncode
 
-    def _wait(self, timeout: Optional[float]) -> int:
+    def _wait(self, timeout: Optional[float]) -> Optional[int]:
         if self.returncode is None and not self._look(timeout):
-            raise subprocess.TimeoutExpired(self.args, timeout)
+            raise subprocess.TimeoutExpired(self.args, timeout or 0)
         return self.returncode
 
     def _look(self, timeout: Optional[float]) -> bool:
-        ending = self._process.wait(timeout)
-        if ending is not None:
-            self.returncode, _, (self.timed_out, self.out_of_memory), usage = ending
-            self.usage = usage and Usage(*usage)
-        return ending is not None
+        status = self._child.wait(timeout)
+        if status is None:
+            return False
+        self.timed_out, self.out_of_memory = status["timed_out"], status["out_of_memory"]
+        self.usage = status["usage"] and Usage(**status["usage"])
+        self.returncode = status["exit_code"] if status["signal"] is None else -status["signal"]
+        return True
 
 
 class Completed(subprocess.CompletedProcess[AnyStr]):
@@ -337,8 +347,8 @@ class Completed(subprocess.CompletedProcess[AnyStr]):
     """
 
     def __repr__(self) -> str:
-        told = [name for name in ("timed_out", "out_of_memory") if getattr(self, name)]
-        return ", ".join([super().__repr__()[:-1], *(f"{name}=True" for name in told)]) + ")"
+        flags = [(", timed_out=True", self.timed_out), (", out_of_memory=True", self.out_of_memory)]
+        return super().__repr__()[:-1] + "".join(text for text, on in flags if on) + ")"
 
 
 class _Run(Popen[AnyStr]):
@@ -433,7 +443,7 @@ def run(
     with _Run(*popenargs, **keywords) as process:
         # If an exception is raised here, the context manager kills the program and waits for it.
         stdout, stderr = process.communicate(input, timeout=timeout)
-        completed = Completed(process.args, process.poll(), stdout, stderr)
+        completed = Completed(process.args, process.returncode, stdout, stderr)
         completed.timed_out, completed.out_of_memory = process.timed_out, process.out_of_memory
         completed.usage = process.usage
     if check:

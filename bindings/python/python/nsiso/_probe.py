@@ -1,6 +1,5 @@
 """Defines probe, which finds out what this kernel and user support, and unshare."""
 
-import re
 from typing import TYPE_CHECKING, Dict, NamedTuple
 
 from . import _nsiso
@@ -37,12 +36,7 @@ def probe() -> Dict[str, Feature]:
 
     Features are tried in child processes, which takes some milliseconds. Results are not cached.
     """
-
-    def spelled(support: str) -> str:
-        return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", support).lower()
-
-    features = (Feature(name, spelled(support), detail, hint) for name, support, detail, hint in _nsiso.probe())
-    return {feature.name: feature for feature in features}
+    return {feature["name"]: Feature(**feature) for feature in _nsiso.probe()}
 
 
 def unshare(*kinds: "Kind", map_root: bool = False) -> None:

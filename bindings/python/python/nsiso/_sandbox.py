@@ -2,14 +2,18 @@
 
 import copy
 import inspect
-import json
 import subprocess
-from typing import Any, Dict, Iterable, Mapping, Sequence, Union
+from typing import TYPE_CHECKING, Any, Dict, Iterable, Mapping, Sequence, Union
 
 from ._document import document_of, load
 from ._nsiso import Spec
-from ._popen import Completed, Popen, run
+from ._popen import Popen, run
 from ._spec import KEYWORDS, spec_of
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from ._types import Path, RunKeywords, SameAs
 
 
 class Sandbox:
@@ -62,11 +66,11 @@ class Sandbox:
     ValueError or nsiso.Error for a bad value.
     """
 
-    def __init__(self, **keywords: Any) -> None:
+    def __init__(self, **keywords: "Unpack[RunKeywords]") -> None:
         unknown = sorted(set(keywords) - _KEYWORDS)
         if unknown:
             raise TypeError(f"Sandbox takes the keywords of nsiso.run and nsiso.Popen, not {', '.join(unknown)}")
-        self.keywords = {name: value for name, value in keywords.items() if value is not None}
+        self.keywords: Dict[str, Any] = {name: value for name, value in keywords.items() if value is not None}
         if "spec" in self.keywords:
             # Neither a file nor a mapping that changes later changes the sandbox.
             self.keywords["spec"] = copy.deepcopy(document_of(self.keywords["spec"]))
@@ -74,42 +78,47 @@ class Sandbox:
         self._spec()
 
     @classmethod
-    def from_file(cls, path: Any, **keywords: Any) -> "Sandbox":
+    def from_file(cls, path: "Path", **keywords: "Unpack[RunKeywords]") -> "Sandbox":
         """Makes a sandbox with the options of a spec document, a JSON or TOML file.
 
         The keywords add to the document. Raises OSError if the file cannot be read, ValueError if
         it is neither JSON nor TOML, and nsiso.Error for a bad option, with its path in the document.
         """
-        return cls(spec=load(path), **keywords)
+        keywords["spec"] = load(path)
+        return cls(**keywords)
 
     def to_dict(self) -> Dict[str, Any]:
         """Returns the options as a spec document, for the json module or the keyword ``spec``.
 
         It has what differs from a plain sandbox, and "sandbox": True. Arguments of subprocess are
-        not in it. Raises nsiso.Error for a path that is not UTF-8.
-        """
-        document = json.loads(self._spec().to_json())
+        not in it.         """
+        document = self._spec().document()
         return {name: value for name, value in document.items() if name != "args"}
 
     def _spec(self) -> Spec:
         options = {name: value for name, value in self.keywords.items() if name in KEYWORDS}
         return spec_of({**options, "sandbox": True})
 
-    def run(self, args: Any, **keywords: Any) -> Completed:
-        """Runs a program in this sandbox until it ends, with the arguments of nsiso.run.
+    if TYPE_CHECKING:
+        run = SameAs(run)
+        popen = SameAs(Popen)
+    else:
 
-        Keywords replace those of the sandbox. ``mounts`` are added after its own.
-        """
-        return run(args, **self._with(keywords))
+        def run(self, args, **keywords):
+            """Runs a program in this sandbox until it ends, with the arguments of nsiso.run.
 
-    def popen(self, args: Any, **keywords: Any) -> Popen:
-        """Starts a program in this sandbox, with the arguments of nsiso.Popen.
+            Keywords replace those of the sandbox. ``mounts`` are added after its own.
+            """
+            return run(args, **self._with(keywords))
 
-        Keywords replace those of the sandbox. ``mounts`` are added after its own.
-        """
-        return Popen(args, **self._with(keywords))
+        def popen(self, args, **keywords):
+            """Starts a program in this sandbox, with the arguments of nsiso.Popen.
 
-    def _with(self, keywords: Mapping[str, Any]) -> dict:
+            Keywords replace those of the sandbox. ``mounts`` are added after its own.
+            """
+            return Popen(args, **self._with(keywords))
+
+    def _with(self, keywords: Mapping[str, Any]) -> Dict[str, Any]:
         both = {**self.keywords, **keywords, "sandbox": True}
         mounts = [*(self.keywords.get("mounts") or ()), *(keywords.get("mounts") or ())]
         return {**both, "mounts": mounts}

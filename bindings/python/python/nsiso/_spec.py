@@ -1,6 +1,5 @@
 """Makes a Spec from the arguments of run, Popen and execvp: their keywords become a document."""
 
-import json
 import os
 from fractions import Fraction
 from typing import Any, Callable, Dict, Iterable, Mapping, Optional
@@ -25,7 +24,7 @@ def spec_of(
     if "sandbox" in given:
         # The sandbox comes first, since the other options replace parts of it.
         base["sandbox"] = _converted("sandbox", given.pop("sandbox"))
-    program: Dict[str, Any] = {"args": [plain(os.fsdecode(arg)) for arg in args], "fds": passed or {}}
+    program: Dict[str, Any] = {"args": [plain(os.fsdecode(arg)) for arg in args], "fds": plain(passed or {})}
     if executable is not None:
         program["program"] = plain(os.fsdecode(executable))
     if cwd is not None:
@@ -33,7 +32,7 @@ def spec_of(
     if new_session:
         program["new_session"] = new_session
     document = {name: _converted(name, value) for name, value in given.items()}
-    spec = Spec([json.dumps(base), json.dumps({**program, **document})])
+    spec = Spec([base, {**program, **document}])
     if env is not None:
         spec.env([(os.fsdecode(name), os.fsdecode(value)) for name, value in env.items()])
     return spec
@@ -42,7 +41,7 @@ def spec_of(
 def _base(value: Any) -> Dict[str, Any]:
     """Returns the document of the keyword ``spec``, without the program, which the call has."""
     document = {name: option for name, option in document_of(value).items() if name not in ("args", "program")}
-    document = _converted("spec", document)
+    document = {**_converted("spec", document)}
     fds = document.get("fds")
     if isinstance(fds, dict) and "pipe" in fds.values():
         raise ValueError("spec: fds: a pipe is asked for by stdin, stdout or stderr")

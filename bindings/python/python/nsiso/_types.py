@@ -96,6 +96,8 @@ T = TypeVar("T")
 class SameAs(Generic[T]):
     """The type of a method with the arguments and results of a function or class."""
 
-    def __init__(self, function: T) -> None: ...
+    def __init__(self, function: T) -> None:
+        self.function = function
 
-    def __get__(self, instance: object, owner: object) -> T: ...
+    def __get__(self, instance: object, owner: object) -> T:
+        return self.function

@@ -8,6 +8,7 @@ use super::group::Group;
 
 /// How long the processes of a cgroup have waited for one resource (PSI).
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct Pressure {
     /// The time in which at least one of its processes waited.
     pub some: Stall,
@@ -18,6 +19,7 @@ pub struct Pressure {
 
 /// Time spent waiting.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct Stall {
     /// Percent of the last 10 seconds.
     pub avg10: f64,
@@ -26,6 +28,7 @@ pub struct Stall {
     /// Percent of the last 300 seconds.
     pub avg300: f64,
     /// The total time since the cgroup was created.
+    #[cfg_attr(feature = "serde", serde(serialize_with = "crate::serialize::seconds"))]
     pub total: Duration,
 }
 

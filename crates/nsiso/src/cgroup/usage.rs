@@ -9,6 +9,7 @@ use super::pressure::Pressure;
 
 /// What the program's cgroup uses now or has used. A value is `None` if no controller counts it.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct Resources {
     /// Memory in use now, in bytes.
     pub memory: Option<u64>,
@@ -17,8 +18,10 @@ pub struct Resources {
     /// The number of processes that the OOM killer has killed in the cgroup.
     pub oom_kills: Option<u64>,
     /// The processor time used so far.
+    #[cfg_attr(feature = "serde", serde(serialize_with = "crate::serialize::seconds"))]
     pub cpu_time: Option<Duration>,
     /// The time for which the limit of processor time has stopped the processes.
+    #[cfg_attr(feature = "serde", serde(serialize_with = "crate::serialize::seconds"))]
     pub throttled_time: Option<Duration>,
     /// The number of processes and threads now.
     pub pids: Option<u64>,

@@ -7,6 +7,8 @@ use serde::Serialize;
 use serde::de::{self, DeserializeOwned, DeserializeSeed, MapAccess, SeqAccess, Visitor};
 use serde_json::Value;
 
+use super::Document;
+
 use crate::{Error, Result};
 
 /// A document has six levels. A limit keeps the need of stack small.
@@ -15,14 +17,14 @@ const DEEPEST: usize = 12;
 /// Names that are longer are not compared with known ones, and not repeated whole.
 const LONGEST_NAME: usize = 64;
 
-/// Reads a document or a part of one, such as an endpoint.
-pub(super) fn from_str<T: DeserializeOwned + Serialize>(text: &str) -> Result<T> {
+pub(super) fn from_str(text: &str) -> Result<Document> {
     let mut json = serde_json::Deserializer::from_str(text);
     let value = strict(&mut json)?;
     json.end().map_err(|error| Error::argument(format!("spec document: {error}")))?;
     typed(value)
 }
 
+/// Reads a document or a part of one, such as an endpoint.
 pub(super) fn from_value<T: DeserializeOwned + Serialize>(value: Value) -> Result<T> {
     typed(strict(value)?)
 }

@@ -295,6 +295,11 @@ impl Document {
 
     /// The document as JSON, without the options that are not given.
     pub fn to_json(&self) -> String {
+        self.to_value().to_string()
+    }
+
+    /// The document as a JSON object, without the options that are not given.
+    pub fn to_value(&self) -> serde_json::Value {
         fn without_nulls(value: &mut serde_json::Value) {
             match value {
                 serde_json::Value::Object(fields) => {
@@ -307,7 +312,7 @@ impl Document {
         }
         let mut value = serde_json::to_value(self).unwrap_or_default();
         without_nulls(&mut value);
-        value.to_string()
+        value
     }
 
     /// A spec with these options.

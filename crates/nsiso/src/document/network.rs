@@ -58,9 +58,9 @@ pub struct RouteOption {
 }
 
 impl EndpointOption {
-    /// Reads an endpoint from a JSON object. EINVAL as for [`super::Document::from_json`].
-    pub fn from_json(text: &str) -> Result<Self> {
-        super::json::from_str(text)
+    /// Reads an endpoint from an object. EINVAL as for [`super::Document::from_value`].
+    pub fn from_value(value: serde_json::Value) -> Result<Self> {
+        super::json::from_value(value)
     }
 
     /// The endpoint with these settings. EINVAL for a value that is not possible.

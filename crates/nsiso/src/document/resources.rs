@@ -56,9 +56,9 @@ pub struct IoOption {
 }
 
 impl LimitsOption {
-    /// Reads limits from a JSON object. EINVAL as for [`super::Document::from_json`].
-    pub fn from_json(text: &str) -> Result<Self> {
-        super::json::from_str(text)
+    /// Reads limits from an object. EINVAL as for [`super::Document::from_value`].
+    pub fn from_value(value: serde_json::Value) -> Result<Self> {
+        super::json::from_value(value)
     }
 
     /// The limits, without the parent of the cgroup. EINVAL for a value that is not possible.

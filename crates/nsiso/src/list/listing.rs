@@ -43,6 +43,7 @@ bitflags::bitflags! {
 
 /// Something other than a process in the namespace that keeps the namespace alive.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize), serde(tag = "how", rename_all = "snake_case"))]
 pub enum Holder {
     /// A thread whose namespace differs from that of its thread group leader.
     Thread {
@@ -72,6 +73,7 @@ pub enum Holder {
         /// The inode of the mount namespace that contains the mount.
         mount_namespace: u64,
         /// The mount point, relative to the root directory of that process.
+        #[cfg_attr(feature = "serde", serde(serialize_with = "crate::serialize::lossy"))]
         path: CString,
     },
     /// A thread whose future children will be in the pid namespace.
