@@ -42,3 +42,21 @@ nsiso.Bridge("lan", 24)  # error
 nsiso.link(host, process)  # error
 nsiso.socket_in(None)  # error
 host.call(resolver, 1)  # error
+
+# run, Popen, Sandbox, hold, execvp and their keywords
+box = nsiso.Sandbox()
+nsiso.run(["id"], hostnam="box")  # error
+nsiso.run(["id"], user="nobody")  # error
+nsiso.run(["id"], mounts=["/tmp"])  # error
+nsiso.run(["id"], uid_map=[(0, 1000)])  # error
+nsiso.run(["id"], share="network")  # error
+nsiso.run(["id"], text=True, input=b"a")  # error
+nsiso.Popen(["id"], preexec_fn=print)  # error
+nsiso.Popen(["id"], propagation="sideways")  # error
+nsiso.Popen(["id"], limits="256M")  # error
+nsiso.Sandbox(nice="5")  # error
+box.run(["id"], seccomp=nsiso.Seccomp(deny=["mkdir"], action="scold"))  # error
+box.popen(["id"], landlock=["/usr"])  # error
+host.run(["id"], deadline=[5])  # error
+nsiso.hold(net=1.5)  # error
+nsiso.execvp(["id"], capture_output=True)  # error

@@ -396,7 +396,7 @@ def run(
 def run(
     args: "Args", *,
     text: Optional[bool] = None, encoding: Optional[str] = None, errors: Optional[str] = None,
-    universal_newlines: Optional[bool] = None, input: Union[bytes, str, None] = None, **keywords: "Unpack[RunKeywords]",
+    universal_newlines: Optional[bool] = None, input: None = None, **keywords: "Unpack[RunKeywords]",
 ) -> "Completed[Any]": ...  # fmt: skip
 def run(
     *popenargs: Any, input: Any = None, capture_output: bool = False, timeout: Optional[float] = None,

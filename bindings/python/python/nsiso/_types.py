@@ -49,7 +49,7 @@ Target = Union["Namespace", Path, Process]
 Targets = Union[Target, Sequence[Target], AbstractSet[Target]]
 
 #: The argument of the keyword ``join``.
-ProcessAndKinds = Tuple[Process, Union[Kind, Sequence[Kind]]]
+ProcessAndKinds = Tuple[Process, Union[str, Sequence[str]]]
 JoinTarget = Union[Target, ProcessAndKinds]
 Join = Union[JoinTarget, Sequence[JoinTarget], AbstractSet[JoinTarget]]
 

@@ -1,0 +1,162 @@
+"""Defines the options of ``nsiso run``: those of a spec document, under the same names."""
+
+import argparse
+import ast
+import json
+import re
+from dataclasses import fields, replace
+from typing import Any, Dict, Tuple
+
+from ._argument import listed
+from ._document import load
+from ._endpoint import Uplink
+from ._limits import Limits
+from ._mount import Bind, Overlay, Tmpfs
+from ._options import Options
+
+# The options of unshare(1) and nsenter(1) for kinds of namespace.
+KINDS = {
+    "user": ("-U", "user"), "pid": ("-p", "pid"), "mount": ("-m", "mnt"), "net": ("-n", "net"), "ipc": ("-i", "ipc"),
+    "uts": ("-u", "uts"), "time": ("-T", "time"), "cgroup": ("-C", "cgroup"),
+}  # fmt: skip
+# Other names for options, as unshare(1) has them.
+ALIASES = {
+    **{kind: (letter, f"--{word}") for word, (letter, kind) in KINDS.items()},
+    "map_root": ("-r", "--map-root-user"), "map_current": ("-c", "--map-current-user"),
+}  # fmt: skip
+
+
+def add_run(command: Any) -> argparse.ArgumentParser:
+    usage = "nsiso run [options] [--] [program [argument ...]]"
+    run: argparse.ArgumentParser = command.add_parser("run", usage=usage, help="run a program in new namespaces")
+    run.add_argument("-w", "--wd", "--cwd", dest="cwd", help="set the working directory")
+    view: Dict[str, Any] = dict(action="append", dest="mounts", default=[])
+    run.add_argument("--bind", type=bind, metavar="SOURCE[:TARGET]", help="mount a file or directory", **view)
+    run.add_argument("--ro-bind", type=lambda text: replace(bind(text), ro=True), metavar="SOURCE[:TARGET]", help="mount a file or directory read-only", **view)
+    run.add_argument("--tmpfs", type=Tmpfs, metavar="TARGET", help="mount an empty file system in memory", **view)
+    run.add_argument("--overlay", type=Overlay, metavar="TREE", help="mount a writable layer over a directory; changes are discarded", **view)
+    run.add_argument("--mounts", type=json.loads, action="extend", metavar="JSON", help="a list of mounts as in a spec document")
+    run.add_argument("--publish", type=ports, action="append", metavar="PORT:PORT", help="forward a TCP port of 127.0.0.1 to a port of the program; implies --uplink")
+    run.add_argument("--pty", action="store_true", help="give the program a new terminal; default with --sandbox on a terminal")
+    run.add_argument("--spec", metavar="FILE", help="a spec document, JSON or TOML; the other options add to it")
+    add_limits(run)
+    add_options(run)
+    add_passing(run)
+    run.add_argument("program", nargs=argparse.REMAINDER, help="the program and its arguments; your shell by default")
+    return run
+
+
+# Options that have arguments of their own above, or that need code on this side.
+OWN = {"limits", "mounts", "pty", "seccomp_notify", "spec", "sync_fds"}
+
+
+def add_options(run: argparse.ArgumentParser) -> None:
+    described = re.findall(r"^    (\w+): .*\n\s+((?:.|\n)*?)(?:[:.]\s|\.$)", Options.__doc__ or "", re.MULTILINE)
+    sentences = {name: " ".join(text.split()).replace("%", "%%") for name, text in described}
+    for name, annotation in Options.__annotations__.items():
+        if name not in OWN:
+            kind = getattr(annotation, "__forward_arg__", annotation).removesuffix(" | None")
+            flags = (*ALIASES.get(name, ()), f"--{name.replace('_', '-')}")
+            run.add_argument(*dict.fromkeys(flags), dest=name, help=sentences.get(name), **form_of(kind))
+
+
+def form_of(kind: str) -> Dict[str, Any]:
+    """Returns how an option of this type is written on the command line."""
+    if kind.split(" | ")[0] == "bool":
+        return {"action": argparse.BooleanOptionalAction}
+    if kind == "int":
+        return {"type": int, "metavar": "NUMBER"}
+    if kind in ("Path", "str | bytes"):
+        return {"metavar": "TEXT"}
+    if kind.startswith("Seconds"):
+        return {"metavar": "TIME"}
+    if kind.startswith("Literal["):
+        return {"choices": ast.literal_eval(kind[len("Literal") :])}
+    if kind in ("Iterable[int]", "Iterable[str]", "Iterable[Path]", "str | Iterable[str]", "Kind | Iterable[Kind]"):
+        return {"action": "append", "type": int if "int" in kind else str, "metavar": "VALUE"}
+    return {"type": json.loads, "metavar": "JSON"}
+
+
+def bind(text: str) -> Bind:
+    source, _, target = text.partition(":")
+    return Bind(source, target or None)
+
+
+def add_limits(run: argparse.ArgumentParser) -> None:
+    limits = run.add_argument_group(
+        "limits", "Resource limits for the program and its descendants, enforced by a cgroup made for it. Sizes are bytes, or like 256M."
+    )
+    add = limits.add_argument
+    add("--memory", metavar="SIZE", help="memory; beyond it a process of the cgroup is killed")
+    add("--memory-high", metavar="SIZE", help="memory beyond which processes are slowed down (cgroup version 2)")
+    add("--memory-low", metavar="SIZE", help="memory that is protected from being reclaimed (cgroup version 2)")
+    add("--swap", metavar="SIZE", help="swap; needs --memory on cgroup version 1")
+    add("--cpu", type=float, metavar="PROCESSORS", help="processor time: 0.5 is half of one processor")
+    add("--cpu-weight", type=int, metavar="WEIGHT", help="share of processor time, 1 to 10000; the kernel's default is 100")
+    add("--cpuset-cpus", metavar="LIST", help="processors to run on, such as 0-2,7")
+    add("--pids", type=int, metavar="COUNT", help="number of processes and threads")
+    add(
+        "--io", type=io_limit, action="append", metavar="DEVICE:LIMITS",
+        help="bytes and operations per second on the disk that is DEVICE or holds the file DEVICE: /dev/vda:rbps=10M,wbps=1M,riops=100,wiops=50",
+    )  # fmt: skip
+    add("--huge-pages", type=pages_limit, action="append", metavar="SIZE=BYTES", help="memory in huge pages of one size, such as 2MB=64M")
+    add("--cgroup-parent", dest="parent", metavar="DIRECTORY", help="directory of a cgroup of version 2 in which to make the cgroup")
+
+
+def ports(text: str) -> Tuple[int, int]:
+    outside, _, inside = text.partition(":")
+    try:
+        return int(outside), int(inside or outside)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not like 8080:80") from None
+
+
+def io_limit(text: str) -> Tuple[str, Dict[str, str]]:
+    device, colon, rates = text.rpartition(":")
+    pairs = [rate.partition("=") for rate in rates.split(",")]
+    if not colon or not all(value for _, _, value in pairs):
+        raise argparse.ArgumentTypeError(f"{text!r} is not like /dev/vda:rbps=10M,wiops=100")
+    return device, {name: value for name, _, value in pairs}
+
+
+def pages_limit(text: str) -> Tuple[str, str]:
+    size, _, most = text.partition("=")
+    if not most:
+        raise argparse.ArgumentTypeError(f"{text!r} is not like 2MB=64M")
+    return size, most
+
+
+def add_passing(command: Any) -> None:
+    command.add_argument(
+        "--pass-fd", dest="pass_fds", action="append", type=int, default=[], metavar="N", help="pass a descriptor; default: all inheritable ones, or none with --sandbox"
+    )
+
+
+def keywords_of(options: argparse.Namespace) -> Dict[str, Any]:
+    """Returns the keywords of Popen for the options of the command."""
+    names = {"cwd", *Options.__annotations__} - {"limits", "pty", "spec"}
+    keywords = {name: value for name, value in vars(options).items() if name in names and value is not None}
+    limits = limits_of(options)
+    if options.publish:
+        keywords["uplink"] = Uplink(tcp=dict(options.publish))
+    if options.spec:
+        document = load(options.spec)
+        keywords["spec"] = document
+        keywords.setdefault("sandbox", document.get("sandbox"))
+        if document.get("seccomp_notify"):
+            raise ValueError("seccomp_notify: this command does not answer for the program")
+        if limits and "limits" in document:
+            document["limits"] = {**document["limits"], **limits}
+            limits = {}
+        if not options.program:
+            options.program = listed("args", document.get("args", []))
+            keywords["executable"] = document.get("program")
+    if options.share and not keywords.get("sandbox"):
+        raise ValueError("--share loosens a sandbox: there is none without --sandbox")
+    return {**keywords, "limits": Limits(**limits)} if limits else keywords
+
+
+def limits_of(options: argparse.Namespace) -> Dict[str, Any]:
+    given = {**vars(options), "cpus": options.cpuset_cpus}
+    limits = {field.name: given[field.name] for field in fields(Limits) if given[field.name] is not None}
+    return {name: dict(limit) if name in ("io", "huge_pages") else limit for name, limit in limits.items()}
