@@ -22,7 +22,7 @@ help:
 	@echo "make bench                     compare with the least C and with other tools"
 	@echo "make install PREFIX= DESTDIR=  the library, its helper, its header and its pkg-config file"
 	@echo "make build                     leave everything in build/"
-	@echo "make generate                  write the header and the schema in include/ anew"
+	@echo "make generate                  write what is made from the sources anew: header, schema, Python keywords, option table"
 
 setup:
 	@sh tests/setup.sh
@@ -69,11 +69,17 @@ matrix: setup
 	@sh tests/matrix/run.sh
 
 lint:
+	@sh tests/setup.sh lint
 	cargo fmt --all --check
 	rustfmt --check --edition 2024 crates/nsiso/helper/main.rs
 	cargo clippy --quiet --workspace --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --quiet --no-deps --all-features -p nsiso
+	python3 bindings/python/generate.py --check
+	python3 docs/generate.py --check
 	python3 tests/lint.py
+	@test -x $(PYTHON) || /usr/bin/python3 -m venv build/venv
+	@$(PYTHON) -m pip install --quiet --requirement tests/typing/requirements.txt
+	$(PYTHON) tests/typing/check.py
 	@mkdir -p build
 	doxygen tests/Doxyfile
 
@@ -89,6 +95,8 @@ bench: build
 
 generate:
 	UPDATE=1 cargo test --quiet -p nsiso-capi --test header
+	python3 bindings/python/generate.py
+	python3 docs/generate.py
 
 install: library
 	install -d $(DESTDIR)$(LIBDIR)/pkgconfig $(DESTDIR)$(PREFIX)/include

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Installs the packages that a minimal Debian lacks for building and testing. Needs root only if one
-# is missing.
+# is missing. With the argument lint it installs what make lint needs, too.
 set -eu
 
 missing=""
@@ -22,8 +22,8 @@ need passt pasta
 need curl curl
 need pkg-config pkg-config
 need valgrind valgrind
-need doxygen doxygen
 need qemu-user-static "qemu-$(uname -m)-static"
+[ "${1:-}" != lint ] || need doxygen doxygen
 /usr/bin/python3 -c 'import ensurepip' 2>/dev/null || missing="$missing python3-venv"
 
 [ -z "$missing" ] && exit 0

@@ -212,11 +212,18 @@ def test_every_function_in_c_exists():
 
 
 def test_every_keyword_of_an_option_exists():
-    popen = {*inspect.signature(nsiso.Popen.__init__).parameters} | {*inspect.signature(subprocess.Popen.__init__).parameters}
-    known = popen | {*nsiso.Popen.__doc__.replace(",", " ").replace(":", " ").split()}
+    known = {*nsiso.Options.__annotations__, *inspect.signature(nsiso.Popen.__init__).parameters, *inspect.signature(subprocess.Popen.__init__).parameters}
     for option, _, python, *_ in tables()["All options"]:
         for keyword in re.findall(r"`(\w+)`", python):
             assert keyword in known, option
+
+
+def test_every_option_is_on_the_command_line():
+    """But for those of the program, and those that need code on the caller's side."""
+    shown = subprocess.run([sys.executable, "-m", "nsiso", "run", "--help"], capture_output=True, text=True, check=True).stdout
+    flags = {word.lstrip("-").replace("-", "_") for word in re.findall(r"--[a-z-]+", shown)}
+    others = {"args", "env", "fds", "join", "limits", "new_session", "program", "seccomp_notify", "sync_fds"}
+    assert {*SCHEMA["properties"]} - flags == others
 
 
 def test_every_name_in_rust_exists():

@@ -55,7 +55,7 @@ def add_options(run: argparse.ArgumentParser) -> None:
     sentences = {name: " ".join(text.split()).replace("%", "%%") for name, text in described}
     for name, annotation in Options.__annotations__.items():
         if name not in OWN:
-            kind = getattr(annotation, "__forward_arg__", annotation).removesuffix(" | None")
+            kind = str(getattr(annotation, "__forward_arg__", annotation)).removesuffix(" | None")
             flags = (*ALIASES.get(name, ()), f"--{name.replace('_', '-')}")
             run.add_argument(*dict.fromkeys(flags), dest=name, help=sentences.get(name), **form_of(kind))
 

@@ -118,7 +118,7 @@ class Options(TypedDict, total=False):
         ignored, except SIGPIPE and SIGXFSZ.
     rlimits: Mapping[str, int | None | tuple[int | None, int | None]]
         Resource limits of the process by name, such as nofile, getrlimit(2): a number, or the soft
-        and the hard limit. An init process keeps the limits of the caller.
+        and the hard limit; "unlimited" for none. An init process keeps the limits of the caller.
     root: Path
         The directory that becomes the root directory of the program: a bind at / before all
         ``mounts``.

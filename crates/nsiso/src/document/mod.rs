@@ -257,7 +257,7 @@ pub struct Document {
     /// Limits for the program and its descendants, enforced by a cgroup made for it, cgroups(7).
     pub limits: Option<LimitsOption>,
     /// Resource limits of the process by name, such as nofile, getrlimit(2): a number, or the soft
-    /// and the hard limit. An init process keeps the limits of the caller.
+    /// and the hard limit; "unlimited" for none. An init process keeps the limits of the caller.
     pub rlimits: Option<BTreeMap<String, Rlimit>>,
     /// Nice value, -20 to 19, setpriority(2).
     pub nice: Option<i32>,

@@ -1,0 +1,59 @@
+"""Writes the table of all options in docs/options.md, from the schema of spec documents.
+
+With --check it only says whether the table is up to date, and exits with 1 if it is not.
+"""
+
+import json
+import pathlib
+import re
+import sys
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+PAGE = ROOT / "docs/options.md"
+BEGIN, END = "<!-- made by docs/generate.py -->\n", "<!-- end of the table -->\n"
+HEADER = (ROOT / "include/nsiso.h").read_text()
+SOURCES = "".join(path.read_text() for path in sorted((ROOT / "crates/nsiso/src/spec").rglob("*.rs")))
+
+# Options whose C function, Python argument or Rust method has another name.
+KINDS = ("user", "pid", "mnt", "net", "ipc", "uts", "time", "cgroup")
+C = {
+    **{kind: f"`ns_spec_unshare(NS_{kind.upper()})`" for kind in KINDS},
+    "args": "`ns_spec_argv`", "devices": "`ns_spec_device`", "env": "`ns_spec_env_set`", "fds": "`ns_spec_fd`, `ns_spec_stdio`",
+    "join": "`ns_spec_join`, `ns_spec_join_process`", "links": "`ns_spec_link`", "mounts": "`ns_spec_mount_*`", "rlimits": "`ns_spec_rlimit`",
+    "root": "`ns_spec_mount_bind`", "seccomp": "`ns_spec_seccomp`, `ns_spec_seccomp_deny`, `ns_spec_seccomp_allow`",
+}  # fmt: skip
+PYTHON = {
+    "fds": "`pass_fds`, `stdin`, `stdout`, `stderr`", "new_session": "`start_new_session`", "program": "`executable`",
+}  # fmt: skip
+RUST = {
+    **{kind: f"`Spec::unshare(Kinds::{kind.upper()})`" for kind in KINDS},
+    "args": "`Spec::argv`, `Spec::args`", "devices": "`Spec::device`", "fds": "`Spec::fd`, `Spec::stdio`", "join": "`Spec::join`, `Spec::join_process`",
+    "links": "`Spec::link`", "mounts": "`Spec::mount`", "rlimits": "`Spec::rlimit`", "root": "`Mount::bind`",
+}  # fmt: skip
+
+
+def row(name: str, description: str) -> str:
+    c = C.get(name) or (f"`ns_spec_{name}`" if f"ns_spec_{name}(" in HEADER else "`ns_spec_add_json`")
+    rust = RUST.get(name) or (f"`Spec::{name}`" if re.search(rf"pub fn {name}\b", SOURCES) else "`Document`")
+    what = " ".join(description.split()).replace("|", "\\|")
+    return f"| `{name}` | {c} | {PYTHON.get(name, f'`{name}`')} | {rust} | {what} |\n"
+
+
+def main() -> int:
+    properties = json.loads((ROOT / "include/nsiso-spec.schema.json").read_text())["properties"]
+    table = "| spec document | C | Python | Rust | what it does |\n|---|---|---|---|---|\n"
+    table += "".join(row(name, option["description"]) for name, option in properties.items())
+    before, _, rest = PAGE.read_text().partition(BEGIN)
+    _, _, after = rest.partition(END)
+    text = f"{before}{BEGIN}{table}{END}{after}"
+    if "--check" in sys.argv:
+        if PAGE.read_text() == text:
+            return 0
+        print(f"{PAGE.name} is not up to date: run make generate")
+        return 1
+    PAGE.write_text(text)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
