@@ -36,11 +36,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Iterable, Literal, Mapping, TypedDict
 
 if TYPE_CHECKING:
-    from ._endpoint import Endpoint, Uplink
+    from ._endpoint import Endpoint, Place, Uplink
     from ._limits import Limits
     from ._mount import Mount
     from ._restrictions import Landlock, Seccomp
-    from ._types import Kind, Path, Place, Seconds
+    from ._types import Kind, Path, Seconds
 
 
 class Options(TypedDict, total=False):

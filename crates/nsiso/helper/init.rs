@@ -9,7 +9,7 @@ use core::mem::MaybeUninit;
 use super::kernel::{self, c_int, c_uint, pollfd, timespec};
 use super::plan::{Init, Report};
 use super::syscall::{Outcome, check};
-use super::{descriptors, processes, run, signals};
+use super::{descriptors, proc, processes, signals};
 
 static ALL_SIGNALS: u64 = !0;
 const SECOND: u64 = 1_000_000_000;
@@ -43,7 +43,7 @@ pub(super) fn start(init: &Init) -> Outcome<()> {
         unsafe { check(kernel::SYS_signalfd4, [usize::MAX, set, size_of::<u64>(), flags])? as c_int };
     let image = match init.anew {
         // SAFETY: a constant string.
-        true => unsafe { run::open_proc(c"self/exe".as_ptr(), kernel::O_PATH)? as c_int },
+        true => unsafe { proc::open_in(c"self/exe".as_ptr(), kernel::O_PATH)? as c_int },
         false => -1,
     };
     // If SIGCHLD is ignored, the kernel reaps children itself, and the program's status is lost.

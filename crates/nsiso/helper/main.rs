@@ -24,6 +24,7 @@ mod mount;
 mod parent;
 #[allow(dead_code, reason = "the library makes what the helper reads")]
 mod plan;
+mod proc;
 mod processes;
 mod rootfs;
 mod run;

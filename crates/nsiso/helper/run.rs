@@ -1,17 +1,13 @@
 //! Carries out the plan, action by action.
 
-use core::sync::atomic::{AtomicI32, Ordering};
+use core::sync::atomic::Ordering;
 
-use super::kernel::{self, c_char, c_int};
+use super::kernel::{self, c_int};
 use super::memory::as_pointers;
 use super::plan::{Action, Header, Page, Strings, Text, WriteProc};
 use super::syscall::{Outcome, check};
-use super::{capabilities, descriptors, init, landlock, loopback, mount, parent, processes, rootfs};
-use super::{seccomp, send_fd, signals};
-
-/// Descriptor of the caller's `/proc` plus 1, whatever joined namespaces have mounted there; or the
-/// negative errno that says why it is not open.
-static PROC: AtomicI32 = AtomicI32::new(0);
+use super::{capabilities, descriptors, init, landlock, loopback, mount, parent, proc, processes};
+use super::{rootfs, seccomp, send_fd, signals};
 
 /// Becomes the program, or reports the failure in the page and exits.
 pub(super) fn run(page: &Page, header: &Header) -> ! {
@@ -78,11 +74,7 @@ unsafe fn carry_out(action: &Action) -> Outcome<()> {
         match *action {
             Action::SetCapabilities(ref sets) => return capabilities::set(sets),
             Action::OpenProc => {
-                let flags = (kernel::O_PATH | kernel::O_DIRECTORY | kernel::O_CLOEXEC) as usize;
-                let here = kernel::AT_FDCWD as usize;
-                // Without a /proc, only the actions that need it fail.
-                let opened = check(kernel::SYS_openat, [here, c"/proc".as_ptr() as usize, flags]);
-                PROC.store(opened.map_or_else(|errno| -errno, |fd| fd as c_int + 1), Ordering::Relaxed);
+                proc::open();
                 return Ok(());
             }
             Action::EnterGroup { born: true, .. } if processes::is_born_in_cgroup() => return Ok(()),
@@ -92,14 +84,14 @@ unsafe fn carry_out(action: &Action) -> Outcome<()> {
             }
             Action::Unshare(kinds) => check(kernel::SYS_unshare, [kinds as usize])?,
             Action::EnterOwnTime => {
-                let fd = open_proc(c"self/ns/time_for_children".as_ptr(), kernel::O_RDONLY)?;
+                let fd = proc::open_in(c"self/ns/time_for_children".as_ptr(), kernel::O_RDONLY)?;
                 let entered = check(kernel::SYS_setns, [fd, kernel::CLONE_NEWTIME as usize]);
                 check(kernel::SYS_close, [fd])?;
                 entered?
             }
             Action::WriteProc(ref file) => return write_proc(file),
             Action::SendNamespace { link, socket } => {
-                let opened = open_proc(link.string(), kernel::O_RDONLY)?;
+                let opened = proc::open_in(link.string(), kernel::O_RDONLY)?;
                 return send_fd::send(b'n', opened as c_int, socket);
             }
             Action::SendSocket { domain, kind, protocol, socket } => {
@@ -183,18 +175,6 @@ fn unless(errno: i32, outcome: Outcome<usize>) -> Outcome<()> {
     }
 }
 
-/// # Safety
-/// `path` is a NUL-terminated string.
-pub(super) unsafe fn open_proc(path: *const c_char, flags: c_int) -> Outcome<usize> {
-    let flags = (flags | kernel::O_CLOEXEC) as usize;
-    match PROC.load(Ordering::Relaxed) {
-        errno @ ..0 => Err(-errno),
-        0 => Err(kernel::ENOENT),
-        // SAFETY: guaranteed by the caller.
-        after => unsafe { check(kernel::SYS_openat, [after as usize - 1, path as usize, flags]) },
-    }
-}
-
 fn write_proc(file: &WriteProc) -> Outcome<()> {
     let set_dumpable = |dumpable: bool| match file.dumpable {
         // SAFETY: integer arguments only.
@@ -205,7 +185,7 @@ fn write_proc(file: &WriteProc) -> Outcome<()> {
     };
     set_dumpable(true)?;
     // SAFETY: a NUL-terminated string of the plan.
-    let opened = unsafe { open_proc(file.path.string(), kernel::O_WRONLY) };
+    let opened = unsafe { proc::open_in(file.path.string(), kernel::O_WRONLY) };
     set_dumpable(false)?;
     let fd = match opened {
         Err(kernel::ENOENT) if file.optional => return Ok(()),

@@ -5,11 +5,11 @@ from typing import TYPE_CHECKING, Dict, List, Optional, Union
 
 from . import _nsiso
 from ._argument import text, texts
-from ._endpoint import Endpoint, Linkable, Texts
+from ._endpoint import Endpoint, Texts
 from ._hold import hold
 from ._lab import Lab
 from ._namespace import Namespace
-from ._network import Link
+from ._network import Link, Linkable
 
 if TYPE_CHECKING:
     from typing_extensions import Self

@@ -1,18 +1,27 @@
 """Defines Endpoint, one end of a link, and Uplink, a connection to outside networks."""
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Dict, Iterable, List, Mapping, Optional, Set, Union
+from typing import Any, Dict, Iterable, Mapping, Optional, Protocol, Union
 
 from ._argument import mapping
 from ._document import Entry
 from ._namespace import Namespace
 from ._types import Seconds
 
-if TYPE_CHECKING:
-    from ._network import Link
-    from ._types import Place
-
 Texts = Union[str, Iterable[str]]
+
+
+class HasNet(Protocol):
+    """What has a network namespace: a Host or a Bridge."""
+
+    @property
+    def net(self) -> Namespace: ...
+
+
+#: A network namespace, or what has one.
+Network = Union[HasNet, Namespace]
+#: None is the network namespace of the calling process.
+Place = Optional[Network]
 
 
 def _part(loss: Union[float, str]) -> Any:
@@ -59,7 +68,7 @@ class Endpoint(Entry):
     Values are checked when the link is made: TypeError, ValueError or nsiso.ArgumentError.
     """
 
-    at: "Place" = None
+    at: Place = None
     name: Optional[str] = None
     addresses: Texts = ()
     gateway: Texts = ()
@@ -81,30 +90,6 @@ class Endpoint(Entry):
         }
         netns = network(self.at)
         return document if netns == -1 else {**document, "netns": netns}
-
-
-class Linkable:
-    """What keeps the links that are made to it: a Host or a Bridge."""
-
-    bridge: Optional[str] = None
-    """The name of the bridge device, of a Bridge."""
-    router: Optional[bool] = None
-    """Whether a Host passes packets on."""
-
-    @property
-    def gateways(self) -> Set[int]:
-        """The IP versions, 4 and 6, for which it has a gateway."""
-        return set()
-
-    def addresses(self) -> List[str]:
-        """Returns the addresses that it has for the device at the other end of a link."""
-        return []
-
-    def linked(self, link: "Link", name: str, end: Endpoint, other: Endpoint) -> None:
-        """Keeps a link, whose device here is ``name``."""
-
-    def unlinked(self, link: "Link") -> None:
-        """Forgets a link."""
 
 
 @dataclass(frozen=True)
@@ -133,7 +118,7 @@ class Uplink(Entry):
         return {**super().document(), **pairs}
 
 
-def network(at: "Place") -> int:
+def network(at: Place) -> int:
     """Returns the descriptor of the network namespace of ``at``, or -1 for this process's own.
 
     Raises ValueError if ``at`` is closed, and TypeError if it has no network namespace.

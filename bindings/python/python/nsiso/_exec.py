@@ -4,14 +4,14 @@ import os
 import sys
 from typing import TYPE_CHECKING, Iterable, Mapping, NoReturn, Optional, Union
 
-from ._namespace import joined
+from ._namespace import Join, joined
 from ._spec import KEYWORDS, spec_of
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
     from ._options import Options
-    from ._types import Args, Join, Path
+    from ._types import Args, Path
 
 
 def execvp(

@@ -2,14 +2,14 @@
 
 from typing import TYPE_CHECKING, Dict, List
 
-from ._namespace import KINDS, Namespace, joined
+from ._namespace import KINDS, Join, Namespace, joined
 from ._spec import KEYWORDS, spec_of
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
     from ._options import Options
-    from ._types import Join, Kind
+    from ._types import Kind
 
 _IMPLIED = {
     "user": ("map_root", "map_current", "map_auto", "uid_map", "gid_map"), "uts": ("hostname", "domainname"),

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any, Callable, Dict, Iterable, List, Optional,
 
 from ._call import call_in_python
 from ._argument import texts
-from ._endpoint import Endpoint, Linkable, Texts, Uplink
+from ._endpoint import Endpoint, Texts, Uplink
 from ._error import DeniedError
 from ._lab import Lab
 from ._mount import Bind, File, Mount, Procfs, Sysfs
 from ._namespace import Namespace, call_in
-from ._network import Link, forward, socket_in
+from ._network import Link, Linkable, forward, socket_in
 from ._popen import Popen, run
 
 T = TypeVar("T")

@@ -3,21 +3,29 @@
 import contextlib
 import contextvars
 import os
-from typing import TYPE_CHECKING, Any, Callable, Dict, Iterable, Iterator, List, Literal, Optional, Tuple, TypeVar, Union, overload
+from typing import TYPE_CHECKING, AbstractSet, Any, Callable, Dict, Iterable, Iterator, List, Literal, Optional, Sequence, Tuple, TypeVar, Union, overload
 
 from . import _nsiso
 from ._list import NamespaceInfo
+from ._types import HasFileno, Kind, Path, Process
 
 if TYPE_CHECKING:
     from typing_extensions import ParamSpec, Self, TypeIs
-
-    from ._types import HasFileno, Join, JoinTarget, Kind, Path, Process, ProcessAndKinds, Targets
 
     P = ParamSpec("P")
 
 KINDS: "Tuple[Kind, ...]" = ("user", "pid", "mnt", "net", "ipc", "uts", "time", "cgroup")
 
 T = TypeVar("T")
+
+#: A namespace, or the process whose namespaces are meant.
+Target = Union["Namespace", Path, Process]
+Targets = Union[Target, Sequence[Target], AbstractSet[Target]]
+
+#: The argument of the keyword ``join``.
+ProcessAndKinds = Tuple[Process, Union[str, Sequence[str]]]
+JoinTarget = Union[Target, ProcessAndKinds]
+Join = Union[JoinTarget, Sequence[JoinTarget], AbstractSet[JoinTarget]]
 
 
 class _Opened:

@@ -5,20 +5,17 @@ import ipaddress
 import socket as _socket
 import weakref
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, List, Optional, Sequence, Tuple, Union
+from typing import Any, List, Optional, Sequence, Set, Tuple, Union
 
 from . import _nsiso
 from ._argument import text, texts
-from ._endpoint import Endpoint, Linkable, Texts, network
+from ._endpoint import Endpoint, Network, Place, Texts, network
 from ._error import Error
 from ._types import Seconds
 
-if TYPE_CHECKING:
-    from ._types import Network, Place
-
 
 def socket_in(
-    at: "Network", family: int = _socket.AF_INET, type: int = _socket.SOCK_STREAM, proto: int = 0
+    at: Network, family: int = _socket.AF_INET, type: int = _socket.SOCK_STREAM, proto: int = 0
 ) -> "_socket.socket":
     """Returns a socket of this process in another network namespace.
 
@@ -37,7 +34,7 @@ def socket_in(
     return _socket.socket(fileno=_nsiso.socket(network(at), family, type, proto))
 
 
-def forward(at: "Network", on: bool = True) -> None:
+def forward(at: Network, on: bool = True) -> None:
     """Turns forwarding of IPv4 and IPv6 packets on or off in a network namespace, ip(7).
 
     at: Host, Bridge, or Namespace of kind "net"
@@ -50,7 +47,7 @@ def forward(at: "Network", on: bool = True) -> None:
     _nsiso.forward(network(at), on)
 
 
-def move_device(device: str, to: "Union[Endpoint, Place]", *, at: "Place" = None) -> None:
+def move_device(device: str, to: Union[Endpoint, Place], *, at: Place = None) -> None:
     """Moves a network device to another network namespace and sets it up there.
 
     device: str
@@ -69,7 +66,7 @@ def move_device(device: str, to: "Union[Endpoint, Place]", *, at: "Place" = None
     _nsiso.move_device(network(at), text("device", device), end.document())
 
 
-def remove_device(device: str, *, at: "Place" = None) -> None:
+def remove_device(device: str, *, at: Place = None) -> None:
     """Removes a network device. If it is one of a veth(4) pair, the other one is removed, too.
 
     device: str
@@ -116,13 +113,37 @@ class Link:
         return f"<Link {self.names[0]} -- {self.names[1]}>"
 
 
+class Linkable:
+    """What keeps the links that are made to it: a Host or a Bridge."""
+
+    bridge: Optional[str] = None
+    """The name of the bridge device, of a Bridge."""
+    router: Optional[bool] = None
+    """Whether a Host passes packets on."""
+
+    @property
+    def gateways(self) -> Set[int]:
+        """The IP versions, 4 and 6, for which it has a gateway."""
+        return set()
+
+    def addresses(self) -> List[str]:
+        """Returns the addresses that it has for the device at the other end of a link."""
+        return []
+
+    def linked(self, link: "Link", name: str, end: Endpoint, other: Endpoint) -> None:
+        """Keeps a link, whose device here is ``name``."""
+
+    def unlinked(self, link: "Link") -> None:
+        """Forgets a link."""
+
+
 def _place(end: Endpoint) -> Linkable:
     """Returns where an endpoint is, or something that keeps no links."""
     return end.at if isinstance(end.at, Linkable) else Linkable()
 
 
 def link(
-    a: "Union[Endpoint, Place]", b: "Union[Endpoint, Place]", addresses: Texts = (), *, delay: Seconds = 0, jitter: Seconds = 0, loss: Union[float, str] = 0,
+    a: Union[Endpoint, Place], b: Union[Endpoint, Place], addresses: Texts = (), *, delay: Seconds = 0, jitter: Seconds = 0, loss: Union[float, str] = 0,
     rate: Union[None, int, str] = None, mtu: Optional[int] = None,
 ) -> Link:  # fmt: skip
     """Links two network namespaces by a pair of network devices, veth(4), and returns a Link.

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
     from typing_extensions import Unpack
 
-    from ._types import Args, Keywords, RunKeywords
+    from ._keywords import Keywords, RunKeywords
+    from ._types import Args
 
 _REFUSED = {
     "preexec_fn": "code of the host cannot run between clone and exec",

@@ -13,7 +13,8 @@ from ._spec import KEYWORDS, spec_of
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
-    from ._types import Path, RunKeywords, SameAs
+    from ._keywords import RunKeywords
+    from ._types import Path, SameAs
 
 
 class Sandbox:

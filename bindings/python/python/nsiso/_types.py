@@ -3,14 +3,8 @@
 import os
 from datetime import timedelta
 from fractions import Fraction
-from typing import IO, TYPE_CHECKING, Any, AbstractSet, Generic, Iterable, Literal, Mapping, Optional, Protocol, Sequence, Tuple, TypeVar, Union
+from typing import IO, Any, Generic, Iterable, Literal, Optional, Protocol, Sequence, TypeVar, Union
 
-from ._options import Options
-
-if TYPE_CHECKING:
-    from ._bridge import Bridge
-    from ._host import Host
-    from ._namespace import Namespace
 
 #: A kind of namespace, named as below /proc/PID/ns.
 Kind = Literal["user", "pid", "mnt", "net", "ipc", "uts", "time", "cgroup"]
@@ -44,50 +38,10 @@ class HasPid(Protocol):
 #: A process: its pid, an object whose fileno() is a pidfd, or an object with a pid.
 Process = Union[int, HasFileno, HasPid]
 
-#: A namespace, or the process whose namespaces are meant.
-Target = Union["Namespace", Path, Process]
-Targets = Union[Target, Sequence[Target], AbstractSet[Target]]
-
-#: The argument of the keyword ``join``.
-ProcessAndKinds = Tuple[Process, Union[str, Sequence[str]]]
-JoinTarget = Union[Target, ProcessAndKinds]
-Join = Union[JoinTarget, Sequence[JoinTarget], AbstractSet[JoinTarget]]
-
-#: A network namespace, or what has one.
-Network = Union["Host", "Bridge", "Namespace"]
-#: None is the network namespace of the calling process.
-Place = Optional[Network]
-
 #: The program and its arguments.
 Args = Union[Path, Sequence[Path]]
 #: A standard stream of the program, as for subprocess.
 Stream = Union[None, int, IO[Any]]
-
-
-class Keywords(Options, total=False):
-    """The keywords of Popen: those of subprocess.Popen and those for isolation."""
-
-    bufsize: int
-    executable: Optional[Path]
-    stdin: Stream
-    stdout: Stream
-    stderr: Stream
-    close_fds: bool
-    shell: bool
-    cwd: Optional[Path]
-    env: Union[None, Mapping[str, Path], Mapping[bytes, Path]]
-    start_new_session: bool
-    pass_fds: Union[Iterable[int], Mapping[int, int]]
-    pipesize: int
-    join: Optional["Join"]
-
-
-class RunKeywords(Keywords, total=False):
-    """The keywords of run, except ``input``."""
-
-    capture_output: bool
-    timeout: Optional[float]
-    check: bool
 
 
 T = TypeVar("T")

@@ -28,7 +28,7 @@ fn is_v2_name(controller: &str) -> bool {
 }
 
 /// How long the kernel may take to release a cgroup whose processes have ended.
-pub(super) const PATIENCE: Duration = Duration::from_secs(2);
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// How long the removal of one cgroup with all below it may take: 10,000 levels take a second.
 const LONGEST: Duration = Duration::from_secs(10);

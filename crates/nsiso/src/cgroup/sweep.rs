@@ -5,19 +5,21 @@ use std::collections::HashMap;
 use std::ffi::{CStr, CString};
 use std::os::fd::OwnedFd;
 use std::path::Path;
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use nix::fcntl::AtFlags;
 use nix::sys::stat::{FileStat, fstatat, stat};
 use nix::unistd::geteuid;
 
-use super::group::PATIENCE;
 use super::owner::Owner;
 use super::tree;
 
 /// How many cgroups are examined besides those directly below the parent, so that thousands of them
 /// on a machine do not slow down every start of a program.
 const LOOKS: usize = 256;
+
+/// How long one search may take; what is left is for the next one.
+const LONGEST: Duration = Duration::from_secs(2);
 
 /// One search for cgroups of dead owners, in any number of hierarchies.
 pub(super) struct Sweep {
@@ -29,7 +31,7 @@ pub(super) struct Sweep {
 impl Sweep {
     /// Starts a sweep by `own`, the calling process, which is alive.
     pub fn new(own: Owner) -> Self {
-        Sweep { owners: HashMap::from([(own, false)]), until: Instant::now() + PATIENCE }
+        Sweep { owners: HashMap::from([(own, false)]), until: Instant::now() + LONGEST }
     }
 
     /// Removes the cgroups of dead owners below `parent`, and below its ancestors that belong to

@@ -4,20 +4,10 @@ use std::collections::BTreeMap;
 use std::ffi::CStr;
 use std::os::fd::AsRawFd;
 
-use super::apply::check_shared;
+use super::value::{flag, list};
 use super::*;
 use crate::spec::limit_name;
 use crate::{ClockOffset, Error, IdRange};
-
-/// `true` or left out.
-pub(super) fn flag(on: bool) -> Option<bool> {
-    on.then_some(true)
-}
-
-/// A list, left out where it is empty.
-pub(super) fn list<T>(items: impl IntoIterator<Item = T>) -> Option<Vec<T>> {
-    Some(items.into_iter().collect()).filter(|items: &Vec<T>| !items.is_empty())
-}
 
 /// A map, left out where it is empty.
 fn map<K: Ord, V>(entries: impl Iterator<Item = (K, V)>) -> Option<BTreeMap<K, V>> {

@@ -33,7 +33,7 @@ pub use restrictions::{Action, LandlockRules, SeccompFilter};
 pub use units::{Rate, Size, Time};
 pub use value::{DescriptorOr, OneOrMany, Switch};
 
-use crate::{Kinds, Propagation, Result, Spec};
+use crate::{Error, Kinds, Propagation, Result, Spec};
 
 /// A kind of namespace, under its name in `/proc/PID/ns`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -72,6 +72,16 @@ impl From<Kind> for Kinds {
 /// The kinds in a set.
 fn kinds(set: Kinds) -> Vec<Kind> {
     KINDS.into_iter().filter(|(_, kinds)| set.contains(*kinds)).map(|(kind, _)| kind).collect()
+}
+
+/// A sandbox shares other kinds, not these.
+fn check_shared(shared: Kinds) -> Result<()> {
+    match shared & (Kinds::USER | Kinds::PID | Kinds::MNT) {
+        none if none.is_empty() => Ok(()),
+        own => Err(Error::argument(format!(
+            "a sandbox cannot do without a {own} namespace of its own; net, ipc, uts, time and cgroup can be shared"
+        ))),
+    }
 }
 
 /// The options of a spec. Every field may be left out.

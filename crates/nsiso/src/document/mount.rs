@@ -8,8 +8,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::descriptors::descriptor;
-use super::export::flag;
 use super::units::Size;
+use super::value::flag;
 use super::{At, ByteString, OneOrMany};
 use crate::spec::{Tree, What};
 use crate::{Error, Mount, Propagation, Result};

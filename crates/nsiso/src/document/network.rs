@@ -9,8 +9,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::descriptors::descriptor;
-use super::export::list;
 use super::units::{Rate, Time};
+use super::value::list;
 use super::{At, OneOrMany, Switch};
 use crate::{Endpoint, Error, Result, Spec, Uplink};
 

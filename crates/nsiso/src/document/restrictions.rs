@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use libc::sock_filter;
 
-use super::export::{flag, list};
+use super::value::{flag, list};
 use super::{At, ByteString, OneOrMany, Switch};
 use crate::spec::Rules;
 use crate::spec::landlock::{EXECUTE, WRITE_FILE};

@@ -64,6 +64,16 @@ impl<T: Clone> Switch<T> {
     }
 }
 
+/// `true` or left out.
+pub(super) fn flag(on: bool) -> Option<bool> {
+    on.then_some(true)
+}
+
+/// A list, left out where it is empty.
+pub(super) fn list<T>(items: impl IntoIterator<Item = T>) -> Option<Vec<T>> {
+    Some(items.into_iter().collect()).filter(|items: &Vec<T>| !items.is_empty())
+}
+
 // By hand: what serde derives for such an enum forgets why the value did not fit, and where.
 
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for Switch<T> {
