@@ -232,6 +232,11 @@
 #define NS_SECCOMP_LOG 3
 
 /**
+ * Bytes of the name of a network device, with its NUL.
+ */
+#define NS_DEVICE_NAME 16
+
+/**
  * ns_limits_set: bytes of memory; if they are exceeded, the kernel kills a process of the
  * cgroup.
  */
@@ -275,11 +280,6 @@
  * ns_limits_io: no limit. ns_resources: the kernel does not count it.
  */
 #define NS_UNKNOWN UINT64_MAX
-
-/**
- * Bytes of the name of a network device, with its NUL.
- */
-#define NS_DEVICE_NAME 16
 
 /**
  * ns_list: details of each namespace (id, parent, owner, nsid) and of its process with the
@@ -881,6 +881,59 @@ typedef struct ns_identity {
 } ns_identity;
 
 /**
+ * What a listing could not read.
+ */
+typedef struct ns_gaps {
+  /**
+   * 1 if everything in its scope could be read, else 0.
+   */
+  int32_t complete;
+  /**
+   * The number of processes whose namespaces the caller may not read: mostly those of other
+   * users.
+   */
+  uint32_t unreadable;
+  /**
+   * The number of processes that ended before they could be read. They do not make the
+   * listing incomplete.
+   */
+  uint32_t vanished;
+  /**
+   * The number of processes and mount namespaces whose threads, descriptors or mounts the
+   * caller may not read, though it may read their namespaces.
+   */
+  uint32_t closed;
+  /**
+   * The number of sockets whose network namespace the caller may not read.
+   */
+  uint32_t sockets;
+  /**
+   * The number of namespaces that could not be opened, so that id, parent and owner are
+   * unknown.
+   */
+  uint32_t undescribed;
+  /**
+   * 1 if /proc shows another pid namespace than the caller's, else 0. Then the pids are not
+   * those of the caller's pid namespace.
+   */
+  int32_t foreign_proc;
+  /**
+   * 1 if the caller is not in the initial pid namespace, else 0. Then processes outside are
+   * not visible.
+   */
+  int32_t inner_pid_namespace;
+  /**
+   * 1 if /proc is mounted with hidepid, else 0. Then processes of other users are not
+   * visible.
+   */
+  int32_t hidden_processes;
+  /**
+   * Not used; 0.
+   */
+  int32_t reserved;
+} ns_gaps;
+
+/**
  * A namespace of a listing. An unknown number is -1; an unknown `id` or inode is 0.
  */
 typedef struct ns_namespace {
@@ -991,59 +1044,6 @@ typedef struct ns_holder {
    */
   uint64_t mount_namespace;
 } ns_holder;
-
-/**
- * What a listing could not read.
- */
-typedef struct ns_gaps {
-  /**
-   * 1 if everything in its scope could be read, else 0.
-   */
-  int32_t complete;
-  /**
-   * The number of processes whose namespaces the caller may not read: mostly those of other
-   * users.
-   */
-  uint32_t unreadable;
-  /**
-   * The number of processes that ended before they could be read. They do not make the
-   * listing incomplete.
-   */
-  uint32_t vanished;
-  /**
-   * The number of processes and mount namespaces whose threads, descriptors or mounts the
-   * caller may not read, though it may read their namespaces.
-   */
-  uint32_t closed;
-  /**
-   * The number of sockets whose network namespace the caller may not read.
-   */
-  uint32_t sockets;
-  /**
-   * The number of namespaces that could not be opened, so that id, parent and owner are
-   * unknown.
-   */
-  uint32_t undescribed;
-  /**
-   * 1 if /proc shows another pid namespace than the caller's, else 0. Then the pids are not
-   * those of the caller's pid namespace.
-   */
-  int32_t foreign_proc;
-  /**
-   * 1 if the caller is not in the initial pid namespace, else 0. Then processes outside are
-   * not visible.
-   */
-  int32_t inner_pid_namespace;
-  /**
-   * 1 if /proc is mounted with hidepid, else 0. Then processes of other users are not
-   * visible.
-   */
-  int32_t hidden_processes;
-  /**
-   * Not used; 0.
-   */
-  int32_t reserved;
-} ns_gaps;
 
 /**
  * A feature and its support. The texts are UTF-8 and exist as long as the features.
@@ -1459,6 +1459,160 @@ int ns_spec_reset_signals(struct ns_spec *spec, struct ns_error *err);
  * Man page: pty(7).
  */
 int ns_spec_pty(struct ns_spec *spec, uint16_t rows, uint16_t columns, struct ns_error *err);
+
+/**
+ * Creates a directory at `target`.
+ *
+ * `mode` is its permissions, at most 07777. A directory that exists is not changed. `target`
+ * is an absolute path as the program sees it; directories on the way are created.
+ *
+ * The mounts of a spec are made in the order of the calls, each on top of those before it. The
+ * program sees the caller's whole file system and these mounts; if the target of the first is
+ * "/", it sees that mount and the later ones alone. Requests a new mount namespace. Takes
+ * CAP_SYS_ADMIN, which a new user namespace gives.
+ *
+ * Errors: -EINVAL if `target` is not absolute or contains "..", or `mode` is above 07777. From
+ * ns_spawn:
+ * - -EINVAL at NS_STEP_ARGUMENT: the propagation is NS_PROPAGATION_SHARED or
+ *   NS_PROPAGATION_UNCHANGED, or ns_spec_share shares the mount namespace.
+ * - -EROFS at NS_STEP_MAKE: the directory that it would be created in is read-only.
+ * - -EOVERFLOW at NS_STEP_MAKE: the new user namespace does not map the caller's ids.
+ *
+ * Man page: mkdir(2).
+ */
+int ns_spec_mount_dir(struct ns_spec *spec,
+                      const char *target,
+                      uint32_t mode,
+                      struct ns_error *err);
+
+/**
+ * Creates a symbolic link to `to` at `target`.
+ *
+ * `to` is the text of the link. `target` is an absolute path as the program sees it;
+ * directories on the way are created.
+ *
+ * The mounts of a spec are made in the order of the calls, each on top of those before it. The
+ * program sees the caller's whole file system and these mounts; if the target of the first is
+ * "/", it sees that mount and the later ones alone. Requests a new mount namespace. Takes
+ * CAP_SYS_ADMIN, which a new user namespace gives.
+ *
+ * Errors: -EINVAL if `target` is not absolute or contains "..", or `to` is empty. From
+ * ns_spawn:
+ * - -EINVAL at NS_STEP_ARGUMENT: the propagation is NS_PROPAGATION_SHARED or
+ *   NS_PROPAGATION_UNCHANGED, or ns_spec_share shares the mount namespace.
+ * - -EEXIST at NS_STEP_MAKE: `target` exists.
+ * - -EROFS at NS_STEP_MAKE: the directory that it would be created in is read-only.
+ * - -EOVERFLOW at NS_STEP_MAKE: the new user namespace does not map the caller's ids.
+ *
+ * Man page: symlink(2).
+ */
+int ns_spec_mount_symlink(struct ns_spec *spec,
+                          const char *to,
+                          const char *target,
+                          struct ns_error *err);
+
+/**
+ * Creates a file with these contents at `target`.
+ *
+ * `data` has `size` bytes, which are copied; it may be NULL if `size` is 0. `mode` is the
+ * file's permissions, at most 07777. If `target` exists, the new file is mounted over it, and
+ * the old one is not changed. It replaces a file of the same path that ns_spec_sandbox
+ * creates. `target` is an absolute path as the program sees it; directories on the way are
+ * created.
+ *
+ * The mounts of a spec are made in the order of the calls, each on top of those before it. The
+ * program sees the caller's whole file system and these mounts; if the target of the first is
+ * "/", it sees that mount and the later ones alone. Requests a new mount namespace. Takes
+ * CAP_SYS_ADMIN, which a new user namespace gives.
+ *
+ * Errors: -EINVAL if `target` is not absolute or contains "..", or `mode` is above 07777. From
+ * ns_spawn:
+ * - -EINVAL at NS_STEP_ARGUMENT: the propagation is NS_PROPAGATION_SHARED or
+ *   NS_PROPAGATION_UNCHANGED, or ns_spec_share shares the mount namespace.
+ * - -EROFS at NS_STEP_MAKE: the directory that it would be created in is read-only.
+ * - -EOVERFLOW at NS_STEP_MAKE: the new user namespace does not map the caller's ids.
+ *
+ * Man page: open(2).
+ */
+int ns_spec_mount_file(struct ns_spec *spec,
+                       const void *data,
+                       size_t size,
+                       const char *target,
+                       uint32_t mode,
+                       struct ns_error *err);
+
+/**
+ * Hides the file or directory at `target`.
+ *
+ * A directory appears empty; a file reads as /dev/null. Nothing is done if `target` does not
+ * exist. `target` is an absolute path as the program sees it.
+ *
+ * The mounts of a spec are made in the order of the calls, each on top of those before it. The
+ * program sees the caller's whole file system and these mounts; if the target of the first is
+ * "/", it sees that mount and the later ones alone. Requests a new mount namespace. Takes
+ * CAP_SYS_ADMIN, which a new user namespace gives.
+ *
+ * Errors: -EINVAL if `target` is "/", is not absolute or contains "..". From ns_spawn:
+ * - -EINVAL at NS_STEP_ARGUMENT: the propagation is NS_PROPAGATION_SHARED or
+ *   NS_PROPAGATION_UNCHANGED, or ns_spec_share shares the mount namespace.
+ * - -EPERM or -EACCES at NS_STEP_MOUNT: CAP_SYS_ADMIN is missing.
+ *
+ * Man page: mount(2).
+ */
+int ns_spec_mount_mask(struct ns_spec *spec, const char *target, struct ns_error *err);
+
+/**
+ * Makes the file or directory tree at `target` read-only, with all mounts below it.
+ *
+ * `target` is an absolute path as the program sees it. `flags` is NS_MOUNT_IF_EXISTS and
+ * NS_MOUNT_NON_RECURSIVE joined by |, or 0. A program with CAP_SYS_ADMIN in its user namespace
+ * can undo it.
+ *
+ * The mounts of a spec are made in the order of the calls, each on top of those before it. The
+ * program sees the caller's whole file system and these mounts; if the target of the first is
+ * "/", it sees that mount and the later ones alone. Requests a new mount namespace. Takes
+ * CAP_SYS_ADMIN, which a new user namespace gives.
+ *
+ * Errors: -EINVAL if `target` is not absolute or contains "..", or for another flag. From
+ * ns_spawn:
+ * - -EINVAL at NS_STEP_ARGUMENT: the propagation is NS_PROPAGATION_SHARED or
+ *   NS_PROPAGATION_UNCHANGED, or ns_spec_share shares the mount namespace.
+ * - -EPERM or -EACCES at NS_STEP_MOUNT: CAP_SYS_ADMIN is missing.
+ * - -ENOENT at NS_STEP_MOUNT: `target` does not exist, and NS_MOUNT_IF_EXISTS is not set.
+ * - -EINVAL at NS_STEP_MOUNT: `target` is not a mount point, with NS_MOUNT_NON_RECURSIVE.
+ *
+ * Man page: mount_setattr(2).
+ */
+int ns_spec_mount_read_only(struct ns_spec *spec,
+                            const char *target,
+                            uint64_t flags,
+                            struct ns_error *err);
+
+/**
+ * Changes the permissions of the file or directory at `target`.
+ *
+ * `mode` is at most 07777. `target` is an absolute path as the program sees it; it must exist.
+ * The change is made to the file itself, also where it is on a bind mount.
+ *
+ * The mounts of a spec are made in the order of the calls, each on top of those before it. The
+ * program sees the caller's whole file system and these mounts; if the target of the first is
+ * "/", it sees that mount and the later ones alone. Requests a new mount namespace.
+ *
+ * Errors: -EINVAL if `target` is not absolute or contains "..", or `mode` is above 07777. From
+ * ns_spawn:
+ * - -EINVAL at NS_STEP_ARGUMENT: the propagation is NS_PROPAGATION_SHARED or
+ *   NS_PROPAGATION_UNCHANGED, or ns_spec_share shares the mount namespace.
+ * - -ENOENT at NS_STEP_MAKE: `target` does not exist.
+ * - -ELOOP at NS_STEP_MAKE: `target` or a directory on the way is a symbolic link.
+ * - -EPERM at NS_STEP_MAKE: the child does not own it.
+ * - -EROFS at NS_STEP_MAKE: it is read-only.
+ *
+ * Man page: chmod(2).
+ */
+int ns_spec_mount_chmod(struct ns_spec *spec,
+                        const char *target,
+                        uint32_t mode,
+                        struct ns_error *err);
 
 /**
  * Maps the caller's effective uid and gid to 0 in the new user namespace.
@@ -2122,160 +2276,6 @@ int ns_spec_mount_overlay_trees(struct ns_spec *spec,
                                 struct ns_error *err);
 
 /**
- * Creates a directory at `target`.
- *
- * `mode` is its permissions, at most 07777. A directory that exists is not changed. `target`
- * is an absolute path as the program sees it; directories on the way are created.
- *
- * The mounts of a spec are made in the order of the calls, each on top of those before it. The
- * program sees the caller's whole file system and these mounts; if the target of the first is
- * "/", it sees that mount and the later ones alone. Requests a new mount namespace. Takes
- * CAP_SYS_ADMIN, which a new user namespace gives.
- *
- * Errors: -EINVAL if `target` is not absolute or contains "..", or `mode` is above 07777. From
- * ns_spawn:
- * - -EINVAL at NS_STEP_ARGUMENT: the propagation is NS_PROPAGATION_SHARED or
- *   NS_PROPAGATION_UNCHANGED, or ns_spec_share shares the mount namespace.
- * - -EROFS at NS_STEP_MAKE: the directory that it would be created in is read-only.
- * - -EOVERFLOW at NS_STEP_MAKE: the new user namespace does not map the caller's ids.
- *
- * Man page: mkdir(2).
- */
-int ns_spec_mount_dir(struct ns_spec *spec,
-                      const char *target,
-                      uint32_t mode,
-                      struct ns_error *err);
-
-/**
- * Creates a symbolic link to `to` at `target`.
- *
- * `to` is the text of the link. `target` is an absolute path as the program sees it;
- * directories on the way are created.
- *
- * The mounts of a spec are made in the order of the calls, each on top of those before it. The
- * program sees the caller's whole file system and these mounts; if the target of the first is
- * "/", it sees that mount and the later ones alone. Requests a new mount namespace. Takes
- * CAP_SYS_ADMIN, which a new user namespace gives.
- *
- * Errors: -EINVAL if `target` is not absolute or contains "..", or `to` is empty. From
- * ns_spawn:
- * - -EINVAL at NS_STEP_ARGUMENT: the propagation is NS_PROPAGATION_SHARED or
- *   NS_PROPAGATION_UNCHANGED, or ns_spec_share shares the mount namespace.
- * - -EEXIST at NS_STEP_MAKE: `target` exists.
- * - -EROFS at NS_STEP_MAKE: the directory that it would be created in is read-only.
- * - -EOVERFLOW at NS_STEP_MAKE: the new user namespace does not map the caller's ids.
- *
- * Man page: symlink(2).
- */
-int ns_spec_mount_symlink(struct ns_spec *spec,
-                          const char *to,
-                          const char *target,
-                          struct ns_error *err);
-
-/**
- * Creates a file with these contents at `target`.
- *
- * `data` has `size` bytes, which are copied; it may be NULL if `size` is 0. `mode` is the
- * file's permissions, at most 07777. If `target` exists, the new file is mounted over it, and
- * the old one is not changed. It replaces a file of the same path that ns_spec_sandbox
- * creates. `target` is an absolute path as the program sees it; directories on the way are
- * created.
- *
- * The mounts of a spec are made in the order of the calls, each on top of those before it. The
- * program sees the caller's whole file system and these mounts; if the target of the first is
- * "/", it sees that mount and the later ones alone. Requests a new mount namespace. Takes
- * CAP_SYS_ADMIN, which a new user namespace gives.
- *
- * Errors: -EINVAL if `target` is not absolute or contains "..", or `mode` is above 07777. From
- * ns_spawn:
- * - -EINVAL at NS_STEP_ARGUMENT: the propagation is NS_PROPAGATION_SHARED or
- *   NS_PROPAGATION_UNCHANGED, or ns_spec_share shares the mount namespace.
- * - -EROFS at NS_STEP_MAKE: the directory that it would be created in is read-only.
- * - -EOVERFLOW at NS_STEP_MAKE: the new user namespace does not map the caller's ids.
- *
- * Man page: open(2).
- */
-int ns_spec_mount_file(struct ns_spec *spec,
-                       const void *data,
-                       size_t size,
-                       const char *target,
-                       uint32_t mode,
-                       struct ns_error *err);
-
-/**
- * Hides the file or directory at `target`.
- *
- * A directory appears empty; a file reads as /dev/null. Nothing is done if `target` does not
- * exist. `target` is an absolute path as the program sees it.
- *
- * The mounts of a spec are made in the order of the calls, each on top of those before it. The
- * program sees the caller's whole file system and these mounts; if the target of the first is
- * "/", it sees that mount and the later ones alone. Requests a new mount namespace. Takes
- * CAP_SYS_ADMIN, which a new user namespace gives.
- *
- * Errors: -EINVAL if `target` is "/", is not absolute or contains "..". From ns_spawn:
- * - -EINVAL at NS_STEP_ARGUMENT: the propagation is NS_PROPAGATION_SHARED or
- *   NS_PROPAGATION_UNCHANGED, or ns_spec_share shares the mount namespace.
- * - -EPERM or -EACCES at NS_STEP_MOUNT: CAP_SYS_ADMIN is missing.
- *
- * Man page: mount(2).
- */
-int ns_spec_mount_mask(struct ns_spec *spec, const char *target, struct ns_error *err);
-
-/**
- * Makes the file or directory tree at `target` read-only, with all mounts below it.
- *
- * `target` is an absolute path as the program sees it. `flags` is NS_MOUNT_IF_EXISTS and
- * NS_MOUNT_NON_RECURSIVE joined by |, or 0. A program with CAP_SYS_ADMIN in its user namespace
- * can undo it.
- *
- * The mounts of a spec are made in the order of the calls, each on top of those before it. The
- * program sees the caller's whole file system and these mounts; if the target of the first is
- * "/", it sees that mount and the later ones alone. Requests a new mount namespace. Takes
- * CAP_SYS_ADMIN, which a new user namespace gives.
- *
- * Errors: -EINVAL if `target` is not absolute or contains "..", or for another flag. From
- * ns_spawn:
- * - -EINVAL at NS_STEP_ARGUMENT: the propagation is NS_PROPAGATION_SHARED or
- *   NS_PROPAGATION_UNCHANGED, or ns_spec_share shares the mount namespace.
- * - -EPERM or -EACCES at NS_STEP_MOUNT: CAP_SYS_ADMIN is missing.
- * - -ENOENT at NS_STEP_MOUNT: `target` does not exist, and NS_MOUNT_IF_EXISTS is not set.
- * - -EINVAL at NS_STEP_MOUNT: `target` is not a mount point, with NS_MOUNT_NON_RECURSIVE.
- *
- * Man page: mount_setattr(2).
- */
-int ns_spec_mount_read_only(struct ns_spec *spec,
-                            const char *target,
-                            uint64_t flags,
-                            struct ns_error *err);
-
-/**
- * Changes the permissions of the file or directory at `target`.
- *
- * `mode` is at most 07777. `target` is an absolute path as the program sees it; it must exist.
- * The change is made to the file itself, also where it is on a bind mount.
- *
- * The mounts of a spec are made in the order of the calls, each on top of those before it. The
- * program sees the caller's whole file system and these mounts; if the target of the first is
- * "/", it sees that mount and the later ones alone. Requests a new mount namespace.
- *
- * Errors: -EINVAL if `target` is not absolute or contains "..", or `mode` is above 07777. From
- * ns_spawn:
- * - -EINVAL at NS_STEP_ARGUMENT: the propagation is NS_PROPAGATION_SHARED or
- *   NS_PROPAGATION_UNCHANGED, or ns_spec_share shares the mount namespace.
- * - -ENOENT at NS_STEP_MAKE: `target` does not exist.
- * - -ELOOP at NS_STEP_MAKE: `target` or a directory on the way is a symbolic link.
- * - -EPERM at NS_STEP_MAKE: the child does not own it.
- * - -EROFS at NS_STEP_MAKE: it is read-only.
- *
- * Man page: chmod(2).
- */
-int ns_spec_mount_chmod(struct ns_spec *spec,
-                        const char *target,
-                        uint32_t mode,
-                        struct ns_error *err);
-
-/**
  * Creates Landlock rules that grant nothing.
  *
  * Returns NULL if it fails. Free them with ns_landlock_free. The program can start only if the
@@ -2744,263 +2744,6 @@ int ns_spec_seccomp_raw(struct ns_spec *spec,
 int ns_spec_seccomp_notify(struct ns_spec *spec, const char *const *calls, struct ns_error *err);
 
 /**
- * Creates limits that limit nothing.
- *
- * Returns NULL if it fails. Free them with ns_limits_free.
- */
-struct ns_limits *ns_limits_new(void);
-
-/**
- * Frees limits; NULL is allowed.
- *
- * Specs have their own copies.
- */
-void ns_limits_free(struct ns_limits *limits);
-
-/**
- * Sets one limit of a cgroup.
- *
- * `what` is one of NS_LIMIT_..., whose description has the unit of `value`. A later call for
- * the same limit replaces the value. Default: no limit.
- *
- * Errors: -EINVAL for another `what`, or a `value` out of the range that NS_LIMIT_CPU or
- * NS_LIMIT_CPU_WEIGHT states. From ns_spawn at NS_STEP_LIMIT:
- * - -ENOTSUP: the controller is not available, NS_LIMIT_MEMORY_HIGH or NS_LIMIT_MEMORY_LOW on
- *   version 1 of cgroups, or NS_LIMIT_SWAP there without NS_LIMIT_MEMORY.
- * - -ENOENT: the kernel does not have this limit; on version 1 NS_LIMIT_SWAP needs the kernel
- *   parameter swapaccount=1.
- * - -EINVAL or -ERANGE: the kernel does not accept the value.
- *
- * Man page: cgroups(7).
- */
-int ns_limits_set(struct ns_limits *limits, int what, uint64_t value, struct ns_error *err);
-
-/**
- * Sets the CPUs that processes of a cgroup run on.
- *
- * `list` has numbers and ranges, as "0-2,7". A later call replaces it. Default: those of the
- * parent cgroup.
- *
- * Errors: -EINVAL if it is empty or has other characters. From ns_spawn at NS_STEP_LIMIT:
- * - -ENOTSUP: the controller cpuset is not available.
- * - -EINVAL or -ERANGE: the kernel does not accept the list, for example because a CPU does
- *   not exist.
- *
- * Man page: cpuset(7).
- */
-int ns_limits_cpus(struct ns_limits *limits, const char *list, struct ns_error *err);
-
-/**
- * Limits the input and output of a cgroup on one block device.
- *
- * `device` is the path of the device's file, or of a file or directory on it; a partition
- * stands for its disk. `rbps` and `wbps` are bytes per second, `riops` and
- * `wiops` are operations per second; NS_UNKNOWN is no limit. A later call for the same device
- * replaces its limits; those of other devices add up.
- *
- * Errors: -EINVAL if a limit is 0 or `device` is on no block device; -ENOENT, -EACCES and
- * others of stat(2) at NS_STEP_LIMIT. Error from ns_spawn: -ENOTSUP at NS_STEP_LIMIT, if the
- * controller io is not available.
- *
- * Man page: cgroups(7).
- */
-int ns_limits_io(struct ns_limits *limits,
-                 const char *device,
-                 uint64_t rbps,
-                 uint64_t wbps,
-                 uint64_t riops,
-                 uint64_t wiops,
-                 struct ns_error *err);
-
-/**
- * Limits the memory of a cgroup in huge pages of one size, in bytes.
- *
- * `size` is the size of a page, as "2MB" or "1GB". A later call for the same size replaces the
- * limit.
- *
- * Errors: -EINVAL if `size` is empty or has other characters than letters and digits. From
- * ns_spawn at NS_STEP_LIMIT:
- * - -ENOTSUP: the controller hugetlb is not available.
- * - -ENOENT: the machine has no huge pages of this size.
- *
- * Man page: cgroups(7).
- */
-int ns_limits_huge_pages(struct ns_limits *limits,
-                         const char *size,
-                         uint64_t bytes,
-                         struct ns_error *err);
-
-/**
- * Runs the program in a new cgroup with these limits.
- *
- * The limits are copied; a later call replaces them. The cgroup counts and limits the program
- * and all its descendants. Each controller is used in version 1 or 2 of cgroups, where the
- * machine has it. The cgroup is created below the caller's nearest cgroup that allows it: as
- * root, or in a cgroup that is delegated to the user (Delegate=yes,
- * systemd.resource-control(5)).
- *
- * The cgroup is removed when the program has been waited for; processes still in it are
- * killed. A cgroup left behind by a killed caller is removed by the next call that uses
- * limits. After ns_exec the cgroup remains until then.
- *
- * Errors from ns_spawn:
- * - -ENOTSUP at NS_STEP_LIMIT: a limit cannot be enforced.
- * - -EACCES, -EPERM or -EROFS at NS_STEP_CGROUP: the caller may not create a cgroup, or not
- *   move a process there.
- * - -ENOTSUP at NS_STEP_CGROUP: no cgroup file system is mounted.
- * - -ENOMEM: the memory limit is too small to start the program.
- *
- * ns_hold fails with -EINVAL.
- *
- * Man page: cgroups(7).
- */
-int ns_spec_limits(struct ns_spec *spec, const struct ns_limits *limits, struct ns_error *err);
-
-/**
- * Sets the cgroup of version 2 below which the program's cgroup is created.
- *
- * `path` is a directory of a mounted cgroup2 file system. It has an effect beside
- * ns_spec_limits alone. Default: see ns_spec_limits.
- *
- * Errors from ns_spawn:
- * - -EINVAL at NS_STEP_ARGUMENT: it is no directory of a cgroup2 file system.
- * - -ENOENT at NS_STEP_CGROUP: it does not exist.
- * - -EACCES, -EPERM or -EROFS at NS_STEP_CGROUP: the caller may not create a cgroup there, or
- *   not move a process there.
- *
- * Man page: cgroups(7).
- */
-int ns_spec_cgroup_parent(struct ns_spec *spec, const char *path, struct ns_error *err);
-
-/**
- * Stores in `*out` what the processes of the program's cgroup use and have used.
- *
- * `out` has room for `size` bytes: pass sizeof(ns_resources). After the program has been
- * waited for, the values are the last ones of the cgroup.
- *
- * Errors:
- * - -ENOTSUP at NS_STEP_CGROUP: the spec had no ns_spec_limits.
- * - -EINVAL: `out` is NULL or `size` is 0.
- *
- * Man page: cgroups(7).
- */
-int ns_process_resources(const struct ns_process *process,
-                         struct ns_resources *out,
-                         size_t size,
-                         struct ns_error *err);
-
-/**
- * Writes what the processes of the program's cgroup use and have used as a JSON object. Stores the
- * text in `*out`; free it with ns_string_free.
- *
- * The keys are the fields of ns_resources and, in the objects of the three pressures, those of
- * ns_pressure and ns_stall. Times are seconds, as 0.25. A value that no controller counts is null,
- * as a pressure without version 2 of cgroups. Later versions may add keys. After the program has
- * been waited for, the values are the last ones of the cgroup. It needs no privilege.
- *
- * Errors:
- * - -ENOTSUP at NS_STEP_CGROUP: the spec had no ns_spec_limits.
- * - -EINVAL: `process` or `out` is NULL.
- *
- * Man page: cgroups(7).
- */
-int ns_process_resources_to_json(const struct ns_process *process,
-                                 char **out,
-                                 struct ns_error *err);
-
-/**
- * Changes limits of the program's cgroup while the program runs.
- *
- * Limits that `limits` does not set stay. If one cannot be set, none is changed.
- *
- * Errors:
- * - -ESRCH at NS_STEP_CGROUP: the program has been waited for.
- * - -ENOTSUP at NS_STEP_CGROUP: the spec had no ns_spec_limits.
- * - -ENOTSUP at NS_STEP_LIMIT: the cgroup does not have the controller, as one that limited
- *   nothing when the program was started.
- * - -EBUSY at NS_STEP_LIMIT: more is in use than the new limit.
- * - -EINVAL or -ERANGE at NS_STEP_LIMIT: the kernel does not accept the value.
- *
- * Man page: cgroups(7).
- */
-int ns_process_set_limits(const struct ns_process *process,
-                          const struct ns_limits *limits,
-                          struct ns_error *err);
-
-/**
- * Stops all processes of the program's cgroup, or continues them.
- *
- * 0: they continue; otherwise they are stopped. It blocks until the kernel reports the state,
- * for two seconds at most. An init process stops, too: ns_spec_deadline and
- * ns_spec_die_with_parent have no effect until the processes continue or ns_process_kill_group
- * kills them.
- *
- * Errors at NS_STEP_CGROUP:
- * - -ESRCH: the program has been waited for.
- * - -ENOTSUP: the spec had no ns_spec_limits, or neither version 2 of cgroups nor the freezer
- *   of version 1 can be used.
- * - -ETIMEDOUT: a process cannot be stopped, for example because it waits for a disk.
- *
- * Man page: cgroups(7).
- */
-int ns_process_freeze(const struct ns_process *process, int frozen, struct ns_error *err);
-
-/**
- * Kills all processes of the program's cgroup by SIGKILL.
- *
- * Returns 0 without effect if the program has been waited for. Before Linux 5.14, and on
- * version 1 of cgroups, the processes are killed one after the other, which can block for some
- * seconds.
- *
- * Error: -ENOTSUP at NS_STEP_CGROUP, if the spec had no ns_spec_limits.
- *
- * Man page: cgroups(7).
- */
-int ns_process_kill_group(const struct ns_process *process, struct ns_error *err);
-
-/**
- * Creates the new namespaces of `spec`, without a program, and stores descriptors of them in
- * `fds`.
- *
- * `kinds` is NS_NET, ... joined by |; these kinds are new for this call in addition to those
- * of the spec. All options of the spec for its namespaces apply. `fds` has room for as many
- * descriptors as `kinds` has bits, in the order NS_TIME, NS_MNT, NS_CGROUP, NS_UTS, NS_IPC,
- * NS_USER, NS_NET. The caller closes them. Returns their number. A namespace exists as long as
- * a descriptor of it is open or a process is in it; ns_spec_join starts programs there.
- *
- * It starts a child, as ns_spawn does, waits until that has ended, and needs the privileges
- * that ns_spawn needs for the spec.
- *
- * Errors:
- * - -EINVAL: `kinds` is 0, has unknown bits or has NS_PID, whose namespaces end with their
- *   first process; or the spec has ns_spec_limits or ns_spec_uplink.
- * - Those of ns_spawn.
- *
- * Man page: namespaces(7).
- */
-int ns_hold(const struct ns_spec *spec, uint64_t kinds, int *fds, struct ns_error *err);
-
-/**
- * Creates a socket in the network namespace `network` and returns its descriptor.
- *
- * `domain`, `type` and `protocol` are those of socket(2). The caller closes the descriptor,
- * which is close-on-exec. The socket stays in that network namespace. The calling thread does
- * not change namespaces: unless `network` is its own, a child creates the socket, and the call
- * waits for it.
- *
- * Takes CAP_SYS_ADMIN in the user namespace that owns the network namespace; a user has it in
- * the user namespaces that it created.
- *
- * Errors:
- * - -EINVAL: `network` is not a network namespace.
- * - -EPERM at NS_STEP_JOIN: CAP_SYS_ADMIN is missing.
- * - Those of socket(2) at NS_STEP_SOCKET, such as -EAFNOSUPPORT, -EPROTONOSUPPORT or -EPERM.
- *
- * Man pages: socket(2), network_namespaces(7).
- */
-int ns_socket(int network, int domain, int type, int protocol, struct ns_error *err);
-
-/**
  * Creates an endpoint in the caller's own network namespace, without settings.
  *
  * Returns NULL if it fails. Free it with ns_endpoint_free.
@@ -3166,6 +2909,227 @@ int ns_endpoint_loss(struct ns_endpoint *endpoint, double part, struct ns_error 
  * Man pages: tc-tbf(8), tc-netem(8).
  */
 int ns_endpoint_rate(struct ns_endpoint *endpoint, uint64_t bits_per_second, struct ns_error *err);
+
+/**
+ * Creates limits that limit nothing.
+ *
+ * Returns NULL if it fails. Free them with ns_limits_free.
+ */
+struct ns_limits *ns_limits_new(void);
+
+/**
+ * Frees limits; NULL is allowed.
+ *
+ * Specs have their own copies.
+ */
+void ns_limits_free(struct ns_limits *limits);
+
+/**
+ * Sets one limit of a cgroup.
+ *
+ * `what` is one of NS_LIMIT_..., whose description has the unit of `value`. A later call for
+ * the same limit replaces the value. Default: no limit.
+ *
+ * Errors: -EINVAL for another `what`, or a `value` out of the range that NS_LIMIT_CPU or
+ * NS_LIMIT_CPU_WEIGHT states. From ns_spawn at NS_STEP_LIMIT:
+ * - -ENOTSUP: the controller is not available, NS_LIMIT_MEMORY_HIGH or NS_LIMIT_MEMORY_LOW on
+ *   version 1 of cgroups, or NS_LIMIT_SWAP there without NS_LIMIT_MEMORY.
+ * - -ENOENT: the kernel does not have this limit; on version 1 NS_LIMIT_SWAP needs the kernel
+ *   parameter swapaccount=1.
+ * - -EINVAL or -ERANGE: the kernel does not accept the value.
+ *
+ * Man page: cgroups(7).
+ */
+int ns_limits_set(struct ns_limits *limits, int what, uint64_t value, struct ns_error *err);
+
+/**
+ * Sets the CPUs that processes of a cgroup run on.
+ *
+ * `list` has numbers and ranges, as "0-2,7". A later call replaces it. Default: those of the
+ * parent cgroup.
+ *
+ * Errors: -EINVAL if it is empty or has other characters. From ns_spawn at NS_STEP_LIMIT:
+ * - -ENOTSUP: the controller cpuset is not available.
+ * - -EINVAL or -ERANGE: the kernel does not accept the list, for example because a CPU does
+ *   not exist.
+ *
+ * Man page: cpuset(7).
+ */
+int ns_limits_cpus(struct ns_limits *limits, const char *list, struct ns_error *err);
+
+/**
+ * Limits the input and output of a cgroup on one block device.
+ *
+ * `device` is the path of the device's file, or of a file or directory on it; a partition
+ * stands for its disk. `rbps` and `wbps` are bytes per second, `riops` and
+ * `wiops` are operations per second; NS_UNKNOWN is no limit. A later call for the same device
+ * replaces its limits; those of other devices add up.
+ *
+ * Errors: -EINVAL if a limit is 0 or `device` is on no block device; -ENOENT, -EACCES and
+ * others of stat(2) at NS_STEP_LIMIT. Error from ns_spawn: -ENOTSUP at NS_STEP_LIMIT, if the
+ * controller io is not available.
+ *
+ * Man page: cgroups(7).
+ */
+int ns_limits_io(struct ns_limits *limits,
+                 const char *device,
+                 uint64_t rbps,
+                 uint64_t wbps,
+                 uint64_t riops,
+                 uint64_t wiops,
+                 struct ns_error *err);
+
+/**
+ * Limits the memory of a cgroup in huge pages of one size, in bytes.
+ *
+ * `size` is the size of a page, as "2MB" or "1GB". A later call for the same size replaces the
+ * limit.
+ *
+ * Errors: -EINVAL if `size` is empty or has other characters than letters and digits. From
+ * ns_spawn at NS_STEP_LIMIT:
+ * - -ENOTSUP: the controller hugetlb is not available.
+ * - -ENOENT: the machine has no huge pages of this size.
+ *
+ * Man page: cgroups(7).
+ */
+int ns_limits_huge_pages(struct ns_limits *limits,
+                         const char *size,
+                         uint64_t bytes,
+                         struct ns_error *err);
+
+/**
+ * Runs the program in a new cgroup with these limits.
+ *
+ * The limits are copied; a later call replaces them. The cgroup counts and limits the program
+ * and all its descendants. Each controller is used in version 1 or 2 of cgroups, where the
+ * machine has it. The cgroup is created below the caller's nearest cgroup that allows it: as
+ * root, or in a cgroup that is delegated to the user (Delegate=yes,
+ * systemd.resource-control(5)).
+ *
+ * The cgroup is removed when the program has been waited for; processes still in it are
+ * killed. A cgroup left behind by a killed caller is removed by the next call that uses
+ * limits. After ns_exec the cgroup remains until then.
+ *
+ * Errors from ns_spawn:
+ * - -ENOTSUP at NS_STEP_LIMIT: a limit cannot be enforced.
+ * - -EACCES, -EPERM or -EROFS at NS_STEP_CGROUP: the caller may not create a cgroup, or not
+ *   move a process there.
+ * - -ENOTSUP at NS_STEP_CGROUP: no cgroup file system is mounted.
+ * - -ENOMEM: the memory limit is too small to start the program.
+ *
+ * ns_hold fails with -EINVAL.
+ *
+ * Man page: cgroups(7).
+ */
+int ns_spec_limits(struct ns_spec *spec, const struct ns_limits *limits, struct ns_error *err);
+
+/**
+ * Sets the cgroup of version 2 below which the program's cgroup is created.
+ *
+ * `path` is a directory of a mounted cgroup2 file system. It has an effect beside
+ * ns_spec_limits alone. Default: see ns_spec_limits.
+ *
+ * Errors from ns_spawn:
+ * - -EINVAL at NS_STEP_ARGUMENT: it is no directory of a cgroup2 file system.
+ * - -ENOENT at NS_STEP_CGROUP: it does not exist.
+ * - -EACCES, -EPERM or -EROFS at NS_STEP_CGROUP: the caller may not create a cgroup there, or
+ *   not move a process there.
+ *
+ * Man page: cgroups(7).
+ */
+int ns_spec_cgroup_parent(struct ns_spec *spec, const char *path, struct ns_error *err);
+
+/**
+ * Changes limits of the program's cgroup while the program runs.
+ *
+ * Limits that `limits` does not set stay. If one cannot be set, none is changed.
+ *
+ * Errors:
+ * - -ESRCH at NS_STEP_CGROUP: the program has been waited for.
+ * - -ENOTSUP at NS_STEP_CGROUP: the spec had no ns_spec_limits.
+ * - -ENOTSUP at NS_STEP_LIMIT: the cgroup does not have the controller, as one that limited
+ *   nothing when the program was started.
+ * - -EBUSY at NS_STEP_LIMIT: more is in use than the new limit.
+ * - -EINVAL or -ERANGE at NS_STEP_LIMIT: the kernel does not accept the value.
+ *
+ * Man page: cgroups(7).
+ */
+int ns_process_set_limits(const struct ns_process *process,
+                          const struct ns_limits *limits,
+                          struct ns_error *err);
+
+/**
+ * Stops all processes of the program's cgroup, or continues them.
+ *
+ * 0: they continue; otherwise they are stopped. It blocks until the kernel reports the state,
+ * for two seconds at most. An init process stops, too: ns_spec_deadline and
+ * ns_spec_die_with_parent have no effect until the processes continue or ns_process_kill_group
+ * kills them.
+ *
+ * Errors at NS_STEP_CGROUP:
+ * - -ESRCH: the program has been waited for.
+ * - -ENOTSUP: the spec had no ns_spec_limits, or neither version 2 of cgroups nor the freezer
+ *   of version 1 can be used.
+ * - -ETIMEDOUT: a process cannot be stopped, for example because it waits for a disk.
+ *
+ * Man page: cgroups(7).
+ */
+int ns_process_freeze(const struct ns_process *process, int frozen, struct ns_error *err);
+
+/**
+ * Kills all processes of the program's cgroup by SIGKILL.
+ *
+ * Returns 0 without effect if the program has been waited for. Before Linux 5.14, and on
+ * version 1 of cgroups, the processes are killed one after the other, which can block for some
+ * seconds.
+ *
+ * Error: -ENOTSUP at NS_STEP_CGROUP, if the spec had no ns_spec_limits.
+ *
+ * Man page: cgroups(7).
+ */
+int ns_process_kill_group(const struct ns_process *process, struct ns_error *err);
+
+/**
+ * Creates the new namespaces of `spec`, without a program, and stores descriptors of them in
+ * `fds`.
+ *
+ * `kinds` is NS_NET, ... joined by |; these kinds are new for this call in addition to those
+ * of the spec. All options of the spec for its namespaces apply. `fds` has room for as many
+ * descriptors as `kinds` has bits, in the order NS_TIME, NS_MNT, NS_CGROUP, NS_UTS, NS_IPC,
+ * NS_USER, NS_NET. The caller closes them. Returns their number. A namespace exists as long as
+ * a descriptor of it is open or a process is in it; ns_spec_join starts programs there.
+ *
+ * It starts a child, as ns_spawn does, waits until that has ended, and needs the privileges
+ * that ns_spawn needs for the spec.
+ *
+ * Errors:
+ * - -EINVAL: `kinds` is 0, has unknown bits or has NS_PID, whose namespaces end with their
+ *   first process; or the spec has ns_spec_limits or ns_spec_uplink.
+ * - Those of ns_spawn.
+ *
+ * Man page: namespaces(7).
+ */
+int ns_hold(const struct ns_spec *spec, uint64_t kinds, int *fds, struct ns_error *err);
+
+/**
+ * Creates a socket in the network namespace `network` and returns its descriptor.
+ *
+ * `domain`, `type` and `protocol` are those of socket(2). The caller closes the descriptor,
+ * which is close-on-exec. The socket stays in that network namespace. The calling thread does
+ * not change namespaces: unless `network` is its own, a child creates the socket, and the call
+ * waits for it.
+ *
+ * Takes CAP_SYS_ADMIN in the user namespace that owns the network namespace; a user has it in
+ * the user namespaces that it created.
+ *
+ * Errors:
+ * - -EINVAL: `network` is not a network namespace.
+ * - -EPERM at NS_STEP_JOIN: CAP_SYS_ADMIN is missing.
+ * - Those of socket(2) at NS_STEP_SOCKET, such as -EAFNOSUPPORT, -EPROTONOSUPPORT or -EPERM.
+ *
+ * Man pages: socket(2), network_namespaces(7).
+ */
+int ns_socket(int network, int domain, int type, int protocol, struct ns_error *err);
 
 /**
  * Creates a pair of linked network devices, one at each endpoint.
@@ -3362,6 +3326,42 @@ int ns_spec_uplink(struct ns_spec *spec,
                    struct ns_error *err);
 
 /**
+ * Stores in `*out` what the processes of the program's cgroup use and have used.
+ *
+ * `out` has room for `size` bytes: pass sizeof(ns_resources). After the program has been
+ * waited for, the values are the last ones of the cgroup.
+ *
+ * Errors:
+ * - -ENOTSUP at NS_STEP_CGROUP: the spec had no ns_spec_limits.
+ * - -EINVAL: `out` is NULL or `size` is 0.
+ *
+ * Man page: cgroups(7).
+ */
+int ns_process_resources(const struct ns_process *process,
+                         struct ns_resources *out,
+                         size_t size,
+                         struct ns_error *err);
+
+/**
+ * Writes what the processes of the program's cgroup use and have used as a JSON object. Stores the
+ * text in `*out`; free it with ns_string_free.
+ *
+ * The keys are the fields of ns_resources and, in the objects of the three pressures, those of
+ * ns_pressure and ns_stall. Times are seconds, as 0.25. A value that no controller counts is null,
+ * as a pressure without version 2 of cgroups. Later versions may add keys. After the program has
+ * been waited for, the values are the last ones of the cgroup. It needs no privilege.
+ *
+ * Errors:
+ * - -ENOTSUP at NS_STEP_CGROUP: the spec had no ns_spec_limits.
+ * - -EINVAL: `process` or `out` is NULL.
+ *
+ * Man page: cgroups(7).
+ */
+int ns_process_resources_to_json(const struct ns_process *process,
+                                 char **out,
+                                 struct ns_error *err);
+
+/**
  * Starts the program of `spec` and stores the process in `*out`.
  *
  * Returns 0 when the program runs. On failure no process is left and `*out` is not changed.
@@ -3526,6 +3526,22 @@ int ns_process_take_pty(struct ns_process *process, struct ns_error *err);
 int ns_process_take_notify(struct ns_process *process, struct ns_error *err);
 
 /**
+ * Sends a signal to the process.
+ *
+ * `signal` is 1 to 64; 0 only checks whether a signal could be sent. With ns_spec_init the
+ * init process passes the signal to the program, but for SIGKILL and SIGSTOP, which act on
+ * itself: SIGKILL ends everything in the pid namespace.
+ *
+ * Errors:
+ * - -ESRCH: the process has ended and its status was collected.
+ * - -EPERM: the process runs as another user, and the caller lacks CAP_KILL.
+ * - -EINVAL: there is no such signal.
+ *
+ * Man page: pidfd_send_signal(2).
+ */
+int ns_process_signal(const struct ns_process *process, int signal, struct ns_error *err);
+
+/**
  * Waits until the process has ended and stores its status in `*out`.
  *
  * `out` has room for `size` bytes: pass sizeof(ns_status). `timeout_ns` is the time to wait at
@@ -3575,20 +3591,73 @@ int ns_process_wait(const struct ns_process *process,
 int ns_process_status_to_json(const struct ns_process *process, char **out, struct ns_error *err);
 
 /**
- * Sends a signal to the process.
+ * Moves the calling thread into existing network, UTS, IPC and cgroup namespaces.
  *
- * `signal` is 1 to 64; 0 only checks whether a signal could be sent. With ns_spec_init the
- * init process passes the signal to the program, but for SIGKILL and SIGSTOP, which act on
- * itself: SIGKILL ends everything in the pid namespace.
+ * `fds` has `count` descriptors of namespaces. `*out` gets what ns_leave needs to move the
+ * thread back. Other threads stay where they are. What the thread opens meanwhile belongs to
+ * the namespaces: a socket stays in the network namespace in which it was created. Calls may
+ * nest if they are left in the reverse order. On failure the thread is where it was.
+ *
+ * Takes CAP_SYS_ADMIN in the user namespaces that own the new namespaces, in those that own
+ * the thread's present ones, and in the caller's own.
+ *
+ * Errors (`index` of ns_error is the place in `fds`):
+ * - -EINVAL: `count` is 0, or a descriptor is not a namespace or one of another kind.
+ * - -EPERM at NS_STEP_JOIN: CAP_SYS_ADMIN is missing.
+ *
+ * Man page: setns(2).
+ */
+int ns_enter(const int *fds, size_t count, struct ns_entered **out, struct ns_error *err);
+
+/**
+ * Moves the thread back to the namespaces that it was in before ns_enter, and frees `entered`.
  *
  * Errors:
- * - -ESRCH: the process has ended and its status was collected.
- * - -EPERM: the process runs as another user, and the caller lacks CAP_KILL.
- * - -EINVAL: there is no such signal.
+ * - -EINVAL: another thread called ns_enter. Then nothing is done, and `entered` is not freed.
+ * - Those of setns(2) at NS_STEP_LEAVE: the thread is still in a namespace that it entered,
+ *   and `entered` is freed. End the thread.
  *
- * Man page: pidfd_send_signal(2).
+ * Man page: setns(2).
  */
-int ns_process_signal(const struct ns_process *process, int signal, struct ns_error *err);
+int ns_leave(struct ns_entered *entered, struct ns_error *err);
+
+/**
+ * Calls `function(argument)` on a new thread inside existing network, UTS, IPC, cgroup and
+ * mount namespaces.
+ *
+ * `fds` has `count` descriptors of namespaces. It blocks until the new thread has ended, and
+ * stores the function's return value in `*result`; `result` may be NULL. A program with
+ * several threads can so open a socket or a file inside other namespaces. The new thread has
+ * its own root and working directory.
+ *
+ * No exception and no longjmp may leave the function. pthread_exit in it ends the new thread
+ * alone, and its argument is the result; after pthread_cancel of the new thread the result is
+ * PTHREAD_CANCELED. The thread that calls ns_call is not cancelled in it.
+ *
+ * The function runs on a thread that the caller's language runtime did not create. C, C++,
+ * Rust, Go (cgo) and Python (ctypes, cffi) allow that. A runtime with a global lock must
+ * release it during the call, or both threads wait for ever. A JVM thread must be attached.
+ * Ruby, Perl, Node.js, R, Lua and most other interpreters do not allow it: they crash, or run
+ * the function on a thread of their own, which is not in the namespaces. From these use
+ * ns_socket for a socket, ns_enter and ns_leave around code that stays on its thread (no
+ * await, no fiber switch, no yield in between), or ns_spawn with ns_spec_join for a program.
+ *
+ * Takes CAP_SYS_ADMIN in the user namespaces that own the namespaces and in the caller's own;
+ * for mount namespaces CAP_SYS_CHROOT, too.
+ *
+ * Errors:
+ * - -EINVAL: `count` is 0, or a descriptor is not a namespace or one of another kind.
+ * - -EPERM at NS_STEP_JOIN: a capability is missing.
+ * - -EAGAIN at NS_STEP_PREPARE: no thread can be created.
+ *
+ * Man page: setns(2).
+ */
+int ns_call(const int *fds,
+            size_t count,
+            void *(*function)(void *argument),
+            void *argument,
+            void **result,
+            struct ns_error *err);
 
 /**
  * Opens the namespace at `path` and returns a descriptor of it.
@@ -3749,75 +3818,6 @@ int ns_open_parent(int fd, struct ns_error *err);
 int ns_identify(int fd, struct ns_identity *out, size_t size, struct ns_error *err);
 
 /**
- * Moves the calling thread into existing network, UTS, IPC and cgroup namespaces.
- *
- * `fds` has `count` descriptors of namespaces. `*out` gets what ns_leave needs to move the
- * thread back. Other threads stay where they are. What the thread opens meanwhile belongs to
- * the namespaces: a socket stays in the network namespace in which it was created. Calls may
- * nest if they are left in the reverse order. On failure the thread is where it was.
- *
- * Takes CAP_SYS_ADMIN in the user namespaces that own the new namespaces, in those that own
- * the thread's present ones, and in the caller's own.
- *
- * Errors (`index` of ns_error is the place in `fds`):
- * - -EINVAL: `count` is 0, or a descriptor is not a namespace or one of another kind.
- * - -EPERM at NS_STEP_JOIN: CAP_SYS_ADMIN is missing.
- *
- * Man page: setns(2).
- */
-int ns_enter(const int *fds, size_t count, struct ns_entered **out, struct ns_error *err);
-
-/**
- * Moves the thread back to the namespaces that it was in before ns_enter, and frees `entered`.
- *
- * Errors:
- * - -EINVAL: another thread called ns_enter. Then nothing is done, and `entered` is not freed.
- * - Those of setns(2) at NS_STEP_LEAVE: the thread is still in a namespace that it entered,
- *   and `entered` is freed. End the thread.
- *
- * Man page: setns(2).
- */
-int ns_leave(struct ns_entered *entered, struct ns_error *err);
-
-/**
- * Calls `function(argument)` on a new thread inside existing network, UTS, IPC, cgroup and
- * mount namespaces.
- *
- * `fds` has `count` descriptors of namespaces. It blocks until the new thread has ended, and
- * stores the function's return value in `*result`; `result` may be NULL. A program with
- * several threads can so open a socket or a file inside other namespaces. The new thread has
- * its own root and working directory.
- *
- * No exception and no longjmp may leave the function. pthread_exit in it ends the new thread
- * alone, and its argument is the result; after pthread_cancel of the new thread the result is
- * PTHREAD_CANCELED. The thread that calls ns_call is not cancelled in it.
- *
- * The function runs on a thread that the caller's language runtime did not create. C, C++,
- * Rust, Go (cgo) and Python (ctypes, cffi) allow that. A runtime with a global lock must
- * release it during the call, or both threads wait for ever. A JVM thread must be attached.
- * Ruby, Perl, Node.js, R, Lua and most other interpreters do not allow it: they crash, or run
- * the function on a thread of their own, which is not in the namespaces. From these use
- * ns_socket for a socket, ns_enter and ns_leave around code that stays on its thread (no
- * await, no fiber switch, no yield in between), or ns_spawn with ns_spec_join for a program.
- *
- * Takes CAP_SYS_ADMIN in the user namespaces that own the namespaces and in the caller's own;
- * for mount namespaces CAP_SYS_CHROOT, too.
- *
- * Errors:
- * - -EINVAL: `count` is 0, or a descriptor is not a namespace or one of another kind.
- * - -EPERM at NS_STEP_JOIN: a capability is missing.
- * - -EAGAIN at NS_STEP_PREPARE: no thread can be created.
- *
- * Man page: setns(2).
- */
-int ns_call(const int *fds,
-            size_t count,
-            void *(*function)(void *argument),
-            void *argument,
-            void **result,
-            struct ns_error *err);
-
-/**
  * Keeps the namespace `fd` alive by a bind mount of it at `path`.
  *
  * `path` is an empty file, created if it does not exist; a symbolic link as its last component
@@ -3887,6 +3887,43 @@ void ns_listing_free(struct ns_listing *listing);
  * NULL.
  */
 size_t ns_listing_len(const struct ns_listing *listing);
+
+/**
+ * Stores in `*out` what the snapshot could not read.
+ *
+ * `out` has room for `size` bytes: pass sizeof(ns_gaps).
+ *
+ * Errors: -EINVAL if `out` is NULL or `size` is 0.
+ */
+int ns_listing_gaps(const struct ns_listing *listing,
+                    struct ns_gaps *out,
+                    size_t size,
+                    struct ns_error *err);
+
+/**
+ * Writes the snapshot as a JSON object. Stores the text in `*out`; free it with ns_string_free.
+ *
+ * The key `namespaces` has an array of objects in the order of ns_listing_get. Each has these
+ * keys; a value that is not known is null:
+ * - `kind`: the name below /proc/PID/ns, such as "net".
+ * - `inode`, `device`, `id`, `parent`, `parent_inode`, `owner`, `owner_inode`, `creator`, `uid`,
+ *   `depth`, `pid`, `ppid` and `nsid`: the fields of ns_namespace.
+ * - `nprocs`: the number of processes in it; `processes`: an array of their pids.
+ * - `user` and `command`: the texts of ns_listing_user and ns_listing_command.
+ * - `held`: an array of names, as "processes" for NS_HELD_PROCESSES.
+ * - `holders`: an array of objects with `how` ("thread", "descriptor", "socket", "mount",
+ *   "pid_for_children" or "time_for_children"), `pid` and, where it applies, `tid`, `fd`,
+ *   `mount_namespace` and `path`.
+ *
+ * The key `gaps` has an object with the fields of ns_gaps; `complete`, `foreign_proc`,
+ * `inner_pid_namespace` and `hidden_processes` are true or false. Bytes of a text that are not
+ * UTF-8 are replaced by U+FFFD. Later versions may add keys.
+ *
+ * It needs no privilege. Like ns_listing_user, it may block on a name service.
+ *
+ * Errors: -EINVAL if `listing` or `out` is NULL.
+ */
+int ns_listing_to_json(const struct ns_listing *listing, char **out, struct ns_error *err);
 
 /**
  * Stores the namespace of this index, from 0, in `*out`.
@@ -4010,43 +4047,6 @@ int ns_listing_find_process(const struct ns_listing *listing,
  * Errors: -ESRCH if the snapshot has no such namespace.
  */
 int ns_listing_find_inode(const struct ns_listing *listing, uint64_t inode, struct ns_error *err);
-
-/**
- * Stores in `*out` what the snapshot could not read.
- *
- * `out` has room for `size` bytes: pass sizeof(ns_gaps).
- *
- * Errors: -EINVAL if `out` is NULL or `size` is 0.
- */
-int ns_listing_gaps(const struct ns_listing *listing,
-                    struct ns_gaps *out,
-                    size_t size,
-                    struct ns_error *err);
-
-/**
- * Writes the snapshot as a JSON object. Stores the text in `*out`; free it with ns_string_free.
- *
- * The key `namespaces` has an array of objects in the order of ns_listing_get. Each has these
- * keys; a value that is not known is null:
- * - `kind`: the name below /proc/PID/ns, such as "net".
- * - `inode`, `device`, `id`, `parent`, `parent_inode`, `owner`, `owner_inode`, `creator`, `uid`,
- *   `depth`, `pid`, `ppid` and `nsid`: the fields of ns_namespace.
- * - `nprocs`: the number of processes in it; `processes`: an array of their pids.
- * - `user` and `command`: the texts of ns_listing_user and ns_listing_command.
- * - `held`: an array of names, as "processes" for NS_HELD_PROCESSES.
- * - `holders`: an array of objects with `how` ("thread", "descriptor", "socket", "mount",
- *   "pid_for_children" or "time_for_children"), `pid` and, where it applies, `tid`, `fd`,
- *   `mount_namespace` and `path`.
- *
- * The key `gaps` has an object with the fields of ns_gaps; `complete`, `foreign_proc`,
- * `inner_pid_namespace` and `hidden_processes` are true or false. Bytes of a text that are not
- * UTF-8 are replaced by U+FFFD. Later versions may add keys.
- *
- * It needs no privilege. Like ns_listing_user, it may block on a name service.
- *
- * Errors: -EINVAL if `listing` or `out` is NULL.
- */
-int ns_listing_to_json(const struct ns_listing *listing, char **out, struct ns_error *err);
 
 /**
  * Tests which features the kernel, the machine and the caller's privileges support, and stores

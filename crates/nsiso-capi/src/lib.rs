@@ -17,24 +17,31 @@ mod spec;
 
 mod program;
 
+mod file;
 mod identity;
 mod join;
 pub mod mount;
+mod overlay;
 
 pub mod landlock;
 pub mod privileges;
 pub mod sandbox;
 pub mod seccomp;
 
+pub mod endpoint;
 pub mod limits;
 pub mod net;
+pub mod resources;
 
 // Processes:
 mod process;
+mod status;
 
 // Existing namespaces, listings and features:
 mod enter;
+mod handle;
 pub mod list;
+pub mod namespace;
 pub mod probe;
 
 use std::ffi::{CStr, c_char};
