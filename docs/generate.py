@@ -20,7 +20,7 @@ C = {
     **{kind: f"`ns_spec_unshare(NS_{kind.upper()})`" for kind in KINDS},
     "args": "`ns_spec_argv`", "devices": "`ns_spec_device`", "env": "`ns_spec_env_set`", "fds": "`ns_spec_fd`, `ns_spec_stdio`",
     "join": "`ns_spec_join`, `ns_spec_join_process`", "links": "`ns_spec_link`", "mounts": "`ns_spec_mount_*`", "rlimits": "`ns_spec_rlimit`",
-    "root": "`ns_spec_mount_bind`", "seccomp": "`ns_spec_seccomp`, `ns_spec_seccomp_deny`, `ns_spec_seccomp_allow`",
+    "root": "`ns_spec_mount_bind`", "seccomp": "`ns_spec_seccomp`, `ns_spec_seccomp_deny`, `ns_spec_seccomp_allow`, `ns_spec_seccomp_raw`",
 }  # fmt: skip
 PYTHON = {
     "fds": "`pass_fds`, `stdin`, `stdout`, `stderr`", "new_session": "`start_new_session`", "program": "`executable`",

@@ -36,8 +36,8 @@
  * - The library prints nothing, does not end the process, starts no thread (except ns_call)
  *   and handles no signal. Between calls it keeps no state but the processes that were freed
  *   while they ran: see ns_process_free.
- * - A function needs at most 16 KiB of the calling thread's stack; ns_spec_from_json and
- *   ns_spec_to_json need at most 64 KiB.
+ * - A function needs at most 16 KiB of the calling thread's stack. ns_spec_from_json,
+ *   ns_spec_add_json and ns_spec_to_json need at most 64 KiB.
  * - A thread may be cancelled, pthread_cancel(3), while it is in a function: the cancellation
  *   stays pending until the function returns. Only ns_process_wait is a cancellation point.
  *   The thread's cancel type must be deferred, which is the default. A signal handler must
@@ -1099,8 +1099,10 @@ int ns_spec_from_json(const char *json, struct ns_spec **out, struct ns_error *e
 /**
  * Adds the options of a spec document to a spec, as the setters of each would.
  *
- * An option that is set already is replaced; `mounts`, `links`, `join` and other lists are added
- * to. `json` is a JSON object as for ns_spec_from_json, with the same errors. After an error the
+ * `env`, `env_unset`, `fds`, `pin`, `rlimits`, `join`, `mounts`, `links`, `devices`, `seccomp`,
+ * `share`, `uid_map` and `gid_map` add to those of the spec. Every other option replaces the
+ * earlier value. false has an effect only for options that are on by default or that the sandbox
+ * sets. `json` is a JSON object as for ns_spec_from_json, with the same errors. After an error the
  * spec may have some of the options: free it with ns_spec_free.
  *
  * Descriptors in the document are numbers of the caller's, which it keeps open until the spawn.
@@ -1115,8 +1117,9 @@ int ns_spec_add_json(struct ns_spec *spec, const char *json, struct ns_error *er
  * ns_spec_sandbox was applied to is written as {"sandbox": true} with what differs from that.
  * Descriptors are written as their numbers, and strings that are not UTF-8 in base64.
  *
- * -EINVAL: the name of an environment variable is not UTF-8; or the filter of the sandbox was
- * removed and others were added, which a document cannot say.
+ * -EINVAL: the name of an environment variable is not UTF-8; a sandbox shares its user, pid or
+ * mount namespace; or the filter of the sandbox was removed and others were added, which a
+ * document cannot say.
  */
 int ns_spec_to_json(const struct ns_spec *spec, char **out, struct ns_error *err);
 
@@ -3343,8 +3346,8 @@ int ns_process_resources(const struct ns_process *process,
                          struct ns_error *err);
 
 /**
- * Writes what the processes of the program's cgroup use and have used as a JSON object. Stores the
- * text in `*out`; free it with ns_string_free.
+ * Writes the resource usage of the program's cgroup as a JSON object. Stores the text in `*out`;
+ * free it with ns_string_free.
  *
  * The keys are the fields of ns_resources and, in the objects of the three pressures, those of
  * ns_pressure and ns_stall. Times are seconds, as 0.25. A value that no controller counts is null,

@@ -13,18 +13,19 @@ HERE = pathlib.Path(__file__).resolve().parent
 SCHEMA = HERE.parent.parent / "include" / "nsiso-spec.schema.json"
 TARGET = HERE / "python" / "nsiso" / "_options.py"
 
-# Options that are arguments of subprocess under another name, or that Popen describes itself.
+# Options that are arguments of subprocess, and join, which Popen describes.
 ARGUMENTS = {"args", "program", "env", "cwd", "fds", "new_session", "join"}
 # Definitions of the schema that have a class or an alias in Python.
 TYPES = {
-    "Bound": "int | None", "ByteString": "Path", "EndpointOption": "Endpoint | None", "Kind": "Kind", "LandlockRules": "Landlock",
+    "Bound": 'int | None | Literal["unlimited"]', "ByteString": "Path", "EndpointOption": "Endpoint | None", "Kind": "Kind", "LandlockRules": "Landlock",
     "LimitsOption": "Limits", "LinkOption": "tuple[Endpoint, Endpoint | Place]", "MountEntry": "Mount",
     "SeccompFilter": "Seccomp | Literal[True]", "Time": "Seconds", "UplinkPorts": "Uplink",
 }  # fmt: skip
 # Options whose Python type says more than the schema can.
 OVERRIDES = {
     "boottime": "Seconds | tuple[int, int]", "domainname": "str | bytes", "hostname": "str | bytes",
-    "monotonic": "Seconds | tuple[int, int]", "seccomp": "bool | Seccomp | Iterable[Seccomp | Literal[True]]",
+    "landlock": "Literal[False] | Landlock", "monotonic": "Seconds | tuple[int, int]", "pin": "Mapping[Kind, Path]",
+    "seccomp": "bool | Seccomp | Iterable[Seccomp | Literal[True]]",
 }  # fmt: skip
 PLAIN = {"boolean": "bool", "integer": "int", "number": "float", "string": "str"}
 
@@ -47,6 +48,11 @@ class Options(TypedDict, total=False):
     """The keywords for isolation. All are optional, and None leaves one unset.
 
     An option requests the new namespace that it needs: ``hostname`` implies ``uts=True``.
+
+    Seconds is a number, a timedelta, a Fraction, or text such as "250ms". For clocks a tuple is
+    (seconds, nanoseconds). Path is str, bytes or an os.PathLike. Place is a Host, a Bridge, a
+    Namespace of kind "net", or None for this process's own network. ``spec`` and ``join`` are
+    described in nsiso.Popen.
 '''
 
 
@@ -87,8 +93,7 @@ def type_of(schema: dict, definitions: dict) -> str:
     if schema["type"] == "array":
         return f"Iterable[{type_of(schema['items'], definitions)}]"
     if schema["type"] == "object":
-        values = schema.get("additionalProperties") or next(iter(schema["properties"].values()))
-        return f"Mapping[str, {type_of(values, definitions)}]"
+        return f"Mapping[str, {type_of(schema['additionalProperties'], definitions)}]"
     return PLAIN[schema["type"]]
 
 

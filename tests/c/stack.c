@@ -94,6 +94,7 @@ static void read_documents(void)
     memset(deep + strlen(deep), '[', 400);
     CHECK(ns_spec_from_json(deep, &read, NULL) == -EINVAL);
     OK(ns_spec_from_json("{\"sandbox\": true, \"limits\": {\"memory\": \"1M\"}, \"mounts\": [{\"type\": \"dev\", \"target\": \"/d\"}]}", &read, &err));
+    OK(ns_spec_add_json(read, "{\"nice\": 1}", &err));
     OK(ns_spec_to_json(read, &json, &err));
     ns_string_free(json);
     ns_spec_free(read);

@@ -12,7 +12,7 @@ import pytest
     [
         (dict(sandbox=0), TypeError, "sandbox: expected true or false, not 0"),
         (dict(sandbox=[]), TypeError, "sandbox: expected true or false, not a list"),
-        (dict(sandbox=nsiso.Sandbox(share=["net"])), TypeError, "sandbox: .* means nothing here"),
+        (dict(sandbox=nsiso.Sandbox(share=["net"])), TypeError, "sandbox: .* is no value of an option"),
         (dict(start_new_session="no"), TypeError, "new_session: expected true or false"),
         (dict(landlock=[]), TypeError, "landlock: expected an object, not a list"),
         (dict(landlock=True), TypeError, "landlock: true has no rules"),

@@ -1,6 +1,7 @@
 """The spec document from Python: as a keyword, from a file, and on the command line."""
 
 import json
+import os
 import subprocess
 import sys
 
@@ -62,6 +63,17 @@ def test_the_repr_shows_what_a_document_grants():
     assert "network: the host's" in shown and "seccomp: off" in shown
 
 
+def test_the_repr_adds_what_keywords_and_document_grant():
+    shown = repr(nsiso.Sandbox(spec={"share": ["net"]}, share=["ipc"], mounts=[nsiso.Tmpfs("/x")]))
+    assert "network: the host's" in shown and "shared with the host: ipc" in shown and "'/x'" in shown
+
+
+def test_hold_makes_what_a_document_asks_for():
+    with nsiso.hold(spec={"net": True, "map_root": True})["net"] as net:
+        assert net.kind == "net"
+    assert [*nsiso.hold(user_namespaces=False)] == ["user"]
+
+
 def test_the_command_runs_the_program_of_a_document(tmp_path):
     path = tmp_path / "spec.json"
     path.write_text(json.dumps({"args": ["sh", "-c", "id -u; exit 7"], "map_root": True}))
@@ -119,6 +131,37 @@ def test_a_sandbox_is_written_as_a_document(tmp_path):
     again = nsiso.Sandbox.from_file(path)
     assert again.to_dict() == document
     assert again.run(["uname", "-n"], capture_output=True, text=True).stdout == "judge\n"
+
+
+def test_iterators_are_used_more_than_once():
+    refused = nsiso.Seccomp(deny=(name for name in ["mkdir", "mkdirat"]))
+    box = nsiso.Sandbox(seccomp=iter([True, refused]), mounts=iter([nsiso.Dir("/tmp/a")]), share=iter(["net"]))
+    for _ in range(2):
+        assert nsiso.run(["mkdir", "/tmp/nsiso-never"], seccomp=refused, stderr=nsiso.DEVNULL).returncode == 1
+        done = box.run(["sh", "-c", "ls -d /tmp/a; mkdir /tmp/b"], capture_output=True, text=True)
+        assert done.stdout == "/tmp/a\n" and "not permitted" in done.stderr
+    assert box.to_dict()["share"] == ["net"]
+
+
+def test_paths_that_are_not_utf8():
+    odd = b"/tmp/nsiso-\xff"
+    box = nsiso.Sandbox(mounts=[nsiso.File(b"\xfe", odd), nsiso.File("text", "/tmp/b", mode=0o600)], hostname=b"a")
+    done = box.run(["cat", odd, b"/tmp/b"], capture_output=True)
+    assert done.stdout == b"\xfetext"
+    assert nsiso.Sandbox(spec=box.to_dict()).run(["cat", odd], capture_output=True).stdout == b"\xfe"
+
+
+def test_options_of_the_command():
+    def command(*words):
+        done = subprocess.run([sys.executable, "-m", "nsiso", "run", *words], capture_output=True, text=True, stdin=subprocess.DEVNULL)
+        return done.stdout or done.stderr
+
+    ids = f"[[0, {os.getuid()}, 1]]"
+    assert command("--umask", "077", "--", "sh", "-c", "umask") == "0077\n"
+    assert command("--user", "--uid-map", ids, "--no-loopback", "--rlimits", '{"nofile": 77}', "--", "sh", "-c", "id -u; ulimit -n") == "0\n77\n"
+    assert "Permission denied" in command("--landlock", '{"execute": ["/usr"], "best_effort": true}', "--", "ls", "/etc")
+    assert command("--map-root", "--monotonic", "1000000s", "--nice", "5", "--", "nice") == "5\n"
+    assert "landlock.raed: unknown key" in command("--landlock", '{"raed": []}', "--", "true")
 
 
 def test_limits_of_the_command_join_those_of_the_document(tmp_path):

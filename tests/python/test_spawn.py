@@ -256,7 +256,7 @@ def test_words_that_are_not_ours_are_refused():
         nsiso.run(["true"], map_root="no")
     with pytest.raises(TypeError, match="positional"):
         nsiso.run(["true"], -1, None, None, None, None, print)
-    with pytest.raises(ValueError, match="map_root: it does not go with map_current"):
+    with pytest.raises(ValueError, match="map_root: it excludes map_current"):
         nsiso.run(["true"], map_root=True, map_current=True)
     with pytest.raises(ValueError, match="uid: expected a number from 0 to 4294967295, not -1"):
         nsiso.run(["true"], map_root=True, uid=-1)

@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use nsiso::{Document, Kinds};
+use nsiso::Document;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use pythonize::{depythonize, pythonize};
@@ -65,10 +65,9 @@ impl Spec {
         Ok(pythonize(py, &document.to_value())?)
     }
 
-    /// Makes namespaces of these kinds and returns (name of the kind, descriptor) for each.
-    fn hold(&self, py: Python<'_>, names: Vec<String>) -> PyResult<Vec<(String, i32)>> {
-        let kinds = names.iter().map(|name| list::kind(name)).collect::<PyResult<Kinds>>()?;
-        let held = py.detach(|| self.0.hold(kinds)).map_err(|error| raise(py, error))?;
+    /// Makes the namespaces and returns (name of the kind, descriptor) for each.
+    fn hold(&self, py: Python<'_>) -> PyResult<Vec<(String, i32)>> {
+        let held = py.detach(|| self.0.hold(self.0.kinds())).map_err(|error| raise(py, error))?;
         let named = |handle: nsiso::Handle| (handle.kind().to_string(), OwnedFd::from(handle).into_raw_fd());
         Ok(held.into_iter().map(named).collect())
     }

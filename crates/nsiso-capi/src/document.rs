@@ -1,4 +1,4 @@
-//! The spec document: the options of an `ns_spec` as JSON. Also what results in JSON need.
+//! The spec document: the options of an `ns_spec` as JSON. Also stores results as JSON.
 
 use std::ffi::{CString, c_char, c_int};
 
@@ -40,8 +40,10 @@ pub unsafe extern "C" fn ns_spec_from_json(
 
 /// Adds the options of a spec document to a spec, as the setters of each would.
 ///
-/// An option that is set already is replaced; `mounts`, `links`, `join` and other lists are added
-/// to. `json` is a JSON object as for ns_spec_from_json, with the same errors. After an error the
+/// `env`, `env_unset`, `fds`, `pin`, `rlimits`, `join`, `mounts`, `links`, `devices`, `seccomp`,
+/// `share`, `uid_map` and `gid_map` add to those of the spec. Every other option replaces the
+/// earlier value. false has an effect only for options that are on by default or that the sandbox
+/// sets. `json` is a JSON object as for ns_spec_from_json, with the same errors. After an error the
 /// spec may have some of the options: free it with ns_spec_free.
 ///
 /// Descriptors in the document are numbers of the caller's, which it keeps open until the spawn.
@@ -76,8 +78,9 @@ unsafe fn document(json: *const c_char) -> Result<Document> {
 /// ns_spec_sandbox was applied to is written as {"sandbox": true} with what differs from that.
 /// Descriptors are written as their numbers, and strings that are not UTF-8 in base64.
 ///
-/// -EINVAL: the name of an environment variable is not UTF-8; or the filter of the sandbox was
-/// removed and others were added, which a document cannot say.
+/// -EINVAL: the name of an environment variable is not UTF-8; a sandbox shares its user, pid or
+/// mount namespace; or the filter of the sandbox was removed and others were added, which a
+/// document cannot say.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ns_spec_to_json(
     spec: *const ns_spec,

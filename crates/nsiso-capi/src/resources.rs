@@ -95,8 +95,8 @@ pub unsafe extern "C" fn ns_process_resources(
     })
 }
 
-/// Writes what the processes of the program's cgroup use and have used as a JSON object. Stores the
-/// text in `*out`; free it with ns_string_free.
+/// Writes the resource usage of the program's cgroup as a JSON object. Stores the text in `*out`;
+/// free it with ns_string_free.
 ///
 /// The keys are the fields of ns_resources and, in the objects of the three pressures, those of
 /// ns_pressure and ns_stall. Times are seconds, as 0.25. A value that no controller counts is null,

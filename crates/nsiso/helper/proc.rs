@@ -9,7 +9,7 @@ use super::syscall::{Outcome, check};
 /// negative errno that says why it is not open.
 static PROC: AtomicI32 = AtomicI32::new(0);
 
-/// Opens it. Without a `/proc`, only the actions that need it fail.
+/// Opens the caller's `/proc`. Without a `/proc`, only the actions that need it fail.
 pub(super) fn open() {
     let flags = (kernel::O_PATH | kernel::O_DIRECTORY | kernel::O_CLOEXEC) as usize;
     let here = kernel::AT_FDCWD as usize;
@@ -18,7 +18,7 @@ pub(super) fn open() {
     PROC.store(opened.map_or_else(|errno| -errno, |fd| fd as c_int + 1), Ordering::Relaxed);
 }
 
-/// Opens a file in it.
+/// Opens a file in the caller's `/proc`.
 ///
 /// # Safety
 /// `path` is a NUL-terminated string.

@@ -1,5 +1,5 @@
-//! Serializes results: listings, the status of a process, and what their fields need. Their keys
-//! are the names of the attributes in Python. An unknown value is null.
+//! Serialization of results: listings and the status of a process. The keys are the names of the
+//! attributes in Python. An unknown value is null.
 
 use std::ffi::{CStr, CString};
 use std::time::Duration;

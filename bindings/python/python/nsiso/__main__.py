@@ -1,6 +1,6 @@
 """The command ``nsiso run|enter|list|doctor``, also as ``python -m nsiso``.
 
-Its options have the names of those of unshare(1) and nsenter(1).
+``run`` takes the options of a spec document, ``enter`` those of nsenter(1).
 """
 
 import argparse
@@ -11,7 +11,7 @@ import signal
 import sys
 from typing import Any, Iterable, List
 
-from . import Error, Listing, NamespaceInfo, Node, Popen, __version__, probe
+from . import Listing, NamespaceInfo, Node, Popen, __version__, probe
 from . import list as take
 from . import tree
 from ._command import KINDS, add_passing, add_run, keywords_of
@@ -176,7 +176,7 @@ def doctor(_: argparse.Namespace) -> int:
 def show_list(options: argparse.Namespace) -> int:
     listing = take(options.kinds or None, own=options.own)
     if options.json:
-        json.dump(listing._snapshot.to_dict(), sys.stdout, indent=1)
+        json.dump(listing.to_dict(), sys.stdout, indent=1)
         print()
         return 0
     rows = branches(tree(options.tree, listing)) if options.tree else map(row, listing)
@@ -207,7 +207,7 @@ def main() -> int:
         # The reader, as head(1), has enough. Python would complain when it flushes at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 128 + signal.SIGPIPE
-    except (Error, OSError, TypeError, ValueError) as error:
+    except (OSError, TypeError, ValueError) as error:
         print(f"nsiso: {error}", file=sys.stderr)
         step = getattr(error, "step", None)
         if step == "exec":

@@ -1,4 +1,4 @@
-"""Checks the types and ranges of arguments. The error messages name the argument."""
+"""Checks the types of arguments. The error messages name the argument."""
 
 from typing import Any, Iterable, List, Mapping, Tuple
 

@@ -32,10 +32,10 @@ def call_in_python(
             with contextlib.suppress(BrokenPipeError):
                 python.stdin.write(pickle.dumps((preparation, wanted)))
                 python.stdin.close()
-            told = answer.read()
-    if not told:
-        raise ChildProcessError(f"the Python that was to call it ended with status {python.returncode} and told nothing")
-    worked, result = pickle.loads(told)
+            reply = answer.read()
+    if not reply:
+        raise ChildProcessError(f"the Python that was to call it ended with status {python.returncode} and sent no result")
+    worked, result = pickle.loads(reply)
     if not worked:
         raise result
     returned: T = result
@@ -72,17 +72,17 @@ def answer(fd: int) -> None:
         spawn.prepare(preparation)
         _preparing = False
         function, args, keywords = pickle.loads(wanted)
-        told = pickle.dumps((True, function(*args, **keywords)))
+        reply = pickle.dumps((True, function(*args, **keywords)))
     except BaseException as error:
-        told = _told_error(error)
+        reply = _error_reply(error)
     with open(fd, "wb") as end:
-        end.write(told)
+        end.write(reply)
 
 
-def _told_error(error: BaseException) -> bytes:
+def _error_reply(error: BaseException) -> bytes:
     try:
-        told = pickle.dumps((False, error))
-        pickle.loads(told)
-        return told
+        reply = pickle.dumps((False, error))
+        pickle.loads(reply)
+        return reply
     except Exception:
         return pickle.dumps((False, RuntimeError(f"{type(error).__name__}: {error}")))

@@ -30,11 +30,11 @@ def add_run(command: Any) -> argparse.ArgumentParser:
     usage = "nsiso run [options] [--] [program [argument ...]]"
     run: argparse.ArgumentParser = command.add_parser("run", usage=usage, help="run a program in new namespaces")
     run.add_argument("-w", "--wd", "--cwd", dest="cwd", help="set the working directory")
-    view: Dict[str, Any] = dict(action="append", dest="mounts", default=[])
-    run.add_argument("--bind", type=bind, metavar="SOURCE[:TARGET]", help="mount a file or directory", **view)
-    run.add_argument("--ro-bind", type=lambda text: replace(bind(text), ro=True), metavar="SOURCE[:TARGET]", help="mount a file or directory read-only", **view)
-    run.add_argument("--tmpfs", type=Tmpfs, metavar="TARGET", help="mount an empty file system in memory", **view)
-    run.add_argument("--overlay", type=Overlay, metavar="TREE", help="mount a writable layer over a directory; changes are discarded", **view)
+    mounts: Dict[str, Any] = dict(action="append", dest="mounts", default=[])
+    run.add_argument("--bind", type=bind, metavar="SOURCE[:TARGET]", help="mount a file or directory", **mounts)
+    run.add_argument("--ro-bind", type=lambda text: replace(bind(text), ro=True), metavar="SOURCE[:TARGET]", help="mount a file or directory read-only", **mounts)
+    run.add_argument("--tmpfs", type=Tmpfs, metavar="TARGET", help="mount an empty file system in memory", **mounts)
+    run.add_argument("--overlay", type=Overlay, metavar="TREE", help="mount a writable layer over a directory; changes are discarded", **mounts)
     run.add_argument("--mounts", type=json.loads, action="extend", metavar="JSON", help="a list of mounts as in a spec document")
     run.add_argument("--publish", type=ports, action="append", metavar="PORT:PORT", help="forward a TCP port of 127.0.0.1 to a port of the program; implies --uplink")
     run.add_argument("--pty", action="store_true", help="give the program a new terminal; default with --sandbox on a terminal")
@@ -47,23 +47,27 @@ def add_run(command: Any) -> argparse.ArgumentParser:
 
 
 # Options that have arguments of their own above, or that need code on this side.
-OWN = {"limits", "mounts", "pty", "seccomp_notify", "spec", "sync_fds"}
+NOT_GENERATED = {"limits", "mounts", "pty", "seccomp_notify", "spec", "sync_fds"}
 
 
 def add_options(run: argparse.ArgumentParser) -> None:
     described = re.findall(r"^    (\w+): .*\n\s+((?:.|\n)*?)(?:[:.]\s|\.$)", Options.__doc__ or "", re.MULTILINE)
     sentences = {name: " ".join(text.split()).replace("%", "%%") for name, text in described}
     for name, annotation in Options.__annotations__.items():
-        if name not in OWN:
+        if name not in NOT_GENERATED:
             kind = str(getattr(annotation, "__forward_arg__", annotation)).removesuffix(" | None")
             flags = (*ALIASES.get(name, ()), f"--{name.replace('_', '-')}")
-            run.add_argument(*dict.fromkeys(flags), dest=name, help=sentences.get(name), **form_of(kind))
+            run.add_argument(*dict.fromkeys(flags), dest=name, help=sentences.get(name), **form_of(name, kind))
 
 
-def form_of(kind: str) -> Dict[str, Any]:
+def form_of(name: str, kind: str) -> Dict[str, Any]:
     """Returns how an option of this type is written on the command line."""
+    if kind == "Literal[False] | Landlock":
+        return {"type": json.loads, "metavar": "JSON"}
     if kind.split(" | ")[0] == "bool":
         return {"action": argparse.BooleanOptionalAction}
+    if name == "umask":
+        return {"type": lambda text: int(text, 8), "metavar": "OCTAL"}
     if kind == "int":
         return {"type": int, "metavar": "NUMBER"}
     if kind in ("Path", "str | bytes"):

@@ -7,7 +7,7 @@ import os
 from dataclasses import fields
 from datetime import timedelta
 from fractions import Fraction
-from typing import Any, Dict, Iterable, List, Mapping, Tuple, Union
+from typing import Any, Dict, Iterable, Iterator, List, Mapping, Tuple, Union
 
 from ._types import Path
 
@@ -15,8 +15,17 @@ from ._types import Path
 _LONGEST = 16 << 20
 
 
+def kept(value: Any) -> Any:
+    """Returns a list in place of an iterator, which would be empty at its second use."""
+    return [*value] if isinstance(value, Iterator) and not hasattr(value, "fileno") else value
+
+
 class Entry:
     """A part of a spec document that is a dataclass in Python."""
+
+    def __post_init__(self) -> None:
+        for field in fields(self):  # type: ignore[arg-type]  # a dataclass
+            object.__setattr__(self, field.name, kept(getattr(self, field.name)))
 
     def document(self) -> Dict[str, Any]:
         """Returns the fields that are set, as in a spec document."""
@@ -50,7 +59,7 @@ def plain(value: Any) -> Any:
         return value.fileno()
     if isinstance(value, Iterable):
         return [plain(item) for item in value]
-    raise TypeError(f"{value!r} means nothing here")
+    raise TypeError(f"{value!r} is no value of an option")
 
 
 def _text(content: bytes) -> Any:

@@ -24,7 +24,7 @@ Network = Union[HasNet, Namespace]
 Place = Optional[Network]
 
 
-def _part(loss: Union[float, str]) -> Any:
+def _probability(loss: Union[float, str]) -> Any:
     """Returns a probability, given a number or a text such as "1%"."""
     try:
         return float(loss[:-1]) / 100 if isinstance(loss, str) and loss.endswith("%") else loss
@@ -86,7 +86,7 @@ class Endpoint(Entry):
         document = {
             **Entry.document(replace(self, at=None, routes=None)),
             "routes": [{"to": to} if via is None else {"to": to, "via": via} for to, via in routes],
-            "loss": _part(self.loss),
+            "loss": _probability(self.loss),
         }
         netns = network(self.at)
         return document if netns == -1 else {**document, "netns": netns}

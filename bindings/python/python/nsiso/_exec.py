@@ -5,7 +5,7 @@ import sys
 from typing import TYPE_CHECKING, Iterable, Mapping, NoReturn, Optional, Union
 
 from ._namespace import Join, joined
-from ._spec import KEYWORDS, spec_of
+from ._spec import check_keywords, passed_fds, spec_of
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 def execvp(
     args: "Args", *, executable: "Optional[Path]" = None, cwd: "Optional[Path]" = None,
-    env: "Optional[Mapping[str, Path]]" = None, pass_fds: Union[Iterable[int], Mapping[int, int]] = (),
+    env: "Union[None, Mapping[str, Path], Mapping[bytes, Path]]" = None, pass_fds: Union[Iterable[int], Mapping[int, int]] = (),
     start_new_session: bool = False, join: "Optional[Join]" = None, **options: "Unpack[Options]",
 ) -> NoReturn:  # fmt: skip
     """Replaces the calling process with a program in new or existing namespaces, as os.execvp does.
@@ -43,15 +43,12 @@ def execvp(
     is written to descriptor 2. Then the process exits with 127 if the program was not found, and
     with 126 otherwise.
     """
-    unknown = sorted(options.keys() - KEYWORDS)
-    if unknown:
-        raise TypeError(f"execvp takes the keywords of nsiso.Popen for isolation, not {', '.join(unknown)}")
+    check_keywords("execvp", options)
     if isinstance(args, (str, bytes, os.PathLike)):
         args = [args]
-    passed = dict(pass_fds) if isinstance(pass_fds, Mapping) else {int(fd): int(fd) for fd in pass_fds}
     sys.audit("os.exec", executable or args[0], args, env)
-    with joined(() if join is None else join) as joins:
+    with joined(join) as joins:
         spec_of(
-            {**options, "join": joins}, args, executable=executable, cwd=cwd, env=env, new_session=start_new_session, passed=passed
+            {**options, "join": joins}, args, executable=executable, cwd=cwd, env=env, new_session=start_new_session, passed=passed_fds(pass_fds)
         ).exec()
     raise AssertionError("exec has neither replaced this process nor failed")

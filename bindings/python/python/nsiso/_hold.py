@@ -1,9 +1,9 @@
 """Defines hold, which makes new namespaces without a program."""
 
-from typing import TYPE_CHECKING, Dict, List
+from typing import TYPE_CHECKING, Dict, Optional
 
-from ._namespace import KINDS, Join, Namespace, joined
-from ._spec import KEYWORDS, spec_of
+from ._namespace import Join, Namespace, joined
+from ._spec import check_keywords, spec_of
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -11,13 +11,7 @@ if TYPE_CHECKING:
     from ._options import Options
     from ._types import Kind
 
-_IMPLIED = {
-    "user": ("map_root", "map_current", "map_auto", "uid_map", "gid_map"), "uts": ("hostname", "domainname"),
-    "time": ("monotonic", "boottime"), "mnt": ("mounts", "root", "mount_proc"), "net": ("links", "devices", "uplink"),
-}  # fmt: skip
-
-
-def hold(*, join: "Join" = (), **options: "Unpack[Options]") -> "Dict[Kind, Namespace]":
+def hold(*, join: "Optional[Join]" = None, **options: "Unpack[Options]") -> "Dict[Kind, Namespace]":
     """Makes new namespaces without a program and returns them as {kind: Namespace}.
 
         held = nsiso.hold(user=True, map_root=True, net=True)
@@ -32,10 +26,6 @@ def hold(*, join: "Join" = (), **options: "Unpack[Options]") -> "Dict[Kind, Name
     pid namespace ends with its first process. An ordinary user needs a new or a joined user
     namespace.
     """
-    unknown = options.keys() - KEYWORDS
-    if unknown:
-        raise TypeError(f"hold() takes no {', '.join(sorted(unknown))}: it runs no program")
-    implied = [kind for kind, names in _IMPLIED.items() if any(options.get(name) for name in names)]
-    kinds: "List[Kind]" = [kind for kind in KINDS if options.get(kind) or kind in implied]
+    check_keywords("hold", options)
     with joined(join) as joins:
-        return {kind: Namespace._of_fd(fd) for kind, fd in spec_of({**options, "join": joins}).hold(kinds)}
+        return {kind: Namespace._of_fd(fd) for kind, fd in spec_of({**options, "join": joins}).hold()}

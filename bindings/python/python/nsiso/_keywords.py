@@ -8,7 +8,7 @@ from ._types import Path, Stream
 
 
 class Keywords(Options, total=False):
-    """The keywords of Popen: those of subprocess.Popen and those for isolation."""
+    """The keywords of Popen, except those that choose its type: text, encoding and so on."""
 
     bufsize: int
     executable: Optional[Path]
@@ -16,6 +16,7 @@ class Keywords(Options, total=False):
     stdout: Stream
     stderr: Stream
     close_fds: bool
+    restore_signals: bool
     shell: bool
     cwd: Optional[Path]
     env: Union[None, Mapping[str, Path], Mapping[bytes, Path]]
@@ -26,7 +27,7 @@ class Keywords(Options, total=False):
 
 
 class RunKeywords(Keywords, total=False):
-    """The keywords of run, except ``input``."""
+    """The keywords of run, except ``input`` and those that choose its type."""
 
     capture_output: bool
     timeout: Optional[float]

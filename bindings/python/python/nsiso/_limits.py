@@ -46,8 +46,8 @@ class Limits(Entry):
     Limits() without arguments makes a cgroup without limits, to use ``resources()``, ``freeze()``
     and ``kill_group()`` of the Popen.
 
-    The start of a program raises nsiso.ArgumentError for a bad value. It of the program
-    raises nsiso.Error if a limit cannot be enforced.
+    The start of a program raises nsiso.ArgumentError for a bad value, and nsiso.Error if a limit
+    cannot be enforced.
     """
 
     memory: Optional[Size] = None

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Dict, Iterator, List, Literal, NamedTuple
 from . import _nsiso
 
 if TYPE_CHECKING:
-    from ._types import Kind, Kinds, StrPath
+    from ._types import Kind, Kinds, Path
 
 
 class Holder(NamedTuple):
@@ -190,6 +190,10 @@ class Listing(Sequence[NamespaceInfo]):
     def __iter__(self) -> Iterator[NamespaceInfo]:
         return (NamespaceInfo(self, n) for n in range(len(self)))
 
+    def to_dict(self) -> Dict[str, Any]:
+        """Returns the listing as plain values, as ``nsiso list --json`` prints it."""
+        return self._snapshot.to_dict()
+
     @property
     def gaps(self) -> Gaps:
         """What the listing could not see, as Gaps."""
@@ -202,7 +206,7 @@ class Listing(Sequence[NamespaceInfo]):
     def find(self, *, fd: int) -> Optional[NamespaceInfo]: ...
 
     @overload
-    def find(self, *, path: "StrPath") -> Optional[NamespaceInfo]: ...
+    def find(self, *, path: "Path") -> Optional[NamespaceInfo]: ...
 
     @overload
     def find(self, *, pid: int, kind: "Kind") -> Optional[NamespaceInfo]: ...
@@ -212,7 +216,7 @@ class Listing(Sequence[NamespaceInfo]):
         *,
         inode: Optional[int] = None,
         fd: Optional[int] = None,
-        path: "Optional[StrPath]" = None,
+        path: "Optional[Path]" = None,
         pid: Optional[int] = None,
         kind: "Optional[Kind]" = None,
     ) -> Optional[NamespaceInfo]:
@@ -226,7 +230,7 @@ class Listing(Sequence[NamespaceInfo]):
             The number in its link below /proc/PID/ns.
         fd: int
             An open descriptor of the namespace.
-        path: str or PathLike
+        path: path
             A file below /proc/PID/ns, or a bind mount of one.
         pid: int, kind: str
             The namespace of this kind that a process is in.
@@ -241,7 +245,7 @@ class Listing(Sequence[NamespaceInfo]):
         elif fd is not None:
             index = self._snapshot.find_fd(fd)
         elif path is not None:
-            index = self._snapshot.find_path(os.fspath(path))
+            index = self._snapshot.find_path(os.fsdecode(path))
         else:
             assert pid is not None and kind is not None
             index = self._snapshot.find_process(pid, kind)

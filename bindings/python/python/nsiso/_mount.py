@@ -12,7 +12,7 @@ from typing import Any, Dict, Literal, Optional, Sequence, Tuple, Union
 
 from ._argument import pair
 from ._document import Entry, plain
-from ._types import Path, Size
+from ._types import HasFileno, Path, Size
 
 
 class Mount(Entry):
@@ -50,13 +50,13 @@ class Bind(Mount):
         would reveal files that such a mount hides. Default: False.
     id_map: Namespace
         A user namespace whose id map is applied to the owners of files, mount_setattr(2). Needs
-        root, Linux 5.12 and support by the file system. Only for a ``source`` that is a path.
+        root, Linux 5.12 and support by the file system.
 
     A program with CAP_SYS_ADMIN in its user namespace can undo ``ro``. The sandbox drops this
     capability. With ``map_root`` use ``caps=[]``.
     """
 
-    source: Any
+    source: Union[Path, int, HasFileno]
     target: Optional[Path] = None
     ro: bool = False
     if_exists: bool = False
@@ -64,7 +64,7 @@ class Bind(Mount):
     suid: bool = False
     dev: bool = False
     non_recursive: bool = False
-    id_map: Any = None
+    id_map: Union[None, int, HasFileno] = None
 
     def document(self) -> Dict[str, Any]:
         document = super().document()
@@ -83,7 +83,7 @@ class Tmpfs(Mount):
     target: path
         The path in the program's view.
     size: int or str
-        The most bytes that it holds, such as "64M". One file is allowed for each KiB, at least
+        The most bytes that it holds, such as "64M": 1 byte to 8 EiB. One file is allowed for each KiB, at least
         1024. Default: half of the machine's memory.
     mode: int
         Permissions of its root directory. Default: 0o755.

@@ -17,6 +17,11 @@ class Options(TypedDict, total=False):
 
     An option requests the new namespace that it needs: ``hostname`` implies ``uts=True``.
 
+    Seconds is a number, a timedelta, a Fraction, or text such as "250ms". For clocks a tuple is
+    (seconds, nanoseconds). Path is str, bytes or an os.PathLike. Place is a Host, a Bridge, a
+    Namespace of kind "net", or None for this process's own network. ``spec`` and ``join`` are
+    described in nsiso.Popen.
+
     boottime: Seconds | tuple[int, int]
         Offset of CLOCK_BOOTTIME in a new time namespace, time_namespaces(7). It may be negative,
         but the clock may not.
@@ -65,13 +70,14 @@ class Options(TypedDict, total=False):
         also if the program is not root inside.
     keep_credentials: bool
         Keep the uid, gid and groups of the caller in a joined user namespace.
-    landlock: bool | Landlock
+    landlock: Literal[False] | Landlock
         Rules for access to files and TCP ports, landlock(7). False removes those of the sandbox.
     limits: Limits
         Limits for the program and its descendants, enforced by a cgroup made for it, cgroups(7).
     links: Iterable[tuple[Endpoint, Endpoint | Place]]
-        Links to other network namespaces, made before the program starts, veth(4). Needs
-        CAP_NET_ADMIN in the user namespaces that own both network namespaces.
+        Links to other network namespaces, each with the endpoint inside and the one outside. They
+        are made before the program starts, veth(4). Needs CAP_NET_ADMIN in the user namespaces that
+        own both network namespaces.
     loopback: bool
         Bring up the loopback device of a new network namespace. Default: True.
     map_auto: bool
@@ -105,7 +111,7 @@ class Options(TypedDict, total=False):
         Execution domain, personality(2).
     pid: bool
         Make a new pid namespace, pid_namespaces(7).
-    pin: Mapping[str, Path]
+    pin: Mapping[Kind, Path]
         Bind-mount new namespaces at these paths, by kind, so that they outlive the program.
     propagation: Literal["private", "slave", "shared", "unchanged"]
         Propagation of all mounts in a new mount namespace, mount_namespaces(7). Default: private.
@@ -116,7 +122,7 @@ class Options(TypedDict, total=False):
     reset_signals: bool
         Reset all signals to their default action. Otherwise signals that the caller ignores stay
         ignored, except SIGPIPE and SIGXFSZ.
-    rlimits: Mapping[str, int | None | tuple[int | None, int | None]]
+    rlimits: Mapping[str, int | None | Literal["unlimited"] | tuple[int | None | Literal["unlimited"], int | None | Literal["unlimited"]]]
         Resource limits of the process by name, such as nofile, getrlimit(2): a number, or the soft
         and the hard limit; "unlimited" for none. An init process keeps the limits of the caller.
     root: Path
@@ -187,7 +193,7 @@ class Options(TypedDict, total=False):
     ipc: bool | None
     keep_caps: bool | None
     keep_credentials: bool | None
-    landlock: bool | Landlock | None
+    landlock: Literal[False] | Landlock | None
     limits: Limits | None
     links: Iterable[tuple[Endpoint, Endpoint | Place]] | None
     loopback: bool | None
@@ -204,11 +210,11 @@ class Options(TypedDict, total=False):
     oom_score_adj: int | None
     personality: int | None
     pid: bool | None
-    pin: Mapping[str, Path] | None
+    pin: Mapping[Kind, Path] | None
     propagation: Literal["private", "slave", "shared", "unchanged"] | None
     pty: bool | tuple[int, int] | None
     reset_signals: bool | None
-    rlimits: Mapping[str, int | None | tuple[int | None, int | None]] | None
+    rlimits: Mapping[str, int | None | Literal["unlimited"] | tuple[int | None | Literal["unlimited"], int | None | Literal["unlimited"]]] | None
     root: Path | None
     root_at: int | None
     sandbox: bool | None

@@ -15,7 +15,7 @@ from ._document import document_of
 from ._limits import Limits, Resources, resources
 from ._namespace import joined
 from ._nsiso import Process
-from ._spec import KEYWORDS, spec_of
+from ._spec import KEYWORDS, passed_fds, spec_of
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -55,8 +55,9 @@ class Popen(subprocess.Popen[AnyStr]):
             process.wait()
 
     Takes the arguments of subprocess.Popen, except preexec_fn, group, extra_groups, process_group,
-    startupinfo and creationflags. ``pass_fds`` may also be a mapping {number in the program:
-    descriptor}. All other descriptors are closed in the program. The keywords for isolation are those
+    startupinfo and creationflags. ``user`` is a keyword for isolation. ``close_fds`` and
+    ``restore_signals`` have no effect: all descriptors that are not passed are closed. ``pass_fds``
+    may also be a mapping {number in the program: descriptor}. The keywords for isolation are those
     of nsiso.Options, and:
 
     join: Namespace, path, process, (process, kinds), or a list of these
@@ -75,7 +76,6 @@ class Popen(subprocess.Popen[AnyStr]):
     ``set_limits()``, ``freeze()``, ``thaw()`` and ``kill_group()``. With ``init`` the attribute
     ``pid`` and signals refer to the init process, and ``returncode`` to the program. If the
     deadline expires, ``timed_out`` is True.
-
 
     Raises nsiso.Error, an OSError, if the program cannot be started; TypeError, ValueError or
     nsiso.ArgumentError for bad arguments. Then no process is left behind. If a signal handler of
@@ -155,9 +155,7 @@ class Popen(subprocess.Popen[AnyStr]):
             if keywords.get(name) not in (None, _UNSET.get(name)):
                 raise TypeError(f"{name} is not supported: {instead}")
         self._options = {name: keywords.pop(name) for name in KEYWORDS if name in keywords}
-        self._passed: Dict[int, int] = (
-            dict(pass_fds) if isinstance(pass_fds, Mapping) else {int(fd): int(fd) for fd in pass_fds}
-        )
+        self._passed = passed_fds(pass_fds)
         if len(self._passed) > os.sysconf("SC_OPEN_MAX"):
             raise ValueError(f"pass_fds: {len(self._passed)} descriptors are more than can be open")
         for number in (0, 1, 2):
@@ -167,7 +165,7 @@ class Popen(subprocess.Popen[AnyStr]):
             # subprocess treats -1 as not given.
             del self._options["umask"]
         self._session = start_new_session
-        self._join = () if join is None else join
+        self._join = join
         if not isinstance(args, (str, bytes, os.PathLike)):
             args = args if isinstance(args, (list, tuple)) else [*args]
         try:
@@ -428,7 +426,7 @@ def run(
     """
     if keywords.get("spec") is not None:
         keywords["spec"] = document_of(keywords["spec"])
-    given = {**(keywords.get("spec") or {}), **keywords}
+    given = {**(keywords.get("spec") or {}), **{name: value for name, value in keywords.items() if value is not None}}
     if given.get("pty"):
         raise TypeError("pty is for nsiso.Popen: run does not read from a terminal")
     if given.get("seccomp_notify"):

@@ -1,7 +1,7 @@
 """Defines Landlock and Seccomp, restrictions that a program cannot remove."""
 
 from dataclasses import dataclass
-from typing import Any, Dict, Iterable, Literal, Optional, Sequence, Tuple, Union
+from typing import Any, Dict, Iterable, Literal, Mapping, Optional, Sequence, Tuple, Union
 
 from ._document import Entry, plain
 from ._types import Path
@@ -91,7 +91,7 @@ class Seccomp(Entry):
 
 
 def filters(value: Any) -> Any:
-    """Returns the option ``seccomp`` of a document: in a list, True is the sandbox's filter."""
-    if isinstance(value, (list, tuple)):
+    """Returns the option ``seccomp`` of a document. In a list True is the filter of the sandbox."""
+    if isinstance(value, Iterable) and not isinstance(value, (str, bytes, Mapping)):
         return [{"untrusted": True} if one is True else plain(one) for one in value]
     return plain(value)

@@ -5,7 +5,7 @@ import inspect
 import subprocess
 from typing import TYPE_CHECKING, Any, Dict, Iterable, Mapping, Sequence, Union
 
-from ._document import document_of, load
+from ._document import document_of, kept, load
 from ._nsiso import Spec
 from ._popen import Popen, run
 from ._spec import KEYWORDS, spec_of
@@ -71,7 +71,7 @@ class Sandbox:
         unknown = sorted(set(keywords) - _KEYWORDS)
         if unknown:
             raise TypeError(f"Sandbox takes the keywords of nsiso.run and nsiso.Popen, not {', '.join(unknown)}")
-        self.keywords: Dict[str, Any] = {name: value for name, value in keywords.items() if value is not None}
+        self.keywords: Dict[str, Any] = {name: kept(value) for name, value in keywords.items() if value is not None}
         if "spec" in self.keywords:
             # Neither a file nor a mapping that changes later changes the sandbox.
             self.keywords["spec"] = copy.deepcopy(document_of(self.keywords["spec"]))
@@ -83,7 +83,8 @@ class Sandbox:
         """Makes a sandbox with the options of a spec document, a JSON or TOML file.
 
         The keywords add to the document. Raises OSError if the file cannot be read, ValueError if
-        it is neither JSON nor TOML, and nsiso.Error for a bad option, with its path in the document.
+        it is neither JSON nor TOML, and nsiso.Error for a bad option, with its path in the
+        document.
         """
         keywords["spec"] = load(path)
         return cls(**keywords)
@@ -91,8 +92,10 @@ class Sandbox:
     def to_dict(self) -> Dict[str, Any]:
         """Returns the options as a spec document, for the json module or the keyword ``spec``.
 
-        It has what differs from a plain sandbox, and "sandbox": True. Arguments of subprocess are
-        not in it.         """
+        It has what differs from a plain sandbox, and "sandbox": True. It leaves out ``join`` and
+        the arguments of subprocess. Raises nsiso.Error for a sandbox that a document cannot
+        describe.
+        """
         document = self._spec().document()
         return {name: value for name, value in document.items() if name != "args"}
 
@@ -125,7 +128,10 @@ class Sandbox:
         return {**both, "mounts": mounts}
 
     def __repr__(self) -> str:
-        words = {**self.keywords.get("spec", {}), **self.keywords}
+        base = self.keywords.get("spec", {})
+        words = {**base, **self.keywords}
+        for name in ("mounts", "share"):
+            words[name] = [*_words(base.get(name)), *_words(self.keywords.get(name))]
         share, caps = (_words(words.get(name)) for name in ("share", "caps"))
         granted = [
             "network: " + ("the host's" if "net" in share else "loopback alone"),

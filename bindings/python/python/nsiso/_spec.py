@@ -2,7 +2,7 @@
 
 import os
 from fractions import Fraction
-from typing import Any, Callable, Dict, Iterable, Mapping, Optional
+from typing import Any, Callable, Dict, Iterable, Mapping, Optional, Union
 
 from ._argument import listed, mapping, pair
 from ._document import document_of, nanoseconds, plain
@@ -12,6 +12,18 @@ from ._options import Options
 from ._restrictions import filters
 
 KEYWORDS = frozenset(Options.__annotations__)
+
+
+def check_keywords(function: str, options: Iterable[str]) -> None:
+    """Raises TypeError for a keyword that is not one of isolation."""
+    unknown = sorted({*options} - KEYWORDS)
+    if unknown:
+        raise TypeError(f"{function} takes the keywords of nsiso.Options, not {', '.join(unknown)}")
+
+
+def passed_fds(fds: Union[Iterable[int], Mapping[int, int]]) -> Dict[int, int]:
+    """Returns {number in the program: descriptor} for the argument ``pass_fds``."""
+    return dict(fds) if isinstance(fds, Mapping) else {int(fd): int(fd) for fd in fds}
 
 
 def spec_of(
@@ -24,11 +36,11 @@ def spec_of(
     if "sandbox" in given:
         # The sandbox comes first, since the other options replace parts of it.
         base["sandbox"] = _converted("sandbox", given.pop("sandbox"))
-    program: Dict[str, Any] = {"args": [plain(os.fsdecode(arg)) for arg in args], "fds": plain(passed or {})}
+    program: Dict[str, Any] = {"args": [plain(os.fsencode(arg)) for arg in args], "fds": plain(passed or {})}
     if executable is not None:
-        program["program"] = plain(os.fsdecode(executable))
+        program["program"] = plain(os.fsencode(executable))
     if cwd is not None:
-        program["cwd"] = plain(os.fsdecode(cwd))
+        program["cwd"] = plain(os.fsencode(cwd))
     if new_session:
         program["new_session"] = new_session
     document = {name: _converted(name, value) for name, value in given.items()}
@@ -40,8 +52,8 @@ def spec_of(
 
 def _base(value: Any) -> Dict[str, Any]:
     """Returns the document of the keyword ``spec``, without the program, which the call has."""
-    document = {name: option for name, option in document_of(value).items() if name not in ("args", "program")}
-    document = {**_converted("spec", document)}
+    options = {name: option for name, option in document_of(value).items() if name not in ("args", "program")}
+    document: Dict[str, Any] = _converted("spec", options)
     fds = document.get("fds")
     if isinstance(fds, dict) and "pipe" in fds.values():
         raise ValueError("spec: fds: a pipe is asked for by stdin, stdout or stderr")

@@ -12,7 +12,6 @@ Kind = Literal["user", "pid", "mnt", "net", "ipc", "uts", "time", "cgroup"]
 #: One kind, or several.
 Kinds = Union[Kind, Iterable[Kind]]
 
-StrPath = Union[str, "os.PathLike[str]"]
 Path = Union[str, bytes, "os.PathLike[str]", "os.PathLike[bytes]"]
 
 

@@ -11,8 +11,13 @@ fn on(option: Option<bool>) -> bool {
 }
 
 impl Document {
-    /// Adds these options to a spec. EINVAL for a value that cannot be: the message begins with
-    /// the path of the option.
+    /// Adds these options to a spec.
+    ///
+    /// Lists and maps of mounts, links, devices, joins, pins, filters, id ranges, limits of the
+    /// process, descriptors and variables add to those of the spec. Every other option replaces
+    /// the earlier value. `false` has an effect only for options that are on by default or that
+    /// the sandbox sets. EINVAL for a value that is not possible: the message begins with the path
+    /// of the option, and the spec may have some of the options.
     pub fn apply(&self, spec: &mut Spec<'static>) -> Result<()> {
         // The sandbox comes first, since the others add to it or replace a part.
         if on(self.sandbox) {
@@ -88,7 +93,9 @@ impl Document {
         check_shared(shared).at("share")?;
         for (_, kind) in kinds.into_iter().filter(|(option, _)| on(*option)) {
             if shared.contains(kind) {
-                return Err(Error::argument(format!("a {kind} namespace cannot be new, too")).at("share"));
+                return Err(
+                    Error::argument(format!("a {kind} namespace cannot be both shared and new")).at("share")
+                );
             }
             spec.unshare(kind);
         }
@@ -122,9 +129,7 @@ impl Document {
 
     fn put_identity(&self, spec: &mut Spec<'static>) -> Result<()> {
         if on(self.map_root) && on(self.map_current) {
-            return Err(Error::argument(
-                "map_root: it does not go with map_current, since one id cannot be two",
-            ));
+            return Err(Error::argument("it excludes map_current").at("map_root"));
         }
         if on(self.map_root) {
             spec.map_root();

@@ -28,7 +28,7 @@ impl Document {
         if spec.sandbox {
             let mut bare = Spec::new("sh")?;
             bare.sandbox()?;
-            document = document.beside(&Self::plain(&bare)?)?;
+            document = document.without_defaults_of(&Self::plain(&bare)?)?;
             let shared = bare.kinds - spec.kinds;
             check_shared(shared).at("share")?;
             document.share = list(kinds(shared)).map(OneOrMany::Many);
@@ -154,8 +154,9 @@ impl Document {
         })
     }
 
-    /// The options that a sandbox does not have anyway, and those of its own that were turned off.
-    fn beside(self, sandbox: &Document) -> Result<Self> {
+    /// Returns the options that differ from a plain sandbox. What the sandbox turns on and this
+    /// spec does not is written as off.
+    fn without_defaults_of(self, sandbox: &Document) -> Result<Self> {
         let fields = |document: &Document| match serde_json::to_value(document) {
             Ok(serde_json::Value::Object(fields)) => fields,
             _ => serde_json::Map::new(),

@@ -66,7 +66,7 @@ pub(super) fn read<T: DeserializeOwned>(value: Value) -> Result<T> {
     })
 }
 
-/// Where serde takes the fields of an object from a list in order, that is a mistake.
+/// Refuses a list in place of an object, which serde would read field by field.
 fn same_shape(given: &Value, made: &Value, path: String) -> Result<()> {
     match (given, made) {
         (Value::Array(_), Value::Object(_)) => {
@@ -152,7 +152,7 @@ fn plain(text: &str) -> String {
     format!("expected {wanted}, not {found}")
 }
 
-/// Reads any JSON, but for keys that come twice, null, and what is nested too deep.
+/// Reads JSON. Refuses null, a key that comes twice, and deep nesting.
 #[derive(Clone, Copy)]
 struct Strict {
     depth: usize,

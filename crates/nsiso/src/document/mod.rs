@@ -74,7 +74,7 @@ fn kinds(set: Kinds) -> Vec<Kind> {
     KINDS.into_iter().filter(|(_, kinds)| set.contains(*kinds)).map(|(kind, _)| kind).collect()
 }
 
-/// A sandbox shares other kinds, not these.
+/// EINVAL if `shared` has a kind that a sandbox cannot share.
 fn check_shared(shared: Kinds) -> Result<()> {
     match shared & (Kinds::USER | Kinds::PID | Kinds::MNT) {
         none if none.is_empty() => Ok(()),
@@ -234,7 +234,8 @@ pub struct Document {
 
     /// Bring up the loopback device of a new network namespace. Default: true.
     pub loopback: Option<bool>,
-    /// Links to other network namespaces, made before the program starts, veth(4). Needs
+    /// Links to other network namespaces, each with the endpoint inside and the one outside. They
+    /// are made before the program starts, veth(4). Needs
     /// CAP_NET_ADMIN in the user namespaces that own both network namespaces.
     pub links: Option<Vec<LinkOption>>,
     /// Network devices of the caller to move into the new network namespace, by name. When it
@@ -298,7 +299,8 @@ impl Document {
         json::from_str(text)
     }
 
-    /// Reads a document from a value that has been parsed already, from TOML for example.
+    /// Reads a document from a value that has been parsed already, from TOML for example. Errors
+    /// as for [`Document::from_json`].
     pub fn from_value(value: serde_json::Value) -> Result<Self> {
         json::from_value(value)
     }

@@ -84,7 +84,7 @@ pub struct MountEntry {
     pub mode: Option<u32>,
     /// tmpfs: the most bytes that it holds. Half of the memory by default.
     pub size: Option<Size>,
-    /// procfs: which processes it shows: off, noaccess, invisible or ptraceable.
+    /// procfs: which processes of other users are hidden: off, noaccess, invisible or ptraceable.
     pub hidepid: Option<String>,
     /// procfs: only processes, none of the machine's settings.
     pub subset_pid: Option<bool>,
@@ -241,8 +241,8 @@ impl MountEntry {
         let made = match (&self.upper, &self.work) {
             (None, None) => Mount::overlay(first, &self.target)?,
             (Some(upper), Some(work)) => Mount::overlay_kept(first, upper, work, &self.target)?,
-            (Some(_), None) => return Err(Error::argument("it goes with upper").at("work")),
-            (None, Some(_)) => return Err(Error::argument("it goes with work").at("upper")),
+            (Some(_), None) => return Err(Error::argument("it is missing, and upper needs it").at("work")),
+            (None, Some(_)) => return Err(Error::argument("it is missing, and work needs it").at("upper")),
         };
         others.iter().try_fold(made, Mount::lower)
     }

@@ -36,11 +36,11 @@ pub struct EndpointOption {
     pub routes: Option<Vec<RouteOption>>,
     /// The bridge that the device becomes a port of.
     pub port_of: Option<String>,
-    /// How long packets that leave are delayed. tc-netem(8).
+    /// Delay of packets that leave, in seconds, 0 to one hour, tc-netem(8).
     pub delay: Option<Time>,
-    /// By how much the delay varies.
+    /// Variation of the delay, in seconds, at most `delay`.
     pub jitter: Option<Time>,
-    /// The part of the packets that get lost: 0 to 1.
+    /// Probability that a packet that leaves is lost, 0 to 1, tc-netem(8).
     pub loss: Option<f64>,
     /// The most bits per second that leave. tc-tbf(8).
     pub rate: Option<Rate>,
@@ -149,7 +149,7 @@ pub struct UplinkPorts {
     pub tcp: Option<Vec<(u16, u16)>>,
     /// UDP ports.
     pub udp: Option<Vec<(u16, u16)>>,
-    /// The caller's address at which they are: 127.0.0.1 by default.
+    /// Address of the caller at which the ports listen. Default: 127.0.0.1.
     #[cfg_attr(feature = "schema", schemars(with = "Option<String>"))]
     pub listen: Option<IpAddr>,
 }

@@ -74,7 +74,9 @@ impl LimitsOption {
             (self.pids, Limits::pids),
         ];
         for (value, set) in plain {
-            limits = value.map_or(limits.clone(), |value| set(limits, value));
+            if let Some(value) = value {
+                limits = set(limits, value);
+            }
         }
         if let Some(processors) = self.cpu {
             limits = limits.cpu(processors).at("cpu")?;
@@ -119,7 +121,7 @@ pub enum Rlimit {
 /// A number or "unlimited".
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(JsonSchema))]
-#[serde(untagged, expecting = "a number or \"unlimited\"")]
+#[serde(untagged)]
 pub enum Bound {
     /// A number in the limit's unit.
     Number(u64),

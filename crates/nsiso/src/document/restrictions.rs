@@ -158,19 +158,19 @@ impl SeccompFilter {
             SeccompAction::Fail(errno) => SeccompFilter { errno: Some(*errno), ..filter },
             SeccompAction::Kill => SeccompFilter { action: Some(Action::Kill), ..filter },
             SeccompAction::Trap => SeccompFilter { action: Some(Action::Trap), ..filter },
-            SeccompAction::Log | SeccompAction::Allow => {
-                SeccompFilter { action: Some(Action::Log), ..filter }
-            }
+            SeccompAction::Log => SeccompFilter { action: Some(Action::Log), ..filter },
+            SeccompAction::Allow => filter,
         };
         match filter.rules() {
             Rules::Untrusted => None,
-            Rules::Deny(calls, action) => {
+            Rules::Deny(calls, action) if *action != SeccompAction::Allow => {
                 Some(with(action, SeccompFilter { deny: Some(calls.clone()), ..plain }))
             }
-            Rules::Allow(calls, action) => {
+            Rules::Allow(calls, action) if *action != SeccompAction::Allow => {
                 Some(with(action, SeccompFilter { allow: Some(calls.clone()), ..plain }))
             }
-            Rules::Notify(_) | Rules::Raw => {
+            // A filter that allows everything has no other form.
+            _ => {
                 let program = filter.program().iter().map(|line| (line.code, line.jt, line.jf, line.k));
                 Some(SeccompFilter { raw: Some(program.collect()), ..plain })
             }
@@ -181,7 +181,7 @@ impl SeccompFilter {
 pub(super) fn put_landlock(option: &Switch<LandlockRules>, spec: &mut Spec<'static>) -> Result<()> {
     let rules = match option {
         Switch::Bool(false) => None,
-        Switch::Bool(true) => return Err(Error::argument("true has no rules: give what may be reached")),
+        Switch::Bool(true) => return Err(Error::argument("true has no rules: give an object with rules")),
         Switch::Value(rules) => Some(rules.rules()?),
     };
     spec.landlock(rules);

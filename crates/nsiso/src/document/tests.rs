@@ -84,7 +84,7 @@ fn a_mistake_is_told_with_its_path_and_the_nearest_name() {
         (r#"{"limits": ["1M"]}"#, "limits: expected an object, not a list"),
         (r#"{"links": [[{}, {}]]}"#, "links[0]: expected an object, not a list"),
         (r#"{"seccomp": [[[[[[[[[[[[[1]]]]]]]]]]]]]}"#, "seccomp[0][0]"),
-        (r#"{"share": ["net"], "net": true}"#, "share: a net namespace cannot be new, too"),
+        (r#"{"share": ["net"], "net": true}"#, "share: a net namespace cannot be both shared and new"),
         (
             r#"{"mounts": [{"type": "tmpfs", "target": "/t", "mode": 4096}]}"#,
             "mounts[0].mode: 0o10000 are no permissions",
@@ -275,6 +275,16 @@ fn bytes_that_are_not_utf8_come_back() {
     spec.env(odd, "1").unwrap();
     let error = Document::of(&spec).unwrap_err();
     assert!(error.message().starts_with("env: the name"), "{error}");
+}
+
+#[test]
+fn a_filter_that_allows_everything_comes_back() {
+    use crate::{Seccomp, SeccompAction};
+    let mut spec = Spec::new("id").unwrap();
+    spec.seccomp(Seccomp::deny(["mkdir"], SeccompAction::Allow).unwrap());
+    let written = Document::of(&spec).unwrap().to_json();
+    assert!(written.contains("\"raw\""), "{written}");
+    Document::from_json(&written).unwrap().spec().unwrap();
 }
 
 #[test]

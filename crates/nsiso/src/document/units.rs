@@ -1,4 +1,4 @@
-//! Sizes and times of the spec document: numbers, or strings with a unit.
+//! Sizes, rates and times of the spec document: numbers, or strings with a unit.
 
 use std::fmt;
 use std::time::Duration;
@@ -22,7 +22,7 @@ pub struct Time(pub i64);
 const NANOS: i64 = 1_000_000_000;
 
 impl Time {
-    /// Fails for a negative time.
+    /// Returns the time, or `None` if it is negative.
     pub fn duration(self) -> Option<Duration> {
         u64::try_from(self.0).ok().map(Duration::from_nanos)
     }
@@ -48,10 +48,20 @@ struct Units {
 
 static SIZE: Units = Units {
     expected: "a size in bytes, such as 4096 or \"256M\"",
-    units: &[("", 1), ("k", 1 << 10), ("m", 1 << 20), ("g", 1 << 30), ("t", 1 << 40)],
+    units: &[
+        ("", 1),
+        ("k", 1 << 10),
+        ("kib", 1 << 10),
+        ("m", 1 << 20),
+        ("mib", 1 << 20),
+        ("g", 1 << 30),
+        ("gib", 1 << 30),
+        ("t", 1 << 40),
+        ("tib", 1 << 40),
+    ],
     plain: 1,
     #[cfg(feature = "schema")]
-    schema: ("integer", "^[0-9]+(\\.[0-9]+)?([KMGTkmgt](iB)?)?$"),
+    schema: ("integer", "^[0-9]+(\\.[0-9]+)?([KMGTkmgt]([iI][bB])?)?$"),
 };
 
 static RATE: Units = Units {
@@ -59,7 +69,7 @@ static RATE: Units = Units {
     units: &[("bit", 1), ("kbit", 1000), ("mbit", 1_000_000), ("gbit", 1_000_000_000)],
     plain: 1,
     #[cfg(feature = "schema")]
-    schema: ("integer", "^[0-9]+(\\.[0-9]+)?[kmg]?bit$"),
+    schema: ("integer", "^[0-9]+(\\.[0-9]+)?[kmgKMG]?[bB][iI][tT]$"),
 };
 
 static TIME: Units = Units {
@@ -75,7 +85,7 @@ static TIME: Units = Units {
     ],
     plain: NANOS,
     #[cfg(feature = "schema")]
-    schema: ("number", "^-?[0-9]+(\\.[0-9]+)?(ns|us|ms|s|m|h)?$"),
+    schema: ("number", "^-?[0-9]+(\\.[0-9]+)?([nNuUmM]?[sS]|[mMhH])?$"),
 };
 
 impl Units {
@@ -87,9 +97,8 @@ impl Units {
     /// A decimal number and a unit, whose product is a whole number.
     fn parse(&self, text: &str) -> Option<i128> {
         let digits = text.trim_end_matches(|letter: char| letter.is_ascii_alphabetic());
-        let unit = text[digits.len()..].strip_suffix("iB").unwrap_or(&text[digits.len()..]);
-        let known = if self.plain == 1 { unit.to_ascii_lowercase() } else { unit.to_owned() };
-        let unit = self.units.iter().find(|(name, _)| *name == known)?.1;
+        let unit = &text[digits.len()..];
+        let unit = self.units.iter().find(|(name, _)| name.eq_ignore_ascii_case(unit))?.1;
         let (negative, digits) = match digits.strip_prefix('-') {
             Some(rest) => (true, rest),
             None => (false, digits),
@@ -238,6 +247,7 @@ mod tests {
         assert_eq!(of("4096"), Ok(Size(4096)));
         assert_eq!(of("\"1.5K\""), Ok(Size(1536)));
         assert_eq!(of("\"2T\""), Ok(Size(2 << 40)));
+        assert_eq!(of("\"64kib\""), Ok(Size(64 << 10)));
         assert_eq!(of("18446744073709551615"), Ok(Size(u64::MAX)));
         assert_eq!(of("\"10mbit\""), Ok(Rate(10_000_000)));
         assert_eq!(of("1.5"), Ok(Time(1_500_000_000)));
@@ -248,12 +258,33 @@ mod tests {
 
     #[test]
     fn what_is_no_size_or_time_is_refused() {
-        for bad in
-            ["\"lots\"", "-1", "\"-1K\"", "\"1KB\"", "1.5", "\"\"", "\".\"", "true", "1e30", "null", "[]"]
-        {
+        for bad in [
+            "\"lots\"",
+            "\"1iB\"",
+            "\"1KiBiB\"",
+            "-1",
+            "\"-1K\"",
+            "\"1KB\"",
+            "1.5",
+            "\"\"",
+            "\".\"",
+            "true",
+            "1e30",
+            "null",
+            "[]",
+        ] {
             assert!(of::<Size>(bad).is_err(), "{bad}");
         }
-        for bad in ["\"1 s\"", "\"1d\"", "\"s\"", "1e30", "9300000000", "\"99999999999999999999s\"", "{}"] {
+        for bad in [
+            "\"5siB\"",
+            "\"1 s\"",
+            "\"1d\"",
+            "\"s\"",
+            "1e30",
+            "9300000000",
+            "\"99999999999999999999s\"",
+            "{}",
+        ] {
             assert!(of::<Time>(bad).is_err(), "{bad}");
         }
         assert!(of::<Size>("\"lots\"").unwrap_err().contains("expected a size in bytes"));

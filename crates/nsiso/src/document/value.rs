@@ -21,7 +21,7 @@ pub enum OneOrMany<T> {
     Many(Vec<T>),
 }
 
-/// A descriptor of the caller's, or something else in its place.
+/// A descriptor of the caller, or a word or object.
 #[derive(Clone, Copy, Debug, PartialEq, serde::Serialize)]
 #[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[serde(untagged)]
@@ -29,7 +29,7 @@ pub enum OneOrMany<T> {
 pub enum DescriptorOr<T> {
     /// A descriptor of the caller's.
     Descriptor(RawFd),
-    /// What is in its place.
+    /// The word or object.
     Other(T),
 }
 
@@ -148,7 +148,7 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for DescriptorOrVisitor<T> {
     type Value = DescriptorOr<T>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a descriptor, or what can be in its place")
+        f.write_str("a descriptor, a word or an object")
     }
 
     fn visit_i64<E: Error>(self, fd: i64) -> Result<DescriptorOr<T>, E> {

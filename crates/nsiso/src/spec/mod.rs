@@ -195,6 +195,11 @@ impl<'fd> Spec<'fd> {
         self.kinds |= kinds;
         self
     }
+
+    /// Returns the kinds of namespace that the options so far request to be created new.
+    pub fn kinds(&self) -> Kinds {
+        self.kinds
+    }
 }
 
 fn text(what: &str, value: &OsStr) -> Result<CString> {

@@ -5,7 +5,6 @@ mod bpf;
 mod untrusted;
 
 use std::collections::BTreeSet;
-
 use std::str::FromStr;
 
 use libc::sock_filter;
@@ -52,8 +51,8 @@ pub(crate) enum Rules {
     Raw,
 }
 
-/// Each name once: a filter has room for few rules.
-fn owned<S: AsRef<str>>(names: impl IntoIterator<Item = S>) -> Vec<String> {
+/// Returns each name once, since a filter has room for few rules.
+fn distinct<S: AsRef<str>>(names: impl IntoIterator<Item = S>) -> Vec<String> {
     let mut seen = BTreeSet::new();
     let names = names.into_iter().map(|name| name.as_ref().to_owned());
     names.filter(|name| seen.insert(name.clone())).collect()
@@ -64,7 +63,7 @@ impl Seccomp {
     ///
     /// Calls are given by name, `syscalls(2)`. EINVAL: a name is not a system call of this machine.
     pub fn deny<S: AsRef<str>>(calls: impl IntoIterator<Item = S>, action: SeccompAction) -> Result<Self> {
-        let calls = owned(calls);
+        let calls = distinct(calls);
         let program = assemble(&named(&calls, action)?, SeccompAction::Allow);
         Ok(Seccomp { program, rules: Rules::Deny(calls, action) })
     }
@@ -77,7 +76,7 @@ impl Seccomp {
         calls: impl IntoIterator<Item = S>,
         otherwise: SeccompAction,
     ) -> Result<Self> {
-        let calls = owned(calls);
+        let calls = distinct(calls);
         let mut rules = named(&calls, SeccompAction::Allow)?;
         rules.push(Rule {
             number: Sysno::execve.id() as u32,
@@ -88,7 +87,7 @@ impl Seccomp {
     }
 
     fn notify<S: AsRef<str>>(calls: impl IntoIterator<Item = S>) -> Result<Self> {
-        let calls = owned(calls);
+        let calls = distinct(calls);
         let rules = named(&calls, SeccompAction::Allow)?;
         // The child itself makes these calls before exec, when the caller cannot answer yet.
         const NEEDED: [Sysno; 4] = [Sysno::sendmsg, Sysno::close, Sysno::execve, Sysno::exit_group];
