@@ -63,7 +63,7 @@ demo: build
 
 # The shell ignores these signals in what it runs in the background; the tests send them.
 test: build
-	@env --default-signal=INT,QUIT sh tests/run.sh
+	@env --default-signal=HUP,INT,QUIT sh tests/run.sh
 
 matrix: setup
 	@sh tests/matrix/run.sh

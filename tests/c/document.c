@@ -23,9 +23,25 @@ static void a_document_adds_to_a_spec(void)
     OK(ns_spec_hostname(spec, "one", &err));
     OK(ns_spec_add_json(spec, "{\"map_root\": true, \"hostname\": \"two\", \"rlimits\": {\"nofile\": 77}}", &err));
     FAILS(ns_spec_add_json(spec, "{\"nice\": 100}", &err), EINVAL, "nice: ");
+    FAILS(ns_spec_add_json(spec, "{\"share\": \"net\"}", &err), EINVAL, "share: it loosens");
     FAILS(ns_spec_add_json(spec, NULL, &err), EINVAL, "json is NULL");
     FAILS(ns_spec_add_json(NULL, "{}", &err), EINVAL, "spec is NULL");
     CHECK(output(spec, text, sizeof text).exit_code == 0 && !strcmp(text, "0\ntwo\n77\n"));
+}
+
+static void a_sandbox_is_made_once(void)
+{
+    char *json;
+    ns_spec *spec = shell("mkdir /tmp/a && mkdir /tmp/b");
+    OK(ns_spec_add_json(spec, "{\"seccomp\": [{\"deny\": [\"mkdir\", \"mkdirat\"]}]}", &err));
+    OK(ns_spec_add_json(spec, "{\"sandbox\": true}", &err));
+    OK(ns_spec_add_json(spec, "{\"sandbox\": true}", &err));
+    FAILS(ns_spec_add_json(spec, "{\"sandbox\": false}", &err), EINVAL, "sandbox: ");
+    OK(ns_spec_to_json(spec, &json, &err));
+    CHECK(strstr(json, "mkdirat"));
+    ns_string_free(json);
+    char text[64];
+    CHECK(output(spec, text, sizeof text).exit_code != 0);
 }
 
 static void a_spec_is_written_as_a_document(void)
@@ -79,6 +95,7 @@ int main(void)
 {
     RUN(a_document_is_a_spec);
     RUN(a_document_adds_to_a_spec);
+    RUN(a_sandbox_is_made_once);
     RUN(a_spec_is_written_as_a_document);
     RUN(mistakes_are_named);
     RUN(the_schema_is_at_hand);

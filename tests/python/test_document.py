@@ -1,5 +1,6 @@
 """The spec document from Python: as a keyword, from a file, and on the command line."""
 
+import gc
 import json
 import os
 import subprocess
@@ -7,6 +8,7 @@ import sys
 
 import nsiso
 import pytest
+from nsiso import _spec
 
 
 def test_a_mapping_gives_the_options():
@@ -64,8 +66,9 @@ def test_the_repr_shows_what_a_document_grants():
 
 
 def test_the_repr_adds_what_keywords_and_document_grant():
-    shown = repr(nsiso.Sandbox(spec={"share": ["net"]}, share=["ipc"], mounts=[nsiso.Tmpfs("/x")]))
-    assert "network: the host's" in shown and "shared with the host: ipc" in shown and "'/x'" in shown
+    shown = repr(nsiso.Sandbox(spec={"share": ["net"], "mounts": [{"type": "dir", "target": "/y"}]}, mounts=[nsiso.Tmpfs("/x")]))
+    assert "network: the host's" in shown and "'/x'" in shown and "'/y'" in shown
+    assert "network: loopback alone" in repr(nsiso.Sandbox(spec={"share": ["net"]}, share=[]))
 
 
 def test_hold_makes_what_a_document_asks_for():
@@ -76,7 +79,7 @@ def test_hold_makes_what_a_document_asks_for():
 
 def test_the_command_runs_the_program_of_a_document(tmp_path):
     path = tmp_path / "spec.json"
-    path.write_text(json.dumps({"args": ["sh", "-c", "id -u; exit 7"], "map_root": True}))
+    path.write_text(json.dumps({"args": ["sh", "-c", {"base64": "aWQgLXU7IGV4aXQgNw=="}], "map_root": True}))
     command = [sys.executable, "-m", "nsiso", "run", "--spec", path]
     done = subprocess.run(command, capture_output=True, text=True)
     assert (done.stdout, done.returncode) == ("0\n", 7)
@@ -133,6 +136,68 @@ def test_a_sandbox_is_written_as_a_document(tmp_path):
     assert again.run(["uname", "-n"], capture_output=True, text=True).stdout == "judge\n"
 
 
+@pytest.mark.parametrize(
+    "document, keywords, result",
+    [
+        ({"sandbox": True, "share": ["net"]}, {"share": []}, {"sandbox": True}),
+        ({"keep_caps": True, "map_root": True}, {"keep_caps": False}, {"map_root": True, "user": True}),
+        ({"net": True}, {"net": False}, {}),
+        ({"sandbox": True}, {"sandbox": False}, {}),
+        ({"sandbox": True}, {"nice": None}, {"sandbox": True}),
+        ({"rlimits": {"nofile": 5}}, {"rlimits": {"nproc": 6}}, {"rlimits": {"nofile": [5, 5], "nproc": [6, 6]}}),
+        ({"mounts": [{"type": "dir", "target": "/a"}], "mnt": True}, {"mounts": [nsiso.Mask("/b")]}, {
+            "mnt": True, "mounts": [{"type": "dir", "target": "/a", "mode": 493}, {"type": "mask", "target": "/b"}]}),
+        ({"limits": {"io": {"1:1": {"rbps": 1}}}}, {"limits": nsiso.Limits(io={"1:1": {"wbps": 2}}, pids=3)},
+         {"limits": {"io": {"1:1": {"rbps": 1, "wbps": 2}}, "pids": 3}}),
+        ({}, {"umask": -1}, {}),
+    ],
+)  # fmt: skip
+def test_how_keywords_and_a_document_go_together(document, keywords, result):
+    made = _spec.spec_of({"spec": document, **keywords}).document()
+    made.pop("args", None)
+    assert made == result
+
+
+def test_keywords_of_a_run_add_to_those_of_a_sandbox():
+    box = nsiso.Sandbox(rlimits={"nofile": 50}, deadline=60, hostname="a", spec={"domainname": "d"})
+    given = box._with({"rlimits": {"nproc": 40}, "deadline": None, "spec": {"hostname": "b"}, "stdin": None})
+    document = given.pop("spec")
+    assert given == {} and document == {
+        "sandbox": True, "rlimits": {"nofile": 50, "nproc": 40}, "deadline": 60, "hostname": "b", "domainname": "d",
+    }  # fmt: skip
+    rules = [nsiso.Seccomp(deny=["mkdir", "mkdirat"])]
+    box = nsiso.Sandbox(seccomp=rules)
+    rules.clear()
+    assert box.run(["mkdir", "/tmp/a"], stderr=nsiso.DEVNULL).returncode == 1
+
+
+def test_a_sandbox_does_not_close_what_a_document_names():
+    with nsiso.hold(net=True, map_root=True)["net"] as net:
+        del_me = nsiso.Sandbox(spec={"links": [{"inside": {}, "outside": {"netns": net}}]})
+        del del_me
+        gc.collect()
+        assert os.fstat(net.fileno()).st_ino == net.inode
+
+
+@pytest.mark.parametrize(
+    "keywords, text",
+    [
+        (dict(spec={"sandbox": True, b"sandbox": False}), "spec: the key 'sandbox' comes twice"),
+        (dict(spec={"fds": {5: 0, "5": 1}}), "spec: the key '5' comes twice"),
+        (dict(nice=10**30), "nice: 1000.* is out of range"),
+        (dict(deadline=2**64), "deadline: 1844.* is out of range"),
+        (dict(pass_fds={5: 2**64}), "pass_fds: 1844"),
+        (dict(uid=sys.stdin), "uid: .* is no value of an option"),
+        (dict(share=["net"]), "share: it loosens a sandbox"),
+        (dict(rlimits={b"nofile": None, "nofile": 5}), "rlimits: the key 'nofile' comes twice"),
+        (dict(pass_fds={"0": 1}), "'str' object"),
+    ],
+)
+def test_what_cannot_be_told_apart_is_refused(keywords, text):
+    with pytest.raises((ValueError, TypeError), match=text):
+        nsiso.Popen(["true"], **keywords)
+
+
 def test_iterators_are_used_more_than_once():
     refused = nsiso.Seccomp(deny=(name for name in ["mkdir", "mkdirat"]))
     box = nsiso.Sandbox(seccomp=iter([True, refused]), mounts=iter([nsiso.Dir("/tmp/a")]), share=iter(["net"]))
@@ -161,6 +226,18 @@ def test_options_of_the_command():
     assert command("--user", "--uid-map", ids, "--no-loopback", "--rlimits", '{"nofile": 77}', "--", "sh", "-c", "id -u; ulimit -n") == "0\n77\n"
     assert "Permission denied" in command("--landlock", '{"execute": ["/usr"], "best_effort": true}', "--", "ls", "/etc")
     assert command("--map-root", "--monotonic", "1000000s", "--nice", "5", "--", "nice") == "5\n"
+    assert "a key" not in command("--map-root", "--rlimits", '{"nofile": 77}', "--caps", "", "--", "grep", "CapEff:.*0000$", "/proc/self/status")
+    for words, text in [
+        (["--rlimits", "null"], "null is no value"),
+        (["--rlimits", '{"nofile": 1, "nofile": 2}'], "comes twice"),
+        (["--mounts", "3"], "is no list"),
+        (["--mounts", "[" * 100_000], "nested too deep"),
+        (["--io", "/dev/vda:rbps=1", "--io", "/dev/vda:rbps=9"], "comes twice"),
+        (["--publish", "8:80", "--publish", "8:81"], "comes twice"),
+        (["--no-uplink", "--publish", "8:80"], "leave out --no-uplink"),
+        (["--uid", "9" * 30], "uid: 999"),
+    ]:
+        assert text in command("--map-root", *words, "--", "true"), words
     assert "landlock.raed: unknown key" in command("--landlock", '{"raed": []}', "--", "true")
 
 

@@ -76,7 +76,7 @@ except nsiso.ArgumentError as error:
 
 
 def test_keywords_of_popen_alone_are_refused():
-    with pytest.raises(TypeError, match="nsiso.Popen.*bufsize"):
+    with pytest.raises(TypeError, match="nsiso.Options.*bufsize"):
         nsiso.execvp(["true"], bufsize=1)
 
 

@@ -33,21 +33,17 @@ pub(crate) fn raise(py: Python<'_>, error: nsiso::Error) -> PyErr {
     make().map_or_else(|failed| failed, PyErr::from_value)
 }
 
-/// A `nsiso::Spec`. The Python code keeps the descriptors in its documents open until the spawn.
+/// A `nsiso::Spec`. The Python code keeps the descriptors in its document open until the spawn.
 #[pyclass(module = "nsiso._nsiso")]
 pub(crate) struct Spec(nsiso::Spec<'static>);
 
 #[pymethods]
 impl Spec {
-    /// Makes a spec with the options of spec documents, each of which adds to the others.
+    /// Makes a spec with the options of a spec document.
     #[new]
-    fn new(py: Python<'_>, documents: Vec<Bound<'_, PyDict>>) -> PyResult<Self> {
-        let mut spec = nsiso::Spec::new("sh").map_err(|error| raise(py, error))?;
-        for document in documents {
-            let document = Document::from_value(depythonize(&document)?);
-            document.and_then(|document| document.apply(&mut spec)).map_err(|error| raise(py, error))?;
-        }
-        Ok(Spec(spec))
+    fn new(py: Python<'_>, document: Bound<'_, PyDict>) -> PyResult<Self> {
+        let document = Document::from_value(depythonize(&document)?);
+        document.and_then(|document| document.spec()).map(Spec).map_err(|error| raise(py, error))
     }
 
     /// Sets the whole environment. A document cannot have names that are not UTF-8.

@@ -2,14 +2,12 @@
 
 import argparse
 import ast
-import json
 import re
 from dataclasses import fields, replace
-from typing import Any, Dict, Tuple
+from typing import Any, Dict, List, Tuple
 
 from ._argument import listed
-from ._document import load
-from ._endpoint import Uplink
+from ._document import bytes_of, load, parse, unique
 from ._limits import Limits
 from ._mount import Bind, Overlay, Tmpfs
 from ._options import Options
@@ -35,7 +33,7 @@ def add_run(command: Any) -> argparse.ArgumentParser:
     run.add_argument("--ro-bind", type=lambda text: replace(bind(text), ro=True), metavar="SOURCE[:TARGET]", help="mount a file or directory read-only", **mounts)
     run.add_argument("--tmpfs", type=Tmpfs, metavar="TARGET", help="mount an empty file system in memory", **mounts)
     run.add_argument("--overlay", type=Overlay, metavar="TREE", help="mount a writable layer over a directory; changes are discarded", **mounts)
-    run.add_argument("--mounts", type=json.loads, action="extend", metavar="JSON", help="a list of mounts as in a spec document")
+    run.add_argument("--mounts", type=json_list, action="extend", metavar="JSON", help="a list of mounts as in a spec document")
     run.add_argument("--publish", type=ports, action="append", metavar="PORT:PORT", help="forward a TCP port of 127.0.0.1 to a port of the program; implies --uplink")
     run.add_argument("--pty", action="store_true", help="give the program a new terminal; default with --sandbox on a terminal")
     run.add_argument("--spec", metavar="FILE", help="a spec document, JSON or TOML; the other options add to it")
@@ -63,7 +61,7 @@ def add_options(run: argparse.ArgumentParser) -> None:
 def form_of(name: str, kind: str) -> Dict[str, Any]:
     """Returns how an option of this type is written on the command line."""
     if kind == "Literal[False] | Landlock":
-        return {"type": json.loads, "metavar": "JSON"}
+        return {"type": from_json, "metavar": "JSON"}
     if kind.split(" | ")[0] == "bool":
         return {"action": argparse.BooleanOptionalAction}
     if name == "umask":
@@ -78,7 +76,24 @@ def form_of(name: str, kind: str) -> Dict[str, Any]:
         return {"choices": ast.literal_eval(kind[len("Literal") :])}
     if kind in ("Iterable[int]", "Iterable[str]", "Iterable[Path]", "str | Iterable[str]", "Kind | Iterable[Kind]"):
         return {"action": "append", "type": int if "int" in kind else str, "metavar": "VALUE"}
-    return {"type": json.loads, "metavar": "JSON"}
+    return {"type": from_json, "metavar": "JSON"}
+
+
+def from_json(text: str) -> Any:
+    try:
+        value = parse(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text!r} is no JSON: {error}") from None
+    if value is None:
+        raise argparse.ArgumentTypeError("null is no value: leave out an option that is not set")
+    return value
+
+
+def json_list(text: str) -> List[Any]:
+    value = from_json(text)
+    if not isinstance(value, list):
+        raise argparse.ArgumentTypeError(f"{text!r} is no list")
+    return value
 
 
 def bind(text: str) -> Bind:
@@ -115,12 +130,12 @@ def ports(text: str) -> Tuple[int, int]:
         raise argparse.ArgumentTypeError(f"{text!r} is not like 8080:80") from None
 
 
-def io_limit(text: str) -> Tuple[str, Dict[str, str]]:
+def io_limit(text: str) -> Tuple[str, List[Tuple[str, str]]]:
     device, colon, rates = text.rpartition(":")
     pairs = [rate.partition("=") for rate in rates.split(",")]
     if not colon or not all(value for _, _, value in pairs):
         raise argparse.ArgumentTypeError(f"{text!r} is not like /dev/vda:rbps=10M,wiops=100")
-    return device, {name: value for name, _, value in pairs}
+    return device, [(name, value) for name, _, value in pairs]
 
 
 def pages_limit(text: str) -> Tuple[str, str]:
@@ -140,27 +155,39 @@ def keywords_of(options: argparse.Namespace) -> Dict[str, Any]:
     """Returns the keywords of Popen for the options of the command."""
     names = {"cwd", *Options.__annotations__} - {"limits", "pty", "spec"}
     keywords = {name: value for name, value in vars(options).items() if name in names and value is not None}
+    # An empty word stands for an empty list, as in --caps="".
+    keywords = {name: [] if value == [""] else value for name, value in keywords.items()}
     limits = limits_of(options)
+    if limits:
+        keywords["limits"] = Limits(**limits)
     if options.publish:
-        keywords["uplink"] = Uplink(tcp=dict(options.publish))
+        if options.uplink is False:
+            raise ValueError("--publish needs an uplink: leave out --no-uplink")
+        keywords["uplink"] = {"tcp": [*unique(options.publish).items()]}
     if options.spec:
         document = load(options.spec)
         keywords["spec"] = document
-        keywords.setdefault("sandbox", document.get("sandbox"))
         if document.get("seccomp_notify"):
             raise ValueError("seccomp_notify: this command does not answer for the program")
-        if limits and "limits" in document:
-            document["limits"] = {**document["limits"], **limits}
-            limits = {}
         if not options.program:
-            options.program = listed("args", document.get("args", []))
-            keywords["executable"] = document.get("program")
+            options.program = [bytes_of(word) for word in listed("args", document.get("args", []))]
+            if "program" in document:
+                keywords["executable"] = bytes_of(document["program"])
+        keywords.setdefault("sandbox", document.get("sandbox", False))
     if options.share and not keywords.get("sandbox"):
         raise ValueError("--share loosens a sandbox: there is none without --sandbox")
-    return {**keywords, "limits": Limits(**limits)} if limits else keywords
+    return keywords
 
 
 def limits_of(options: argparse.Namespace) -> Dict[str, Any]:
+    """Returns the fields of Limits. Limits of one device are put together."""
     given = {**vars(options), "cpus": options.cpuset_cpus}
     limits = {field.name: given[field.name] for field in fields(Limits) if given[field.name] is not None}
-    return {name: dict(limit) if name in ("io", "huge_pages") else limit for name, limit in limits.items()}
+    if "io" in limits:
+        devices: Dict[str, Dict[str, str]] = {}
+        for device, rates in limits["io"]:
+            devices[device] = unique([*devices.get(device, {}).items(), *rates])
+        limits["io"] = devices
+    if "huge_pages" in limits:
+        limits["huge_pages"] = unique(limits["huge_pages"])
+    return limits

@@ -7,17 +7,21 @@ import os
 from dataclasses import fields
 from datetime import timedelta
 from fractions import Fraction
-from typing import Any, Dict, Iterable, Iterator, List, Mapping, Tuple, Union
+from typing import Any, Callable, Dict, Iterable, Iterator, List, Mapping, Tuple, TypeVar, Union
 
 from ._types import Path
+
+T = TypeVar("T")
 
 # A file that is longer is no document.
 _LONGEST = 16 << 20
 
 
 def kept(value: Any) -> Any:
-    """Returns a list in place of an iterator, which would be empty at its second use."""
-    return [*value] if isinstance(value, Iterator) and not hasattr(value, "fileno") else value
+    """Returns a copy of a list, an iterator or a mapping, which may change or end until its use."""
+    if isinstance(value, (list, Iterator)) and not hasattr(value, "fileno"):
+        return [*value]
+    return {**value} if isinstance(value, Mapping) else value
 
 
 class Entry:
@@ -39,7 +43,11 @@ def plain(value: Any) -> Any:
     Paths and bytes become text, or base64 if they are not UTF-8. Files and other objects with
     fileno() become their descriptors.
     """
-    if value is None or isinstance(value, (bool, int)):
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, int):
+        if not -(2**63) <= value < 2**64:
+            raise ValueError(f"{value} is out of range")
         return value
     if isinstance(value, float):
         if not math.isfinite(value):
@@ -54,12 +62,18 @@ def plain(value: Any) -> Any:
     if isinstance(value, (timedelta, Fraction)):
         return nanoseconds(value)
     if isinstance(value, Mapping):
-        return {_key(key): plain(item) for key, item in value.items()}
+        return unique([(_key(key), plain(item)) for key, item in value.items()])
     if hasattr(value, "fileno"):
         return value.fileno()
     if isinstance(value, Iterable):
         return [plain(item) for item in value]
     raise TypeError(f"{value!r} is no value of an option")
+
+
+def bytes_of(value: Any) -> Any:
+    """Returns the bytes of a text in base64. Other values stay."""
+    encoded = value.get("base64") if isinstance(value, dict) else None
+    return base64.b64decode(encoded) if isinstance(encoded, str) else value
 
 
 def _text(content: bytes) -> Any:
@@ -79,6 +93,42 @@ def nanoseconds(time: Union[timedelta, Fraction]) -> str:
     return f"{round(time * 1_000_000_000)}ns"
 
 
+def converted(name: str, value: Any, conversion: Callable[[Any], Any] = plain) -> Any:
+    """Returns the value of an option in the form of a document. Errors begin with its name."""
+    try:
+        return conversion(value)
+    except TypeError as error:
+        raise TypeError(f"{name}: {error}") from None
+    except ValueError as error:
+        raise ValueError(f"{name}: {error}") from None
+    except RecursionError:
+        raise ValueError(f"{name}: it is nested too deep") from None
+
+
+# Options of which both a document and a keyword may have a part. Lists are put together.
+_ADDED = {"mounts", "links"}
+_MERGED = {"devices", "fds", "limits", "pin", "rlimits", "uplink"}
+
+
+def merged(base: Mapping[str, Any], more: Mapping[str, Any]) -> Dict[str, Any]:
+    """Returns the options of two documents, or of keywords. Those of ``more`` come first."""
+    both = {**base, **more}
+    for name in base.keys() & more.keys():
+        if name in _ADDED and isinstance(base[name], (list, tuple)) and isinstance(more[name], (list, tuple)):
+            both[name] = [*base[name], *more[name]]
+        elif name in _MERGED and isinstance(base[name], dict) and isinstance(more[name], dict):
+            both[name] = _filled(base[name], more[name])
+    return both
+
+
+def _filled(base: Dict[str, Any], more: Dict[str, Any]) -> Dict[str, Any]:
+    def value(name: str) -> Any:
+        objects = isinstance(base.get(name), dict) and isinstance(more.get(name), dict)
+        return _filled(base[name], more[name]) if objects else more.get(name, base.get(name))
+
+    return {name: value(name) for name in [*base, *(name for name in more if name not in base)]}
+
+
 def load(path: Path) -> Dict[str, Any]:
     """Reads a spec document from a file whose name ends in .json or .toml.
 
@@ -92,7 +142,7 @@ def load(path: Path) -> Dict[str, Any]:
         if len(content) > _LONGEST:
             raise ValueError(f"it has more than {_LONGEST} bytes")
         text = content.decode()
-        document = _toml(text) if name.lower().endswith(".toml") else json.loads(text, object_pairs_hook=_unique)
+        document = _toml(text) if name.lower().endswith(".toml") else parse(text)
     except (RecursionError, ValueError) as error:
         raise ValueError(f"{name}: {error}") from None
     if not isinstance(document, dict):
@@ -100,7 +150,16 @@ def load(path: Path) -> Dict[str, Any]:
     return document
 
 
-def _unique(pairs: List[Tuple[str, Any]]) -> Dict[str, Any]:
+def parse(text: str) -> Any:
+    """Reads JSON. Raises ValueError for text that is not JSON, and if a key comes twice."""
+    try:
+        return json.loads(text, object_pairs_hook=unique)
+    except RecursionError:
+        raise ValueError("it is nested too deep") from None
+
+
+def unique(pairs: List[Tuple[T, Any]]) -> Dict[T, Any]:
+    """Returns a dict. Raises ValueError if a key comes twice."""
     found = dict(pairs)
     if len(found) < len(pairs):
         names = [name for name, _ in pairs]
@@ -119,7 +178,8 @@ def _toml(text: str) -> Any:
 def document_of(value: Any) -> Dict[str, Any]:
     """Returns the document of the keyword ``spec``: a mapping, or the path of a file."""
     if isinstance(value, Mapping):
-        return dict(value)
+        document: Dict[str, Any] = converted("spec", value)
+        return document
     if isinstance(value, (str, bytes, os.PathLike)):
         return load(value)
     raise TypeError(f"spec is a mapping of options or the path of a JSON or TOML file, not {value!r}")

@@ -11,11 +11,10 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING, Any, AnyStr, Dict, Iterable, Literal, Mapping, NamedTuple, Optional, Type, Union, overload
 
-from ._document import document_of
 from ._limits import Limits, Resources, resources
 from ._namespace import joined
 from ._nsiso import Process
-from ._spec import KEYWORDS, passed_fds, spec_of
+from ._spec import KEYWORDS, document_of_keywords, passed_fds, spec_of
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -68,8 +67,10 @@ class Popen(subprocess.Popen[AnyStr]):
         permission to trace the process, ptrace(2), and CAP_SYS_ADMIN in the user namespace that
         owns a joined namespace. Joining that user namespace, too, gives this capability.
     spec: mapping, or path of a JSON or TOML file
-        A spec document: options as data. The other keywords add to it or replace a part. Its
-        ``args`` are ignored. include/nsiso-spec.schema.json describes it.
+        A spec document: options as data, described by include/nsiso-spec.schema.json. Its
+        ``args`` are ignored. The other keywords replace its options, also by False and []. Only
+        ``mounts`` and ``links`` are added to its own, and ``limits``, ``rlimits``, ``devices``,
+        ``pin``, ``uplink`` and ``pass_fds`` are merged with its own.
 
     With ``pty`` the caller's end of the terminal is the attribute ``pty``. With ``seccomp_notify``
     the descriptor to answer is the attribute ``notify``. ``limits`` enables ``resources()``,
@@ -161,9 +162,6 @@ class Popen(subprocess.Popen[AnyStr]):
         for number in (0, 1, 2):
             if self._passed.pop(number, number) != number:
                 raise ValueError(f"pass_fds: {number} is a standard descriptor: use stdin, stdout or stderr")
-        if self._options.get("umask") == -1:
-            # subprocess treats -1 as not given.
-            del self._options["umask"]
         self._session = start_new_session
         self._join = join
         if not isinstance(args, (str, bytes, os.PathLike)):
@@ -424,12 +422,11 @@ def run(
 
     Raises nsiso.Error if the program cannot be started.
     """
-    if keywords.get("spec") is not None:
-        keywords["spec"] = document_of(keywords["spec"])
-    given = {**(keywords.get("spec") or {}), **{name: value for name, value in keywords.items() if value is not None}}
-    if given.get("pty"):
+    options = {name: keywords.pop(name) for name in KEYWORDS if name in keywords}
+    document = document_of_keywords(options)
+    if document.get("pty"):
         raise TypeError("pty is for nsiso.Popen: run does not read from a terminal")
-    if given.get("seccomp_notify"):
+    if document.get("seccomp_notify"):
         raise TypeError("seccomp_notify is for nsiso.Popen: run does not answer")
     if input is not None:
         if keywords.get("stdin") is not None:
@@ -439,7 +436,7 @@ def run(
         if keywords.get("stdout") is not None or keywords.get("stderr") is not None:
             raise ValueError("stdout and stderr arguments may not be used with capture_output")
         keywords["stdout"] = keywords["stderr"] = subprocess.PIPE
-    with _Run(*popenargs, **keywords) as process:
+    with _Run(*popenargs, spec=document, **keywords) as process:
         # If an exception is raised here, the context manager kills the program and waits for it.
         stdout, stderr = process.communicate(input, timeout=timeout)
         completed = Completed(process.args, process.returncode, stdout, stderr)

@@ -1,14 +1,14 @@
 """Defines Sandbox, a set of options that isolates programs that are not trusted."""
 
-import copy
 import inspect
+import os
 import subprocess
 from typing import TYPE_CHECKING, Any, Dict, Iterable, Mapping, Sequence, Union
 
-from ._document import document_of, kept, load
+from ._document import document_of, kept, load, merged
 from ._nsiso import Spec
 from ._popen import Popen, run
-from ._spec import KEYWORDS, spec_of
+from ._spec import KEYWORDS, document_of_keywords, spec_of
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -74,7 +74,7 @@ class Sandbox:
         self.keywords: Dict[str, Any] = {name: kept(value) for name, value in keywords.items() if value is not None}
         if "spec" in self.keywords:
             # Neither a file nor a mapping that changes later changes the sandbox.
-            self.keywords["spec"] = copy.deepcopy(document_of(self.keywords["spec"]))
+            self.keywords["spec"] = document_of(self.keywords["spec"])
         # Bad values are found here, not at the first start of a program.
         self._spec()
 
@@ -86,7 +86,7 @@ class Sandbox:
         it is neither JSON nor TOML, and nsiso.Error for a bad option, with its path in the
         document.
         """
-        keywords["spec"] = load(path)
+        keywords["spec"] = merged(load(path), document_of(keywords.get("spec") or {}))
         return cls(**keywords)
 
     def to_dict(self) -> Dict[str, Any]:
@@ -111,30 +111,35 @@ class Sandbox:
         def run(self, args, **keywords):
             """Runs a program in this sandbox until it ends, with the arguments of nsiso.run.
 
-            Keywords replace those of the sandbox. ``mounts`` are added after its own.
+            Keywords replace those of the sandbox, and None does not. ``mounts`` and ``links`` are
+            added to its own. ``limits``, ``rlimits``, ``devices``, ``pin`` and ``uplink`` are
+            merged with its own.
             """
             return run(args, **self._with(keywords))
 
         def popen(self, args, **keywords):
             """Starts a program in this sandbox, with the arguments of nsiso.Popen.
 
-            Keywords replace those of the sandbox. ``mounts`` are added after its own.
+            Keywords replace those of the sandbox, and None does not. ``mounts`` and ``links`` are
+            added to its own. ``limits``, ``rlimits``, ``devices``, ``pin`` and ``uplink`` are
+            merged with its own.
             """
             return Popen(args, **self._with(keywords))
 
     def _with(self, keywords: Mapping[str, Any]) -> Dict[str, Any]:
-        both = {**self.keywords, **keywords, "sandbox": True}
-        mounts = [*(self.keywords.get("mounts") or ()), *(keywords.get("mounts") or ())]
-        return {**both, "mounts": mounts}
+        given = {name: value for name, value in keywords.items() if value is not None}
+        own, added = (
+            document_of_keywords({name: value for name, value in words.items() if name in KEYWORDS})
+            for words in (self.keywords, given)
+        )
+        others = {name: value for name, value in {**self.keywords, **given}.items() if name not in KEYWORDS}
+        return {**others, "spec": {**merged(own, added), "sandbox": True}}
 
     def __repr__(self) -> str:
-        base = self.keywords.get("spec", {})
-        words = {**base, **self.keywords}
-        for name in ("mounts", "share"):
-            words[name] = [*_words(base.get(name)), *_words(self.keywords.get(name))]
+        words = merged(self.keywords.get("spec", {}), self.keywords)
         share, caps = (_words(words.get(name)) for name in ("share", "caps"))
         granted = [
-            "network: " + ("the host's" if "net" in share else "loopback alone"),
+            "network: " + ("the host's" if "net" in share else "loopback and an uplink" if words.get("uplink") else "loopback alone"),
             "files: /usr read-only, /tmp of 64M" + "".join(f", {mount!r}" for mount in words.get("mounts", ())),
             "capabilities: " + (", ".join(caps) or "none"),
             "landlock: " + _state(words.get("landlock")),
@@ -150,9 +155,9 @@ class Sandbox:
         return f"<Sandbox {'; '.join(granted)}>"
 
 
-def _words(value: Union[None, str, Iterable[str]]) -> Sequence[str]:
+def _words(value: Union[None, str, bytes, Iterable[str]]) -> Sequence[str]:
     """Returns a list of words, given one word or several."""
-    return [value] if isinstance(value, str) else [*(value or ())]
+    return [os.fsdecode(value)] if isinstance(value, (str, bytes)) else [*(value or ())]
 
 
 def _state(value: Any) -> str:

@@ -2,10 +2,11 @@
 
 import os
 from fractions import Fraction
+from operator import index
 from typing import Any, Callable, Dict, Iterable, Mapping, Optional, Union
 
 from ._argument import listed, mapping, pair
-from ._document import document_of, nanoseconds, plain
+from ._document import converted, document_of, merged, nanoseconds, plain
 from ._endpoint import Endpoint
 from ._nsiso import Spec
 from ._options import Options
@@ -23,7 +24,9 @@ def check_keywords(function: str, options: Iterable[str]) -> None:
 
 def passed_fds(fds: Union[Iterable[int], Mapping[int, int]]) -> Dict[int, int]:
     """Returns {number in the program: descriptor} for the argument ``pass_fds``."""
-    return dict(fds) if isinstance(fds, Mapping) else {int(fd): int(fd) for fd in fds}
+    if not isinstance(fds, Mapping):
+        return {int(fd): int(fd) for fd in fds}
+    return {index(number): index(fd) for number, fd in fds.items()}
 
 
 def spec_of(
@@ -31,44 +34,37 @@ def spec_of(
     env: Optional[Mapping[Any, Any]] = None, new_session: bool = False, passed: Optional[Mapping[int, int]] = None,
 ) -> Spec:  # fmt: skip
     """Returns the Spec of a program. The keys of ``options`` are from KEYWORDS; None is not set."""
-    given = {name: value for name, value in options.items() if value is not None}
-    base = _base(given.pop("spec", {}))
-    if "sandbox" in given:
-        # The sandbox comes first, since the other options replace parts of it.
-        base["sandbox"] = _converted("sandbox", given.pop("sandbox"))
-    program: Dict[str, Any] = {"args": [plain(os.fsencode(arg)) for arg in args], "fds": plain(passed or {})}
+    document = document_of_keywords(options)
+    document["args"] = [plain(os.fsencode(arg)) for arg in args]
+    if passed:
+        document = merged(document, {"fds": converted("pass_fds", passed)})
     if executable is not None:
-        program["program"] = plain(os.fsencode(executable))
+        document["program"] = plain(os.fsencode(executable))
     if cwd is not None:
-        program["cwd"] = plain(os.fsencode(cwd))
+        document["cwd"] = plain(os.fsencode(cwd))
     if new_session:
-        program["new_session"] = new_session
-    document = {name: _converted(name, value) for name, value in given.items()}
-    spec = Spec([base, {**program, **document}])
+        document["new_session"] = new_session
+    spec = Spec(document)
     if env is not None:
         spec.env([(os.fsdecode(name), os.fsdecode(value)) for name, value in env.items()])
     return spec
 
 
-def _base(value: Any) -> Dict[str, Any]:
-    """Returns the document of the keyword ``spec``, without the program, which the call has."""
-    options = {name: option for name, option in document_of(value).items() if name not in ("args", "program")}
-    document: Dict[str, Any] = _converted("spec", options)
-    fds = document.get("fds")
+def document_of_keywords(options: Mapping[str, Any]) -> Dict[str, Any]:
+    """Returns the document of keywords: that of ``spec``, and the others in front of it.
+
+    It is without the program, which the call has. A ``umask`` of -1 is not set, as in subprocess.
+    """
+    given = {name: value for name, value in options.items() if value is not None and (name, value) != ("umask", -1)}
+    base = document_of(given.pop("spec", {}))
+    fds = base.get("fds")
     if isinstance(fds, dict) and "pipe" in fds.values():
         raise ValueError("spec: fds: a pipe is asked for by stdin, stdout or stderr")
-    return document
-
-
-def _converted(name: str, value: Any) -> Any:
-    try:
-        return _CONVERSIONS.get(name, plain)(value)
-    except TypeError as error:
-        raise TypeError(f"{name}: {error}") from None
-    except ValueError as error:
-        raise ValueError(f"{name}: {error}") from None
-    except RecursionError:
-        raise ValueError(f"{name}: it is nested too deep") from None
+    for name, value in given.items():
+        if hasattr(value, "fileno") and name not in ("cwd_at", "root_at"):
+            raise TypeError(f"{name}: {value!r} is no value of an option")
+    document = {name: converted(name, value, _CONVERSIONS.get(name, plain)) for name, value in given.items()}
+    return {name: value for name, value in merged(base, document).items() if name not in ("args", "program")}
 
 
 def _clock(offset: Any) -> Any:
@@ -79,7 +75,12 @@ def _clock(offset: Any) -> Any:
 
 
 def _links(links: Any) -> Any:
-    return [_link(*pair("links", link, "an nsiso.Endpoint and another one, or a place")) for link in listed("links", links)]
+    def link(both: Any) -> Any:
+        if isinstance(both, Mapping):
+            return plain(both)
+        return _link(*pair("links", both, "an nsiso.Endpoint and another one, or a place"))
+
+    return [link(both) for both in listed("links", links)]
 
 
 def _link(inside: Any, outside: Any) -> Dict[str, Any]:
@@ -89,10 +90,12 @@ def _link(inside: Any, outside: Any) -> Dict[str, Any]:
 
 def _devices(devices: Any) -> Any:
     entries = mapping("devices", devices, {"eth1": None})
-    return {name: {} if inside is None else _inner(inside) for name, inside in entries}
+    return plain({name: {} if inside is None else _inner(inside) for name, inside in entries})
 
 
 def _inner(end: Any) -> Any:
+    if isinstance(end, Mapping):
+        return plain(end)
     if not isinstance(end, Endpoint):
         raise TypeError(f"{end!r} is no nsiso.Endpoint")
     document = end.document()
@@ -103,10 +106,10 @@ def _inner(end: Any) -> Any:
 
 def _rlimits(limits: Any) -> Any:
     def bound(number: Any) -> Any:
-        return "unlimited" if number in (None, -1) else plain(number)
+        return "unlimited" if number in (None, -1) else number
 
     entries = mapping("rlimits", limits, {"nofile": 100})
-    return {name: [bound(one) for one in both] if isinstance(both, (list, tuple)) else bound(both) for name, both in entries}
+    return plain({name: [*map(bound, both)] if isinstance(both, (list, tuple)) else bound(both) for name, both in entries})
 
 
 def _user(value: Any) -> Any:

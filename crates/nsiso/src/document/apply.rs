@@ -20,8 +20,15 @@ impl Document {
     /// of the option, and the spec may have some of the options.
     pub fn apply(&self, spec: &mut Spec<'static>) -> Result<()> {
         // The sandbox comes first, since the others add to it or replace a part.
-        if on(self.sandbox) {
-            spec.sandbox().at("sandbox")?;
+        match self.sandbox {
+            Some(true) if !spec.sandbox => drop(spec.sandbox().at("sandbox")?),
+            Some(false) if spec.sandbox => {
+                return Err(Error::argument("the spec is one already").at("sandbox"));
+            }
+            _ => {}
+        }
+        if self.share.is_some() && !spec.sandbox {
+            return Err(Error::argument("it loosens a sandbox, and this spec is none").at("share"));
         }
         self.put_namespaces(spec)?;
         self.put_identity(spec)?;

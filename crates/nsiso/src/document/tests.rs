@@ -38,7 +38,7 @@ fn a_mistake_is_told_with_its_path_and_the_nearest_name() {
         (r#"{"rlimits": {"files": 5}}"#, r#"rlimits.files: "files" is no resource limit"#),
         (r#"{"landlock": true}"#, "landlock: true has no rules"),
         (r#"{"seccomp": {"deny": ["mkdirr"]}}"#, "seccomp: "),
-        (r#"{"share": ["user"]}"#, "share: a sandbox cannot do without a user namespace"),
+        (r#"{"sandbox": true, "share": ["user"]}"#, "share: a sandbox cannot do without a user namespace"),
         (r#"{"share": ["usr"]}"#, "share[0]: unknown value \"usr\" (did you mean user?)"),
         (r#"{"cwd": {"base64": "?"}}"#, "cwd: this is not base64: "),
         (r#"{"cwd": {"base46": "Lw=="}}"#, "cwd: expected text, or"),
@@ -84,7 +84,8 @@ fn a_mistake_is_told_with_its_path_and_the_nearest_name() {
         (r#"{"limits": ["1M"]}"#, "limits: expected an object, not a list"),
         (r#"{"links": [[{}, {}]]}"#, "links[0]: expected an object, not a list"),
         (r#"{"seccomp": [[[[[[[[[[[[[1]]]]]]]]]]]]]}"#, "seccomp[0][0]"),
-        (r#"{"share": ["net"], "net": true}"#, "share: a net namespace cannot be both shared and new"),
+        (r#"{"share": ["net"]}"#, "share: it loosens a sandbox"),
+        (r#"{"sandbox": true, "share": ["net"], "net": true}"#, "share: a net namespace cannot be both shared and new"),
         (
             r#"{"mounts": [{"type": "tmpfs", "target": "/t", "mode": 4096}]}"#,
             "mounts[0].mode: 0o10000 are no permissions",

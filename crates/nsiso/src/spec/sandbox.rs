@@ -114,7 +114,8 @@ impl Spec<'_> {
         self.resources.few_user_resources = true;
         self.sandbox_limits();
         self.landlock(Landlock::new().execute("/")?.as_mounted().scoped().best_effort());
-        self.seccomp(Seccomp::untrusted());
+        // Filters that were added before add to it.
+        self.privileges.filters.insert(0, Seccomp::untrusted());
         self.init(true).die_with_parent(true).new_session().reset_signals();
         Ok(self)
     }
