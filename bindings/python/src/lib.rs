@@ -42,7 +42,7 @@ impl Spec {
     /// Makes a spec with the options of a spec document.
     #[new]
     fn new(py: Python<'_>, document: Bound<'_, PyDict>) -> PyResult<Self> {
-        let document = Document::from_value(depythonize(&document)?);
+        let document = Document::from_value(&depythonize(&document)?);
         document.and_then(|document| document.spec()).map(Spec).map_err(|error| raise(py, error))
     }
 

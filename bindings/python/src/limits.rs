@@ -16,7 +16,7 @@ impl Process {
 
     /// Changes limits, given as the option `limits` of a spec document.
     fn set_limits(&self, py: Python<'_>, document: Bound<'_, PyDict>) -> PyResult<()> {
-        let limits = LimitsOption::from_value(depythonize(&document)?).and_then(|option| option.limits());
+        let limits = LimitsOption::from_value(&depythonize(&document)?).and_then(|option| option.limits());
         limits.and_then(|limits| self.process.set_limits(&limits)).map_err(|error| raise(py, error))
     }
 

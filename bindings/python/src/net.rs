@@ -15,7 +15,7 @@ use crate::raise;
 /// Reads an endpoint from a part of a spec document. The Python code keeps the descriptor of its
 /// namespace open.
 fn endpoint(py: Python<'_>, document: &Bound<'_, PyDict>) -> PyResult<Endpoint<'static>> {
-    let option = EndpointOption::from_value(depythonize(document)?);
+    let option = EndpointOption::from_value(&depythonize(document)?);
     let endpoint = option.and_then(|option| option.endpoint());
     endpoint.map_err(|error| raise(py, error))
 }

@@ -199,7 +199,9 @@ impl Document {
                 own.retain(|name, value| known.get(name) != Some(value));
             }
         }
-        super::json::read(own.into())
+        let mut own = own.into();
+        without_nulls(&mut own);
+        super::json::from_value(&own)
     }
 }
 

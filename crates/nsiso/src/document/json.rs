@@ -3,59 +3,35 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use serde::Serialize;
 use serde::de::{self, DeserializeOwned, DeserializeSeed, MapAccess, SeqAccess, Visitor};
 use serde_json::Value;
 
 use super::Document;
-
+use super::strict::{DEEPEST, Strict};
 use crate::{Error, Result};
-
-/// A document has six levels. A limit keeps the need of stack small.
-const DEEPEST: usize = 12;
 
 /// Names that are longer are not compared with known ones, and not repeated whole.
 const LONGEST_NAME: usize = 64;
 
 pub(super) fn from_str(text: &str) -> Result<Document> {
     let mut json = serde_json::Deserializer::from_str(text);
-    let value = strict(&mut json)?;
-    json.end().map_err(|error| Error::argument(format!("spec document: {error}")))?;
-    typed(value)
-}
-
-/// Reads a document or a part of one, such as an endpoint.
-pub(super) fn from_value<T: DeserializeOwned + Serialize>(value: Value) -> Result<T> {
-    typed(strict(value)?)
-}
-
-fn strict<'de>(deserializer: impl de::Deserializer<'de, Error = serde_json::Error>) -> Result<Value> {
     let mut track = serde_path_to_error::Track::new();
-    let tracked = serde_path_to_error::Deserializer::new(deserializer, &mut track);
-    Strict { depth: 0 }.deserialize(tracked).map_err(|error| {
+    let tracked = serde_path_to_error::Deserializer::new(&mut json, &mut track);
+    let value = Unique { depth: 0 }.deserialize(tracked).map_err(|error| {
         let syntax = !error.is_data();
         let text = error.to_string();
         // What is wrong with a value has its path, so the line and column are left out.
-        let text = if syntax { text } else { plain(text.split(" at line ").next().unwrap_or(&text)) };
+        let text = if syntax { &text } else { text.split(" at line ").next().unwrap_or(&text) };
         let place = if syntax { "spec document".into() } else { place(&track.path().to_string()) };
         Error::argument(format!("{place}: {text}"))
-    })
+    })?;
+    json.end().map_err(|error| Error::argument(format!("spec document: {error}")))?;
+    from_value(&value)
 }
 
-fn typed<T: DeserializeOwned + Serialize>(value: Value) -> Result<T> {
-    if !value.is_object() {
-        return Err(Error::argument("spec document: expected an object"));
-    }
-    let document = read(value.clone())?;
-    match serde_json::to_value(&document) {
-        Ok(made) => same_shape(&value, &made, String::new())?,
-        Err(error) => return Err(Error::argument(format!("spec document: {error}"))),
-    }
-    Ok(document)
-}
-
-pub(super) fn read<T: DeserializeOwned>(value: Value) -> Result<T> {
-    serde_path_to_error::deserialize(value).map_err(|error| {
+/// Reads a document or a part of one, such as an endpoint.
+pub(super) fn from_value<T: DeserializeOwned>(value: &Value) -> Result<T> {
+    serde_path_to_error::deserialize(Strict(value, 0)).map_err(|error| {
         let path = error.path().to_string();
         let text = error.into_inner().to_string();
         let (text, hint) = match unknown(&text) {
@@ -64,24 +40,6 @@ pub(super) fn read<T: DeserializeOwned>(value: Value) -> Result<T> {
         };
         Error::argument(format!("{}: {text}", place(&path))).with_hint(hint)
     })
-}
-
-/// Refuses a list in place of an object, which serde would read field by field.
-fn same_shape(given: &Value, made: &Value, path: String) -> Result<()> {
-    match (given, made) {
-        (Value::Array(_), Value::Object(_)) => {
-            Err(Error::argument(format!("{}: expected an object, not a list", place(&path))))
-        }
-        (Value::Array(given), Value::Array(made)) => {
-            let mut items = given.iter().zip(made).enumerate();
-            items.try_for_each(|(index, (given, made))| same_shape(given, made, format!("{path}[{index}]")))
-        }
-        (Value::Object(given), Value::Object(made)) => given.iter().try_for_each(|(name, value)| {
-            let path = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
-            made.get(name).map_or(Ok(()), |made| same_shape(value, made, path))
-        }),
-        _ => Ok(()),
-    }
 }
 
 /// A path for an error message: without control characters, which would reach a terminal.
@@ -152,22 +110,22 @@ fn plain(text: &str) -> String {
     format!("expected {wanted}, not {found}")
 }
 
-/// Reads JSON. Refuses null, a key that comes twice, and deep nesting.
+/// Reads JSON. Refuses a key that comes twice, and deep nesting.
 #[derive(Clone, Copy)]
-struct Strict {
+struct Unique {
     depth: usize,
 }
 
-impl Strict {
+impl Unique {
     fn below<E: de::Error>(self) -> std::result::Result<Self, E> {
-        match self.depth {
-            DEEPEST => Err(E::custom("it is nested too deep")),
-            depth => Ok(Strict { depth: depth + 1 }),
+        match self.depth > DEEPEST {
+            true => Err(E::custom("it is nested too deep")),
+            false => Ok(Unique { depth: self.depth + 1 }),
         }
     }
 }
 
-impl<'de> DeserializeSeed<'de> for Strict {
+impl<'de> DeserializeSeed<'de> for Unique {
     type Value = Value;
 
     fn deserialize<D: de::Deserializer<'de>>(self, deserializer: D) -> std::result::Result<Value, D::Error> {
@@ -175,11 +133,15 @@ impl<'de> DeserializeSeed<'de> for Strict {
     }
 }
 
-impl<'de> Visitor<'de> for Strict {
+impl<'de> Visitor<'de> for Unique {
     type Value = Value;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a value: leave out an option that is not set")
+        f.write_str("a value")
+    }
+
+    fn visit_unit<E>(self) -> std::result::Result<Value, E> {
+        Ok(Value::Null)
     }
 
     fn visit_bool<E>(self, value: bool) -> std::result::Result<Value, E> {

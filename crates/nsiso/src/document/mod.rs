@@ -12,6 +12,7 @@ mod resources;
 mod restrictions;
 #[cfg(feature = "schema")]
 mod schema;
+mod strict;
 #[cfg(all(test, feature = "schema"))]
 mod tests;
 mod units;
@@ -301,7 +302,7 @@ impl Document {
 
     /// Reads a document from a value that has been parsed already, from TOML for example. Errors
     /// as for [`Document::from_json`].
-    pub fn from_value(value: serde_json::Value) -> Result<Self> {
+    pub fn from_value(value: &serde_json::Value) -> Result<Self> {
         json::from_value(value)
     }
 
@@ -312,16 +313,6 @@ impl Document {
 
     /// The document as a JSON object, without the options that are not given.
     pub fn to_value(&self) -> serde_json::Value {
-        fn without_nulls(value: &mut serde_json::Value) {
-            match value {
-                serde_json::Value::Object(fields) => {
-                    fields.retain(|_, value| !value.is_null());
-                    fields.values_mut().for_each(without_nulls);
-                }
-                serde_json::Value::Array(items) => items.iter_mut().for_each(without_nulls),
-                _ => {}
-            }
-        }
         let mut value = serde_json::to_value(self).unwrap_or_default();
         without_nulls(&mut value);
         value
@@ -332,6 +323,18 @@ impl Document {
         let mut spec = Spec::new("sh")?;
         self.apply(&mut spec)?;
         Ok(spec)
+    }
+}
+
+/// Takes out the options that are not set.
+fn without_nulls(value: &mut serde_json::Value) {
+    match value {
+        serde_json::Value::Object(fields) => {
+            fields.retain(|_, value| !value.is_null());
+            fields.values_mut().for_each(without_nulls);
+        }
+        serde_json::Value::Array(items) => items.iter_mut().for_each(without_nulls),
+        _ => {}
     }
 }
 

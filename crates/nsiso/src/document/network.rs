@@ -59,7 +59,7 @@ pub struct RouteOption {
 
 impl EndpointOption {
     /// Reads an endpoint from an object. EINVAL as for [`super::Document::from_value`].
-    pub fn from_value(value: serde_json::Value) -> Result<Self> {
+    pub fn from_value(value: &serde_json::Value) -> Result<Self> {
         super::json::from_value(value)
     }
 

@@ -57,7 +57,7 @@ pub struct IoOption {
 
 impl LimitsOption {
     /// Reads limits from an object. EINVAL as for [`super::Document::from_value`].
-    pub fn from_value(value: serde_json::Value) -> Result<Self> {
+    pub fn from_value(value: &serde_json::Value) -> Result<Self> {
         super::json::from_value(value)
     }
 

@@ -85,7 +85,10 @@ fn a_mistake_is_told_with_its_path_and_the_nearest_name() {
         (r#"{"links": [[{}, {}]]}"#, "links[0]: expected an object, not a list"),
         (r#"{"seccomp": [[[[[[[[[[[[[1]]]]]]]]]]]]]}"#, "seccomp[0][0]"),
         (r#"{"share": ["net"]}"#, "share: it loosens a sandbox"),
-        (r#"{"sandbox": true, "share": ["net"], "net": true}"#, "share: a net namespace cannot be both shared and new"),
+        (
+            r#"{"sandbox": true, "share": ["net"], "net": true}"#,
+            "share: a net namespace cannot be both shared and new",
+        ),
         (
             r#"{"mounts": [{"type": "tmpfs", "target": "/t", "mode": 4096}]}"#,
             "mounts[0].mode: 0o10000 are no permissions",
@@ -121,7 +124,7 @@ fn options() -> Vec<(String, serde_json::Value)> {
 }
 
 fn of(value: serde_json::Value) -> Document {
-    Document::from_value(value).unwrap()
+    Document::from_value(&value).unwrap()
 }
 
 #[test]

@@ -9,6 +9,8 @@ use schemars::JsonSchema;
 use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer};
 use serde::de::{Deserialize, Deserializer, Error, IntoDeserializer, MapAccess, SeqAccess, Visitor};
 
+use super::strict::List;
+
 /// One value, or a list of them.
 #[derive(Clone, Debug, PartialEq, serde::Serialize)]
 #[cfg_attr(feature = "schema", derive(JsonSchema))]
@@ -112,7 +114,7 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for SwitchVisitor<T> {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, items: A) -> Result<Switch<T>, A::Error> {
-        T::deserialize(SeqAccessDeserializer::new(items)).map(Switch::Value)
+        T::deserialize(List(SeqAccessDeserializer::new(items))).map(Switch::Value)
     }
 
     fn visit_map<A: MapAccess<'de>>(self, fields: A) -> Result<Switch<T>, A::Error> {
