@@ -12,8 +12,22 @@ use crate::spec::Setting;
 use crate::{Io, Limits, Result, Spec, UNLIMITED};
 
 /// Limits of the program and its descendants together, enforced by a cgroup. cgroups(7).
+///
+/// ```
+/// use nsiso::Limits;
+/// use nsiso::document::LimitsOption;
+///
+/// let option = LimitsOption::from_value(serde_json::json!({"memory": "256M", "pids": 50}))?;
+/// assert_eq!(option.limits()?, Limits::new().memory(256 << 20).pids(50));
+/// # Ok::<(), nsiso::Error>(())
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(JsonSchema))]
+#[cfg_attr(
+    feature = "schema",
+    schemars(description = "Limits of the program and its descendants together, enforced \
+             by a cgroup. cgroups(7).")
+)]
 #[serde(deny_unknown_fields, default, expecting = "an object")]
 pub struct LimitsOption {
     /// Memory; beyond it the kernel kills a process of the cgroup.
@@ -41,8 +55,21 @@ pub struct LimitsOption {
 }
 
 /// The most that is done on a block device in a second.
+///
+/// ```
+/// use nsiso::document::{IoOption, LimitsOption, Size};
+///
+/// let slow = IoOption { wbps: Some(Size(10 << 20)), ..IoOption::default() };
+/// let io = Some([("8:0".into(), slow)].into());
+/// let limits = LimitsOption { io, ..LimitsOption::default() }.limits()?;
+/// # Ok::<(), nsiso::Error>(())
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(JsonSchema))]
+#[cfg_attr(
+    feature = "schema",
+    schemars(description = "The most that is done on a block device in a second.")
+)]
 #[serde(deny_unknown_fields, default, expecting = "an object")]
 pub struct IoOption {
     /// Bytes read.
@@ -106,8 +133,24 @@ impl LimitsOption {
 
 /// A resource limit of a process: a number for both, or a pair of the soft and the hard limit;
 /// "unlimited" for none.
+///
+/// ```
+/// use nsiso::document::{Bound, Document, Rlimit};
+///
+/// let document = Document::from_json(r#"{"rlimits": {"nofile": [64, 128], "core": 0}}"#)?;
+/// let rlimits = document.rlimits.unwrap();
+/// assert_eq!(rlimits["nofile"], Rlimit::Each(Bound::Number(64), Bound::Number(128)));
+/// assert_eq!(rlimits["core"], Rlimit::Both(Bound::Number(0)));
+/// # Ok::<(), nsiso::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(JsonSchema))]
+#[cfg_attr(
+    feature = "schema",
+    schemars(description = "A resource limit of a process: a number for both, or a pair \
+             of the soft and the hard limit;\n\
+             \"unlimited\" for none.")
+)]
 #[serde(untagged, expecting = "expected a number, \"unlimited\", or a pair of them")]
 pub enum Rlimit {
     /// Soft and hard.
@@ -117,8 +160,18 @@ pub enum Rlimit {
 }
 
 /// A number or "unlimited".
+///
+/// ```
+/// use nsiso::document::{Bound, Document, Rlimit, Unlimited};
+///
+/// let limit = Rlimit::Each(Bound::Number(8 << 20), Bound::Word(Unlimited::Unlimited));
+/// let rlimits = Some([("stack".into(), limit)].into());
+/// let document = Document { rlimits, ..Document::default() };
+/// assert_eq!(document.to_json(), r#"{"rlimits":{"stack":[8388608,"unlimited"]}}"#);
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(JsonSchema))]
+#[cfg_attr(feature = "schema", schemars(description = "A number or \"unlimited\"."))]
 #[serde(untagged, expecting = "a number or \"unlimited\"")]
 pub enum Bound {
     /// A number in the limit's unit.
@@ -128,8 +181,17 @@ pub enum Bound {
 }
 
 /// The word "unlimited".
+///
+/// ```
+/// use nsiso::document::{Bound, Document, Rlimit, Unlimited};
+///
+/// let rlimits = Document::from_json(r#"{"rlimits": {"cpu": "unlimited"}}"#)?.rlimits.unwrap();
+/// assert_eq!(rlimits["cpu"], Rlimit::Both(Bound::Word(Unlimited::Unlimited)));
+/// # Ok::<(), nsiso::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(JsonSchema))]
+#[cfg_attr(feature = "schema", schemars(description = "The word \"unlimited\"."))]
 #[serde(rename_all = "lowercase")]
 pub enum Unlimited {
     /// No limit.
