@@ -20,6 +20,17 @@ const REVERSIBLE: Kinds = Kinds::NET.union(Kinds::UTS).union(Kinds::IPC).union(K
 /// The thread returns when the guard is dropped, or by [`Entered::leave`], which reports whether
 /// the return worked. The guard cannot be sent to another thread. Guards may be nested; leave the
 /// inner one first.
+///
+/// ```
+/// use nsiso::{Kinds, Spec};
+///
+/// let net = Spec::new("none")?.map_root().hold(Kinds::NET)?;
+/// match nsiso::enter(&net) {
+///     Ok(entered) => entered.leave()?,
+///     Err(error) => assert_eq!(error.errno(), libc::EPERM),
+/// }
+/// # Ok::<(), nsiso::Error>(())
+/// ```
 #[derive(Debug)]
 #[must_use = "the thread returns at once when this is dropped"]
 pub struct Entered {
@@ -119,6 +130,14 @@ impl Drop for Entered {
 /// * EINVAL ([`Step::Join`]): a namespace is of kind user, pid or time.
 /// * EINVAL ([`Step::Argument`]): a descriptor is not a namespace.
 /// * EAGAIN ([`Step::Prepare`]): a new thread cannot be made.
+///
+/// ```no_run
+/// use nsiso::{Handle, Kinds};
+///
+/// let mounts = Handle::of_pid(1234, Kinds::MNT)?;
+/// let release = nsiso::call(&[mounts], || std::fs::read_to_string("/etc/os-release"))?;
+/// # Ok::<(), nsiso::Error>(())
+/// ```
 pub fn call<F: AsFd + Sync, T: Send>(namespaces: &[F], function: impl FnOnce() -> T + Send) -> Result<T> {
     let targets = targets(namespaces, REVERSIBLE | Kinds::MNT)?;
     let inside = || {

@@ -195,6 +195,16 @@ impl Step {
 ///
 /// It displays as its message, without the hint. It converts into a [`std::io::Error`] of the
 /// errno's kind.
+///
+/// ```
+/// use nsiso::Spec;
+///
+/// let error = Spec::new("/nonexistent")?.spawn().unwrap_err();
+/// assert_eq!(error.errno(), libc::ENOENT);
+/// eprintln!("{error}; {}", error.hint());
+/// assert_eq!(std::io::Error::from(error).kind(), std::io::ErrorKind::NotFound);
+/// # Ok::<(), nsiso::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
 pub struct Error {
@@ -298,6 +308,14 @@ impl Error {
     }
 
     /// The step at which the failure happened.
+    ///
+    /// ```
+    /// use nsiso::{Spec, Step};
+    ///
+    /// let error = Spec::new("true")?.cwd("/nonexistent")?.spawn().unwrap_err();
+    /// assert_eq!(error.step(), Step::Cwd);
+    /// # Ok::<(), nsiso::Error>(())
+    /// ```
     pub fn step(&self) -> Step {
         self.step
     }

@@ -6,6 +6,14 @@ bitflags::bitflags! {
     /// A set of namespace kinds. The bits are the `CLONE_NEW*` flags of `clone(2)`.
     ///
     /// A set displays as its names, joined by `+`: `user+pid`.
+    ///
+    /// ```
+    /// use nsiso::Kinds;
+    ///
+    /// let kinds = Kinds::USER | Kinds::PID;
+    /// assert_eq!(kinds.to_string(), "user+pid");
+    /// assert_eq!(Kinds::from_name_in_proc("mnt"), Some(Kinds::MNT));
+    /// ```
     #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
     pub struct Kinds: u64 {
         /// Offsets of the monotonic and boot-time clocks, `time_namespaces(7)`. Linux 5.6.

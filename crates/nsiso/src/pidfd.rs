@@ -23,6 +23,17 @@ use crate::{Error, Result, Step};
 /// positive, or is the id of a thread that is not its process's first. EMFILE or ENFILE if no file
 /// descriptor is left. ENOSYS if the system call is missing or refused by an emulator or a seccomp
 /// filter. `pidfd_open(2)`.
+///
+/// ```
+/// use std::os::unix::fs::MetadataExt;
+///
+/// let pid = std::process::id() as i32;
+/// let pidfd = nsiso::open_process(pid, None)?;
+/// let inode = std::fs::File::from(pidfd).metadata().unwrap().ino();
+/// // Later, perhaps in another process: the same process again.
+/// let pidfd = nsiso::open_process(pid, Some(inode))?;
+/// # Ok::<(), nsiso::Error>(())
+/// ```
 pub fn open_process(pid: i32, inode: Option<u64>) -> Result<OwnedFd> {
     let failed = |errno, hint| Error::new(Step::Open, errno as i32, format!("process {pid}")).with_hint(hint);
     let pidfd = match open(pid) {

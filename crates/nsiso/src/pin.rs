@@ -28,6 +28,17 @@ use crate::{Error, Result, Step, nsfs};
 /// is a symbolic link. ENOENT if its directory does not exist. EPERM if the privilege is missing.
 /// EINVAL if `namespace` is not a namespace. EINVAL also for a mount namespace that is not newer
 /// than the caller's, or if mounts at `path` propagate: use a private mount.
+///
+/// ```standalone_crate
+/// use nsiso::{Handle, Kinds};
+///
+/// nsiso::unshare(Kinds::USER | Kinds::MNT | Kinds::NET, true)?;
+/// let path = std::env::temp_dir().join(format!("net-{}", std::process::id()));
+/// nsiso::pin(Handle::own(Kinds::NET)?, &path)?;
+/// assert_eq!(Handle::open(&path)?, Handle::own(Kinds::NET)?);
+/// nsiso::unpin(&path)?;
+/// # Ok::<(), nsiso::Error>(())
+/// ```
 pub fn pin(namespace: impl AsFd, path: impl AsRef<Path>) -> Result<()> {
     let (fd, path) = (namespace.as_fd(), path.as_ref());
     let (kind, inode) = identify(fd)?;
@@ -98,6 +109,12 @@ fn link(fd: BorrowedFd) -> String {
 ///
 /// ENOENT if `path` does not exist. EINVAL if there is no namespace at `path`, or if it is not a
 /// mount point. EPERM if the privilege is missing.
+///
+/// ```
+/// // Anything but a namespace stays mounted.
+/// let error = nsiso::unpin("/proc").unwrap_err();
+/// assert_eq!(error.to_string(), "/proc is no namespace");
+/// ```
 pub fn unpin(path: impl AsRef<Path>) -> Result<()> {
     let path = path.as_ref();
     let unopened = |errno: Errno| Error::new(Step::Open, errno as i32, path.display());

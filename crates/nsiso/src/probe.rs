@@ -13,6 +13,18 @@ use crate::spec::Task;
 use crate::{Endpoint, Error, Handle, Kinds, Result, Spec, Stdio, Step};
 
 /// Whether a feature is available.
+///
+/// ```
+/// use nsiso::{Kinds, Spec, Support};
+///
+/// let net = nsiso::probe().into_iter().find(|feature| feature.name == "net").unwrap();
+/// let mut spec = Spec::new("true")?;
+/// spec.unshare(Kinds::NET);
+/// if net.support == Support::InUserNamespace {
+///     spec.map_root();
+/// }
+/// # Ok::<(), nsiso::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize), serde(rename_all = "snake_case"))]
 pub enum Support {
@@ -25,6 +37,16 @@ pub enum Support {
 }
 
 /// The result of trying one feature.
+///
+/// ```
+/// use nsiso::Support;
+///
+/// let mut features = nsiso::probe().into_iter();
+/// let overlay = features.find(|feature| feature.name == "overlay").unwrap();
+/// if overlay.support == Support::No {
+///     eprintln!("no overlays: {} {}", overlay.detail, overlay.hint);
+/// }
+/// ```
 #[derive(Clone, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct Feature {

@@ -31,6 +31,18 @@ const REAPING: Duration = Duration::from_millis(500);
 /// its cgroup. When it has ended, the next spawn, finished wait or drop of any [`Process`] in the
 /// caller reaps it and removes its cgroup; processes still in that cgroup are killed. Until then
 /// the library keeps the pidfd. A copy of the caller that `fork(2)` made does neither.
+///
+/// ```
+/// use std::time::Duration;
+/// use nsiso::Spec;
+///
+/// let process = Spec::new("sleep")?.arg("60")?.spawn()?;
+/// if process.wait_timeout(Duration::from_millis(10))?.is_none() {
+///     process.kill()?;
+/// }
+/// assert_eq!(process.wait()?.code(), None);
+/// # Ok::<(), nsiso::Error>(())
+/// ```
 #[derive(Debug)]
 pub struct Process {
     /// The pid of the calling process, to recognize a copy made by fork(2).

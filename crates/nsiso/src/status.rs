@@ -7,6 +7,14 @@ use std::time::Duration;
 use crate::cgroup::Resources;
 
 /// How a process ended: by exit or by a signal.
+///
+/// ```
+/// use nsiso::{Exit, Spec};
+///
+/// let status = Spec::new("sh")?.args(["-c", "kill -TERM $$"])?.spawn()?.wait()?;
+/// assert_eq!(status.exit(), Exit::Signal { signal: libc::SIGTERM, core_dumped: false });
+/// # Ok::<(), nsiso::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Exit {
     /// It exited with this code, from 0 to 255.
@@ -21,6 +29,15 @@ pub enum Exit {
 }
 
 /// The resources that a process and the children that it waited for have used, `getrusage(2)`.
+///
+/// ```
+/// use nsiso::Spec;
+///
+/// let usage = Spec::new("true")?.spawn()?.wait()?.usage().unwrap();
+/// println!("{:?} of CPU time", usage.user_time + usage.system_time);
+/// assert!(usage.peak_memory > 0);
+/// # Ok::<(), nsiso::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct Usage {
@@ -42,6 +59,17 @@ pub struct Usage {
 /// code of its choice. Then exit, usage and [`Status::timed_out`] are what the program claims. The
 /// library ignores a report that cannot be true, and returns the status of the init process itself.
 /// [`Status::resources`] and [`Status::out_of_memory`] always come from the kernel.
+///
+/// ```
+/// use std::time::Duration;
+/// use nsiso::Spec;
+///
+/// let mut spec = Spec::new("sleep")?;
+/// spec.arg("60")?.map_root().deadline(Duration::from_millis(10))?;
+/// let status = spec.spawn()?.wait()?;
+/// assert!(status.timed_out() && status.code().is_none());
+/// # Ok::<(), nsiso::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Status {
     pub(crate) exit: Exit,

@@ -24,6 +24,16 @@ use crate::{Error, Kinds, Result, Step};
 /// missing. ENOSPC if a limit in `/proc/sys/user` or the nesting depth of 32 is reached. If writing
 /// a map fails, the process is already in its new namespaces: end it. `unshare(2)`,
 /// `namespaces(7)`.
+///
+/// ```standalone_crate
+/// use std::process::Command;
+/// use nsiso::Kinds;
+///
+/// nsiso::unshare(Kinds::USER | Kinds::UTS, true)?;
+/// let id = Command::new("id").arg("-u").output().unwrap();
+/// assert_eq!(id.stdout, b"0\n");
+/// # Ok::<(), nsiso::Error>(())
+/// ```
 pub fn unshare(kinds: Kinds, map_root: bool) -> Result<()> {
     if kinds.is_empty() {
         return Err(Error::argument("no kind of namespace is given"));

@@ -7,6 +7,16 @@ use std::time::Duration;
 use super::group::Group;
 
 /// How long the processes of a cgroup have waited for one resource (PSI).
+///
+/// ```no_run
+/// use nsiso::{Limits, Spec};
+///
+/// let process = Spec::new("make")?.limits(Limits::new().memory(1 << 30)).spawn()?;
+/// if let Some(pressure) = process.resources()?.memory_pressure {
+///     println!("waiting for memory: {} % of the last minute", pressure.some.avg60);
+/// }
+/// # Ok::<(), nsiso::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct Pressure {
@@ -18,6 +28,13 @@ pub struct Pressure {
 }
 
 /// Time spent waiting.
+///
+/// ```
+/// use nsiso::Stall;
+///
+/// let is_short_of_memory = |stall: Stall| stall.avg10 > 20.0;
+/// assert!(is_short_of_memory(Stall { avg10: 45.5, ..Stall::default() }));
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct Stall {

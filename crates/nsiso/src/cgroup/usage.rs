@@ -8,6 +8,16 @@ use super::group::Group;
 use super::pressure::Pressure;
 
 /// What the program's cgroup uses now or has used. A value is `None` if no controller counts it.
+///
+/// ```no_run
+/// use nsiso::{Limits, Spec};
+///
+/// let status = Spec::new("make")?.limits(Limits::new().pids(100)).spawn()?.wait()?;
+/// if let Some(bytes) = status.resources().and_then(|resources| resources.peak_memory) {
+///     println!("make and its children used {bytes} bytes at most");
+/// }
+/// # Ok::<(), nsiso::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct Resources {

@@ -11,6 +11,14 @@ use serde::ser::{Serialize, SerializeMap, Serializer};
 
 /// A path, an argument, or the content of a file: text, or `{"base64": "..."}` for bytes that are
 /// not UTF-8.
+///
+/// ```
+/// use nsiso::document::{ByteString, Document};
+///
+/// let cwd = ByteString::from(b"/tmp/\xff".as_slice());
+/// let document = Document { cwd: Some(cwd), ..Document::default() };
+/// assert_eq!(document.to_json(), r#"{"cwd":{"base64":"L3RtcC//"}}"#);
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ByteString(pub OsString);
 

@@ -26,6 +26,14 @@ pub(super) fn descriptor(fd: RawFd) -> Result<BorrowedFd<'static>> {
 pub type FdSource = DescriptorOr<StdioWord>;
 
 /// What a standard descriptor is.
+///
+/// ```
+/// use nsiso::document::{DescriptorOr, Document, StdioWord};
+///
+/// let document = Document::from_json(r#"{"args": ["make"], "fds": {"1": "null"}}"#)?;
+/// assert_eq!(document.fds.unwrap()[&1], DescriptorOr::Other(StdioWord::Null));
+/// # Ok::<(), nsiso::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[serde(rename_all = "lowercase")]
@@ -54,6 +62,17 @@ impl DescriptorOr<StdioWord> {
 pub type JoinOption = DescriptorOr<JoinProcess>;
 
 /// Namespaces of a process.
+///
+/// ```
+/// use std::os::fd::AsRawFd;
+/// use nsiso::document::{DescriptorOr, Document, JoinProcess, Kind, OneOrMany};
+///
+/// let process = nsiso::open_process(1, None)?;
+/// let kinds = Some(OneOrMany::Many(vec![Kind::Net, Kind::Uts]));
+/// let join = DescriptorOr::Other(JoinProcess { pidfd: process.as_raw_fd(), kinds });
+/// let spec = Document { join: Some(vec![join]), ..Document::default() }.spec()?;
+/// # Ok::<(), nsiso::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[serde(deny_unknown_fields, expecting = "an object")]

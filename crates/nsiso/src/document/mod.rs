@@ -37,6 +37,16 @@ pub use value::{DescriptorOr, OneOrMany, Switch};
 use crate::{Error, Kinds, Propagation, Result, Spec};
 
 /// A kind of namespace, under its name in `/proc/PID/ns`.
+///
+/// ```
+/// use nsiso::Kinds;
+/// use nsiso::document::{Document, Kind};
+///
+/// let pin = [(Kind::Net, "/run/netns/blue".into())];
+/// let document = Document { pin: Some(pin.into()), ..Document::default() };
+/// assert_eq!(document.to_json(), r#"{"pin":{"net":"/run/netns/blue"}}"#);
+/// assert_eq!(Kinds::from(Kind::Net), Kinds::NET);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[serde(rename_all = "lowercase")]

@@ -15,6 +15,15 @@ use crate::spec::{Tree, What};
 use crate::{Error, Mount, Propagation, Result};
 
 /// What a mount entry does.
+///
+/// ```
+/// use nsiso::document::{Document, MountType};
+///
+/// let text = r#"{"mounts": [{"type": "read_only", "target": "/etc"}]}"#;
+/// let mounts = Document::from_json(text)?.mounts.unwrap();
+/// assert_eq!(mounts[0].kind, MountType::ReadOnly);
+/// # Ok::<(), nsiso::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[serde(rename_all = "snake_case")]
@@ -53,6 +62,16 @@ pub enum MountType {
 
 /// One operation on the program's file system view: a mount, or a file, directory or symbolic link
 /// that is made.
+///
+/// ```
+/// use nsiso::document::{Document, MountEntry, MountType, Size};
+///
+/// let (kind, size) = (MountType::Tmpfs, Some(Size(1 << 20)));
+/// let entry = MountEntry { kind, target: "/tmp".into(), size, ..MountEntry::default() };
+/// let text = r#"{"mounts": [{"type": "tmpfs", "target": "/tmp", "size": "1M"}]}"#;
+/// assert_eq!(Document::from_json(text)?.mounts, Some(vec![entry]));
+/// # Ok::<(), nsiso::Error>(())
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[serde(deny_unknown_fields, expecting = "an object")]

@@ -15,6 +15,16 @@ use super::{At, OneOrMany, Switch};
 use crate::{Endpoint, Error, Result, Spec, Uplink};
 
 /// One end of a link: a network device with its settings.
+///
+/// ```
+/// use nsiso::document::EndpointOption;
+///
+/// let value = serde_json::json!({"name": "eth0", "addresses": "10.0.0.1/24", "delay": "20ms"});
+/// let endpoint = EndpointOption::from_value(&value)?.endpoint()?;
+/// let error = EndpointOption::from_value(&serde_json::json!({"adresses": []})).unwrap_err();
+/// assert_eq!(error.hint(), "did you mean addresses?");
+/// # Ok::<(), nsiso::Error>(())
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[serde(deny_unknown_fields, default, expecting = "an object")]
@@ -47,6 +57,15 @@ pub struct EndpointOption {
 }
 
 /// A route.
+///
+/// ```
+/// use nsiso::document::{EndpointOption, RouteOption};
+///
+/// let route = RouteOption { to: "10.1.0.0/16".into(), via: Some("10.0.0.1".into()) };
+/// let option = EndpointOption { routes: Some(vec![route]), ..EndpointOption::default() };
+/// let endpoint = option.endpoint()?;
+/// # Ok::<(), nsiso::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[serde(deny_unknown_fields, expecting = "an object")]
@@ -119,6 +138,15 @@ impl EndpointOption {
 }
 
 /// A link between the program's new network namespace and another one.
+///
+/// ```
+/// use nsiso::document::{Document, EndpointOption, LinkOption};
+///
+/// let inside = EndpointOption { name: Some("eth0".into()), ..EndpointOption::default() };
+/// let link = LinkOption { inside, ..LinkOption::default() };
+/// let document = Document { links: Some(vec![link]), ..Document::default() };
+/// assert_eq!(document.to_value()["links"][0]["inside"]["name"], "eth0");
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[serde(deny_unknown_fields, default, expecting = "an object")]
@@ -141,6 +169,16 @@ pub(super) fn put_device(device: &str, inside: &EndpointOption, spec: &mut Spec<
 }
 
 /// The ports of an uplink, each as [outside, inside].
+///
+/// ```
+/// use nsiso::document::{Document, Switch, UplinkPorts};
+///
+/// // Port 8080 of the caller leads to port 80 of the program.
+/// let ports = UplinkPorts { tcp: Some(vec![(8080, 80)]), ..UplinkPorts::default() };
+/// let document = Document::from_json(r#"{"uplink": {"tcp": [[8080, 80]]}}"#)?;
+/// assert_eq!(document.uplink, Some(Switch::Value(ports)));
+/// # Ok::<(), nsiso::Error>(())
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[serde(deny_unknown_fields, default, expecting = "an object")]

@@ -12,6 +12,15 @@ use crate::spec::Setting;
 use crate::{Io, Limits, Result, Spec, UNLIMITED};
 
 /// Limits of the program and its descendants together, enforced by a cgroup. cgroups(7).
+///
+/// ```
+/// use nsiso::Limits;
+/// use nsiso::document::LimitsOption;
+///
+/// let option = LimitsOption::from_value(&serde_json::json!({"memory": "256M", "pids": 50}))?;
+/// assert_eq!(option.limits()?, Limits::new().memory(256 << 20).pids(50));
+/// # Ok::<(), nsiso::Error>(())
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[serde(deny_unknown_fields, default, expecting = "an object")]
@@ -41,6 +50,15 @@ pub struct LimitsOption {
 }
 
 /// The most that is done on a block device in a second.
+///
+/// ```
+/// use nsiso::document::{IoOption, LimitsOption, Size};
+///
+/// let slow = IoOption { wbps: Some(Size(10 << 20)), ..IoOption::default() };
+/// let io = Some([("8:0".into(), slow)].into());
+/// let limits = LimitsOption { io, ..LimitsOption::default() }.limits()?;
+/// # Ok::<(), nsiso::Error>(())
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[serde(deny_unknown_fields, default, expecting = "an object")]
@@ -108,6 +126,16 @@ impl LimitsOption {
 
 /// A resource limit of a process: a number for both, or a pair of the soft and the hard limit;
 /// "unlimited" for none.
+///
+/// ```
+/// use nsiso::document::{Bound, Document, Rlimit};
+///
+/// let document = Document::from_json(r#"{"rlimits": {"nofile": [64, 128], "core": 0}}"#)?;
+/// let rlimits = document.rlimits.unwrap();
+/// assert_eq!(rlimits["nofile"], Rlimit::Each(Bound::Number(64), Bound::Number(128)));
+/// assert_eq!(rlimits["core"], Rlimit::Both(Bound::Number(0)));
+/// # Ok::<(), nsiso::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[serde(untagged, expecting = "expected a number, \"unlimited\", or a pair of them")]
@@ -119,6 +147,15 @@ pub enum Rlimit {
 }
 
 /// A number or "unlimited".
+///
+/// ```
+/// use nsiso::document::{Bound, Document, Rlimit, Unlimited};
+///
+/// let limit = Rlimit::Each(Bound::Number(8 << 20), Bound::Word(Unlimited::Unlimited));
+/// let rlimits = Some([("stack".into(), limit)].into());
+/// let document = Document { rlimits, ..Document::default() };
+/// assert_eq!(document.to_json(), r#"{"rlimits":{"stack":[8388608,"unlimited"]}}"#);
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[serde(untagged)]
@@ -130,6 +167,14 @@ pub enum Bound {
 }
 
 /// The word "unlimited".
+///
+/// ```
+/// use nsiso::document::{Bound, Document, Rlimit, Unlimited};
+///
+/// let rlimits = Document::from_json(r#"{"rlimits": {"cpu": "unlimited"}}"#)?.rlimits.unwrap();
+/// assert_eq!(rlimits["cpu"], Rlimit::Both(Bound::Word(Unlimited::Unlimited)));
+/// # Ok::<(), nsiso::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[serde(rename_all = "lowercase")]

@@ -13,6 +13,15 @@ use crate::spec::landlock::{EXECUTE, WRITE_FILE};
 use crate::{Error, Landlock, Result, Seccomp, SeccompAction, Spec};
 
 /// Rules of Landlock: everything that they do not grant is refused. landlock(7).
+///
+/// ```
+/// use nsiso::document::{Document, LandlockRules, OneOrMany, Switch};
+///
+/// let read = Some(OneOrMany::Many(vec!["/etc".into(), "/usr".into()]));
+/// let rules = LandlockRules { read, best_effort: Some(true), ..LandlockRules::default() };
+/// let document = Document { landlock: Some(Switch::Value(rules)), ..Document::default() };
+/// assert_eq!(document.to_value()["landlock"]["read"][1], "/usr");
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[serde(deny_unknown_fields, default, expecting = "an object")]
@@ -79,6 +88,13 @@ impl LandlockRules {
 }
 
 /// What happens to a system call.
+///
+/// ```
+/// use nsiso::document::{Action, SeccompFilter};
+///
+/// let filter = SeccompFilter { action: Some(Action::Kill), ..SeccompFilter::default() };
+/// assert_eq!(serde_json::to_value(filter).unwrap()["action"], "kill");
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[serde(rename_all = "snake_case")]
@@ -95,6 +111,16 @@ pub enum Action {
 }
 
 /// A filter of system calls: one of `deny`, `allow`, `raw` and `untrusted`. seccomp(2).
+///
+/// ```
+/// use nsiso::document::{Document, OneOrMany, SeccompFilter, Switch};
+///
+/// let deny = Some(vec!["ptrace".into(), "socket".into()]);
+/// let filter = OneOrMany::One(SeccompFilter { deny, ..SeccompFilter::default() });
+/// let document = Document { seccomp: Some(Switch::Value(filter)), ..Document::default() };
+/// let spec = document.spec()?;
+/// # Ok::<(), nsiso::Error>(())
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[serde(deny_unknown_fields, default, expecting = "an object")]

@@ -7,15 +7,40 @@ use serde::de::{self, Deserializer, Visitor};
 use serde::{Deserialize, Serialize, Serializer};
 
 /// Bytes: a number, or a string such as `"64K"`, `"256M"`, `"2GiB"` or `"1T"` (powers of 1024).
+///
+/// ```
+/// use nsiso::document::{LimitsOption, Size};
+///
+/// let limits = LimitsOption::from_value(&serde_json::json!({"memory": "1.5G"}))?;
+/// assert_eq!(limits.memory, Some(Size(1536 << 20)));
+/// # Ok::<(), nsiso::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Size(pub u64);
 
 /// Bits per second: a number, or a string such as `"100kbit"`, `"10mbit"` or `"1gbit"` (powers of
 /// 1000).
+///
+/// ```
+/// use nsiso::document::{EndpointOption, Rate};
+///
+/// let endpoint = EndpointOption::from_value(&serde_json::json!({"rate": "10mbit"}))?;
+/// assert_eq!(endpoint.rate, Some(Rate(10_000_000)));
+/// # Ok::<(), nsiso::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rate(pub u64);
 
 /// A time in nanoseconds: seconds as a number, or a string such as `"250ms"`, `"1.5s"` or `"2m"`.
+///
+/// ```
+/// use std::time::Duration;
+/// use nsiso::document::{Document, Time};
+///
+/// let document = Document::from_json(r#"{"deadline": "250ms"}"#)?;
+/// assert_eq!(document.deadline, Some(Time::from(Duration::from_millis(250))));
+/// # Ok::<(), nsiso::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Time(pub i64);
 

@@ -12,10 +12,23 @@ use serde::de::{Deserialize, Deserializer, Error, IntoDeserializer, MapAccess, S
 use super::strict::List;
 
 /// One value, or a list of them.
+///
+/// ```
+/// use nsiso::document::{Document, OneOrMany};
+///
+/// let one = Document::from_json(r#"{"caps": "net_raw"}"#)?;
+/// assert_eq!(one.caps, Some(OneOrMany::One("net_raw".into())));
+/// let many = Document::from_json(r#"{"caps": ["net_raw", "kill"]}"#)?;
+/// assert_eq!(many.caps, Some(OneOrMany::Many(vec!["net_raw".into(), "kill".into()])));
+/// # Ok::<(), nsiso::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, serde::Serialize)]
 #[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[serde(untagged)]
-#[cfg_attr(feature = "schema", schemars(rename = "OneOrMany_{T}"))]
+#[cfg_attr(
+    feature = "schema",
+    schemars(rename = "OneOrMany_{T}", description = "One value, or a list of them.")
+)]
 pub enum OneOrMany<T> {
     /// One.
     One(T),
@@ -24,10 +37,25 @@ pub enum OneOrMany<T> {
 }
 
 /// A descriptor of the caller, or a word or object.
+///
+/// ```
+/// use nsiso::document::{DescriptorOr, Document};
+///
+/// // Standard output goes where the caller's standard error goes.
+/// let fds = [(1, DescriptorOr::Descriptor(2))];
+/// let document = Document { fds: Some(fds.into()), ..Document::default() };
+/// assert_eq!(document.to_json(), r#"{"fds":{"1":2}}"#);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, serde::Serialize)]
 #[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[serde(untagged)]
-#[cfg_attr(feature = "schema", schemars(rename = "DescriptorOr_{T}"))]
+#[cfg_attr(
+    feature = "schema",
+    schemars(
+        rename = "DescriptorOr_{T}",
+        description = "A descriptor of the caller's, or something else in its place."
+    )
+)]
 pub enum DescriptorOr<T> {
     /// A descriptor of the caller's.
     Descriptor(RawFd),
@@ -45,10 +73,22 @@ impl<T> OneOrMany<T> {
 }
 
 /// `true`, `false`, or a value in place of `true`.
+///
+/// ```
+/// use nsiso::document::{Document, Switch};
+///
+/// let document = Document::from_json(r#"{"mount_proc": true, "pty": [50, 120]}"#)?;
+/// assert_eq!(document.mount_proc, Some(Switch::Bool(true)));
+/// assert_eq!(document.pty, Some(Switch::Value((50, 120))));
+/// # Ok::<(), nsiso::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, serde::Serialize)]
 #[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[serde(untagged)]
-#[cfg_attr(feature = "schema", schemars(rename = "Switch_{T}"))]
+#[cfg_attr(
+    feature = "schema",
+    schemars(rename = "Switch_{T}", description = "`true`, `false`, or a value in place of `true`.")
+)]
 pub enum Switch<T> {
     /// On, with the default, or off.
     Bool(bool),

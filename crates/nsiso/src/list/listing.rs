@@ -17,6 +17,15 @@ use crate::{Error, Kinds, Result, nsfs};
 
 bitflags::bitflags! {
     /// The ways in which a namespace is held, as a set of flags.
+    ///
+    /// ```
+    /// use nsiso::{Held, Query};
+    ///
+    /// let listing = Query::new().list()?;
+    /// let pinned = listing.iter().filter(|namespace| namespace.held() == Held::MOUNTS);
+    /// println!("{} namespaces are kept by bind mounts alone", pinned.count());
+    /// # Ok::<(), nsiso::Error>(())
+    /// ```
     #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
     pub struct Held: u32 {
         /// Processes are in the namespace.
@@ -42,6 +51,18 @@ bitflags::bitflags! {
 }
 
 /// Something other than a process in the namespace that keeps the namespace alive.
+///
+/// ```
+/// use std::os::fd::AsFd;
+/// use nsiso::{Holder, Kinds, Query, Spec};
+///
+/// let held = Spec::new("none")?.map_root().hold(Kinds::NET)?;
+/// let listing = Query::new().kinds(Kinds::NET).list()?;
+/// let namespace = listing.find_fd(held[0].as_fd())?.unwrap();
+/// let mut holders = namespace.holders();
+/// assert!(holders.any(|holder| matches!(holder, Holder::Descriptor { .. })));
+/// # Ok::<(), nsiso::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize), serde(tag = "how", rename_all = "snake_case"))]
 pub enum Holder {
@@ -107,6 +128,16 @@ impl Holder {
 }
 
 /// Counts and flags of what a listing could not see, returned by [`Listing::gaps`].
+///
+/// ```
+/// use nsiso::{Kinds, Query};
+///
+/// let gaps = Query::new().kinds(Kinds::PID).list()?.gaps();
+/// if !gaps.is_complete() {
+///     eprintln!("{} processes could not be read: run this as root", gaps.unreadable);
+/// }
+/// # Ok::<(), nsiso::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Gaps {
     /// Number of processes whose namespaces, or some of them, the caller is not permitted to read.
@@ -168,6 +199,15 @@ fn hides_processes(line: &[u8]) -> bool {
 
 /// A snapshot of the machine's namespaces, ordered by inode. [`Query::list`](crate::Query::list)
 /// creates it.
+///
+/// ```
+/// use nsiso::{Kinds, Query};
+///
+/// let listing = Query::new().kinds(Kinds::UTS | Kinds::NET).list()?;
+/// let net = listing.find_path("/proc/self/ns/net")?.unwrap();
+/// assert_eq!(listing.find_inode(net.inode()).unwrap().index(), net.index());
+/// # Ok::<(), nsiso::Error>(())
+/// ```
 #[derive(Debug)]
 pub struct Listing {
     /// First the namespaces of the requested kinds by inode, then parents and owners of other
@@ -302,6 +342,16 @@ impl Listing {
 }
 
 /// One namespace in a [`Listing`].
+///
+/// ```
+/// use nsiso::{Held, Kinds, Query};
+///
+/// let listing = Query::new().own().list()?;
+/// let ipc = listing.find_process(std::process::id() as i32, Kinds::IPC).unwrap();
+/// assert_eq!(ipc.kind_name(), "ipc");
+/// assert!(ipc.held().contains(Held::PROCESSES));
+/// # Ok::<(), nsiso::Error>(())
+/// ```
 #[derive(Clone, Copy)]
 pub struct Namespace<'l> {
     listing: &'l Listing,

@@ -34,6 +34,15 @@ const NONE: u32 = u32::MAX;
 bitflags::bitflags! {
     /// Where a listing searches for namespaces, besides those that each process is in. Each flag
     /// makes the listing slower. Default: all.
+    ///
+    /// ```
+    /// use nsiso::{Query, Scope};
+    ///
+    /// // The namespaces of processes and those that are bind-mounted, without further details.
+    /// let listing = Query::new().scope(Scope::MOUNTS).list()?;
+    /// assert!(listing.iter().all(|namespace| namespace.owner().is_none()));
+    /// # Ok::<(), nsiso::Error>(())
+    /// ```
     #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
     pub struct Scope: u32 {
         /// Asks the kernel about each namespace (id, parent, owner, network namespace id) and reads

@@ -15,6 +15,14 @@ use crate::{Error, Handle, Kinds, Result};
 /// Fails with EINVAL if `namespace` is not a network namespace, and with EPERM if the caller is not
 /// permitted to join it. An ordinary user can use network namespaces that are owned by a user
 /// namespace of its own.
+///
+/// ```no_run
+/// use std::os::fd::AsFd;
+///
+/// let router = nsiso::Handle::named("router")?;
+/// nsiso::forward(router.as_fd(), true)?;
+/// # Ok::<(), nsiso::Error>(())
+/// ```
 pub fn forward(namespace: BorrowedFd, on: bool) -> Result<()> {
     let namespace = Handle::of_fd(namespace)?;
     if namespace.kind() != Kinds::NET {

@@ -138,6 +138,18 @@ fn refused(refusal: Refusal, [first, second]: [String; 2], clash: Option<&String
 ///
 /// Fails with EINVAL if `name` is not a valid device name, EEXIST if a device of this name exists,
 /// EPERM without the privilege, and EOPNOTSUPP if the kernel has no bridges (CONFIG_BRIDGE).
+///
+/// ```
+/// use std::os::fd::AsFd;
+/// use nsiso::{Endpoint, Kinds, Spec};
+///
+/// let lab = Spec::new("none")?.map_root().hold(Kinds::NET)?;
+/// let lab = lab[0].as_fd();
+/// nsiso::bridge(Some(lab), "lan")?;
+/// let port = Endpoint::new().netns(lab).port_of("lan")?;
+/// nsiso::link(&port, &Endpoint::new().netns(lab))?;
+/// # Ok::<(), nsiso::Error>(())
+/// ```
 pub fn bridge(namespace: Option<BorrowedFd>, name: &str) -> Result<()> {
     let name = device_name(name)?;
     Network::open(namespace)?.make_bridge(&name)
@@ -154,6 +166,16 @@ pub fn bridge(namespace: Option<BorrowedFd>, name: &str) -> Result<()> {
 /// Fails with ENODEV if there is no such device, EEXIST if the other namespace has a device of that
 /// name, EINVAL if the device cannot be moved, as the loopback device, and EPERM without the
 /// privilege.
+///
+/// ```no_run
+/// use std::os::fd::AsFd;
+/// use nsiso::{Endpoint, Handle};
+///
+/// let lab = Handle::named("lab")?;
+/// let inside = Endpoint::new().netns(lab.as_fd()).name("eth0")?.address("10.0.0.2/24")?;
+/// nsiso::move_device(None, "enp3s0", &inside)?;
+/// # Ok::<(), nsiso::Error>(())
+/// ```
 pub fn move_device(from: Option<BorrowedFd>, device: &str, to: &Endpoint) -> Result<()> {
     moved(from, device, to).map(drop)
 }
@@ -225,6 +247,18 @@ pub(crate) fn moved(from: Option<BorrowedFd>, device: &str, to: &Endpoint) -> Re
 ///
 /// Fails with ENODEV if there is no such device, EOPNOTSUPP if it cannot be removed, as hardware
 /// and the loopback device, and EPERM without the privilege.
+///
+/// ```
+/// use std::os::fd::AsFd;
+/// use nsiso::{Endpoint, Kinds, Spec};
+///
+/// let lab = Spec::new("none")?.map_root().hold(Kinds::NET)?;
+/// let (lab, end) = (lab[0].as_fd(), Endpoint::new().netns(lab[0].as_fd()));
+/// let [first, second] = nsiso::link(&end, &end)?;
+/// nsiso::remove_device(Some(lab), &first)?;
+/// assert_eq!(nsiso::remove_device(Some(lab), &second).unwrap_err().errno(), libc::ENODEV);
+/// # Ok::<(), nsiso::Error>(())
+/// ```
 pub fn remove_device(namespace: Option<BorrowedFd>, name: &str) -> Result<()> {
     let name = device_name(name)?;
     let mut network = Network::open(namespace)?;

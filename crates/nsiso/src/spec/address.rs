@@ -10,6 +10,15 @@ use crate::{Error, Result};
 /// An IPv4 or IPv6 address and the prefix length of its network.
 ///
 /// It is parsed from and printed as text such as `10.0.0.1/24`.
+///
+/// ```
+/// use nsiso::Address;
+///
+/// let address: Address = "10.0.0.1/24".parse()?;
+/// assert_eq!(address.network().to_string(), "10.0.0.0/24");
+/// assert_eq!(address.host(7).unwrap().to_string(), "10.0.0.7/24");
+/// # Ok::<(), nsiso::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Address {
     ip: IpAddr,

@@ -14,6 +14,16 @@ const KTIME_SEC_MAX: i64 = i64::MAX / NANOS_PER_SEC;
 /// An offset that a time namespace adds to a clock, `time_namespaces(7)`.
 ///
 /// It has the form of a `struct timespec`: half a second back is −1 s and 500,000,000 ns.
+///
+/// ```
+/// use std::time::Duration;
+/// use nsiso::{ClockOffset, Spec};
+///
+/// let hour = ClockOffset::try_from(Duration::from_secs(3600))?;
+/// let mut spec = Spec::new("uptime")?;
+/// spec.map_root().boottime(hour)?.monotonic(ClockOffset::new(-1, 500_000_000)?)?;
+/// # Ok::<(), nsiso::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ClockOffset {
     seconds: i64,

@@ -10,6 +10,16 @@ const MAX_RANGES: usize = 340;
 
 /// A range of ids that a user namespace maps: `count` ids that start at `inside` in the new user
 /// namespace and at `outside` in the caller's.
+///
+/// ```
+/// use nsiso::{IdRange, Spec};
+///
+/// let range = IdRange::new(0, 100_000, 65_536)?;
+/// let mut spec = Spec::new("id")?;
+/// spec.uid_map(range)?.gid_map(range)?;
+/// assert_eq!(range.to_string(), "0 100000 65536");
+/// # Ok::<(), nsiso::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct IdRange {
     inside: u32,

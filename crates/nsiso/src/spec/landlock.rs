@@ -12,6 +12,14 @@ use crate::{Error, Result};
 /// Paths are resolved in the program's file system view and must exist when it starts; otherwise
 /// [`Spec::spawn`] fails with ENOENT. Needs Linux 6.2 (Landlock ABI 3) for rules about files;
 /// [`Landlock::best_effort`] accepts less. See `landlock(7)`.
+///
+/// ```
+/// use nsiso::{Landlock, Spec};
+///
+/// let rules = Landlock::new().execute("/")?.write("/tmp")?.best_effort();
+/// assert_eq!(Spec::new("true")?.landlock(rules).spawn()?.wait()?.code(), Some(0));
+/// # Ok::<(), nsiso::Error>(())
+/// ```
 #[derive(Clone, Debug, Default)]
 pub struct Landlock {
     pub(crate) paths: Vec<(CString, u64)>,

@@ -13,6 +13,15 @@ use crate::{Error, Result, Step};
 /// By default nothing is limited. Each limit is enforced by version 1 or 2 of cgroups, whichever
 /// has its controller on this machine. [`Spec::spawn`] fails with ENOTSUP if neither can enforce
 /// it. A limit that is set again replaces the former value.
+///
+/// ```
+/// use nsiso::{Limits, Spec};
+///
+/// let limits = Limits::new().memory(256 << 20).cpu(0.5)?.pids(50);
+/// let mut spec = Spec::new("make")?;
+/// spec.limits(limits);
+/// # Ok::<(), nsiso::Error>(())
+/// ```
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Limits {
     pub(crate) settings: Vec<Setting>,
@@ -37,6 +46,16 @@ pub(crate) enum Setting {
 }
 
 /// Limits of a block device, per second. `None` means no limit; 0 is refused, see [`Limits::io`].
+///
+/// ```
+/// use nsiso::{Io, Limits};
+///
+/// // The disk with this major and minor number.
+/// let limits = Limits::new().io("8:0", Io { wbps: Some(10 << 20), ..Io::default() })?;
+/// let error = Limits::new().io("8:0", Io { riops: Some(0), ..Io::default() }).unwrap_err();
+/// assert_eq!(error.errno(), libc::EINVAL);
+/// # Ok::<(), nsiso::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Io {
     /// Bytes read per second.

@@ -27,6 +27,18 @@ use crate::{Error, Kinds, Result};
 ///
 /// Mounts are made by `mount_setattr(2)` and the calls around it, or by `mount(2)` if it is
 /// missing: before Linux 5.12, or in a container whose seccomp filter refuses it.
+///
+/// ```
+/// use nsiso::{Mount, Spec};
+///
+/// let mut spec = Spec::new("grep")?;
+/// spec.args(["-q", "blue", "/tmp/link"])?.map_root();
+/// spec.mount(Mount::tmpfs("/tmp")?.noexec())
+///     .mount(Mount::file("blue\n", "/tmp/name", 0o644)?)
+///     .mount(Mount::symlink("name", "/tmp/link")?);
+/// assert_eq!(spec.spawn()?.wait()?.code(), Some(0));
+/// # Ok::<(), nsiso::Error>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Mount<'fd> {
     pub(crate) at: CString,
@@ -195,7 +207,7 @@ impl<'fd> Mount<'fd> {
     /// use nsiso::{Mount, Spec};
     ///
     /// let mut spec = Spec::new("/bin/sh")?;
-    /// spec.args(["-c", "test -f /mnt/passwd && test -d /mnt/bin && ! touch /mnt/x 2>/dev/null"])?
+    /// spec.args(["-c", "test -f /mnt/passwd && test -d /mnt/bin && ! test -w /mnt"])?
     ///     .map_root()
     ///     .mount(Mount::bind("/", "/")?)
     ///     .mount(Mount::overlay("/etc", "/mnt")?.lower("/usr")?.read_only());
@@ -420,7 +432,7 @@ impl<'fd> Spec<'fd> {
     /// use nsiso::{Mount, Spec};
     ///
     /// let mut spec = Spec::new("/bin/sh")?;
-    /// spec.args(["-c", "touch /tmp/it && ! touch /usr/it 2>/dev/null"])?
+    /// spec.args(["-c", "touch /tmp/it && ! test -w /usr"])?
     ///     .map_root()
     ///     .mount(Mount::bind("/", "/")?.read_only())
     ///     .mount(Mount::tmpfs("/tmp")?.size(1 << 20)?);

@@ -239,6 +239,15 @@ fn hardware_address(text: &str) -> Result<[u8; 6]> {
 /// network.
 ///
 /// pasta translates between the program's network and ordinary sockets of the caller.
+///
+/// ```
+/// use nsiso::{Spec, Uplink};
+///
+/// let mut spec = Spec::new("httpd")?;
+/// spec.map_root().uplink(Uplink::new().tcp(8080, 80)?);
+/// assert_eq!(Uplink::new().udp(0, 53).unwrap_err().errno(), libc::EINVAL);
+/// # Ok::<(), nsiso::Error>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Uplink {
     pub(crate) tcp: Vec<(u16, u16)>,

@@ -9,6 +9,15 @@ use crate::{Kinds, Result};
 
 /// How mount events propagate between the new mount namespace and the caller's,
 /// `mount_namespaces(7)`.
+///
+/// ```
+/// use nsiso::{Kinds, Propagation, Spec};
+///
+/// let mut spec = Spec::new("true")?;
+/// spec.map_root().unshare(Kinds::MNT).propagation(Propagation::Slave);
+/// assert_eq!(spec.spawn()?.wait()?.code(), Some(0));
+/// # Ok::<(), nsiso::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "snake_case"))]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]

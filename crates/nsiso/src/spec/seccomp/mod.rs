@@ -15,6 +15,14 @@ use crate::{Error, Result};
 use bpf::{Rule, assemble};
 
 /// What the kernel does with a system call, `seccomp(2)`.
+///
+/// ```
+/// use nsiso::{Seccomp, SeccompAction, Spec};
+///
+/// let filter = Seccomp::deny(["uname"], SeccompAction::Fail(libc::EPERM))?;
+/// assert_eq!(Spec::new("uname")?.seccomp(filter).spawn()?.wait()?.code(), Some(1));
+/// # Ok::<(), nsiso::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SeccompAction {
     /// Executes the call.
@@ -33,6 +41,15 @@ pub enum SeccompAction {
 ///
 /// Calls of another architecture than the library's own fail with ENOSYS in every filter but
 /// [`Seccomp::raw`], so that no call gets round the rules.
+///
+/// ```
+/// use nsiso::{Seccomp, Spec};
+///
+/// let mut spec = Spec::new("unshare")?;
+/// spec.args(["--user", "true"])?.seccomp(Seccomp::untrusted());
+/// assert_ne!(spec.spawn()?.wait()?.code(), Some(0));
+/// # Ok::<(), nsiso::Error>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Seccomp {
     program: Vec<sock_filter>,
