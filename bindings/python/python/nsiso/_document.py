@@ -43,7 +43,7 @@ def plain(value: Any) -> Any:
     Paths and bytes become text, or base64 if they are not UTF-8. Files and other objects with
     fileno() become their descriptors.
     """
-    if value is None or isinstance(value, bool):
+    if value is None or isinstance(value, bool) or type(value) is str and value.isascii():
         return value
     if isinstance(value, int):
         if not -(2**63) <= value < 2**64:
@@ -113,7 +113,7 @@ _MERGED = {"devices", "fds", "limits", "pin", "rlimits", "uplink"}
 def merged(base: Mapping[str, Any], more: Mapping[str, Any]) -> Dict[str, Any]:
     """Returns the options of two documents, or of keywords. Those of ``more`` come first."""
     both = {**base, **more}
-    for name in base.keys() & more.keys():
+    for name in base.keys() & more.keys() if base else ():
         if name in _ADDED and isinstance(base[name], (list, tuple)) and isinstance(more[name], (list, tuple)):
             both[name] = [*base[name], *more[name]]
         elif name in _MERGED and isinstance(base[name], dict) and isinstance(more[name], dict):

@@ -56,7 +56,7 @@ def document_of_keywords(options: Mapping[str, Any]) -> Dict[str, Any]:
     It is without the program, which the call has. A ``umask`` of -1 is not set, as in subprocess.
     """
     given = {name: value for name, value in options.items() if value is not None and (name, value) != ("umask", -1)}
-    base = document_of(given.pop("spec", {}))
+    base = document_of(given.pop("spec")) if "spec" in given else {}
     fds = base.get("fds")
     if isinstance(fds, dict) and "pipe" in fds.values():
         raise ValueError("spec: fds: a pipe is asked for by stdin, stdout or stderr")
