@@ -32,6 +32,7 @@ mod seccomp;
 mod send_fd;
 mod signals;
 mod syscall;
+mod targets;
 
 use core::arch::global_asm;
 use core::cell::UnsafeCell;

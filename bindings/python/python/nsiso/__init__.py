@@ -33,9 +33,10 @@ from ._nsiso import __version__ as __version__
 from ._namespace import Namespace, Pidfd, call_in, enter, pin, unpin
 from ._network import Link, forward, link, move_device, remove_device, socket_in
 from ._options import Options
-from ._popen import Completed, Popen, Usage, run
+from ._popen import Popen, Usage
 from ._probe import Feature, probe, unshare
 from ._restrictions import Landlock, Seccomp
+from ._run import Completed, run
 from ._sandbox import Sandbox
 
 __all__ = [

@@ -16,7 +16,8 @@ from ._lab import Lab
 from ._mount import Bind, File, Mount, Procfs, Sysfs
 from ._namespace import Namespace, call_in
 from ._network import Link, Linkable, forward, socket_in
-from ._popen import Popen, run
+from ._popen import Popen
+from ._run import run
 
 T = TypeVar("T")
 

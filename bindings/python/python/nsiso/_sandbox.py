@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, Dict, Iterable, Mapping, Sequence, Union
 
 from ._document import document_of, kept, load, merged
 from ._nsiso import Spec
-from ._popen import Popen, run
+from ._popen import Popen
+from ._run import run
 from ._spec import KEYWORDS, document_of_keywords, spec_of
 
 if TYPE_CHECKING:

@@ -6,10 +6,13 @@
 //! mounts and other namespaces.
 
 mod descriptors;
+mod gaps;
+mod holder;
 mod leaders;
 mod listing;
 mod listns;
 mod mounts;
+mod namespace;
 mod nsid;
 mod processes;
 mod procfs;
@@ -22,7 +25,10 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
 use nix::fcntl::OFlag;
 
-pub use listing::{Gaps, Held, Holder, Listing, Namespace};
+pub use gaps::Gaps;
+pub use holder::{Held, Holder};
+pub use listing::Listing;
+pub use namespace::Namespace;
 
 use crate::{Error, Kinds, Result, nsfs};
 use procfs::Procfs;

@@ -11,6 +11,7 @@ mod join;
 pub(crate) mod landlock;
 mod limits;
 mod mount;
+mod mount_options;
 mod names;
 mod network;
 mod privileges;
