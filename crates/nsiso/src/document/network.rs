@@ -208,6 +208,22 @@ pub(super) fn put_uplink(option: &Switch<UplinkPorts>, spec: &mut Spec<'static>)
     Ok(())
 }
 
+impl From<&(Endpoint<'_>, Endpoint<'_>)> for LinkOption {
+    fn from((inside, outside): &(Endpoint, Endpoint)) -> Self {
+        LinkOption { inside: inside.into(), outside: outside.into() }
+    }
+}
+
+impl From<&Uplink> for UplinkPorts {
+    fn from(uplink: &Uplink) -> Self {
+        UplinkPorts {
+            tcp: list(uplink.tcp.iter().copied()),
+            udp: list(uplink.udp.iter().copied()),
+            listen: Some(uplink.listen),
+        }
+    }
+}
+
 impl From<&Endpoint<'_>> for EndpointOption {
     fn from(endpoint: &Endpoint) -> Self {
         let some = |time: Duration| Some(Time::from(time)).filter(|time| time.0 != 0);

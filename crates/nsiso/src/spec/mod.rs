@@ -49,7 +49,7 @@ use names::Names;
 use network::Network;
 pub use network::{Endpoint, Uplink};
 pub(crate) use network::{Quality, Route, device_name};
-use privileges::Privileges;
+pub(crate) use privileges::Privileges;
 #[cfg(feature = "serde")]
 pub(crate) use privileges::capability_names;
 use program::Program;

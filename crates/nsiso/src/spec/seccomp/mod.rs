@@ -123,6 +123,15 @@ impl Seccomp {
         Ok(Seccomp { program, rules: Rules::Notify(calls) })
     }
 
+    /// The calls that the caller answers.
+    #[cfg(feature = "serde")]
+    pub(crate) fn notified(&self) -> Option<&[String]> {
+        match &self.rules {
+            Rules::Notify(calls) => Some(calls),
+            _ => None,
+        }
+    }
+
     /// Makes a filter from classic BPF instructions, `seccomp(2)`.
     ///
     /// The program must allow `execve`, which starts the program. It is used as it is, without
