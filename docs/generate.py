@@ -13,6 +13,7 @@ PAGE = ROOT / "docs/options.md"
 BEGIN, END = "<!-- made by docs/generate.py -->\n", "<!-- end of the table -->\n"
 HEADER = (ROOT / "include/nsiso.h").read_text()
 SOURCES = "".join(path.read_text() for path in sorted((ROOT / "crates/nsiso/src/spec").rglob("*.rs")))
+METHODS = {*re.findall(r"pub fn (\w+)", "".join(re.findall(r"^impl(?:<'\w+>)? Spec\b.*?^}", SOURCES, re.MULTILINE | re.DOTALL)))}
 
 # Options whose C function, Python argument or Rust method has another name.
 KINDS = ("user", "pid", "mnt", "net", "ipc", "uts", "time", "cgroup")
@@ -34,7 +35,7 @@ RUST = {
 
 def row(name: str, description: str) -> str:
     c = C.get(name) or (f"`ns_spec_{name}`" if f"ns_spec_{name}(" in HEADER else "`ns_spec_add_json`")
-    rust = RUST.get(name) or (f"`Spec::{name}`" if re.search(rf"pub fn {name}\b", SOURCES) else "`Document`")
+    rust = RUST.get(name) or (f"`Spec::{name}`" if name in METHODS else "`Document`")
     what = " ".join(description.split()).replace("|", "\\|")
     return f"| `{name}` | {c} | {PYTHON.get(name, f'`{name}`')} | {rust} | {what} |\n"
 

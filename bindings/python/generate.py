@@ -92,6 +92,8 @@ def type_of(schema: dict, definitions: dict) -> str:
         return f"tuple[{', '.join(type_of(item, definitions) for item in schema['prefixItems'])}]"
     if schema["type"] == "array":
         return f"Iterable[{type_of(schema['items'], definitions)}]"
+    if schema["type"] == "object" and not schema.get("additionalProperties"):
+        raise SystemExit("an object with fields has no Python type: add it to TYPES in bindings/python/generate.py")
     if schema["type"] == "object":
         return f"Mapping[str, {type_of(schema['additionalProperties'], definitions)}]"
     return PLAIN[schema["type"]]

@@ -63,3 +63,27 @@ def test_an_overlay_is_of_a_directory(tmp_path, kind, errno):
     (tmp_path / "file").write_text("orig")
     with pytest.raises(nsiso.Error, match=f"an overlay of {tmp_path}/{kind}.*{errno}"):
         nsiso.run(["true"], map_root=True, mounts=[nsiso.Overlay(tmp_path / kind, "/mnt")])
+
+
+VANISHING = """
+import os, shutil, subprocess, sys, threading, nsiso
+os.chdir(sys.argv[1])
+os.makedirs("tree/mnt"), os.makedirs("tree/gone"), os.makedirs("tree/stays")
+subprocess.run(["mount", "-t", "tmpfs", "none", "tree/mnt"], check=True)
+info, block = os.pipe(), os.pipe()
+
+def remove():
+    os.read(info[0], 100)
+    shutil.rmtree("tree/gone")
+    os.write(block[1], b"go")
+
+threading.Thread(target=remove, daemon=True).start()
+done = nsiso.Popen(["ls", sys.argv[1] + "/tree"], mounts=[nsiso.Overlay(sys.argv[1] + "/tree")], map_root=True, sync_fds=(info[1], block[0]), stdout=-1, text=True)
+print(*done.communicate()[0].split())
+"""
+
+
+def test_a_directory_that_vanishes_meanwhile_is_left_out(tmp_path):
+    words = [sys.executable, "-c", VANISHING, str(tmp_path)]
+    host = nsiso.run(words, map_root=True, mnt=True, capture_output=True, text=True, timeout=60)
+    assert host.stdout == "mnt stays\n", host.stderr

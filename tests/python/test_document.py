@@ -241,6 +241,20 @@ def test_options_of_the_command():
     assert "landlock.raed: unknown key" in command("--landlock", '{"raed": []}', "--", "true")
 
 
+def test_a_keyword_that_is_misspelt_gets_a_hint():
+    for start in (lambda **words: nsiso.run(["true"], **words), nsiso.Sandbox, nsiso.hold):
+        with pytest.raises(TypeError, match="deadlin.*did you mean deadline"):
+            start(deadlin=3)
+        with pytest.raises(TypeError, match=r"use limits=nsiso.Limits\(memory=...\)"):
+            start(memory="1G")
+    assert repr(nsiso.Limits(pids=3)) == "Limits(pids=3)"
+
+
+def test_a_command_line_that_is_wrong_is_no_exit_code_of_a_program():
+    done = subprocess.run([sys.executable, "-m", "nsiso", "run", "--uid", "x", "--", "true"], capture_output=True, text=True)
+    assert done.returncode == 125 and done.stderr.startswith("usage: nsiso run")
+
+
 def test_limits_of_the_command_join_those_of_the_document(tmp_path):
     path = tmp_path / "spec.json"
     path.write_text(json.dumps({"limits": {"memory": "lots"}}))

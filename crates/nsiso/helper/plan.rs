@@ -371,10 +371,12 @@ pub(crate) enum MountOp {
         at: Place,
     },
     /// Mount an overlay. `thrown_away`: its layer is [`UPPER`] and [`WORK`] in a new tmpfs.
+    /// `optional`: `lower` may have been removed since the plan was made.
     Overlay {
         lower: Text,
         options: Options,
         thrown_away: bool,
+        optional: bool,
         attributes: u64,
         at: Place,
     },

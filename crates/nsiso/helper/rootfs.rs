@@ -41,8 +41,11 @@ pub(super) unsafe fn change(op: &MountOp) -> Outcome<()> {
                 }
                 attach(mount, true, at)
             }
-            MountOp::Overlay { lower, options, thrown_away: true, attributes, at } => {
-                throw_away(lower.string(), options.into(), attributes, at)
+            MountOp::Overlay { lower, options, thrown_away: true, optional, attributes, at } => {
+                match find(HERE, lower.string()) {
+                    Err(kernel::ENOENT) if optional => Ok(()),
+                    lower => throw_away(lower?, options.into(), attributes, at),
+                }
             }
             MountOp::Overlay { options, attributes, at, .. } => {
                 let mount = mount::filesystem(OVERLAY, options.into(), attributes)?;
@@ -126,16 +129,16 @@ unsafe fn attach(mount: usize, is_directory: bool, at: Place) -> Outcome<()> {
     }
 }
 
-/// Mounts an overlay on the tmpfs that is its writable layer, and so hides that tmpfs.
+/// Mounts an overlay of the open directory `lower` on the tmpfs that is its writable layer, and so
+/// hides that tmpfs.
 ///
 /// # Safety
-/// `lower` is a NUL-terminated string, `at` is valid.
-unsafe fn throw_away(lower: *const c_char, options: Options, attributes: u64, at: Place) -> Outcome<()> {
+/// `at` is valid.
+unsafe fn throw_away(lower: usize, options: Options, attributes: u64, at: Place) -> Outcome<()> {
     // SAFETY: guaranteed by the caller; relative paths are looked up in the tmpfs.
     unsafe {
-        let found = find(HERE, lower)?;
-        let mode = mode(found)? & 0o7777;
-        close(found)?;
+        let mode = mode(lower)? & 0o7777;
+        close(lower)?;
         // The layer must be writable even if the overlay is not.
         let writable = attributes & !kernel::MOUNT_ATTR_RDONLY;
         let layer = mount::filesystem(c"tmpfs".as_ptr(), Options::none(), writable)?;

@@ -9,7 +9,7 @@ import os
 import shutil
 import signal
 import sys
-from typing import Any, Iterable, List
+from typing import Any, Iterable, List, NoReturn
 
 from . import Listing, NamespaceInfo, Node, Popen, __version__, probe
 from . import list as take
@@ -52,7 +52,7 @@ def gaps_of(listing: Listing) -> str:
     """Describes in words what a listing could not see."""
     gaps = listing.gaps
     parts = [
-        (gaps.unreadable, f"{gaps.unreadable} processes may not be read"),
+        (gaps.unreadable, f"processes that may not be read: {gaps.unreadable}"),
         (gaps.closed, f"descriptors or mounts of {gaps.closed} processes may not be read"),
         (gaps.sockets, f"{gaps.sockets} sockets may not be asked"),
         (gaps.undescribed, f"{gaps.undescribed} namespaces could not be asked about"),
@@ -146,8 +146,10 @@ def _inheritable(fd: int) -> bool:
 
 def run_new(options: argparse.Namespace) -> int:
     keywords = keywords_of(options)
-    if options.pty or keywords.get("sandbox") and on_terminals():
+    if options.pty or options.pty is None and keywords.get("sandbox") and on_terminals():
         keywords["pty"] = size()
+    elif options.pty is False:
+        keywords["pty"] = False
     return finish(options, **keywords)
 
 
@@ -187,8 +189,16 @@ def show_list(options: argparse.Namespace) -> int:
 
 
 
+class Parser(argparse.ArgumentParser):
+    """A parser that fails as the start of a program does, with an exit code that few programs have."""
+
+    def error(self, message: str) -> NoReturn:
+        self.print_usage(sys.stderr)
+        self.exit(FAILED, f"{self.prog}: {message}\n")
+
+
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="nsiso", description="Linux namespaces.")
+    parser = Parser(prog="nsiso", description="Linux namespaces.")
     parser.add_argument("--version", action="version", version=f"nsiso {__version__}")
     command = parser.add_subparsers(dest="command", required=True)
     add_run(command).set_defaults(work=run_new)

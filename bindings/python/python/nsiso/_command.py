@@ -26,7 +26,8 @@ ALIASES = {
 
 def add_run(command: Any) -> argparse.ArgumentParser:
     usage = "nsiso run [options] [--] [program [argument ...]]"
-    run: argparse.ArgumentParser = command.add_parser("run", usage=usage, help="run a program in new namespaces")
+    epilog = "docs/options.md describes the options and their JSON. Example: nsiso run --sandbox --memory 64M --deadline 5 -- python3 x.py"
+    run: argparse.ArgumentParser = command.add_parser("run", usage=usage, epilog=epilog, help="run a program in new namespaces")
     run.add_argument("-w", "--wd", "--cwd", dest="cwd", help="set the working directory")
     mounts: Dict[str, Any] = dict(action="append", dest="mounts", default=[])
     run.add_argument("--bind", type=bind, metavar="SOURCE[:TARGET]", help="mount a file or directory", **mounts)
@@ -35,7 +36,7 @@ def add_run(command: Any) -> argparse.ArgumentParser:
     run.add_argument("--overlay", type=Overlay, metavar="TREE", help="mount a writable layer over a directory; changes are discarded", **mounts)
     run.add_argument("--mounts", type=json_list, action="extend", metavar="JSON", help="a list of mounts as in a spec document")
     run.add_argument("--publish", type=ports, action="append", metavar="PORT:PORT", help="forward a TCP port of 127.0.0.1 to a port of the program; implies --uplink")
-    run.add_argument("--pty", action="store_true", help="give the program a new terminal; default with --sandbox on a terminal")
+    run.add_argument("--pty", action=argparse.BooleanOptionalAction, help="give the program a new terminal; default with --sandbox on a terminal")
     run.add_argument("--spec", metavar="FILE", help="a spec document, JSON or TOML; the other options add to it")
     add_limits(run)
     add_options(run)

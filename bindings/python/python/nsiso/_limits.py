@@ -62,6 +62,9 @@ class Limits(Entry):
     huge_pages: Optional[Mapping[str, Size]] = None
     parent: Optional[Path] = None
 
+    def __repr__(self) -> str:
+        return f"Limits({', '.join(f'{name}={value!r}' for name, value in vars(self).items() if value is not None)})"
+
 
 class Stall(NamedTuple):
     """Time that processes spent waiting for a resource.

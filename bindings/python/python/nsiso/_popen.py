@@ -5,6 +5,7 @@ of subprocess.Popen that start a program, wait for it and send signals to it.
 """
 
 import contextlib
+import inspect
 import os
 import signal
 import subprocess
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING, Any, AnyStr, Dict, Iterable, Literal, Mapping,
 from ._limits import Limits, Resources, resources
 from ._namespace import joined
 from ._nsiso import Process
-from ._spec import KEYWORDS, passed_fds, spec_of
+from ._spec import KEYWORDS, nearest, passed_fds, spec_of
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -32,6 +33,7 @@ _REFUSED = {
     "startupinfo": "it is for Windows",
     "creationflags": "they are for Windows",
 }
+OF_SUBPROCESS = {*inspect.signature(subprocess.Popen.__init__).parameters}
 # Values that subprocess treats as not given, besides None.
 _UNSET = {"creationflags": 0}
 
@@ -155,6 +157,9 @@ class Popen(subprocess.Popen[AnyStr]):
         for name, instead in _REFUSED.items():
             if keywords.get(name) not in (None, _UNSET.get(name)):
                 raise TypeError(f"{name} is not supported: {instead}")
+        unknown = [name for name in keywords if name not in KEYWORDS and name not in OF_SUBPROCESS]
+        if unknown:
+            raise TypeError(f"Popen takes no keyword {unknown[0]!r}{nearest(unknown[0])}")
         self._options = {name: keywords.pop(name) for name in KEYWORDS if name in keywords}
         self._passed = passed_fds(pass_fds)
         if len(self._passed) > os.sysconf("SC_OPEN_MAX"):

@@ -1,15 +1,13 @@
 """Defines Sandbox, a set of options that isolates programs that are not trusted."""
 
-import inspect
 import os
-import subprocess
 from typing import TYPE_CHECKING, Any, Dict, Iterable, Mapping, Sequence, Union
 
 from ._document import document_of, kept, load, merged
 from ._nsiso import Spec
-from ._popen import Popen
+from ._popen import OF_SUBPROCESS, Popen
 from ._run import run
-from ._spec import KEYWORDS, document_of_keywords, spec_of
+from ._spec import KEYWORDS, document_of_keywords, nearest, spec_of
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -71,7 +69,7 @@ class Sandbox:
     def __init__(self, **keywords: "Unpack[RunKeywords]") -> None:
         unknown = sorted(set(keywords) - _KEYWORDS)
         if unknown:
-            raise TypeError(f"Sandbox takes the keywords of nsiso.run and nsiso.Popen, not {', '.join(unknown)}")
+            raise TypeError(f"Sandbox takes the keywords of nsiso.run and nsiso.Popen, not {', '.join(unknown)}{nearest(unknown[0])}")
         self.keywords: Dict[str, Any] = {name: kept(value) for name, value in keywords.items() if value is not None}
         if "spec" in self.keywords:
             # Neither a file nor a mapping that changes later changes the sandbox.
@@ -172,5 +170,4 @@ _LOOSENED = {
     "new_privs": (True, "set-user-ID programs count"),
     "user_namespaces": (True, "user namespaces can be made"),
 }
-_OF_SUBPROCESS = {*inspect.signature(subprocess.Popen.__init__).parameters} - {"self", "args"}
-_KEYWORDS = {*KEYWORDS, *_OF_SUBPROCESS, "join", "input", "capture_output", "timeout", "check"}
+_KEYWORDS = {*KEYWORDS, *OF_SUBPROCESS, "join", "input", "capture_output", "timeout", "check"} - {"self", "args"}

@@ -1,5 +1,6 @@
 """Makes a Spec from the arguments of run, Popen and execvp: their keywords become a document."""
 
+import difflib
 import os
 from fractions import Fraction
 from operator import index
@@ -8,6 +9,7 @@ from typing import Any, Callable, Dict, Iterable, Mapping, Optional, Union
 from ._argument import listed, mapping, pair
 from ._document import converted, document_of, merged, nanoseconds, plain
 from ._endpoint import Endpoint
+from ._limits import Limits
 from ._nsiso import Spec
 from ._options import Options
 from ._restrictions import filters
@@ -19,7 +21,15 @@ def check_keywords(function: str, options: Iterable[str]) -> None:
     """Raises TypeError for a keyword that is not one of isolation."""
     unknown = sorted({*options} - KEYWORDS)
     if unknown:
-        raise TypeError(f"{function} takes the keywords of nsiso.Options, not {', '.join(unknown)}")
+        raise TypeError(f"{function} takes the keywords of nsiso.Options, not {', '.join(unknown)}{nearest(unknown[0])}")
+
+
+def nearest(keyword: str) -> str:
+    """Returns a hint for a keyword that does not exist."""
+    if keyword in Limits.__dataclass_fields__:
+        return f": use limits=nsiso.Limits({keyword}=...)"
+    found = difflib.get_close_matches(keyword, KEYWORDS, 1)
+    return f": did you mean {found[0]}?" if found else ""
 
 
 def passed_fds(fds: Union[Iterable[int], Mapping[int, int]]) -> Dict[int, int]:

@@ -14,6 +14,10 @@ use crate::{Error, Result};
 const LONGEST_NAME: usize = 64;
 
 pub(super) fn from_str(text: &str) -> Result<Document> {
+    let hint = match text.trim_start().starts_with('{') {
+        true => "",
+        false => "a spec document is a JSON object; nsiso run --spec and Python also read TOML",
+    };
     let mut json = serde_json::Deserializer::from_str(text);
     let mut track = serde_path_to_error::Track::new();
     let tracked = serde_path_to_error::Deserializer::new(&mut json, &mut track);
@@ -23,7 +27,7 @@ pub(super) fn from_str(text: &str) -> Result<Document> {
         // What is wrong with a value has its path, so the line and column are left out.
         let text = if syntax { &text } else { text.split(" at line ").next().unwrap_or(&text) };
         let place = if syntax { "spec document".into() } else { place(&track.path().to_string()) };
-        Error::argument(format!("{place}: {text}"))
+        Error::argument(format!("{place}: {text}")).with_hint(hint)
     })?;
     json.end().map_err(|error| Error::argument(format!("spec document: {error}")))?;
     from_value(&value)
@@ -70,7 +74,7 @@ fn unknown(text: &str) -> Option<(&'static str, &str, String)> {
     let nearest = known.iter().min_by_key(distance).filter(|known| distance(known) <= 1 + name.len() / 3);
     let hint = match nearest {
         Some(nearest) if name.len() <= LONGEST_NAME => format!("did you mean {nearest}?"),
-        _ if known.len() > MANY => "the schema has the known ones: ns_spec_schema()".into(),
+        _ if known.len() > MANY => "docs/options.md lists the keys".into(),
         _ => format!("known are: {}", known.join(", ")),
     };
     Some((what, name, hint))

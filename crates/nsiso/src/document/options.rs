@@ -27,9 +27,9 @@ macro_rules! options {
     )*) => {
         /// The options of a spec. Every field may be left out.
         ///
-        /// An option brings the namespace that it needs: a host name asks for a new UTS namespace, an id
-        /// map for a new user namespace. Descriptors are numbers of the caller's, which it keeps open
-        /// until the spawn.
+        /// An option brings the namespace that it needs: a host name asks for a new UTS namespace,
+        /// an id map for a new user namespace. Descriptors are numbers of the caller's, which it
+        /// keeps open until the spawn.
         ///
         /// ```
         /// use nsiso::Document;

@@ -60,7 +60,8 @@ impl Plan {
             options.each = self.options("overlay", &[each, others].concat()).each;
         }
         let lower = self.arena.text(&lower[0]);
-        MountOp::Overlay { lower, options, thrown_away: matches!(layer, Layer::ThrownAway), attributes, at }
+        let thrown_away = matches!(layer, Layer::ThrownAway);
+        MountOp::Overlay { lower, options, thrown_away, optional: false, attributes, at }
     }
 
     /// Plans an overlay of `lower` with a temporary writable layer, and overlays of all mounts
@@ -108,12 +109,12 @@ impl Tree<'_, '_> {
             self.as_it_is(lower, at, true);
             for point in self.mounts.plain_stores_below(lower) {
                 let place = point.strip_prefix(lower).map_or(point.clone(), |below| at.join(below));
-                self.overlay(&point, &place);
+                self.overlay(&point, &place, true);
             }
             return Ok(());
         }
         if !self.mounts.any_below(lower) {
-            self.overlay(lower, at);
+            self.overlay(lower, at, !own);
             return Ok(());
         }
         let place = self.plan.place(at);
@@ -144,9 +145,14 @@ impl Tree<'_, '_> {
         self.plan.push_mount(step, self.index, op);
     }
 
-    fn overlay(&mut self, lower: &Path, at: &Path) {
+    /// `may_vanish`: other programs may remove `lower` before the overlay is mounted.
+    fn overlay(&mut self, lower: &Path, at: &Path, may_vanish: bool) {
         let place = self.plan.place(at);
-        let change = self.plan.overlay(&[text(lower)], Layer::ThrownAway, self.spec, self.attributes, place);
+        let layer = Layer::ThrownAway;
+        let mut change = self.plan.overlay(&[text(lower)], layer, self.spec, self.attributes, place);
+        if let MountOp::Overlay { optional, .. } = &mut change {
+            *optional = may_vanish;
+        }
         self.push(Step::Mount, change);
     }
 

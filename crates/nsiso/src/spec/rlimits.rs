@@ -43,8 +43,11 @@ impl Spec<'_> {
         if soft > hard {
             return Err(Error::argument(format!("the limit {plain}: {soft} is above the hard limit {hard}")));
         }
-        self.resources.rlimits.retain(|(other, _)| other != resource);
-        self.resources.rlimits.push((*resource, libc::rlimit64 { rlim_cur: soft, rlim_max: hard }));
+        let limit = libc::rlimit64 { rlim_cur: soft, rlim_max: hard };
+        match self.resources.rlimits.iter_mut().find(|(other, _)| other == resource) {
+            Some((_, earlier)) => *earlier = limit,
+            None => self.resources.rlimits.push((*resource, limit)),
+        }
         Ok(self)
     }
 }
