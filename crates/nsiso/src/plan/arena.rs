@@ -2,6 +2,7 @@
 //! their offset. Other files decide what goes in.
 
 use std::ffi::CStr;
+use std::mem::MaybeUninit;
 
 use super::format::{Header, Ref, Strings, Table, Text};
 
@@ -66,14 +67,21 @@ impl Arena {
 
     /// Reads the string at a reference into this buffer.
     pub fn read(&self, text: Text) -> &CStr {
-        let bytes = self.as_bytes().get(text.offset()..).unwrap_or_default();
-        CStr::from_bytes_until_nul(bytes).unwrap_or_default()
+        if text.offset() >= self.len() {
+            return c"";
+        }
+        // SAFETY: `text` and `string` have appended it with its NUL.
+        unsafe { CStr::from_ptr(self.start().add(text.offset()).cast()) }
     }
 
     /// Reads the bytes of a table in this buffer.
     pub fn read_bytes(&self, table: Table<u8>) -> &[u8] {
         let start = table.first.offset();
-        self.as_bytes().get(start..start + table.len as usize).unwrap_or_default()
+        if start + table.len as usize > self.len() {
+            return &[];
+        }
+        // SAFETY: `table` has appended these values, which have no padding.
+        unsafe { std::slice::from_raw_parts(self.start().add(start), table.len as usize) }
     }
 
     /// Reads the numbers of a table in this buffer.
@@ -85,16 +93,21 @@ impl Arena {
             .collect()
     }
 
-    /// Writes the header and returns the bytes of the whole plan.
-    pub fn finish(&mut self, header: Header) -> &[u8] {
+    /// Writes the header and returns the bytes of the whole plan. Those between the fields of
+    /// values are not initialized.
+    pub fn finish(&mut self, header: Header) -> &[MaybeUninit<u8>] {
         // SAFETY: `default` reserved room for the header at the beginning, aligned to a word.
         unsafe { self.words.as_mut_ptr().cast::<Header>().write(header) };
-        self.as_bytes()
+        // SAFETY: the bytes of the words.
+        unsafe { std::slice::from_raw_parts(self.start().cast(), self.len()) }
     }
 
-    fn as_bytes(&self) -> &[u8] {
-        // SAFETY: every byte of the words is initialized.
-        unsafe { std::slice::from_raw_parts(self.words.as_ptr().cast(), size_of_val(self.words.as_slice())) }
+    fn start(&self) -> *const u8 {
+        self.words.as_ptr().cast()
+    }
+
+    fn len(&self) -> usize {
+        self.words.len() * WORD
     }
 }
 

@@ -26,6 +26,7 @@ mod terminal;
 mod time;
 
 use std::ffi::{CStr, OsStr};
+use std::mem::MaybeUninit;
 use std::os::fd::RawFd;
 use std::path::Path;
 
@@ -155,7 +156,7 @@ impl Plan {
     }
 
     /// Builds the bytes that the helper reads.
-    pub fn image(&mut self) -> &[u8] {
+    pub fn image(&mut self) -> &[MaybeUninit<u8>] {
         let actions: Vec<Action> = self.ops.iter().map(|op| op.action).collect();
         let actions = self.arena.table(&actions);
         let inherited = self.inherited();

@@ -1,6 +1,7 @@
 //! The memfd that carries the plan to the helper, and in whose first page the helper reports.
 
 use std::io;
+use std::mem::MaybeUninit;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::ptr::{self, NonNull};
 
@@ -18,7 +19,7 @@ pub(super) struct PlanFile {
 
 impl PlanFile {
     /// Makes a file with this plan. All signals must be blocked.
-    pub fn new(plan: &[u8]) -> Result<(OwnedFd, Self)> {
+    pub fn new(plan: &[MaybeUninit<u8>]) -> Result<(OwnedFd, Self)> {
         const MFD_NOEXEC_SEAL: libc::c_uint = 8;
         let made = match memfd(libc::MFD_CLOEXEC | MFD_NOEXEC_SEAL) {
             // Linux before 6.3.
@@ -44,7 +45,7 @@ impl PlanFile {
         };
         // Not by write(2): valgrind would complain about uninitialized bytes between fields.
         // SAFETY: the mapping has this much room after the page.
-        unsafe { map.cast::<u8>().add(PAGE).copy_from_nonoverlapping(plan.as_ptr(), plan.len()) };
+        unsafe { map.cast::<u8>().add(PAGE).copy_from_nonoverlapping(plan.as_ptr().cast(), plan.len()) };
         Ok((memfd, PlanFile { page, plan_size: plan.len() }))
     }
 
