@@ -34,11 +34,12 @@ static void a_sandbox_is_made_once(void)
     char *json;
     ns_spec *spec = shell("mkdir /tmp/a && mkdir /tmp/b");
     OK(ns_spec_add_json(spec, "{\"seccomp\": [{\"deny\": [\"mkdir\", \"mkdirat\"]}]}", &err));
+    OK(ns_spec_add_json(spec, "{\"landlock\": {\"execute\": \"/\", \"best_effort\": true}}", &err));
     OK(ns_spec_add_json(spec, "{\"sandbox\": true}", &err));
     OK(ns_spec_add_json(spec, "{\"sandbox\": true}", &err));
     FAILS(ns_spec_add_json(spec, "{\"sandbox\": false}", &err), EINVAL, "sandbox: ");
     OK(ns_spec_to_json(spec, &json, &err));
-    CHECK(strstr(json, "mkdirat"));
+    CHECK(strstr(json, "mkdirat") && strstr(json, "\"landlock\":{"));
     ns_string_free(json);
     char text[64];
     CHECK(output(spec, text, sizeof text).exit_code != 0);

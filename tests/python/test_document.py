@@ -241,6 +241,75 @@ def test_options_of_the_command():
     assert "landlock.raed: unknown key" in command("--landlock", '{"raed": []}', "--", "true")
 
 
+def test_a_document_joins_namespaces():
+    with nsiso.Popen(["sleep", "60"], net=True, map_root=True) as process:
+        with nsiso.Namespace.of(process, "net") as net, nsiso.Namespace.of(process, "user") as user:
+            done = nsiso.run(["readlink", "/proc/self/ns/net"], spec={"join": [user.fileno(), net]}, capture_output=True, text=True)
+        process.kill()
+    assert done.stdout == f"net:[{net.inode}]\n"
+
+
+def test_nothing_that_a_sandbox_was_given_changes_later():
+    calls, limits = ["mkdir", "mkdirat"], {"nofile": [50, 50]}
+    box = nsiso.Sandbox(seccomp=[{"deny": iter(calls)}, {"deny": calls}], rlimits=limits)
+    calls.clear(), limits["nofile"].clear()
+    for _ in range(2):
+        done = box.run(["sh", "-c", "mkdir /tmp/a; ulimit -n"], capture_output=True, text=True)
+        assert done.stdout == "50\n" and "not permitted" in done.stderr
+
+
+def test_the_environment_of_the_call_lacks_what_is_unset():
+    shown = nsiso.run(["env"], env={"A": "1", "B": "2"}, env_unset=["B"], capture_output=True, text=True).stdout
+    assert shown == "A=1\n"
+
+
+def test_a_limit_has_one_name():
+    box = nsiso.Sandbox(rlimits={"nofile": 50})
+    done = box.run(["sh", "-c", "ulimit -n"], rlimits={"RLIMIT_NOFILE": 10}, capture_output=True, text=True)
+    assert done.stdout == "10\n"
+    with pytest.raises(ValueError, match="rlimits: the key 'nofile' comes twice"):
+        nsiso.run(["true"], spec={"rlimits": {"nofile": 1, "NOFILE": 2}})
+
+
+def test_descriptors_of_a_document_are_those_of_the_caller():
+    closed = max(map(int, os.listdir("/proc/self/fd"))) + 2
+    with pytest.raises(ValueError, match="fds.9: descriptor"):
+        nsiso.run(["true"], spec={"fds": {"9": closed}}, capture_output=True)
+    with pytest.raises(ValueError, match="expected the number of a descriptor"):
+        nsiso.run(["true"], spec={"fds": {"01": 0}})
+    reading, writing = os.pipe()
+    nsiso.run(["sh", "-c", "echo out; echo err >&2"], spec={"fds": {1: writing}}, stderr=nsiso.STDOUT)
+    assert os.read(reading, 100) == b"out\nerr\n"
+    with nsiso.Popen(["sh", "-c", "echo err >&2"], pty=True, stderr=nsiso.STDOUT) as process:
+        assert os.read(process.pty, 100) == b"err\r\n"
+        os.close(process.pty)
+    os.close(reading), os.close(writing)
+
+
+def test_popen_of_a_sandbox_leaves_out_what_is_for_run():
+    with nsiso.Sandbox(capture_output=True, check=True, timeout=5).popen(["true"]) as process:
+        assert process.wait() == 0
+
+
+def test_documents_of_the_command(tmp_path):
+    (tmp_path / "five").write_text("five"), (tmp_path / "six").write_text("six")
+    (tmp_path / "fds.json").write_text('{"fds": {"5": 6}}')
+    (tmp_path / "args.json").write_text('{"args": ["echo", "--", "x"]}')
+    command = f"cd {tmp_path}; nsiso() {{ {sys.executable} -m nsiso \"$@\"; }};"
+
+    def shell(text):
+        done = subprocess.run(["sh", "-c", command + text], capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=60)
+        return done.stdout + done.stderr
+
+    assert shell("nsiso run --spec fds.json -- cat /proc/self/fd/5 5<five 6<six") == "six"
+    assert shell("nsiso run --spec args.json --") == "-- x\n"
+    assert "No such file" in shell('nsiso run --spec "" -- true')
+    assert "given twice" in shell("nsiso run --spec args.json --spec fds.json -- true")
+    assert "given twice" in shell("nsiso run --rlimits '{}' --rlimits '{}' -- true")
+    assert "no octal number" in shell("nsiso run --umask=-1 -- true")
+    assert shell("nsiso run --pty -- yes </dev/null | head -n 1").startswith("y\n")
+
+
 def test_a_keyword_that_is_misspelt_gets_a_hint():
     for start in (lambda **words: nsiso.run(["true"], **words), nsiso.Sandbox, nsiso.hold):
         with pytest.raises(TypeError, match="deadlin.*did you mean deadline"):

@@ -91,9 +91,8 @@ def add_doctor(command: Any) -> None:
     command.add_parser("doctor", help="show which features this machine supports").set_defaults(work=doctor)
 
 
-def program_of(options: argparse.Namespace) -> List[str]:
-    words = options.program[1:] if options.program[:1] == ["--"] else options.program
-    return words or [os.environ.get("SHELL", "/bin/sh")]
+def program_of(options: argparse.Namespace) -> List[Any]:
+    return options.program or [os.environ.get("SHELL", "/bin/sh")]
 
 
 # The exit codes of timeout(1) and env(1), which differ from those of most programs.
@@ -107,7 +106,8 @@ def finish(options: argparse.Namespace, **keywords: Any) -> int:
     """
     passed = options.pass_fds
     if not passed and not keywords.get("sandbox"):
-        passed = [fd for fd in map(int, os.listdir("/proc/self/fd")) if fd > 2 and _inheritable(fd)]
+        named = keywords.get("spec", {}).get("fds", {})
+        passed = [fd for fd in map(int, os.listdir("/proc/self/fd")) if fd > 2 and str(fd) not in named and _inheritable(fd)]
     with Popen(program_of(options), pass_fds=passed, **keywords) as process:
         if process.pty is not None:
             relay(process)
@@ -146,7 +146,8 @@ def _inheritable(fd: int) -> bool:
 
 def run_new(options: argparse.Namespace) -> int:
     keywords = keywords_of(options)
-    if options.pty or options.pty is None and keywords.get("sandbox") and on_terminals():
+    by_default = "pty" not in keywords.get("spec", {}) and keywords.get("sandbox") and on_terminals()
+    if options.pty or options.pty is None and by_default:
         keywords["pty"] = size()
     elif options.pty is False:
         keywords["pty"] = False
@@ -209,6 +210,8 @@ def main() -> int:
         # argparse would take a kind that follows for the value.
         words = ["--tree=owner" if word == "--tree" else word for word in words]
     options = parser.parse_args(words)
+    if getattr(options, "program", [])[:1] == ["--"]:
+        options.program = options.program[1:]
     try:
         code: int = options.work(options)
         sys.stdout.flush()

@@ -4,7 +4,7 @@ import argparse
 import ast
 import re
 from dataclasses import fields, replace
-from typing import Any, Dict, List, Tuple
+from typing import Any, Dict, List, Tuple, Union
 
 from ._argument import listed
 from ._document import bytes_of, load, parse, unique
@@ -37,7 +37,7 @@ def add_run(command: Any) -> argparse.ArgumentParser:
     run.add_argument("--mounts", type=json_list, action="extend", metavar="JSON", help="a list of mounts as in a spec document")
     run.add_argument("--publish", type=ports, action="append", metavar="PORT:PORT", help="forward a TCP port of 127.0.0.1 to a port of the program; implies --uplink")
     run.add_argument("--pty", action=argparse.BooleanOptionalAction, help="give the program a new terminal; default with --sandbox on a terminal")
-    run.add_argument("--spec", metavar="FILE", help="a spec document, JSON or TOML; the other options add to it")
+    run.add_argument("--spec", action=Once, metavar="FILE", help="a spec document, JSON or TOML; the other options add to it")
     add_limits(run)
     add_options(run)
     add_passing(run)
@@ -52,21 +52,26 @@ NOT_GENERATED = {"limits", "mounts", "pty", "seccomp_notify", "spec", "sync_fds"
 def add_options(run: argparse.ArgumentParser) -> None:
     described = re.findall(r"^    (\w+): .*\n\s+((?:.|\n)*?)(?:[:.]\s|\.$)", Options.__doc__ or "", re.MULTILINE)
     sentences = {name: " ".join(text.split()).replace("%", "%%") for name, text in described}
+    lists = set()
     for name, annotation in Options.__annotations__.items():
         if name not in NOT_GENERATED:
             kind = str(getattr(annotation, "__forward_arg__", annotation)).removesuffix(" | None")
+            form = form_of(name, kind)
+            if form.get("action") == "append":
+                lists.add(name)
             flags = (*ALIASES.get(name, ()), f"--{name.replace('_', '-')}")
-            run.add_argument(*dict.fromkeys(flags), dest=name, help=sentences.get(name), **form_of(name, kind))
+            run.add_argument(*dict.fromkeys(flags), dest=name, help=sentences.get(name), **form)
+    run.set_defaults(lists=lists)
 
 
 def form_of(name: str, kind: str) -> Dict[str, Any]:
     """Returns how an option of this type is written on the command line."""
     if kind == "Literal[False] | Landlock":
-        return {"type": from_json, "metavar": "JSON"}
+        return {"type": from_json, "action": Once, "metavar": "JSON"}
     if kind.split(" | ")[0] == "bool":
         return {"action": argparse.BooleanOptionalAction}
     if name == "umask":
-        return {"type": lambda text: int(text, 8), "metavar": "OCTAL"}
+        return {"type": octal, "metavar": "OCTAL"}
     if kind == "int":
         return {"type": int, "metavar": "NUMBER"}
     if kind in ("Path", "str | bytes"):
@@ -76,8 +81,27 @@ def form_of(name: str, kind: str) -> Dict[str, Any]:
     if kind.startswith("Literal["):
         return {"choices": ast.literal_eval(kind[len("Literal") :])}
     if kind in ("Iterable[int]", "Iterable[str]", "Iterable[Path]", "str | Iterable[str]", "Kind | Iterable[Kind]"):
-        return {"action": "append", "type": int if "int" in kind else str, "metavar": "VALUE"}
-    return {"type": from_json, "metavar": "JSON"}
+        return {"action": "append", "type": number if "int" in kind else str, "metavar": "VALUE"}
+    return {"type": from_json, "action": Once, "metavar": "JSON"}
+
+
+class Once(argparse.Action):
+    """An option that may be given once: the second one would replace the first."""
+
+    def __call__(self, parser: Any, namespace: argparse.Namespace, values: Any, option: Any = None) -> None:
+        if getattr(namespace, self.dest) is not None:
+            parser.error(f"{option} is given twice")
+        setattr(namespace, self.dest, values)
+
+
+def octal(text: str) -> int:
+    if not re.fullmatch("[0-7]+", text):
+        raise argparse.ArgumentTypeError(f"{text!r} is no octal number, such as 077")
+    return int(text, 8)
+
+
+def number(text: str) -> Union[int, str]:
+    return int(text) if text else text
 
 
 def from_json(text: str) -> Any:
@@ -157,7 +181,7 @@ def keywords_of(options: argparse.Namespace) -> Dict[str, Any]:
     names = {"cwd", *Options.__annotations__} - {"limits", "pty", "spec"}
     keywords = {name: value for name, value in vars(options).items() if name in names and value is not None}
     # An empty word stands for an empty list, as in --caps="".
-    keywords = {name: [] if value == [""] else value for name, value in keywords.items()}
+    keywords = {name: [] if value == [""] and name in options.lists else value for name, value in keywords.items()}
     limits = limits_of(options)
     if limits:
         keywords["limits"] = Limits(**limits)
@@ -165,7 +189,7 @@ def keywords_of(options: argparse.Namespace) -> Dict[str, Any]:
         if options.uplink is False:
             raise ValueError("--publish needs an uplink: leave out --no-uplink")
         keywords["uplink"] = {"tcp": [*unique(options.publish).items()]}
-    if options.spec:
+    if options.spec is not None:
         document = load(options.spec)
         keywords["spec"] = document
         if document.get("seccomp_notify"):

@@ -7,7 +7,7 @@ import os
 from dataclasses import fields
 from datetime import timedelta
 from fractions import Fraction
-from typing import Any, Callable, Dict, Iterable, Iterator, List, Mapping, Tuple, TypeVar, Union
+from typing import Any, Callable, Dict, Iterable, List, Mapping, Tuple, TypeVar, Union
 
 from ._types import Path
 
@@ -18,10 +18,15 @@ _LONGEST = 16 << 20
 
 
 def kept(value: Any) -> Any:
-    """Returns a copy of a list, an iterator or a mapping, which may change or end until its use."""
-    if isinstance(value, (list, Iterator)) and not hasattr(value, "fileno"):
-        return [*value]
-    return {**value} if isinstance(value, Mapping) else value
+    """Returns a copy of lists, iterators and mappings, which may change or end until their use."""
+    if isinstance(value, Mapping):
+        return {key: kept(item) for key, item in value.items()}
+    if isinstance(value, tuple):
+        return tuple(map(kept, value))
+    plain_types = (str, bytes, bytearray, memoryview, os.PathLike, Entry)
+    if isinstance(value, Iterable) and not isinstance(value, plain_types) and not hasattr(value, "fileno"):
+        return [kept(item) for item in value]
+    return value
 
 
 class Entry:
@@ -72,8 +77,9 @@ def plain(value: Any) -> Any:
 
 def bytes_of(value: Any) -> Any:
     """Returns the bytes of a text in base64. Other values stay."""
-    encoded = value.get("base64") if isinstance(value, dict) else None
-    return base64.b64decode(encoded) if isinstance(encoded, str) else value
+    if not isinstance(value, dict) or value.keys() != {"base64"}:
+        return value
+    return base64.b64decode(value["base64"], validate=True)
 
 
 def _text(content: bytes) -> Any:
@@ -118,6 +124,8 @@ def merged(base: Mapping[str, Any], more: Mapping[str, Any]) -> Dict[str, Any]:
             both[name] = [*base[name], *more[name]]
         elif name in _MERGED and isinstance(base[name], dict) and isinstance(more[name], dict):
             both[name] = _filled(base[name], more[name])
+        elif name == "uplink" and more[name] is True and base[name]:
+            both[name] = base[name]
     return both
 
 

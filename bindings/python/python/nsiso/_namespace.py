@@ -317,10 +317,13 @@ def pin(target: "Union[Namespace, Path]", path: "Path") -> None:
 
 
 @contextlib.contextmanager
-def joined(target: "Optional[Join]") -> Iterator[List[Any]]:
+def joined(target: "Optional[Join]") -> Iterator[Optional[List[Any]]]:
     """Yields the option ``join`` of a spec document. Its descriptors are open in the block."""
     with contextlib.ExitStack() as stack:
-        each: List[JoinTarget] = [] if target is None else [target] if _is_process_and_kinds(target) else _each(target)
+        if target is None:
+            yield None
+            return
+        each: List[JoinTarget] = [target] if _is_process_and_kinds(target) else _each(target)
         yield [_join(stack, one) for one in each]
 
 

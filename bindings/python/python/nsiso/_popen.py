@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, AnyStr, Dict, Iterable, Literal, Mapping,
 from ._limits import Limits, Resources, resources
 from ._namespace import joined
 from ._nsiso import Process
-from ._spec import KEYWORDS, nearest, passed_fds, spec_of
+from ._spec import KEYWORDS, check_open, document_of_keywords, nearest, passed_fds, spec_of
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -161,6 +161,16 @@ class Popen(subprocess.Popen[AnyStr]):
         if unknown:
             raise TypeError(f"Popen takes no keyword {unknown[0]!r}{nearest(unknown[0])}")
         self._options = {name: keywords.pop(name) for name in KEYWORDS if name in keywords}
+        # Before subprocess makes pipes, whose numbers a closed descriptor might have.
+        self._options["spec"] = document = document_of_keywords(self._options)
+        check_open(document)
+        if stderr == subprocess.STDOUT and stdout is None:
+            # subprocess would take the standard output of this process for that of the program.
+            fds = document.get("fds", {})
+            if "1" in fds:
+                stderr, document["fds"] = None, {**fds, "2": fds["1"]}
+            elif document.get("pty"):
+                stderr = None
         self._passed = passed_fds(pass_fds)
         if len(self._passed) > os.sysconf("SC_OPEN_MAX"):
             raise ValueError(f"pass_fds: {len(self._passed)} descriptors are more than can be open")
@@ -244,7 +254,7 @@ class Popen(subprocess.Popen[AnyStr]):
             sys.audit("subprocess.Popen", executable or args[0], args, cwd, env)
             with joined(self._join) as joins:
                 self._process = spec_of(
-                    {**self._options, "join": joins}, args, executable=executable, cwd=cwd, env=env, new_session=self._session, passed=passed
+                    {"spec": self._options["spec"], "join": joins}, args, executable=executable, cwd=cwd, env=env, new_session=self._session, passed=passed
                 ).spawn()
         finally:
             self._close_pipe_fds(p2cread, p2cwrite, c2pread, c2pwrite, errread, errwrite)

@@ -1,7 +1,7 @@
 """Defines Sandbox, a set of options that isolates programs that are not trusted."""
 
 import os
-from typing import TYPE_CHECKING, Any, Dict, Iterable, Mapping, Sequence, Union
+from typing import TYPE_CHECKING, Any, Collection, Dict, Iterable, Mapping, Sequence, Union
 
 from ._document import document_of, kept, load, merged
 from ._nsiso import Spec
@@ -123,15 +123,16 @@ class Sandbox:
             added to its own. ``limits``, ``rlimits``, ``devices``, ``pin`` and ``uplink`` are
             merged with its own.
             """
-            return Popen(args, **self._with(keywords))
+            return Popen(args, **self._with(keywords, _OF_RUN))
 
-    def _with(self, keywords: Mapping[str, Any]) -> Dict[str, Any]:
+    def _with(self, keywords: Mapping[str, Any], without: Collection[str] = ()) -> Dict[str, Any]:
+        """Returns the keywords of a run. Those of the sandbox in ``without`` are left out."""
         given = {name: value for name, value in keywords.items() if value is not None}
         own, added = (
             document_of_keywords({name: value for name, value in words.items() if name in KEYWORDS})
             for words in (self.keywords, given)
         )
-        others = {name: value for name, value in {**self.keywords, **given}.items() if name not in KEYWORDS}
+        others = {name: value for name, value in {**_less(self.keywords, without), **given}.items() if name not in KEYWORDS}
         return {**others, "spec": {**merged(own, added), "sandbox": True}}
 
     def __repr__(self) -> str:
@@ -154,6 +155,10 @@ class Sandbox:
         return f"<Sandbox {'; '.join(granted)}>"
 
 
+def _less(words: Mapping[str, Any], names: Collection[str]) -> Dict[str, Any]:
+    return {name: value for name, value in words.items() if name not in names}
+
+
 def _words(value: Union[None, str, bytes, Iterable[str]]) -> Sequence[str]:
     """Returns a list of words, given one word or several."""
     return [os.fsdecode(value)] if isinstance(value, (str, bytes)) else [*(value or ())]
@@ -170,4 +175,6 @@ _LOOSENED = {
     "new_privs": (True, "set-user-ID programs count"),
     "user_namespaces": (True, "user namespaces can be made"),
 }
-_KEYWORDS = {*KEYWORDS, *OF_SUBPROCESS, "join", "input", "capture_output", "timeout", "check"} - {"self", "args"}
+# Keywords of run that Popen does not have.
+_OF_RUN = {"input", "capture_output", "timeout", "check"}
+_KEYWORDS = {*KEYWORDS, *OF_SUBPROCESS, "join", *_OF_RUN} - {"self", "args"}

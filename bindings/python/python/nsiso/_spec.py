@@ -2,12 +2,13 @@
 
 import difflib
 import os
+import re
 from fractions import Fraction
 from operator import index
 from typing import Any, Callable, Dict, Iterable, Mapping, Optional, Union
 
 from ._argument import listed, mapping, pair
-from ._document import converted, document_of, merged, nanoseconds, plain
+from ._document import bytes_of, converted, document_of, merged, nanoseconds, plain, unique
 from ._endpoint import Endpoint
 from ._limits import Limits
 from ._nsiso import Spec
@@ -56,7 +57,8 @@ def spec_of(
         document["new_session"] = new_session
     spec = Spec(document)
     if env is not None:
-        spec.env([(os.fsdecode(name), os.fsdecode(value)) for name, value in env.items()])
+        removed = {os.fsencode(bytes_of(name)) for name in document.get("env_unset", ())}
+        spec.env([(os.fsdecode(name), os.fsdecode(value)) for name, value in env.items() if os.fsencode(name) not in removed])
     return spec
 
 
@@ -74,7 +76,23 @@ def document_of_keywords(options: Mapping[str, Any]) -> Dict[str, Any]:
         if hasattr(value, "fileno") and name not in ("cwd_at", "root_at"):
             raise TypeError(f"{name}: {value!r} is no value of an option")
     document = {name: converted(name, value, _CONVERSIONS.get(name, plain)) for name, value in given.items()}
+    for limits in (base, document):
+        if isinstance(limits.get("rlimits"), dict):
+            limits["rlimits"] = converted("rlimits", limits["rlimits"], _same_names)
     return {name: value for name, value in merged(base, document).items() if name not in ("args", "program")}
+
+
+def check_open(document: Mapping[str, Any]) -> None:
+    """Raises ValueError for a descriptor of a document that is not open."""
+    fds = document.get("fds")
+    numbers = {f"fds.{to}": fd for to, fd in fds.items()} if isinstance(fds, dict) else {}
+    numbers.update((name, document.get(name)) for name in ("cwd_at", "root_at"))
+    for name, fd in numbers.items():
+        if isinstance(fd, int):
+            try:
+                os.fstat(fd)
+            except (OSError, OverflowError):
+                raise ValueError(f"{name}: descriptor {fd} is not open") from None
 
 
 def _clock(offset: Any) -> Any:
@@ -120,6 +138,12 @@ def _rlimits(limits: Any) -> Any:
 
     entries = mapping("rlimits", limits, {"nofile": 100})
     return plain({name: [*map(bound, both)] if isinstance(both, (list, tuple)) else bound(both) for name, both in entries})
+
+
+def _same_names(limits: Dict[str, Any]) -> Dict[str, Any]:
+    """Returns limits under one spelling of their names: "RLIMIT_NOFILE" is "nofile"."""
+    pairs = [(re.sub("^rlimit_", "", name.lower()), limit) for name, limit in limits.items()]
+    return unique(pairs)
 
 
 def _user(value: Any) -> Any:

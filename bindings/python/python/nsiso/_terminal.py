@@ -1,6 +1,7 @@
 """Connects the terminal of the user to the pseudo-terminal of a program."""
 
 import contextlib
+import errno
 import fcntl
 import os
 import select
@@ -31,8 +32,14 @@ def relay(process: "Popen[Any]") -> None:
     """Copies input and output between both terminals until the program has ended."""
     pty = process.pty
     assert pty is not None
-    with _raw(pty), contextlib.suppress(OSError):
-        _carry(process, pty)
+    with _raw(pty):
+        try:
+            _carry(process, pty)
+        except OSError as error:
+            # EIO: no process has the other end open. Otherwise nobody reads the output any more,
+            # and the program gets SIGHUP when its terminal is closed.
+            if error.errno != errno.EIO:
+                os.close(pty)
 
 
 @contextlib.contextmanager
@@ -55,7 +62,10 @@ def _raw(pty: int) -> Iterator[None]:
 
 
 def _carry(process: "Popen[Any]", pty: int) -> None:
-    sources: List[Union[int, Popen[Any]]] = [0, pty, process]
+    sources: List[Union[int, Popen[Any]]] = [pty, process]
+    with contextlib.suppress(OSError):
+        os.fstat(0)
+        sources.append(0)
     while True:
         # The last output of the program is still readable when it has ended.
         ready = select.select(sources, [], [])[0]

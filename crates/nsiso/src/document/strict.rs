@@ -97,8 +97,9 @@ impl<'de> Deserializer<'de> for Key<'de> {
 
     fn deserialize_i32<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, JsonError> {
         match self.0.parse() {
-            Ok(number) => visitor.visit_i32(number),
-            Err(_) => Err(JsonError::invalid_type(Unexpected::Str(self.0), &"the number of a descriptor")),
+            // Another spelling, such as 01, would be a second key for the same number.
+            Ok(number) if self.0 == i32::to_string(&number) => visitor.visit_i32(number),
+            _ => Err(JsonError::invalid_type(Unexpected::Str(self.0), &"the number of a descriptor")),
         }
     }
 

@@ -113,7 +113,9 @@ impl Spec<'_> {
         self.caps::<&str>([])?.user_namespaces(false).new_privs(false);
         self.resources.few_user_resources = true;
         self.sandbox_limits();
-        self.landlock(Landlock::new().execute("/")?.as_mounted().scoped().best_effort());
+        if self.privileges.landlock.is_none() {
+            self.landlock(Landlock::new().execute("/")?.as_mounted().scoped().best_effort());
+        }
         // Filters that were added before add to it.
         self.privileges.filters.insert(0, Seccomp::untrusted());
         self.init(true).die_with_parent(true).new_session().reset_signals();
