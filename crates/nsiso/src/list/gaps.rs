@@ -2,7 +2,8 @@
 
 use super::procfs::Procfs;
 
-/// Counts and flags of what a listing could not see, returned by [`Listing::gaps`](crate::Listing::gaps).
+/// Counts and flags of what a listing could not see, returned by
+/// [`Listing::gaps`](crate::Listing::gaps).
 ///
 /// ```
 /// use nsiso::{Kinds, Query};
