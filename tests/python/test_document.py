@@ -153,7 +153,7 @@ def test_a_sandbox_is_written_as_a_document(tmp_path):
     ],
 )  # fmt: skip
 def test_how_keywords_and_a_document_go_together(document, keywords, result):
-    made = _spec.spec_of({"spec": document, **keywords}).document()
+    made = _spec.spec_of(_spec.document_of_keywords({"spec": document, **keywords})).document()
     made.pop("args", None)
     assert made == result
 

@@ -5,6 +5,7 @@ use pyo3::exceptions::{PyIndexError, PyValueError};
 use pyo3::prelude::*;
 use pythonize::pythonize;
 
+use crate::enter::borrowed;
 use crate::raise;
 
 /// A snapshot. It never changes, so many threads can read it at a time.
@@ -87,12 +88,7 @@ impl Listing {
     }
 
     fn find_fd(&self, py: Python<'_>, fd: i32) -> PyResult<Option<usize>> {
-        if fd < 0 {
-            return Err(PyValueError::new_err(format!("{fd} is no file descriptor")));
-        }
-        // SAFETY: it is used only during this call. A closed one makes the call fail.
-        let fd = unsafe { std::os::fd::BorrowedFd::borrow_raw(fd) };
-        let found = self.0.find_fd(fd).map_err(|error| raise(py, error))?;
+        let found = self.0.find_fd(borrowed(fd)?).map_err(|error| raise(py, error))?;
         Ok(found.and_then(|namespace| namespace.index()))
     }
 

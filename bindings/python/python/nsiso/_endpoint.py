@@ -55,8 +55,8 @@ class Endpoint(Entry):
     port_of: str
         Name of a bridge in the same network namespace. The device becomes a port of it.
     delay, jitter: seconds, or str
-        Delay of packets that leave through this end, such as 0.01 or "10ms" (units ns, us, ms, s),
-        and its variation. The delay is at most one hour, and the jitter at most the delay.
+        Delay of packets that leave through this end, such as 0.01 or "10ms" (units ns, us, ms, s, m,
+        h), and its variation. The delay is at most one hour, and the jitter at most the delay.
         tc-netem(8).
     loss: float or str
         Probability that a packet that leaves through this end is lost: 0 to 1, or "1%".

@@ -5,7 +5,7 @@ import sys
 from typing import TYPE_CHECKING, Iterable, Mapping, NoReturn, Optional, Union
 
 from ._namespace import Join, joined
-from ._spec import check_keywords, passed_fds, spec_of
+from ._spec import check_keywords, document_of_keywords, passed_fds, spec_of
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -49,6 +49,6 @@ def execvp(
     sys.audit("os.exec", executable or args[0], args, env)
     with joined(join) as joins:
         spec_of(
-            {**options, "join": joins}, args, executable=executable, cwd=cwd, env=env, new_session=start_new_session, passed=passed_fds(pass_fds)
+            {**document_of_keywords(options), **joins}, args, executable=executable, cwd=cwd, env=env, new_session=start_new_session, passed=passed_fds(pass_fds)
         ).exec()
     raise AssertionError("exec has neither replaced this process nor failed")

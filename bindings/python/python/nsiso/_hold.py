@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Dict, Optional
 
 from ._namespace import Join, Namespace, joined
-from ._spec import check_keywords, spec_of
+from ._spec import check_keywords, document_of_keywords, spec_of
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -28,4 +28,4 @@ def hold(*, join: "Optional[Join]" = None, **options: "Unpack[Options]") -> "Dic
     """
     check_keywords("hold", options)
     with joined(join) as joins:
-        return {kind: Namespace._of_fd(fd) for kind, fd in spec_of({**options, "join": joins}).hold()}
+        return {kind: Namespace._of_fd(fd) for kind, fd in spec_of({**document_of_keywords(options), **joins}).hold()}

@@ -83,8 +83,8 @@ class Tmpfs(Mount):
     target: path
         The path in the program's view.
     size: int or str
-        The most bytes that it holds, such as "64M": 1 byte to 8 EiB. One file is allowed for each KiB, at least
-        1024. Default: half of the machine's memory.
+        The most bytes that it holds, such as "64M": 1 byte to 8 EiB. One file is allowed for each
+        KiB, at least 1024. Default: half of the machine's memory.
     mode: int
         Permissions of its root directory. Default: 0o755.
     ro: bool

@@ -317,14 +317,14 @@ def pin(target: "Union[Namespace, Path]", path: "Path") -> None:
 
 
 @contextlib.contextmanager
-def joined(target: "Optional[Join]") -> Iterator[Optional[List[Any]]]:
+def joined(target: "Optional[Join]") -> Iterator[Dict[str, Any]]:
     """Yields the option ``join`` of a spec document. Its descriptors are open in the block."""
     with contextlib.ExitStack() as stack:
         if target is None:
-            yield None
+            yield {}
             return
         each: List[JoinTarget] = [target] if _is_process_and_kinds(target) else _each(target)
-        yield [_join(stack, one) for one in each]
+        yield {"join": [_join(stack, one) for one in each]}
 
 
 def _join(stack: contextlib.ExitStack, target: "JoinTarget") -> Any:
@@ -333,7 +333,7 @@ def _join(stack: contextlib.ExitStack, target: "JoinTarget") -> Any:
     if _is_path(target):
         return stack.enter_context(Namespace(target)).fileno()
     process, kinds = target if _is_process_and_kinds(target) else (target, KINDS)
-    return {"pidfd": stack.enter_context(_pidfd(process)), "kinds": kinds}
+    return {"pidfd": stack.enter_context(_pidfd(process)), "kinds": kinds if isinstance(kinds, str) else [*kinds]}
 
 
 def _is_process_and_kinds(target: object) -> "TypeIs[ProcessAndKinds]":

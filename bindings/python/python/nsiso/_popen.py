@@ -160,16 +160,18 @@ class Popen(subprocess.Popen[AnyStr]):
         unknown = [name for name in keywords if name not in KEYWORDS and name not in OF_SUBPROCESS]
         if unknown:
             raise TypeError(f"Popen takes no keyword {unknown[0]!r}{nearest(unknown[0])}")
+        # They are kept, because descriptors in the document may be theirs.
         self._options = {name: keywords.pop(name) for name in KEYWORDS if name in keywords}
         # Before subprocess makes pipes, whose numbers a closed descriptor might have.
-        self._options["spec"] = document = document_of_keywords(self._options)
-        check_open(document)
+        self._document = document_of_keywords(self._options)
+        self._check(self._document)
+        check_open(self._document)
         if stderr == subprocess.STDOUT and stdout is None:
             # subprocess would take the standard output of this process for that of the program.
-            fds = document.get("fds", {})
-            if "1" in fds:
-                stderr, document["fds"] = None, {**fds, "2": fds["1"]}
-            elif document.get("pty"):
+            fds = self._document.get("fds")
+            if isinstance(fds, dict) and "1" in fds:
+                stderr, self._document["fds"] = None, {**fds, "2": fds["1"]}
+            elif self._document.get("pty"):
                 stderr = None
         self._passed = passed_fds(pass_fds)
         if len(self._passed) > os.sysconf("SC_OPEN_MAX"):
@@ -193,6 +195,9 @@ class Popen(subprocess.Popen[AnyStr]):
     if TYPE_CHECKING:
 
         def _close_pipe_fds(self, *fds: int) -> None: ...
+
+    def _check(self, document: Dict[str, Any]) -> None:
+        """Refuses options. The base class has nothing to refuse."""
 
     @property
     def _child(self) -> Process:
@@ -254,7 +259,7 @@ class Popen(subprocess.Popen[AnyStr]):
             sys.audit("subprocess.Popen", executable or args[0], args, cwd, env)
             with joined(self._join) as joins:
                 self._process = spec_of(
-                    {"spec": self._options["spec"], "join": joins}, args, executable=executable, cwd=cwd, env=env, new_session=self._session, passed=passed
+                    {**self._document, **joins}, args, executable=executable, cwd=cwd, env=env, new_session=self._session, passed=passed
                 ).spawn()
         finally:
             self._close_pipe_fds(p2cread, p2cwrite, c2pread, c2pwrite, errread, errwrite)

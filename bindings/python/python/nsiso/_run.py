@@ -1,10 +1,9 @@
 """Defines run, which is that of subprocess with isolation, and its result."""
 
 import subprocess
-from typing import TYPE_CHECKING, Any, AnyStr, Literal, Optional, overload
+from typing import TYPE_CHECKING, Any, AnyStr, Dict, Literal, Optional, overload
 
 from ._popen import Popen, Usage
-from ._spec import KEYWORDS, document_of_keywords
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -40,6 +39,12 @@ class _Run(Popen[AnyStr]):
     """A Popen of ``run()``: the program is killed when ``run()`` ends for any reason."""
 
     _outlives = False
+
+    def _check(self, document: Dict[str, Any]) -> None:
+        if document.get("pty"):
+            raise TypeError("pty is for nsiso.Popen: run does not read from a terminal")
+        if document.get("seccomp_notify"):
+            raise TypeError("seccomp_notify is for nsiso.Popen: run does not answer")
 
     def __del__(self, *_: Any) -> None:
         # Without this, subprocess would leave the program running after an exception that comes
@@ -110,12 +115,6 @@ def run(
 
     Raises nsiso.Error if the program cannot be started.
     """
-    options = {name: keywords.pop(name) for name in KEYWORDS if name in keywords}
-    document = document_of_keywords(options)
-    if document.get("pty"):
-        raise TypeError("pty is for nsiso.Popen: run does not read from a terminal")
-    if document.get("seccomp_notify"):
-        raise TypeError("seccomp_notify is for nsiso.Popen: run does not answer")
     if input is not None:
         if keywords.get("stdin") is not None:
             raise ValueError("stdin and input arguments may not both be used")
@@ -124,7 +123,7 @@ def run(
         if keywords.get("stdout") is not None or keywords.get("stderr") is not None:
             raise ValueError("stdout and stderr arguments may not be used with capture_output")
         keywords["stdout"] = keywords["stderr"] = subprocess.PIPE
-    with _Run(*popenargs, spec=document, **keywords) as process:
+    with _Run(*popenargs, **keywords) as process:
         # If an exception is raised here, the context manager kills the program and waits for it.
         stdout, stderr = process.communicate(input, timeout=timeout)
         completed = Completed(process.args, process.returncode, stdout, stderr)

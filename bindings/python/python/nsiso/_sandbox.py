@@ -98,9 +98,11 @@ class Sandbox:
         document = self._spec().document()
         return {name: value for name, value in document.items() if name != "args"}
 
+    def _document(self) -> Dict[str, Any]:
+        return document_of_keywords(_chosen(self.keywords, KEYWORDS))
+
     def _spec(self) -> Spec:
-        options = {name: value for name, value in self.keywords.items() if name in KEYWORDS}
-        return spec_of({**options, "sandbox": True})
+        return spec_of({**self._document(), "sandbox": True})
 
     if TYPE_CHECKING:
         run = SameAs(run)
@@ -128,12 +130,9 @@ class Sandbox:
     def _with(self, keywords: Mapping[str, Any], without: Collection[str] = ()) -> Dict[str, Any]:
         """Returns the keywords of a run. Those of the sandbox in ``without`` are left out."""
         given = {name: value for name, value in keywords.items() if value is not None}
-        own, added = (
-            document_of_keywords({name: value for name, value in words.items() if name in KEYWORDS})
-            for words in (self.keywords, given)
-        )
-        others = {name: value for name, value in {**_less(self.keywords, without), **given}.items() if name not in KEYWORDS}
-        return {**others, "spec": {**merged(own, added), "sandbox": True}}
+        document = merged(self._document(), document_of_keywords(_chosen(given, KEYWORDS)))
+        own = _chosen(self.keywords, self.keywords.keys() - KEYWORDS - {*without})
+        return {**own, **_chosen(given, given.keys() - KEYWORDS), "spec": {**document, "sandbox": True}}
 
     def __repr__(self) -> str:
         words = merged(self.keywords.get("spec", {}), self.keywords)
@@ -155,8 +154,8 @@ class Sandbox:
         return f"<Sandbox {'; '.join(granted)}>"
 
 
-def _less(words: Mapping[str, Any], names: Collection[str]) -> Dict[str, Any]:
-    return {name: value for name, value in words.items() if name not in names}
+def _chosen(words: Mapping[str, Any], names: Collection[str]) -> Dict[str, Any]:
+    return {name: value for name, value in words.items() if name in names}
 
 
 def _words(value: Union[None, str, bytes, Iterable[str]]) -> Sequence[str]:

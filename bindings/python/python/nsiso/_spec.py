@@ -41,12 +41,11 @@ def passed_fds(fds: Union[Iterable[int], Mapping[int, int]]) -> Dict[int, int]:
 
 
 def spec_of(
-    options: Mapping[str, Any], args: Iterable[Any] = ("sh",), *, executable: Any = None, cwd: Any = None,
+    document: Mapping[str, Any], args: Iterable[Any] = ("sh",), *, executable: Any = None, cwd: Any = None,
     env: Optional[Mapping[Any, Any]] = None, new_session: bool = False, passed: Optional[Mapping[int, int]] = None,
 ) -> Spec:  # fmt: skip
-    """Returns the Spec of a program. The keys of ``options`` are from KEYWORDS; None is not set."""
-    document = document_of_keywords(options)
-    document["args"] = [plain(os.fsencode(arg)) for arg in args]
+    """Returns the Spec of a program, with the options of ``document_of_keywords``."""
+    document = {**document, "args": [plain(os.fsencode(arg)) for arg in args]}
     if passed:
         document = merged(document, {"fds": converted("pass_fds", passed)})
     if executable is not None:
@@ -65,7 +64,7 @@ def spec_of(
 def document_of_keywords(options: Mapping[str, Any]) -> Dict[str, Any]:
     """Returns the document of keywords: that of ``spec``, and the others in front of it.
 
-    It is without the program, which the call has. A ``umask`` of -1 is not set, as in subprocess.
+    The keys are from KEYWORDS, and None is not set. The document is without the program, which the call has. A ``umask`` of -1 is not set, as in subprocess.
     """
     given = {name: value for name, value in options.items() if value is not None and (name, value) != ("umask", -1)}
     base = document_of(given.pop("spec")) if "spec" in given else {}

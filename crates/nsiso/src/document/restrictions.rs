@@ -6,8 +6,9 @@ use serde::{Deserialize, Serialize};
 
 use libc::sock_filter;
 
+use super::setting::each;
 use super::value::{flag, list};
-use super::{At, ByteString, OneOrMany, Switch};
+use super::{ByteString, OneOrMany, Switch};
 use crate::spec::Rules;
 use crate::spec::landlock::{EXECUTE, WRITE_FILE};
 use crate::{Error, Landlock, Result, Seccomp, SeccompAction, Spec};
@@ -215,21 +216,18 @@ pub(super) fn put_landlock(option: &Switch<LandlockRules>, spec: &mut Spec<'stat
 }
 
 pub(super) fn put_seccomp(option: &Switch<OneOrMany<SeccompFilter>>, spec: &mut Spec<'static>) -> Result<()> {
-    let filters = match option {
+    let mut add = |filter: &SeccompFilter| -> Result<()> {
+        spec.seccomp(filter.filter()?);
+        Ok(())
+    };
+    match option {
+        Switch::Value(OneOrMany::One(filter)) => add(filter),
+        Switch::Value(OneOrMany::Many(filters)) => each(filters, add),
         Switch::Bool(on) => {
             spec.seccomp(on.then(Seccomp::untrusted));
-            return Ok(());
+            Ok(())
         }
-        Switch::Value(OneOrMany::One(filter)) => vec![filter.filter()?],
-        Switch::Value(OneOrMany::Many(filters)) => {
-            let nth = |(index, filter): (usize, &SeccompFilter)| filter.filter().at(&format!("[{index}]"));
-            filters.iter().enumerate().map(nth).collect::<Result<_>>()?
-        }
-    };
-    for filter in filters {
-        spec.seccomp(filter);
     }
-    Ok(())
 }
 
 /// The option that gives these filters; None for none.

@@ -25,10 +25,7 @@ use super::strict::List;
 #[derive(Clone, Debug, PartialEq, serde::Serialize)]
 #[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[serde(untagged)]
-#[cfg_attr(
-    feature = "schema",
-    schemars(rename = "OneOrMany_{T}", description = "One value, or a list of them.")
-)]
+#[cfg_attr(feature = "schema", schemars(rename = "OneOrMany_{T}"))]
 pub enum OneOrMany<T> {
     /// One.
     One(T),
@@ -49,13 +46,7 @@ pub enum OneOrMany<T> {
 #[derive(Clone, Copy, Debug, PartialEq, serde::Serialize)]
 #[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[serde(untagged)]
-#[cfg_attr(
-    feature = "schema",
-    schemars(
-        rename = "DescriptorOr_{T}",
-        description = "A descriptor of the caller's, or something else in its place."
-    )
-)]
+#[cfg_attr(feature = "schema", schemars(rename = "DescriptorOr_{T}"))]
 pub enum DescriptorOr<T> {
     /// A descriptor of the caller's.
     Descriptor(RawFd),
@@ -85,10 +76,7 @@ impl<T> OneOrMany<T> {
 #[derive(Clone, Debug, PartialEq, serde::Serialize)]
 #[cfg_attr(feature = "schema", derive(JsonSchema))]
 #[serde(untagged)]
-#[cfg_attr(
-    feature = "schema",
-    schemars(rename = "Switch_{T}", description = "`true`, `false`, or a value in place of `true`.")
-)]
+#[cfg_attr(feature = "schema", schemars(rename = "Switch_{T}"))]
 pub enum Switch<T> {
     /// On, with the default, or off.
     Bool(bool),
