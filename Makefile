@@ -75,7 +75,7 @@ lint:
 	cargo clippy --quiet --workspace --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --quiet --no-deps --all-features -p nsiso
 	python3 bindings/python/generate.py --check
-	python3 docs/generate.py --check
+	python3 docs/tools/options.py --check
 	python3 tests/lint.py
 	@test -x $(PYTHON) || /usr/bin/python3 -m venv build/venv
 	@$(PYTHON) -m pip install --quiet --requirement tests/typing/requirements.txt
@@ -96,7 +96,7 @@ bench: build
 generate:
 	UPDATE=1 cargo test --quiet -p nsiso-capi --test header
 	python3 bindings/python/generate.py
-	python3 docs/generate.py
+	python3 docs/tools/options.py
 
 install: library
 	install -d $(DESTDIR)$(LIBDIR)/pkgconfig $(DESTDIR)$(PREFIX)/include

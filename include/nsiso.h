@@ -1084,7 +1084,7 @@ const char *ns_version(void);
 /**
  * Makes a spec from a spec document, a JSON object.
  *
- * docs/options.md lists its keys. Its schema is in nsiso-spec.schema.json, and ns_spec_schema
+ * nsiso_spec(5) lists its keys. Its schema is in nsiso-spec.schema.json, and ns_spec_schema
  * returns it. Stores the spec in `*out`; free it with ns_spec_free. Setters may add to it.
  *
  * Descriptors in a document are numbers of the caller's, which it keeps open until the spawn.

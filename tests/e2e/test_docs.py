@@ -1,13 +1,16 @@
-"""Runs the code in README.md and docs/, and checks what these pages name and link to.
+"""Runs the code in README.md, docs/ and the other pages, and checks what they name and link to.
 
-An HTML comment on the line before a block says what the block needs: `<!-- needs root -->`,
-`<!-- needs a delegated cgroup -->`, `<!-- needs COMMAND -->`, or that it is `<!-- not run: REASON -->`.
+Blocks of Rust are run by `cargo test --doc`, all others here. An HTML comment on the line before a
+block says what the block needs: `<!-- needs root -->`, `<!-- needs a delegated cgroup -->`,
+`<!-- needs COMMAND -->`, or that it is `<!-- not run: REASON -->`. `<!-- file: NAME -->` makes the
+block a file that later blocks of the page use. Blocks of `text` are no code.
 """
 
 import functools
 import inspect
 import json
 import os
+import pathlib
 import re
 import shutil
 import subprocess
@@ -19,17 +22,27 @@ from conftest import BUILD, ROOT, run
 
 import nsiso
 
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
-OPTIONS = ROOT / "docs/options.md"
+PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
+OPTIONS = ROOT / "docs/reference/options.md"
 HEADER = (ROOT / "include/nsiso.h").read_text()
 SCHEMA = json.loads((ROOT / "include/nsiso-spec.schema.json").read_text())
 
 
 class Block(NamedTuple):
-    place: str
+    page: pathlib.Path
+    line: int
     language: str
     text: str
     comment: str
+
+    @property
+    def place(self):
+        return f"{self.page.relative_to(ROOT)}:{self.line}"
+
+    @property
+    def file(self):
+        """Returns the name of the file that the block shows, or None."""
+        return self.comment[len("file: ") :] if self.comment.startswith("file: ") else None
 
 
 def blocks(page):
@@ -44,8 +57,7 @@ def blocks(page):
             continue
         comment = re.fullmatch(r"<!-- (.*) -->", lines[start - 1]) if start else None
         text = "".join(f"{line}\n" for line in lines[start + 1 : number])
-        place = f"{page.relative_to(ROOT)}:{start + 1}"
-        yield Block(place, lines[start][3:], text, comment[1] if comment else "")
+        yield Block(page, start + 1, lines[start][3:], text, comment[1] if comment else "")
         start = None
     assert start is None, f"{page}:{start + 1}: the block has no end"
 
@@ -80,7 +92,7 @@ def obstacle(comment):
 
 def those_in(*languages):
     """Parametrizes a test with the blocks in these languages, by page and line."""
-    chosen = [(block, obstacle(block.comment)) for block in BLOCKS if block.language in languages]
+    chosen = [(block, obstacle(block.comment)) for block in BLOCKS if block.language in languages and not block.file]
     skipped = {reason: pytest.mark.skip(reason=reason) for _, reason in chosen if reason}
     params = [pytest.param(block, id=block.place, marks=skipped.get(reason, ())) for block, reason in chosen]
     return pytest.mark.parametrize("block", params)
@@ -92,9 +104,55 @@ def directory(tmp_path):
     return tmp_path
 
 
-def check(block, *command, cwd):
-    done = run(*command, cwd=cwd, stdin=subprocess.DEVNULL)
+def check(block, *command, cwd, **options):
+    done = run(*command, cwd=cwd, stdin=subprocess.DEVNULL, **options)
     assert done.returncode == 0, f"{block.place}\n{done.stdout}{done.stderr}"
+
+
+def in_shell():
+    """Returns the environment of a reader who has installed nsiso and built the examples."""
+    path = [str(pathlib.Path(sys.executable).parent), str(BUILD / "bin"), os.environ["PATH"], "/usr/sbin"]
+    flags = {"CPATH": ROOT / "include", "LIBRARY_PATH": BUILD / "lib", "LD_LIBRARY_PATH": BUILD / "lib"}
+    return {**os.environ, **{name: str(value) for name, value in flags.items()}, "PATH": ":".join(path)}
+
+
+def write_files(block, directory):
+    """Writes the files that the page shows before this block."""
+    for other in BLOCKS:
+        if other.page == block.page and other.line < block.line and other.file:
+            (directory / other.file).write_text(other.text)
+
+
+def test_every_file_of_a_page_is_used():
+    for file in filter(lambda block: block.file, BLOCKS):
+        later = [block.text for block in BLOCKS if block.page == file.page and block.line > file.line]
+        assert any(file.file in text for text in later), file.place
+
+
+@those_in("sh")
+def test_a_script_runs(block, directory):
+    write_files(block, directory)
+    check(block, "sh", "-euc", block.text, cwd=directory, env=in_shell())
+
+
+def commands_of(session):
+    """Yields each command of a session, `$ command`, with the output that follows it."""
+    for part in re.split(r"^\$ ", session, flags=re.MULTILINE)[1:]:
+        command, _, output = part.partition("\n")
+        while command.endswith("\\"):
+            line, _, output = output.partition("\n")
+            command += f"\n{line}"
+        yield command, output
+
+
+@those_in("console")
+def test_a_session_in_a_shell_prints_what_the_page_shows(block, directory):
+    """`...` in the output stands for any text."""
+    write_files(block, directory)
+    for command, output in commands_of(block.text):
+        done = run("sh", "-c", f"exec 2>&1\n{command}", cwd=directory, stdin=subprocess.DEVNULL, env=in_shell())
+        pattern = ".*".join(map(re.escape, output.split("...")))
+        assert re.fullmatch(pattern, done.stdout, re.DOTALL), f"{block.place}: {command}\n{done.stdout}"
 
 
 @those_in("python")
@@ -111,13 +169,14 @@ def test_a_session_prints_what_the_page_shows(block, directory, tmp_path_factory
     check(block, sys.executable, "-m", "doctest", session, cwd=directory)
 
 
-@those_in("c")
+@those_in("c", "cpp")
 def test_a_program_in_c_compiles_and_runs(block, directory, tmp_path_factory):
     build = tmp_path_factory.mktemp("build")
-    source, program = build / "block.c", build / "block"
+    source, program = build / f"block.{block.language}", build / "block"
     source.write_text(block.text)
+    compiler = {"c": "gcc", "cpp": "g++"}[block.language]
     libraries = ["-L", BUILD / "lib", "-lnsiso", f"-Wl,-rpath,{BUILD / 'lib'}"]
-    built = run("gcc", "-Wall", "-Wextra", "-Werror", "-I", ROOT / "include", "-o", program, source, *libraries)
+    built = run(compiler, "-Wall", "-Wextra", "-Werror", "-I", ROOT / "include", "-o", program, source, *libraries)
     assert built.returncode == 0, f"{block.place}\n{built.stderr}"
     check(block, program, cwd=directory)
 
@@ -131,9 +190,27 @@ def test_a_spec_document_is_accepted(block):
     nsiso.Sandbox(spec=document)
 
 
-def test_every_block_names_its_language():
-    known = {"python", "pycon", "c", "json", "toml", "rust"}
+@those_in("yaml")
+def test_a_yaml_file_can_be_read(block):
+    pytest.importorskip("yaml").safe_load(block.text)
+
+
+def test_every_block_is_of_a_language_that_is_run():
+    known = {"python", "pycon", "c", "cpp", "json", "toml", "sh", "console", "yaml", "rust", "text"}
     assert {block.place: block.language for block in BLOCKS if block.language not in known} == {}
+
+
+def test_no_block_is_hidden_by_indentation():
+    """Markdown takes indented lines for code, too, but nothing runs them."""
+    for page in PAGES:
+        fenced = re.sub(r"^```.*?^```$", "", page.read_text(), flags=re.DOTALL | re.MULTILINE)
+        assert not re.search(r"\n\n    \S", fenced), page
+
+
+def test_the_blocks_of_rust_are_run():
+    """By cargo test, which is told of each page."""
+    listed = {*re.findall(r'include_str!\("../../../(.*?)"\)', (ROOT / "crates/nsiso/src/lib.rs").read_text())}
+    assert {block.place.partition(":")[0] for block in BLOCKS if block.language == "rust"} == listed
 
 
 def prose(page):
@@ -175,7 +252,7 @@ def code(text):
 
 
 def tables():
-    """Returns the rows of docs/options.md as lists of cells, by heading."""
+    """Returns the rows of docs/reference/options.md as lists of cells, by heading."""
     found = {}
     for line in OPTIONS.read_text().splitlines():
         if line.startswith("## "):

@@ -78,3 +78,12 @@ pub use spec::{
 };
 pub use status::{Exit, Status, Usage};
 pub use unshare::unshare;
+
+/// The Rust code of the pages of documentation, so that `cargo test --doc` runs it.
+#[cfg(doctest)]
+mod pages {
+    #[doc = include_str!("../../../README.md")]
+    pub struct Readme;
+    #[doc = include_str!("../../../docs/reference/spec-document.md")]
+    pub struct SpecDocument;
+}

@@ -26,7 +26,7 @@ ALIASES = {
 
 def add_run(command: Any) -> argparse.ArgumentParser:
     usage = "nsiso run [options] [--] [program [argument ...]]"
-    epilog = "docs/options.md describes the options and their JSON. Example: nsiso run --sandbox --memory 64M --deadline 5 -- python3 x.py"
+    epilog = "nsiso_spec(5) describes the options and their JSON. Example: nsiso run --sandbox --memory 64M --deadline 5 -- python3 x.py"
     run: argparse.ArgumentParser = command.add_parser("run", usage=usage, epilog=epilog, help="run a program in new namespaces")
     run.add_argument("-w", "--wd", "--cwd", dest="cwd", help="set the working directory")
     mounts: Dict[str, Any] = dict(action="append", dest="mounts", default=[])

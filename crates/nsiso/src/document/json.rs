@@ -74,7 +74,7 @@ fn unknown(text: &str) -> Option<(&'static str, &str, String)> {
     let nearest = known.iter().min_by_key(distance).filter(|known| distance(known) <= 1 + name.len() / 3);
     let hint = match nearest {
         Some(nearest) if name.len() <= LONGEST_NAME => format!("did you mean {nearest}?"),
-        _ if known.len() > MANY => "docs/options.md lists the keys".into(),
+        _ if known.len() > MANY => "docs/reference/options.md lists the keys".into(),
         _ => format!("known are: {}", known.join(", ")),
     };
     Some((what, name, hint))

@@ -8,9 +8,9 @@ import pathlib
 import re
 import sys
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent
-PAGE = ROOT / "docs/options.md"
-BEGIN, END = "<!-- made by docs/generate.py -->\n", "<!-- end of the table -->\n"
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+PAGE = ROOT / "docs/reference/options.md"
+BEGIN, END = "<!-- made by docs/tools/options.py -->\n", "<!-- end of the table -->\n"
 HEADER = (ROOT / "include/nsiso.h").read_text()
 SOURCES = "".join(path.read_text() for path in sorted((ROOT / "crates/nsiso/src/spec").rglob("*.rs")))
 METHODS = {*re.findall(r"pub fn (\w+)", "".join(re.findall(r"^impl(?:<'\w+>)? Spec\b.*?^}", SOURCES, re.MULTILINE | re.DOTALL)))}
