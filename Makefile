@@ -13,23 +13,27 @@ EXAMPLES := $(patsubst examples/c/%.c,build/bin/%,$(wildcard examples/c/*.c))
 C_TESTS  := $(patsubst tests/c/%.c,build/tests/%,$(wildcard tests/c/*.c))
 PYTHON   := build/venv/bin/python
 
-.PHONY: help build demo test matrix lint bench install generate clean setup library
+.PHONY: help build demo test matrix lint bench docs install generate clean setup library
 
 help:
-	@echo "make demo                      build, and show a program in namespaces of its own"
+	@echo "make demo                      build, and show a program outside and inside namespaces"
 	@echo "make test                      every test, as root and as an ordinary user"
-	@echo "make matrix                    the tests under other kernels, in virtual machines"
-	@echo "make bench                     compare with the least C and with other tools"
-	@echo "make install PREFIX= DESTDIR=  the library, its helper, its header and its pkg-config file"
 	@echo "make build                     leave everything in build/"
-	@echo "make generate                  write what is made from the sources anew: header, schema, Python keywords, option table"
+	@echo "make install PREFIX= DESTDIR=  the library, its helper, header, pkg-config file and man pages"
+	@echo "make docs                      the documentation as a site, build/site/index.html"
+	@echo "make bench                     compare with the least C and with other tools"
+	@echo "make matrix                    the tests under other kernels, in virtual machines"
+	@echo "make lint                      format, types, lints, generated files"
+	@echo "make generate                  the header, schema, Python keywords and option table anew"
+	@echo "make clean                     remove all that was built"
 
 setup:
 	@sh tests/setup.sh
 
 library:
 	@mkdir -p build/lib build/libexec/nsiso
-	cargo build --release --quiet -p nsiso-capi --message-format=json-render-diagnostics >build/messages.json
+	@test -e target/release/libnsiso_capi.so || echo "Compiling the library in Rust: about a minute."
+	@cargo build --release --quiet -p nsiso-capi --message-format=json-render-diagnostics >build/messages.json
 	@directory=$$(sed -n '/"build-script-executed".*\/nsiso#/s/.*"out_dir":"\([^"]*\)".*/\1/p' build/messages.json) && \
 	    install -m 755 "$$directory/nsiso-helper" build/libexec/nsiso/nsiso-helper
 	@install -m 755 target/release/libnsiso_capi.so build/lib/libnsiso.so.0
@@ -42,24 +46,25 @@ build: setup library $(EXAMPLES) $(C_TESTS) build/venv/.built
 
 build/bin/%: examples/c/%.c $(wildcard examples/c/*.h) include/nsiso.h | library
 	@mkdir -p build/bin
-	$(CC) $(WARNINGS) $(CFLAGS) -Iinclude -o $@ $< -Lbuild/lib -lnsiso -Wl,-rpath,'$$ORIGIN/../lib'
+	@$(CC) $(WARNINGS) $(CFLAGS) -Iinclude -o $@ $< -Lbuild/lib -lnsiso -Wl,-rpath,'$$ORIGIN/../lib'
 
 build/tests/%: tests/c/%.c include/nsiso.h | library
 	@mkdir -p build/tests
-	$(CC) $(WARNINGS) $(CFLAGS) -D_GNU_SOURCE -Iinclude -o $@ $< -pthread -Lbuild/lib -lnsiso -Wl,-rpath,'$$ORIGIN/../lib'
+	@$(CC) $(WARNINGS) $(CFLAGS) -D_GNU_SOURCE -Iinclude -o $@ $< -pthread -Lbuild/lib -lnsiso -Wl,-rpath,'$$ORIGIN/../lib'
 
 PYTHON_SOURCES := $(wildcard bindings/python/*.toml bindings/python/src/*.rs bindings/python/python/nsiso/*) \
                   $(shell find crates/nsiso/src crates/nsiso/helper -name '*.rs')
 build/venv/.built: $(PYTHON_SOURCES) | setup
+	@echo "Building the Python package: about a minute."
 	@test -x $(PYTHON) || /usr/bin/python3 -m venv build/venv
-	@$(PYTHON) -m pip install --quiet maturin pytest
+	@$(PYTHON) -m pip install --quiet maturin pytest pyyaml
 	@$(PYTHON) -m maturin build --quiet --release --manifest-path bindings/python/Cargo.toml \
-	    --interpreter $(PYTHON) --out build/wheels
+	    --interpreter $(PYTHON) --out build/wheels >build/maturin.log 2>&1 || { cat build/maturin.log; exit 1; }
 	@$(PYTHON) -m pip install --quiet --force-reinstall --no-deps build/wheels/*.whl
 	@touch $@
 
-demo: build
-	@sh examples/demo.sh
+demo: setup library $(EXAMPLES) build/venv/.built
+	@$(PYTHON) examples/demo.py
 
 # The shell ignores these signals in what it runs in the background; the tests send them.
 test: build
@@ -73,7 +78,6 @@ lint:
 	cargo fmt --all --check
 	rustfmt --check --edition 2024 crates/nsiso/helper/main.rs
 	cargo clippy --quiet --workspace --all-targets -- -D warnings
-	RUSTDOCFLAGS="-D warnings" cargo doc --quiet --no-deps --all-features -p nsiso
 	python3 bindings/python/generate.py --check
 	python3 docs/tools/options.py --check
 	python3 tests/lint.py
@@ -93,6 +97,16 @@ bench: build
 	@build/venv/bin/python tests/bench/network.py
 	@build/venv/bin/python tests/bench/limits.py
 
+docs:
+	@sh tests/setup.sh
+	@test -x $(PYTHON) || /usr/bin/python3 -m venv build/venv
+	@$(PYTHON) -m pip install --quiet --requirement docs/requirements.txt
+	@rm -rf target/doc
+	@RUSTDOCFLAGS="-D warnings" cargo doc --quiet --no-deps --all-features -p nsiso
+	@python3 docs/tools/pages.py build/pages
+	@NO_MKDOCS_2_WARNING=1 $(PYTHON) -m mkdocs build --quiet
+	@python3 docs/tools/check.py
+
 generate:
 	UPDATE=1 cargo test --quiet -p nsiso-capi --test header
 	python3 bindings/python/generate.py
@@ -107,6 +121,7 @@ install: library
 	install -m 755 build/libexec/nsiso/nsiso-helper $(DESTDIR)$(LIBEXECDIR)/nsiso/nsiso-helper
 	install -m 644 build/lib/libnsiso.a $(DESTDIR)$(LIBDIR)/libnsiso.a
 	install -m 644 include/nsiso.h $(DESTDIR)$(PREFIX)/include/nsiso.h
+	python3 docs/tools/man.py $(DESTDIR)$(PREFIX)/share/man
 	install -d $(DESTDIR)$(PREFIX)/share/nsiso
 	install -m 644 include/nsiso-spec.schema.json $(DESTDIR)$(PREFIX)/share/nsiso/nsiso-spec.schema.json
 	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@LIBDIR@|$(LIBDIR)|' -e 's|@VERSION@|$(VERSION)|' \

@@ -22,6 +22,9 @@ need passt pasta
 need curl curl
 need pkg-config pkg-config
 need valgrind valgrind
+need man-db man
+need mandoc mandoc
+need cmake cmake
 need qemu-user-static "qemu-$(uname -m)-static"
 [ "${1:-}" != lint ] || need doxygen doxygen
 /usr/bin/python3 -c 'import ensurepip' 2>/dev/null || missing="$missing python3-venv"
@@ -31,7 +34,7 @@ if [ "$(id -u)" != 0 ]; then
     echo "missing packages:$missing (as root: apt-get install$missing)" >&2
     exit 1
 fi
-echo "installing:$missing"
+echo "Installing packages, which may take a minute:$missing"
 apt-get update -qq
 # shellcheck disable=SC2086
 DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing >/dev/null

@@ -1,6 +1,7 @@
 """Tests nsiso.probe, nsiso.unshare, and `python -m nsiso run|enter|doctor`."""
 
 import os
+import re
 import pathlib
 import subprocess
 import sys
@@ -47,10 +48,28 @@ def test_a_probe_tells_a_limit_and_leaves_nothing():
     assert said.startswith("no ") and "ENOSPC" in said and "max_net_namespaces" in said, said
 
 
-def test_doctor_tells_people():
+def test_doctor_has_a_line_for_each_feature_and_remedies_below():
     done = module("doctor")
-    assert done.returncode == 0 and "pidfd_info_exit" in done.stdout and "cgroup_v2" in done.stdout
-    assert len(done.stdout.splitlines()) >= 17
+    assert done.returncode == 0 and "\033" not in done.stdout
+    features, _, remedies = done.stdout.partition("\nWhat is missing, and what can be done:\n")
+    found = nsiso.probe()
+    words = {"yes": "yes", "in_user_namespace": "userns", "no": "no"}
+    rows = [line.split(maxsplit=2) for line in features.splitlines() if "   " in line]
+    assert [row[:2] for row in rows] == [[words[feature.support], name] for name, feature in found.items()]
+    assert all(len(row) == 3 for row in rows), "each has a meaning"
+    missing = [name for name, feature in found.items() if not feature]
+    assert re.findall(r"^- (\w+)$", remedies, re.MULTILINE) == missing
+    for name in missing:
+        assert found[name].hint.split()[0] in remedies
+
+
+def test_doctor_has_colours_and_fits_a_terminal():
+    command = f"COLUMNS=60 {sys.executable} -m nsiso doctor"
+    shown = subprocess.run(["script", "-qec", command, "/dev/null"], capture_output=True, text=True, check=True).stdout
+    assert "\033[32myes" in shown
+    assert max(len(re.sub(r"\033\[\d*m", "", line).rstrip()) for line in shown.splitlines()) <= 60
+    plain = subprocess.run(["script", "-qec", f"NO_COLOR=1 {command}", "/dev/null"], capture_output=True, text=True, check=True)
+    assert "\033" not in plain.stdout
 
 
 def test_a_program_moves_itself():

@@ -15,6 +15,7 @@ from . import Listing, NamespaceInfo, Node, Popen, __version__, probe
 from . import list as take
 from . import tree
 from ._command import KINDS, add_passing, add_run, keywords_of
+from ._doctor import report
 from ._terminal import on_terminals, relay, size
 
 COLUMNS = ("NS", "TYPE", "NPROCS", "PID", "USER", "OWNER", "HELD BY", "COMMAND")
@@ -64,7 +65,7 @@ def gaps_of(listing: Listing) -> str:
 
 
 def add_list(command: Any) -> None:
-    listing_of = command.add_parser("list", help="list the namespaces of the machine and what holds them")
+    listing_of = command.add_parser("list", usage="nsiso list [options] [KIND ...]", help="list the namespaces of the machine and what holds them")
     listing_of.add_argument("kinds", nargs="*", metavar="KIND", help="user, pid, mnt, net, ipc, uts, time or cgroup; default: all")
     listing_of.add_argument("--own", action="store_true", help="look only at your own processes")
     form = listing_of.add_mutually_exclusive_group()
@@ -74,7 +75,8 @@ def add_list(command: Any) -> None:
 
 
 def add_enter(command: Any) -> None:
-    enter = command.add_parser("enter", help="run a program in existing namespaces")
+    usage = "nsiso enter [options] [--] [program [argument ...]]"
+    enter = command.add_parser("enter", usage=usage, help="run a program in existing namespaces")
     enter.add_argument("-t", "--target", type=int, help="the process whose namespaces to enter")
     enter.add_argument("-a", "--all", action="store_true", help="enter all namespaces of the process")
     for word, (letter, kind) in KINDS.items():
@@ -88,7 +90,7 @@ def add_enter(command: Any) -> None:
 
 
 def add_doctor(command: Any) -> None:
-    command.add_parser("doctor", help="show which features this machine supports").set_defaults(work=doctor)
+    command.add_parser("doctor", usage="nsiso doctor", help="show which features this machine supports").set_defaults(work=doctor)
 
 
 def program_of(options: argparse.Namespace) -> List[Any]:
@@ -168,11 +170,7 @@ def run_in(options: argparse.Namespace) -> int:
 
 
 def doctor(_: argparse.Namespace) -> int:
-    verdicts = {"yes": "yes", "in_user_namespace": "with a user namespace", "no": "no"}
-    for feature in probe().values():
-        print(f"{feature.name:16} {verdicts[feature.support]:22} {feature.detail}".rstrip())
-        if feature.hint:
-            print(f"{'':39} {feature.hint}")
+    print("\n".join(report(probe().values())))
     return 0
 
 
@@ -189,7 +187,6 @@ def show_list(options: argparse.Namespace) -> int:
     return 0
 
 
-
 class Parser(argparse.ArgumentParser):
     """A parser that fails as the start of a program does, with an exit code that few programs have."""
 
@@ -198,18 +195,22 @@ class Parser(argparse.ArgumentParser):
         self.exit(FAILED, f"{self.prog}: {message}\n")
 
 
-def main() -> int:
-    parser = Parser(prog="nsiso", description="Linux namespaces.")
-    parser.add_argument("--version", action="version", version=f"nsiso {__version__}")
-    command = parser.add_subparsers(dest="command", required=True)
+def parser() -> Parser:
+    whole = Parser(prog="nsiso", description="Linux namespaces.")
+    whole.add_argument("--version", action="version", version=f"nsiso {__version__}")
+    command = whole.add_subparsers(dest="command", required=True)
     add_run(command).set_defaults(work=run_new)
     for add in (add_enter, add_list, add_doctor):
         add(command)
+    return whole
+
+
+def main() -> int:
     words = sys.argv[1:]
     if words[:1] == ["list"]:
         # argparse would take a kind that follows for the value.
         words = ["--tree=owner" if word == "--tree" else word for word in words]
-    options = parser.parse_args(words)
+    options = parser().parse_args(words)
     if getattr(options, "program", [])[:1] == ["--"]:
         options.program = options.program[1:]
     try:

@@ -1,0 +1,27 @@
+"""Imports the Python package from its sources, without the compiled module that its documentation
+does not need.
+"""
+
+import pathlib
+import sys
+import types
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+
+
+def imported() -> types.ModuleType:
+    """Returns the package nsiso."""
+    if "nsiso" not in sys.modules:
+        compiled = types.ModuleType("nsiso._nsiso")
+        compiled.__dict__.update(Spec=object, Process=object, __version__=version())
+        sys.modules["nsiso._nsiso"] = compiled
+        sys.path.insert(0, str(ROOT / "bindings/python/python"))
+    import nsiso
+
+    return nsiso
+
+
+def version() -> str:
+    """Returns the version of the project, from Cargo.toml."""
+    lines = (ROOT / "Cargo.toml").read_text().splitlines()
+    return next(line.split('"')[1] for line in lines if line.startswith("version = "))

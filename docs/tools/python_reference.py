@@ -1,0 +1,93 @@
+"""Makes the page of the Python reference from the docstrings of the package."""
+
+import ast
+import inspect
+import re
+import textwrap
+from typing import Any, Dict, Iterator, List
+
+import package
+
+SECTIONS: Dict[str, List[str]] = {
+    "Programs": [
+        "run", "Popen", "execvp", "Completed", "Usage", "Options", "PIPE", "STDOUT", "DEVNULL", "CompletedProcess",
+        "CalledProcessError", "TimeoutExpired",
+    ],
+    "Sandbox": ["Sandbox", "Landlock", "Seccomp"],
+    "Limits": ["Limits", "Resources", "Pressure", "Stall"],
+    "File system view": [
+        "Mount", "Bind", "Tmpfs", "Overlay", "Procfs", "Sysfs", "Mqueue", "Dev", "Dir", "File", "Symlink", "Mask",
+        "ReadOnly", "Chmod", "Propagation",
+    ],
+    "Networks": ["Host", "Bridge", "link", "Link", "Endpoint", "Uplink", "Lab", "socket_in", "forward", "move_device", "remove_device"],
+    "Existing namespaces": ["Namespace", "Pidfd", "enter", "call_in", "hold", "pin", "unpin", "unshare"],
+    "Lists": ["list", "tree", "Listing", "NamespaceInfo", "Holder", "Node", "Gaps"],
+    "Features": ["probe", "Feature"],
+    "Errors": ["Error", "ArgumentError", "DeniedError", "NotFoundError", "NotDirectoryError", "NoProcessError"],
+}  # fmt: skip
+
+
+def markdown(docstring: str) -> str:
+    """Returns a docstring as Markdown. A line with an indented one below it is a term."""
+    lines = inspect.cleandoc(docstring).replace("``", "`").splitlines()
+    found = []
+    for line, after in zip(lines, [*lines[1:], ""]):
+        is_term = line and not line.startswith((" ", "- ")) and re.match(r"    \S", after)
+        found.append(f"\n`{line}`\n:   " if is_term else line)
+    return re.sub(r"\n:   \n    ", "\n:   ", "\n".join(found))
+
+
+def signature(name: str, function: Any) -> str:
+    try:
+        shown = str(inspect.signature(function))
+    except (TypeError, ValueError):
+        return name
+    shown = re.sub(r"'([\w\[\], |.]+)'(?= = |,|\)|$)", r"\1", re.sub(r"(typing|subprocess|nsiso\.\w+)\.(?=[A-Z])", "", shown))
+    shown = re.sub(r"<class '(?:\w+\.)*(\w+)'>|<object object at \w+>", r"\1", shown)
+    if len(name + shown) > 88:
+        shown = re.sub(r"^\(|, (?=\**\w+[:=,)]|\*, )", lambda found: found[0].rstrip() + "\n    ", shown)
+        shown = re.sub(r"\)(?= ->|$)", ",\n)", shown)
+    return name + shown
+
+
+def attributes(one: type) -> Iterator[str]:
+    """Yields the fields of a class that have a description below them."""
+    (body,) = ast.parse(textwrap.dedent(inspect.getsource(one))).body
+    for field, after in zip(body.body, body.body[1:]):
+        if isinstance(field, ast.AnnAssign) and isinstance(after, ast.Expr) and isinstance(after.value, ast.Constant):
+            yield f"`{ast.unparse(field.target)}: {ast.unparse(field.annotation)}`\n:   " + markdown(after.value.value).replace("\n", "\n    ")
+
+
+def members(name: str, one: type) -> Iterator[str]:
+    for member, value in vars(one).items():
+        function = getattr(value, "__func__", value)
+        told = inspect.getdoc(getattr(one, member)) if not member.startswith("_") else None
+        if isinstance(value, property) and told:
+            yield f"#### `{name}.{member}` {{#nsiso.{name}.{member}}}\n\n{markdown(told)}"
+        elif inspect.isfunction(function) and told:
+            yield f"#### `{name}.{member}` {{#nsiso.{name}.{member}}}\n\n```python\n{signature(f'{name}.{member}', getattr(one, member))}\n```\n\n{markdown(told)}"
+
+
+def described(name: str, one: Any) -> Iterator[str]:
+    yield f"### `nsiso.{name}` {{#nsiso.{name}}}"
+    module = getattr(one, "__module__", "subprocess")
+    if not module.startswith("nsiso"):
+        yield f"`subprocess.{name}`."
+        return
+    if name != "Options":
+        yield f"```python\n{signature(f'nsiso.{name}', one)}\n```"
+    yield markdown(inspect.getdoc(one) or "")
+    if inspect.isclass(one):
+        yield from attributes(one)
+        yield from members(name, one)
+
+
+def page() -> str:
+    nsiso = package.imported()
+    assert sorted(name for names in SECTIONS.values() for name in names) == sorted(nsiso.__all__)
+    found = ["# Python", markdown(nsiso.__doc__)]
+    for title, names in SECTIONS.items():
+        found.append(f"## {title}")
+        for name in names:
+            found += described(name, getattr(nsiso, name))
+    return "\n\n".join(found)
