@@ -88,7 +88,9 @@ lint:
 	doxygen tests/Doxyfile
 
 bench: build
+	@sh tests/setup.sh bench
 	@sh tests/bench/build.sh
+	@$(PYTHON) tests/bench/comparison.py
 	@/usr/bin/python3 tests/bench/run.py
 	@/usr/bin/python3 tests/bench/list.py
 	@/usr/bin/python3 tests/bench/enter.py
@@ -106,6 +108,7 @@ docs:
 	@python3 docs/tools/pages.py build/pages
 	@NO_MKDOCS_2_WARNING=1 $(PYTHON) -m mkdocs build --quiet
 	@python3 docs/tools/check.py
+	@echo "to read it: python3 -m http.server -d build/site 8000"
 
 generate:
 	UPDATE=1 cargo test --quiet -p nsiso-capi --test header

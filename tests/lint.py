@@ -26,11 +26,12 @@ LONGEST = 100
 
 
 def faults(path):
-    in_table = path.suffix == ".md"
+    page, fenced = path.suffix == ".md", False
     for number, line in enumerate(path.read_text().splitlines(), 1):
         if found := OLD.search(line):
             yield f"{path.relative_to(ROOT)}:{number}: old word: {found[0]}"
-        prose = COMMENT.match(line) or (in_table and not line.lstrip().startswith(("|", "    ", "!", "[")))
+        fenced ^= page and line.startswith("```")
+        prose = not fenced and not line.lstrip().startswith(("|", "!", "[")) if page else COMMENT.match(line)
         if prose and len(line) > LONGEST:
             yield f"{path.relative_to(ROOT)}:{number}: {len(line)} columns"
 

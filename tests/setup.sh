@@ -1,6 +1,6 @@
 #!/bin/sh
 # Installs the packages that a minimal Debian lacks for building and testing. Needs root only if one
-# is missing. With the argument lint it installs what make lint needs, too.
+# is missing. With the argument lint or bench it installs what that command needs, too.
 set -eu
 
 missing=""
@@ -27,6 +27,10 @@ need mandoc mandoc
 need cmake cmake
 need qemu-user-static "qemu-$(uname -m)-static"
 [ "${1:-}" != lint ] || need doxygen doxygen
+if [ "${1:-}" = bench ]; then
+    need crun crun
+    need runc runc
+fi
 /usr/bin/python3 -c 'import ensurepip' 2>/dev/null || missing="$missing python3-venv"
 
 [ -z "$missing" ] && exit 0

@@ -1,4 +1,5 @@
-"""Checks the site in build/site: each link leads somewhere, and each name can be found.
+"""Checks the site in build/site: each link leads somewhere, nothing is loaded from other sites, and
+each name can be found.
 
 Every page must be reachable from the front page. The reference must name every function of C, name
 of Python, item of Rust and option.
@@ -27,6 +28,7 @@ class Page(HTMLParser):
         super().__init__()
         self.ids: Set[str] = set()
         self.links: Set[str] = set()
+        self.loaded: Set[str] = set()
         self.text = path.read_text()
         self.feed(self.text)
 
@@ -36,6 +38,8 @@ class Page(HTMLParser):
                 self.ids.add(value)
             elif name in ("href", "src") and value:
                 self.links.add(value)
+                if urlsplit(value).netloc and tag in ("script", "img", "link", "iframe"):
+                    self.loaded.add(value)
 
 
 def targets(path: pathlib.Path, page: Page) -> Iterator[tuple]:
@@ -54,6 +58,10 @@ def dead_links(pages: Dict[pathlib.Path, Page]) -> Iterator[str]:
             there = pages.get(target)
             if not target.exists() or (fragment and there and fragment not in there.ids):
                 yield f"{path.relative_to(SITE)}: dead link: {link}"
+
+
+def loaded_from_elsewhere(pages: Dict[pathlib.Path, Page]) -> Iterator[str]:
+    yield from (f"{path.relative_to(SITE)}: loads {link}" for path, page in pages.items() for link in page.loaded)
 
 
 def unreachable(pages: Dict[pathlib.Path, Page]) -> Iterator[str]:
@@ -85,7 +93,7 @@ def main() -> int:
     # rustdoc checks its own pages. Those of 404.html are links from the root of a server.
     ours = (path for path in SITE.rglob("*.html") if "reference/rust/" not in str(path) and path.name != "404.html")
     pages = {path: Page(path) for path in ours}
-    faults = [*dead_links(pages), *unreachable(pages), *(f"not in the reference: {name}" for name in unnamed(pages))]
+    faults = [*dead_links(pages), *loaded_from_elsewhere(pages), *unreachable(pages), *(f"not in the reference: {name}" for name in unnamed(pages))]
     print("\n".join(faults) or f"{len(pages)} pages, every link leads somewhere, every name is in the reference")
     return bool(faults)
 

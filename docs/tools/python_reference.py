@@ -1,9 +1,9 @@
 """Makes the page of the Python reference from the docstrings of the package."""
 
 import ast
+import functools
 import inspect
 import re
-import textwrap
 from typing import Any, Dict, Iterator, List
 
 import package
@@ -50,9 +50,17 @@ def signature(name: str, function: Any) -> str:
     return name + shown
 
 
-def attributes(one: type) -> Iterator[str]:
+@functools.lru_cache(maxsize=None)
+def classes() -> Dict[str, ast.ClassDef]:
+    """Returns the definitions of all classes of the package."""
+    sources = (package.ROOT / "bindings/python/python/nsiso").glob("*.py")
+    found = (node for source in sources for node in ast.parse(source.read_text()).body)
+    return {node.name: node for node in found if isinstance(node, ast.ClassDef)}
+
+
+def attributes(name: str) -> Iterator[str]:
     """Yields the fields of a class that have a description below them."""
-    (body,) = ast.parse(textwrap.dedent(inspect.getsource(one))).body
+    body = classes()[name]
     for field, after in zip(body.body, body.body[1:]):
         if isinstance(field, ast.AnnAssign) and isinstance(after, ast.Expr) and isinstance(after.value, ast.Constant):
             yield f"`{ast.unparse(field.target)}: {ast.unparse(field.annotation)}`\n:   " + markdown(after.value.value).replace("\n", "\n    ")
@@ -78,7 +86,7 @@ def described(name: str, one: Any) -> Iterator[str]:
         yield f"```python\n{signature(f'nsiso.{name}', one)}\n```"
     yield markdown(inspect.getdoc(one) or "")
     if inspect.isclass(one):
-        yield from attributes(one)
+        yield from attributes(name)
         yield from members(name, one)
 
 

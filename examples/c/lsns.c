@@ -460,8 +460,8 @@ int main(int argc, char **argv)
 
     ns_gaps gaps;
     must(ns_listing_gaps(listing, &gaps, sizeof gaps, &err));
-    if (!gaps.complete && isatty(STDERR_FILENO))
-        fprintf(stderr, "lsns: not all could be read (%u processes closed to us); root sees more\n", gaps.unreadable);
+    if (gaps.unreadable && isatty(STDERR_FILENO))
+        fprintf(stderr, "lsns: %u processes may not be read; root sees more\n", gaps.unreadable);
     for (size_t i = 0; i < table.length; i++)
         for (size_t c = 0; c < table.width; c++)
             free(table.rows[i].cells[c]);

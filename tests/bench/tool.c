@@ -1,5 +1,5 @@
-/* Starts the command-line tool that BENCH_TOOL names with posix_spawn(3), to measure the whole
- * command. */
+/* Starts a command-line tool with posix_spawn(3), to measure the whole command: the tool that
+ * BENCH_TOOL names with the options of the case, or BENCH_COMMAND as it is. */
 #define _GNU_SOURCE
 #include "bench.h"
 #include <spawn.h>
@@ -20,23 +20,28 @@ static const char *const commands[][2] = {
 
 static void spawn_and_reap(const struct bench_case *wanted)
 {
-    char *argv[24], key[32], words[160] = "";
+    char *argv[24], key[32], words[1000] = "";
     int count = 0, status;
     pid_t pid;
-    char *tool = getenv("BENCH_TOOL"), *style = strstr(tool, "bwrap") ? "bwrap" : "unshare";
+    char *whole = getenv("BENCH_COMMAND"), *tool = whole ? "" : getenv("BENCH_TOOL");
+    char *style = strstr(tool, "bwrap") ? "bwrap" : "unshare";
     snprintf(key, sizeof key, "%s %s", style, wanted->name);
     for (size_t n = 0; n < sizeof commands / sizeof *commands; n++)
         if (strcmp(commands[n][0], key) == 0)
             snprintf(words, sizeof words, "%s", commands[n][1]);
+    if (whole)
+        snprintf(words, sizeof words, "%s", whole);
     if (wanted->kinds) {
-        argv[count++] = tool;
+        if (!whole)
+            argv[count++] = tool;
         for (char *word = strtok(words, " "); word; word = strtok(NULL, " "))
             argv[count++] = word;
     }
-    argv[count++] = wanted->argv[0];
+    if (!whole)
+        argv[count++] = wanted->argv[0];
     argv[count] = NULL;
     if (posix_spawn(&pid, argv[0], NULL, NULL, argv, environ) || waitpid(pid, &status, 0) != pid || status)
-        bench_fail(tool);
+        bench_fail(argv[0]);
 }
 
 BENCH_MAIN

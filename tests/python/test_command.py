@@ -40,8 +40,9 @@ def test_a_sandbox_gets_no_descriptor_that_is_not_named():
 @pytest.mark.parametrize(
     "words, code, text",
     [
-        (["--sandbox", "--deadline", "0.3", "--", "sleep", "1000"], 124, "the deadline was over"),
+        (["--sandbox", "--deadline", "0.3", "--", "sleep", "1000"], 124, "the deadline has expired"),
         (["-r", "--deadline", "0", "--", "true"], 125, "deadline"),
+        (["-r", "--hostnam", "box", "--", "true"], 125, "--hostnam"),
         (["-r", "--ro-bind", "/does/not/exist", "--", "true"], 125, "/does/not/exist"),
         (["--share", "net", "--", "true"], 125, "without --sandbox"),
         (["-r", "--", "no-such-program"], 127, "no-such-program"),

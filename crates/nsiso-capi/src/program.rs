@@ -14,7 +14,8 @@ use crate::spec::{ns_spec, set};
 /// `argv` is a table that ends with NULL; it is copied. argv[0] is the program's name for
 /// itself and the file to execute, unless ns_spec_program names another file later. A name
 /// without a slash is searched for in the PATH of the program's environment, as by execvp(3);
-/// without PATH, in /bin and /usr/bin. Default: "sh" without arguments.
+/// without PATH, in /bin and /usr/bin. Default: "sh" without arguments. A table of `char *`, as
+/// the argv of main, takes a cast in C: (const char *const *)argv.
 ///
 /// Errors: -EINVAL if `argv` has no element or argv[0] is empty. From ns_spawn at NS_STEP_EXEC:
 /// - -ENOENT: the file or its interpreter does not exist.

@@ -182,7 +182,7 @@ impl Step {
             Step::Link => "set up",
             Step::Address => "add the address",
             Step::Route => "add the route",
-            Step::Qdisc => "shape",
+            Step::Qdisc => "set the delay, loss or rate of",
             Step::Setting => "write",
             Step::Uplink => "connect by",
             Step::Root => "take as root directory",

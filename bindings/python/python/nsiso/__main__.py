@@ -124,10 +124,10 @@ def finish(options: argparse.Namespace, **keywords: Any) -> int:
                 continue
             break
     if process.timed_out:
-        print("nsiso: everything was killed: the deadline was over", file=sys.stderr)
+        print("nsiso: everything was killed: the deadline has expired", file=sys.stderr)
         return OVER
     if process.out_of_memory:
-        print("nsiso: something was killed: the memory limit was reached", file=sys.stderr)
+        print("nsiso: a process was killed: the memory limit was reached", file=sys.stderr)
     return code if code >= 0 else 128 - code
 
 
@@ -183,12 +183,17 @@ def show_list(options: argparse.Namespace) -> int:
     rows = branches(tree(options.tree, listing)) if options.tree else map(row, listing)
     table([[*COLUMNS], *rows])
     if not listing.gaps.complete:
+        sys.stdout.flush()
         print(f"incomplete: {gaps_of(listing)}", file=sys.stderr)
     return 0
 
 
 class Parser(argparse.ArgumentParser):
     """A parser that fails as the start of a program does, with an exit code that few programs have."""
+
+    def __init__(self, **options: Any) -> None:
+        # A new option could make an abbreviation ambiguous.
+        super().__init__(allow_abbrev=False, **options)
 
     def error(self, message: str) -> NoReturn:
         self.print_usage(sys.stderr)

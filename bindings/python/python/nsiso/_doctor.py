@@ -40,6 +40,7 @@ def report(features: Iterable[Feature]) -> Iterator[str]:
     features = [*features]
     terminal = sys.stdout.isatty()
     width = shutil.get_terminal_size().columns if terminal else None
+    wrap = textwrap.TextWrapper(min(width or 100, 100), initial_indent="  ", subsequent_indent="    ")
     for feature in features:
         word, colour = SUPPORT[feature.support]
         told = MEANINGS.get(feature.name, "")
@@ -52,10 +53,10 @@ def report(features: Iterable[Feature]) -> Iterator[str]:
             word = f"\033[{colour}m{word:6}\033[0m"
         yield f"{word:6}  {line}".rstrip()
     if any(feature.support == "in_user_namespace" for feature in features):
-        yield "\nuserns: only together with a new user namespace, such as with --map-root."
+        yield "\nuserns:"
+        yield from wrap.wrap("only together with a new user namespace, such as with --map-root")
     missing = [feature for feature in features if not feature]
     if missing:
         yield "\nWhat is missing, and what can be done:"
     for feature in missing:
-        wrap = textwrap.TextWrapper(min(width or 100, 100), initial_indent="  ", subsequent_indent="    ")
         yield from (f"- {feature.name}", *wrap.wrap(feature.detail), *wrap.wrap(feature.hint))

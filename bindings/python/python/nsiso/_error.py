@@ -52,6 +52,10 @@ class NoProcessError(Error, ProcessLookupError):
     """ESRCH: the process has ended. Also a ProcessLookupError."""
 
 
+# Tracebacks show the name under which these are caught.
+for _class in (Error, ArgumentError, NotFoundError, NotDirectoryError, DeniedError, NoProcessError):
+    _class.__module__ = "nsiso"
+
 _KINDS = {
     _errno.ENOENT: NotFoundError,
     _errno.ENOTDIR: NotDirectoryError,

@@ -255,8 +255,8 @@ fn open(path: &Path, options: &OpenOptions) -> Result<OwnedFd> {
 }
 
 fn no_group(parent: &Path, error: &io::Error) -> Error {
-    Error::from_io(Step::Cgroup, format!("a group in {}", parent.display()), error).with_hint(
-        "the group must be yours: run as root, or in a unit with Delegate=yes (systemd-run --user --scope -p Delegate=yes ...); \
+    Error::from_io(Step::Cgroup, format!("a cgroup in {}", parent.display()), error).with_hint(
+        "that directory must be yours: run as root, or in a unit with Delegate=yes (systemd-run --user --scope -p Delegate=yes ...); \
          without any, rlimits and the sizes of tmpfs still limit",
     )
 }

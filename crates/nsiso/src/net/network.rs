@@ -111,7 +111,7 @@ impl Network {
                     libc::ENOENT => qdisc::missing(&endpoint.quality),
                     errno => of_device(errno),
                 };
-                refusal.error(Step::Qdisc, format!("what leaves {name}"), hint)
+                refusal.error(Step::Qdisc, name.to_string(), hint)
             })?;
         }
         Ok(())
