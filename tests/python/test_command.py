@@ -56,6 +56,26 @@ def test_it_ends_with_the_programs_code_or_one_that_tells_of_its_own_failure(wor
     assert done.returncode == code and text in done.stderr and (text or not done.stderr), done
 
 
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_goes_to_the_program(number):
+    script = f"trap 'echo told; exit 3' {number.name[3:]}; echo ready; while :; do sleep 0.01; done"
+    command = [*RUN, "-r", "--pid", "--init", "--", "sh", "-c", script]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout.readline() == "ready\n"
+        process.send_signal(number)
+        assert process.stdout.read() == "told\n" and process.wait() == 3
+
+
+def test_an_ignored_signal_stays_ignored():
+    command = ["sh", "-c", 'trap "" HUP; "$@"', "sh", *RUN, "-r", "--", "sh", "-c", "echo ready; read line"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True) as process:
+        assert process.stdout.readline() == "ready\n"
+        os.killpg(process.pid, signal.SIGHUP)
+        process.stdin.write("on\n")
+        process.stdin.close()
+        assert process.wait() == 0
+
+
 def test_a_shell_in_a_sandbox_has_job_control():
     pid, terminal = pty.fork()
     if pid == 0:

@@ -62,12 +62,12 @@ def test_a_terminal_of_a_document_is_read():
 
 def test_the_repr_shows_what_a_document_grants():
     shown = repr(nsiso.Sandbox(spec={"share": ["net"], "seccomp": False}))
-    assert "network: the host's" in shown and "seccomp: off" in shown
+    assert "network: the caller's" in shown and "seccomp: off" in shown
 
 
 def test_the_repr_adds_what_keywords_and_document_grant():
     shown = repr(nsiso.Sandbox(spec={"share": ["net"], "mounts": [{"type": "dir", "target": "/y"}]}, mounts=[nsiso.Tmpfs("/x")]))
-    assert "network: the host's" in shown and "'/x'" in shown and "'/y'" in shown
+    assert "network: the caller's" in shown and "'/x'" in shown and "'/y'" in shown
     assert "network: loopback alone" in repr(nsiso.Sandbox(spec={"share": ["net"]}, share=[]))
 
 

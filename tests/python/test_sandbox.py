@@ -240,7 +240,7 @@ def test_the_sandbox(tmp_path):
     assert "loopback alone" in repr(box) and "capabilities: none" in repr(box) and "nofile" in repr(box)
     loose = nsiso.Sandbox(share=["net"], landlock=False, seccomp=False)
     assert loose.run(["readlink", "/proc/self/ns/net"], capture_output=True, text=True).stdout.strip() == os.readlink("/proc/self/ns/net")
-    assert "the host's" in repr(loose) and "seccomp: off" in repr(loose)
+    assert "the caller's" in repr(loose) and "seccomp: off" in repr(loose)
     assert box.run(["sh", "-c", "echo $COLOUR"], env={"COLOUR": "blue"}, capture_output=True, text=True).stdout == "blue\n"
     with box.popen(["sleep", "100"], deadline=0.2) as process:
         assert process.wait() == -signal.SIGKILL and process.timed_out
@@ -299,14 +299,14 @@ def test_the_terminal_has_a_name_in_a_dev_of_its_own():
 
 def test_the_repr_tells_every_keyword():
     grants = {
-        "share": ("net", "network: the host's"), "caps": ("net_admin", "capabilities: net_admin"), "landlock": (False, "landlock: off"), "seccomp": (False, "seccomp: off"),
+        "share": ("net", "network: the caller's"), "caps": ("net_admin", "capabilities: net_admin"), "landlock": (False, "landlock: off"), "seccomp": (False, "seccomp: off"),
         "mounts": ([nsiso.Bind("/srv")], "/srv"), "root": ("/srv", "root: '/srv'"), "rlimits": ({"nofile": 7}, "'nofile': 7"), "pass_fds": ([5], "pass_fds: [5]"),
         "limits": (nsiso.Limits(pids=9), "9"), "env": ({"A": "b"}, "'A': 'b'"), "map_root": (True, "map_root: True"), "keep_caps": (True, "keep_caps: True"), "deadline": (3, "deadline: 3"),
     }  # fmt: skip
     for name, (value, told) in grants.items():
         assert told in repr(nsiso.Sandbox(**{name: value})), name
         assert told not in repr(nsiso.Sandbox()), name
-    assert "shared with the host: ipc" in repr(nsiso.Sandbox(share="ipc")) and "connect_tcp=[80]" in repr(nsiso.Sandbox(landlock=nsiso.Landlock(connect_tcp=[80])))
+    assert "shared with the caller: ipc" in repr(nsiso.Sandbox(share="ipc")) and "connect_tcp=[80]" in repr(nsiso.Sandbox(landlock=nsiso.Landlock(connect_tcp=[80])))
     assert "deny=['mkdir']" in repr(nsiso.Sandbox(seccomp=nsiso.Seccomp(deny=["mkdir"])))
 
 

@@ -32,26 +32,31 @@ pub(crate) fn link(py: Python<'_>, a: Bound<'_, PyDict>, b: Bound<'_, PyDict>) -
 
 #[pyfunction]
 pub(crate) fn bridge(py: Python<'_>, network: i32, name: &str) -> PyResult<()> {
-    nsiso::bridge(here(network)?, name).map_err(|error| raise(py, error))
+    let network = here(network)?;
+    py.detach(|| nsiso::bridge(network, name)).map_err(|error| raise(py, error))
 }
 
 #[pyfunction]
 pub(crate) fn move_device(py: Python<'_>, network: i32, device: &str, to: Bound<'_, PyDict>) -> PyResult<()> {
-    nsiso::move_device(here(network)?, device, &endpoint(py, &to)?).map_err(|error| raise(py, error))
+    let (network, to) = (here(network)?, endpoint(py, &to)?);
+    py.detach(|| nsiso::move_device(network, device, &to)).map_err(|error| raise(py, error))
 }
 
 #[pyfunction]
 pub(crate) fn remove_device(py: Python<'_>, network: i32, name: &str) -> PyResult<()> {
-    nsiso::remove_device(here(network)?, name).map_err(|error| raise(py, error))
+    let network = here(network)?;
+    py.detach(|| nsiso::remove_device(network, name)).map_err(|error| raise(py, error))
 }
 
 #[pyfunction]
 pub(crate) fn forward(py: Python<'_>, network: i32, on: bool) -> PyResult<()> {
-    nsiso::forward(borrowed(network)?, on).map_err(|error| raise(py, error))
+    let network = borrowed(network)?;
+    py.detach(|| nsiso::forward(network, on)).map_err(|error| raise(py, error))
 }
 
 #[pyfunction]
 pub(crate) fn socket(py: Python<'_>, network: i32, domain: i32, kind: i32, protocol: i32) -> PyResult<i32> {
-    let made = nsiso::socket(borrowed(network)?, domain, kind, protocol);
+    let network = borrowed(network)?;
+    let made = py.detach(|| nsiso::socket(network, domain, kind, protocol));
     made.map(IntoRawFd::into_raw_fd).map_err(|error| raise(py, error))
 }

@@ -207,7 +207,7 @@ pub unsafe extern "C" fn ns_process_take_pty(process: *mut ns_process, err: *mut
         let process = unsafe { reference_mut(process, "process") }?;
         let pty = process.0.take_pty();
         pty.map(IntoRawFd::into_raw_fd)
-            .ok_or_else(|| Error::new(Step::Pty, libc::EBADF, "the host's end of the terminal"))
+            .ok_or_else(|| Error::new(Step::Pty, libc::EBADF, "the caller's end of the terminal"))
     })
 }
 
@@ -227,7 +227,7 @@ pub unsafe extern "C" fn ns_process_take_notify(process: *mut ns_process, err: *
         let notify = process.0.take_notify();
         notify
             .map(IntoRawFd::into_raw_fd)
-            .ok_or_else(|| Error::new(Step::Seccomp, libc::EBADF, "the host's end of the filter"))
+            .ok_or_else(|| Error::new(Step::Seccomp, libc::EBADF, "the caller's end of the filter"))
     })
 }
 

@@ -166,7 +166,7 @@ fn map_ids(user: &Handle) -> Result<()> {
     let failed = |errno| {
         Error::new(Step::Mount, errno as i32, "a mount with mapped ids").with_hint(match errno {
             Errno::EPERM => {
-                "it takes CAP_SYS_ADMIN in the user namespace that owns the file system: be root of the host"
+                "it takes CAP_SYS_ADMIN in the user namespace that owns the file system: be root of the machine"
             }
             Errno::EINVAL => "the file system of the root directory does not know them",
             Errno::ENOSYS => "Linux 5.12 has them",
@@ -230,7 +230,7 @@ fn pidfd_info_exit() -> Feature {
             NAME,
             Support::No,
             "the kernel keeps no exit status with a pidfd",
-            "a host that ignores SIGCHLD or reaps all children loses the status; Linux 6.15 has it",
+            "a caller that ignores SIGCHLD or reaps all children loses the status; Linux 6.15 has it",
         ),
     }
 }

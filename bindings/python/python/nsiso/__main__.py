@@ -104,13 +104,28 @@ OVER, FAILED = 124, 125
 def finish(options: argparse.Namespace, **keywords: Any) -> int:
     """Runs the program until it ends, and returns the exit code of this command.
 
-    Ctrl-C goes to the program and does not end this command.
+    Ctrl-C goes to the program and does not end this command. SIGTERM and SIGHUP are passed on.
     """
+    started: List[Popen[bytes]] = []
+    early: List[int] = []
+
+    def pass_on(number: int, _: Any) -> None:
+        if started:
+            started[0].send_signal(number)
+        else:
+            early.append(number)
+
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, pass_on)
     passed = options.pass_fds
     if not passed and not keywords.get("sandbox"):
         named = keywords.get("spec", {}).get("fds", {})
         passed = [fd for fd in map(int, os.listdir("/proc/self/fd")) if fd > 2 and str(fd) not in named and _inheritable(fd)]
     with Popen(program_of(options), pass_fds=passed, **keywords) as process:
+        started.append(process)
+        for number in early:
+            process.send_signal(number)
         if process.pty is not None:
             relay(process)
         while True:

@@ -61,6 +61,7 @@ def add_options(run: argparse.ArgumentParser) -> None:
                 lists.add(name)
             flags = (*ALIASES.get(name, ()), f"--{name.replace('_', '-')}")
             run.add_argument(*dict.fromkeys(flags), dest=name, help=sentences.get(name), **form)
+    run.add_argument("--no-landlock", dest="landlock", action="store_const", const=False, help="remove the Landlock rules of the sandbox")
     run.set_defaults(lists=lists)
 
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from ._types import Args
 
 _REFUSED = {
-    "preexec_fn": "code of the host cannot run between clone and exec",
+    "preexec_fn": "code of the caller cannot run between clone and exec",
     "group": "use gid",
     "extra_groups": "use groups",
     "process_group": "use start_new_session",
@@ -97,6 +97,9 @@ class Popen(subprocess.Popen[AnyStr]):
 
     out_of_memory: bool = False
     """Whether the kernel killed a process of its cgroup because the memory limit was reached."""
+
+    core_dumped: bool = False
+    """Whether it was killed by a signal and dumped its core, core(5)."""
 
     _process: Optional[Process] = None
     _pty: Optional[int] = None
@@ -340,6 +343,7 @@ class Popen(subprocess.Popen[AnyStr]):
         if status is None:
             return False
         self.timed_out, self.out_of_memory = status["timed_out"], status["out_of_memory"]
+        self.core_dumped = status["core_dumped"]
         self.usage = status["usage"] and Usage(**status["usage"])
         self.returncode = status["exit_code"] if status["signal"] is None else -status["signal"]
         return True

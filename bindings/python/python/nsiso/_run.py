@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 class Completed(subprocess.CompletedProcess[AnyStr]):
     """The result of ``run()``: a subprocess.CompletedProcess with further attributes.
 
-    They are ``timed_out``, ``out_of_memory`` and ``usage``.
+    They are ``timed_out``, ``out_of_memory``, ``core_dumped`` and ``usage``.
     """
 
     timed_out: bool = False
@@ -23,6 +23,9 @@ class Completed(subprocess.CompletedProcess[AnyStr]):
 
     out_of_memory: bool = False
     """Whether the kernel killed a process of its cgroup because the memory limit was reached."""
+
+    core_dumped: bool = False
+    """Whether it was killed by a signal and dumped its core, core(5)."""
 
     usage: Optional[Usage] = None
     """Resource usage of the program.
@@ -128,7 +131,7 @@ def run(
         stdout, stderr = process.communicate(input, timeout=timeout)
         completed = Completed(process.args, process.returncode, stdout, stderr)
         completed.timed_out, completed.out_of_memory = process.timed_out, process.out_of_memory
-        completed.usage = process.usage
+        completed.core_dumped, completed.usage = process.core_dumped, process.usage
     if check:
         completed.check_returncode()
     return completed

@@ -138,7 +138,7 @@ class Sandbox:
         words = merged(self.keywords.get("spec", {}), self.keywords)
         share, caps = (_words(words.get(name)) for name in ("share", "caps"))
         granted = [
-            "network: " + ("the host's" if "net" in share else "loopback and an uplink" if words.get("uplink") else "loopback alone"),
+            "network: " + ("the caller's" if "net" in share else "loopback and an uplink" if words.get("uplink") else "loopback alone"),
             "files: /usr read-only, /tmp of 64M" + "".join(f", {mount!r}" for mount in words.get("mounts", ())),
             "capabilities: " + (", ".join(caps) or "none"),
             "landlock: " + _state(words.get("landlock")),
@@ -146,7 +146,7 @@ class Sandbox:
         ]
         others = [kind for kind in share if kind != "net"]
         if others:
-            granted.append("shared with the host: " + ", ".join(others))
+            granted.append("shared with the caller: " + ", ".join(others))
         granted += [text for name, (value, text) in _LOOSENED.items() if words.get(name) is value]
         shown = {"share", "mounts", "caps", "landlock", "seccomp", "sandbox", "spec"}
         shown |= {name for name, (value, _) in _LOOSENED.items() if words.get(name) is value}

@@ -21,7 +21,7 @@ impl Plan {
         let failed = |errno: Errno| {
             let error = io::Error::from(errno);
             Error::new(Step::Pty, errno as i32, "a pseudo-terminal").with_hint(match errno {
-                Errno::ENOENT => "the host must have /dev/ptmx".into(),
+                Errno::ENOENT => "the caller must have /dev/ptmx".into(),
                 Errno::ENOSPC => "the limit /proc/sys/kernel/pty/max is reached".into(),
                 _ => crate::rlimit::descriptor_hint(&error),
             })

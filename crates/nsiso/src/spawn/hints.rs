@@ -72,7 +72,7 @@ fn clone_hint(errno: i32, kinds: Kinds, read: Read) -> String {
         libc::EPERM | libc::EACCES => {
             let others = ["a container's seccomp filter", "a chroot", "an id of yours that has no mapping in the current user namespace"];
             let causes = userns_settings(read).chain(others.map(str::to_owned));
-            format!("this host does not let you make user namespaces; possible causes: {}", join(causes))
+            format!("this machine does not let you make user namespaces; possible causes: {}", join(causes))
         }
         libc::ENOSYS => "the kernel is too old (Linux 5.10 is needed) or a container's seccomp filter refuses clone3 and clone".into(),
         libc::EINVAL => format!("this kernel was built without one of the namespaces {kinds}: look for CONFIG_*_NS in its configuration; \
@@ -82,9 +82,7 @@ fn clone_hint(errno: i32, kinds: Kinds, read: Read) -> String {
             rlimit::in_words(libc::RLIMIT_NPROC)
         ),
         libc::EMFILE => rlimit::of_descriptors(),
-        libc::ENOMEM => "the kernel has no memory for another process (joining a time namespace takes a copy of yours, vm.overcommit_memory), or \
-                         the init process of the pid namespace has ended"
-            .into(),
+        libc::ENOMEM => "the kernel has no memory for another process, or the init process of the pid namespace has ended".into(),
         _ => String::new(),
     }
 }
@@ -130,14 +128,14 @@ fn step_hint(plan: &Plan, op: &Op, errno: i32, kinds: Kinds, read: Read) -> Stri
         (Step::Propagation, libc::EINVAL) => "the root directory is not a mount point, as in a chroot".into(),
         (Step::MountProc, libc::EPERM | libc::EACCES) => match kinds.contains(Kinds::PID) {
             false => "proc needs a new pid namespace beside the new user namespace: add the kind pid".into(),
-            true => "the kernel mounts a fresh proc only where the host's own /proc is fully visible; in a container parts of it are \
+            true => "the kernel mounts a fresh proc only where the caller's own /proc is fully visible; in a container parts of it are \
                      covered by other mounts (see /proc/self/mountinfo)"
                 .into(),
         },
         (Step::Capabilities, libc::EPERM) if matches!(op.action, Action::KeepOnly { keep: 0, .. }) => {
             "giving them up for good takes CAP_SETPCAP: use a new user namespace, or turn new_privs off, so that they cannot come back".into()
         }
-        (Step::MountProc, libc::EINVAL) => "the mount point lies on a mount that is shared with the host, where the new proc would appear too: \
+        (Step::MountProc, libc::EINVAL) => "the mount point lies on a mount that is shared with the caller, where the new proc would appear too: \
                                             use the propagation private"
             .into(),
         (Step::MountProc, libc::ENOENT | libc::ENOTDIR) => "the mount point must be a directory that exists".into(),
@@ -156,7 +154,7 @@ fn step_hint(plan: &Plan, op: &Op, errno: i32, kinds: Kinds, read: Read) -> Stri
         (Step::Mount, libc::ENODEV) => "the kernel does not have this file system".into(),
         (Step::Mount | Step::Make, libc::ELOOP) => "a symbolic link on the way leads round in circles, or into /proc/PID/fd".into(),
         (Step::Make, libc::EEXIST) => "there is something already".into(),
-        (Step::Root, libc::EINVAL) => "the root directory of the host must be a mount point: not a chroot, and not the initial ramfs".into(),
+        (Step::Root, libc::EINVAL) => "the root directory of the caller must be a mount point: not a chroot, and not the initial ramfs".into(),
         (Step::Groups, libc::EPERM) => "setgroups is denied in this user namespace, or it has no gid map, or you are not root".into(),
         (Step::Uid | Step::Gid | Step::Groups, libc::EINVAL) => "the id has no mapping in the new user namespace: add it to the map".into(),
         (Step::Uid | Step::Gid, libc::EPERM) => "another id takes root, or a new user namespace that maps it".into(),
@@ -171,9 +169,9 @@ fn step_hint(plan: &Plan, op: &Op, errno: i32, kinds: Kinds, read: Read) -> Stri
         },
         (Step::Cwd, libc::ENOENT) => "the directory must exist in the program's view of the file system".into(),
         (Step::Cwd, libc::EACCES) => "a directory on the way lacks search permission for the program's user".into(),
-        (Step::OomScore, libc::EACCES) => "a lower score takes CAP_SYS_RESOURCE of the host".into(),
-        (Step::Rlimit, libc::EPERM) => "a hard limit can be raised by CAP_SYS_RESOURCE of the host alone, nofile to fs.nr_open at most".into(),
-        (Step::Nice, libc::EACCES | libc::EPERM) => "a lower nice value takes CAP_SYS_NICE of the host or RLIMIT_NICE".into(),
+        (Step::OomScore, libc::EACCES) => "a lower score takes CAP_SYS_RESOURCE in the first user namespace".into(),
+        (Step::Rlimit, libc::EPERM) => "a hard limit can be raised by CAP_SYS_RESOURCE in the first user namespace alone, nofile to fs.nr_open at most".into(),
+        (Step::Nice, libc::EACCES | libc::EPERM) => "a lower nice value takes CAP_SYS_NICE in the first user namespace or RLIMIT_NICE".into(),
         (Step::Affinity, libc::EINVAL) => "none of these processors is there, or may be used by the caller, cpuset(7)".into(),
         (Step::Landlock, libc::ENOENT | libc::ENOTDIR) => "each path of a rule must exist in the program's view of the file system".into(),
         (Step::Landlock, libc::E2BIG) => "16 layers of Landlock are the most".into(),

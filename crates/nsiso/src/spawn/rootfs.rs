@@ -6,12 +6,12 @@ use crate::plan::{Op, Plan};
 /// The hint for EPERM or EACCES.
 pub(super) fn denied(plan: &Plan, op: &Op) -> String {
     match filesystem(plan, op) {
-        Some("sysfs") => "sysfs needs a new network namespace beside the new user namespace, and a host's /sys that is fully visible",
+        Some("sysfs") => "sysfs needs a new network namespace beside the new user namespace, and a /sys of the caller that is fully visible",
         Some("mqueue") => "mqueue needs a new ipc namespace beside the new user namespace",
         Some("cgroup2") => "cgroup2 needs a new cgroup namespace beside the new user namespace",
         _ => match op.action {
             Action::Rootfs(MountOp::Bind { attributes, .. }) if attributes.id_map >= 0 => {
-                "a bind with other owners takes root of the host, without a new user namespace"
+                "a bind with other owners takes root of the machine, without a new user namespace"
             }
             Action::Rootfs(MountOp::Overlay { .. }) => {
                 "without CAP_SYS_ADMIN mounts need a new user namespace, and overlays Linux 5.11 in there: add the kind user, or run as root"
@@ -63,7 +63,7 @@ pub(super) fn by_mount(op: &Op, errno: i32) -> Option<String> {
             "the caller lacks permission on the way to the target or, where mount_setattr(2) is missing (before Linux 5.12, or behind a container's filter), to a mount below the source: bind less"
         }
         (Action::Rootfs(MountOp::Bind { .. } | MountOp::ReadOnly { .. }), libc::EBUSY) => {
-            "a mount below is hidden by another, which the host could take away: without mount_setattr(2) (Linux 5.12) that takes the propagation private"
+            "a mount below is hidden by another, which the caller could take away: without mount_setattr(2) (Linux 5.12) that takes the propagation private"
         }
         (Action::Rootfs(MountOp::Bind { .. } | MountOp::ReadOnly { .. }), libc::EAGAIN) => {
             "somebody renames directories in there meanwhile: try again"

@@ -74,7 +74,7 @@ fn are_free(wanted: &Uplink) -> Result<()> {
             let hint = match error.kind() {
                 io::ErrorKind::AddrInUse => "somebody else has this port",
                 io::ErrorKind::PermissionDenied => "ports below 1024 take CAP_NET_BIND_SERVICE",
-                _ => "the address must be one of the host's",
+                _ => "the address must be one of the caller's",
             };
             Error::from_io(Step::Uplink, format!("{kind} port {port} of {}", wanted.listen), &error)
                 .with_hint(hint)
@@ -106,7 +106,7 @@ fn hint(said: &str) -> String {
     let said = lines.next_back().unwrap_or("nothing").trim();
     let meant = match said {
         _ if said.contains("tun") => ": the device /dev/net/tun must exist, and the caller may open it",
-        _ if said.contains("routable interface") => ": the host itself has no way to the outside",
+        _ if said.contains("routable interface") => ": the caller itself has no way to the outside",
         _ if said.contains("bind") => ": a port is in use, or below 1024 and the caller is not root",
         _ => "",
     };
