@@ -20,9 +20,11 @@
  *   is returned belongs to the caller and is close-on-exec. 0 is a descriptor like any other.
  * - Every function can fail with -EINVAL at NS_STEP_ARGUMENT, for a NULL where an object or a
  *   string is needed or for a descriptor that is not open; with -EMFILE or -ENFILE, if no
- *   descriptor is free; with -ENOMEM; and with -EFAULT at NS_STEP_INTERNAL, a fault of the
- *   library. Functions that start a child can fail with -ENOSYS, if the kernel is too old or
- *   a seccomp filter refuses a system call. The pages list the other errors.
+ *   descriptor is free; with -ENOMEM, if the kernel has no memory; and with -EFAULT at
+ *   NS_STEP_INTERNAL, a fault of the library. Functions that start a child can fail with
+ *   -ENOSYS, if the kernel is too old or a seccomp filter refuses a system call. The pages list
+ *   the other errors. If malloc(3) fails, the library reports that on descriptor 2 and calls
+ *   abort(3).
  * - A setter (ns_spec_..., ns_limits_..., ns_landlock_..., ns_endpoint_...) checks and
  *   records its arguments, does not block and needs no privilege. The privileges and kernel
  *   versions on its page are needed by ns_spawn, ns_exec, ns_hold or ns_link, which apply the
@@ -33,8 +35,9 @@
  *   for every other kind.
  * - Functions with a const pointer to an object may run on many threads with the same object.
  *   Those with another pointer to it must not run while another thread uses the object.
- * - The library prints nothing, does not end the process, starts no thread (except ns_call)
- *   and handles no signal. Between calls it keeps no state but the processes that were freed
+ * - The library prints nothing but reports of its own faults, on descriptor 2. It does not end
+ *   the process unless malloc(3) fails. It starts no thread (except ns_call) and handles no
+ *   signal. Between calls it keeps no state but the processes that were freed
  *   while they ran: see ns_process_free.
  * - A function needs at most 16 KiB of the calling thread's stack. ns_spec_from_json,
  *   ns_spec_add_json and ns_spec_to_json need at most 64 KiB.
@@ -1124,8 +1127,7 @@ int ns_spec_add_json(struct ns_spec *spec, const char *json, struct ns_error *er
 int ns_spec_to_json(const struct ns_spec *spec, char **out, struct ns_error *err);
 
 /**
- * Returns the JSON Schema of spec documents; NULL when memory is used up. Free it with
- * ns_string_free.
+ * Returns the JSON Schema of spec documents. Free it with ns_string_free.
  */
 char *ns_spec_schema(void);
 
@@ -1287,7 +1289,8 @@ int ns_spec_boottime(struct ns_spec *spec,
  * replaces the path. Requests a new mount namespace. ns_spec_mount_procfs mounts a proc file
  * system at its place among other mounts.
  *
- * Errors: -EINVAL if `path` is empty. From ns_spawn at NS_STEP_MOUNT_PROC:
+ * Errors: -EINVAL if `path` is empty. From ns_spawn at NS_STEP_ARGUMENT: -EINVAL beside a joined
+ * pid namespace. From ns_spawn at NS_STEP_MOUNT_PROC:
  * - -EPERM or -EACCES: a new user namespace without a new pid namespace, or the caller's own
  *   /proc is partly covered by other mounts, as in a container.
  * - -EINVAL: the mount point lies on a shared mount; use NS_PROPAGATION_PRIVATE.
@@ -1819,7 +1822,8 @@ int ns_spec_keep_caps(struct ns_spec *spec, struct ns_error *err);
  *
  * Errors: -EINVAL if `fd` is not a namespace. From ns_spawn:
  * - -EINVAL at NS_STEP_ARGUMENT: `fd` is the caller's own user namespace, two namespaces of
- *   one kind differ, or a new pid namespace is requested beside a joined one.
+ *   one kind differ, or a new pid namespace or a new proc is requested beside a joined pid
+ *   namespace.
  * - -EPERM at NS_STEP_JOIN: the capability is missing.
  * - -EINVAL at NS_STEP_JOIN: the pid namespace is no descendant of the caller's.
  * - -EBADF at NS_STEP_JOIN: `fd` has been closed.
@@ -2092,8 +2096,8 @@ int ns_spec_mount_tmpfs(struct ns_spec *spec,
  * Errors: -EINVAL if `target` is not absolute or contains "..", for another flag, or for
  * another `hidepid`. From ns_spawn:
  * - -EINVAL at NS_STEP_ARGUMENT: `target` is "/" and the mount is not the first of the spec,
- *   the propagation is NS_PROPAGATION_SHARED or NS_PROPAGATION_UNCHANGED, or ns_spec_share
- *   shares the mount namespace.
+ *   the propagation is NS_PROPAGATION_SHARED or NS_PROPAGATION_UNCHANGED, ns_spec_share shares
+ *   the mount namespace, or the spec joins a pid namespace.
  * - -EPERM or -EACCES at NS_STEP_MOUNT_PROC: CAP_SYS_ADMIN is missing, there is a new user
  *   namespace without a new pid namespace, or the caller's own /proc is partly covered by
  *   other mounts, as in a container.

@@ -15,6 +15,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import textwrap
 import time
 
 from bars import bars
@@ -108,7 +109,7 @@ def memory(directory):
 
     found = {}
     for name, words in commands(directory, ["/bin/sleep", "60"]).items():
-        with subprocess.Popen([*ONE_VERSION, *words]) as process:
+        with subprocess.Popen([*ONE_VERSION, *words], stderr=subprocess.DEVNULL) as process:
             while "sleep" not in {command(pid) for pid in [process.pid, *descendants(process.pid)]}:
                 assert process.poll() is None, name
                 time.sleep(0.01)
@@ -152,7 +153,7 @@ def versions():
             lines.append(f"{name} {re.search(r'[0-9]+(?:[.][0-9]+)+', shown)[0]}")
     processor = re.search(r"^model name\s*: (.*)", pathlib.Path("/proc/cpuinfo").read_text(), re.MULTILINE)
     what = f"{processor[1] if processor else platform.machine()}, {os.cpu_count()} processors, Linux {platform.release().split('-')[0]}"
-    return f"Measured on {datetime.date.today()}: {what}; {', '.join(lines)}."
+    return textwrap.fill(f"Measured on {datetime.date.today()}: {what}; {', '.join(lines)}.", 100)
 
 
 def table(taken, kept, size):

@@ -58,3 +58,21 @@ def test_a_container_that_stops_new_processes_does_not_hang_the_host(kinds):
             # the caller.
             for process in started:
                 process.wait(10)
+
+
+@needs_root
+def test_a_joined_user_namespace_that_stops_a_child_which_waits_for_the_caller_does_not_hang_it():
+    words = ["/usr/bin/python3", "-c", STOPPER]
+    ids = [(0, 100_000, 1000)]
+    with nsiso.Popen(words, uid_map=ids, gid_map=ids, stdout=-1) as stopper:
+        try:
+            stopper.stdout.readline()
+            for _ in range(3):
+                before = time.monotonic()
+                try:
+                    nsiso.hold(net=True, join=(stopper, ["user"]))
+                except nsiso.Error as error:
+                    assert error.errno == 110, error
+                assert time.monotonic() - before < 30
+        finally:
+            stopper.kill()

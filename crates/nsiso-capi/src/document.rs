@@ -123,8 +123,7 @@ fn string(text: String) -> Result<CString> {
     CString::new(text).map_err(|_| Error::argument("the text has a NUL byte in it"))
 }
 
-/// Returns the JSON Schema of spec documents; NULL when memory is used up. Free it with
-/// ns_string_free.
+/// Returns the JSON Schema of spec documents. Free it with ns_string_free.
 #[unsafe(no_mangle)]
 pub extern "C" fn ns_spec_schema() -> *mut c_char {
     quiet_boundary(std::ptr::null_mut(), || {

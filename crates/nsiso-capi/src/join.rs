@@ -20,7 +20,8 @@ use crate::spec::{ns_spec, set};
 ///
 /// Errors: -EINVAL if `fd` is not a namespace. From ns_spawn:
 /// - -EINVAL at NS_STEP_ARGUMENT: `fd` is the caller's own user namespace, two namespaces of
-///   one kind differ, or a new pid namespace is requested beside a joined one.
+///   one kind differ, or a new pid namespace or a new proc is requested beside a joined pid
+///   namespace.
 /// - -EPERM at NS_STEP_JOIN: the capability is missing.
 /// - -EINVAL at NS_STEP_JOIN: the pid namespace is no descendant of the caller's.
 /// - -EBADF at NS_STEP_JOIN: `fd` has been closed.

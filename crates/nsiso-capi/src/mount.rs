@@ -253,8 +253,8 @@ pub unsafe extern "C" fn ns_spec_mount_tmpfs(
 /// Errors: -EINVAL if `target` is not absolute or contains "..", for another flag, or for
 /// another `hidepid`. From ns_spawn:
 /// - -EINVAL at NS_STEP_ARGUMENT: `target` is "/" and the mount is not the first of the spec,
-///   the propagation is NS_PROPAGATION_SHARED or NS_PROPAGATION_UNCHANGED, or ns_spec_share
-///   shares the mount namespace.
+///   the propagation is NS_PROPAGATION_SHARED or NS_PROPAGATION_UNCHANGED, ns_spec_share shares
+///   the mount namespace, or the spec joins a pid namespace.
 /// - -EPERM or -EACCES at NS_STEP_MOUNT_PROC: CAP_SYS_ADMIN is missing, there is a new user
 ///   namespace without a new pid namespace, or the caller's own /proc is partly covered by
 ///   other mounts, as in a container.

@@ -236,7 +236,8 @@ pub unsafe extern "C" fn ns_spec_boottime(
 /// replaces the path. Requests a new mount namespace. ns_spec_mount_procfs mounts a proc file
 /// system at its place among other mounts.
 ///
-/// Errors: -EINVAL if `path` is empty. From ns_spawn at NS_STEP_MOUNT_PROC:
+/// Errors: -EINVAL if `path` is empty. From ns_spawn at NS_STEP_ARGUMENT: -EINVAL beside a joined
+/// pid namespace. From ns_spawn at NS_STEP_MOUNT_PROC:
 /// - -EPERM or -EACCES: a new user namespace without a new pid namespace, or the caller's own
 ///   /proc is partly covered by other mounts, as in a container.
 /// - -EINVAL: the mount point lies on a shared mount; use NS_PROPAGATION_PRIVATE.

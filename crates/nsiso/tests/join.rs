@@ -11,7 +11,9 @@ use std::os::unix::fs::MetadataExt;
 use std::sync::mpsc;
 use std::thread;
 
-use nsiso::{ClockOffset, Handle, IdRange, Kinds, Process, Spec, Stdio, Step, call, enter, pin, unpin};
+use nsiso::{
+    ClockOffset, Handle, IdRange, Kinds, Mount, Process, Spec, Stdio, Step, call, enter, pin, unpin,
+};
 use printed::printed;
 
 const LINKS: [(Kinds, &str); 7] = [
@@ -156,6 +158,24 @@ fn new_namespaces_are_made_inside_joined_ones() {
     let words: Vec<_> = text.split_whitespace().collect();
     assert_eq!(words[..4], ["0", "0", "1", "0"], "{text}");
     assert_ne!(words[4], format!("user:[{}]", target.inode("user")));
+    target.end();
+}
+
+#[test]
+fn a_new_proc_is_refused_beside_a_joined_pid_namespace() {
+    // It would show the processes of the caller's pid namespace to the program.
+    let target = Target::new(Kinds::USER | Kinds::PID);
+    let mut spec = Spec::new("true").unwrap();
+    spec.join_process(target.process.pidfd(), Kinds::USER | Kinds::PID).unwrap();
+    spec.unshare(Kinds::MNT);
+    let mut mounted = spec.clone();
+    spec.mount_proc("/proc").unwrap();
+    mounted.mount(Mount::procfs("/proc").unwrap());
+    for spec in [spec, mounted] {
+        let error = spec.spawn().unwrap_err();
+        assert_eq!((error.errno(), error.step()), (libc::EINVAL, Step::Argument), "{error}");
+        assert!(error.hint().contains("join the mount namespace"), "{}", error.hint());
+    }
     target.end();
 }
 

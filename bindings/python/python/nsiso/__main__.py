@@ -106,14 +106,14 @@ def finish(options: argparse.Namespace, **keywords: Any) -> int:
 
     Ctrl-C goes to the program and does not end this command. SIGTERM and SIGHUP are passed on.
     """
-    started: List[Popen[bytes]] = []
-    early: List[int] = []
+    started: List[Popen[Any]] = []
+    early: List[signal.Signals] = []
 
     def pass_on(number: int, _: Any) -> None:
         if started:
             started[0].send_signal(number)
         else:
-            early.append(number)
+            early.append(signal.Signals(number))
 
     for number in (signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) is not signal.SIG_IGN:

@@ -8,7 +8,7 @@ use super::format::Action;
 use crate::error::Step;
 use crate::handle::{identify, own_inode};
 use crate::kind::{NAMES, PID, TIME, USER};
-use crate::spec::Join;
+use crate::spec::{Join, Mount, What};
 use crate::{Error, Handle, Kinds, Result, Spec};
 
 #[derive(Debug, Default)]
@@ -37,6 +37,11 @@ impl Joins {
             return Err(Error::argument(
                 "a new pid namespace inside a joined one is made from inside alone: join it with a program that makes the new one",
             ));
+        }
+        if joins.has(PID) && mounts_proc(spec) {
+            // The helper mounts it, and is not in the joined pid namespace: only its child is.
+            return Err(Error::argument("a new proc would show the caller's processes, not those of the joined pid namespace")
+                .with_hint("join the mount namespace of the process, too, whose /proc shows them, or leave out the new proc"));
         }
         // A privileged caller joins the user namespace last, because joining it drops the privilege
         // needed for the others. An ordinary caller joins it first, to gain that privilege.
@@ -105,6 +110,11 @@ impl Joins {
     pub fn has(&self, kind: usize) -> bool {
         self.targets.iter().any(|target| target.kind == kind)
     }
+}
+
+fn mounts_proc(spec: &Spec) -> bool {
+    let is_proc = |mount: &Mount| matches!(&mount.what, What::Filesystem { kind, .. } if *kind == "proc");
+    spec.rootfs.proc_mount.is_some() || spec.rootfs.mounts.iter().any(is_proc)
 }
 
 /// Whether the caller is root in its user namespace. Root may lack the capabilities; then the

@@ -8,7 +8,7 @@ use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::ptr;
 use std::sync::atomic::{AtomicI32, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use nix::errno::Errno;
 
@@ -55,15 +55,14 @@ impl Helper {
         Ok(Helper { pid, pidfd, file, memfd })
     }
 
-    /// Waits until the helper has executed the program or has ended. Returns false if `within`
-    /// passes first. Until then it resumes stopped processes: others in joined namespaces may stop
+    /// Waits until the helper has executed the program or has ended. Returns false if time is up
+    /// first. With a deadline it resumes stopped processes: others in joined namespaces may stop
     /// them.
-    pub fn wait(&self, within: Option<Duration>) -> bool {
+    pub fn wait(&self, deadline: Option<Instant>) -> bool {
         // Milliseconds between checks of the process itself: the kernel does not wake the futex for
         // a helper that is killed in its very first moments.
         const LOOK_AFTER: u32 = 20;
         let owner = &self.file.page().owner;
-        let deadline = within.map(|time| Instant::now() + time);
         loop {
             let word = owner.load(Ordering::Acquire);
             if word & kernel::FUTEX_OWNER_DIED != 0
@@ -81,7 +80,8 @@ impl Helper {
         }
     }
 
-    fn resume_stopped(&self) {
+    /// Lets the helper and its child go on if another process has stopped them.
+    pub fn resume_stopped(&self) {
         for pid in
             [self.pid, self.file.page().child.load(Ordering::Acquire)].into_iter().filter(|pid| *pid > 0)
         {

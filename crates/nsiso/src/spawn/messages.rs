@@ -33,19 +33,21 @@ impl Messages {
         let _ = (0..MOST).take_while(|_| self.take()).count();
     }
 
-    /// Waits until the child asks for the parent set-up, or the helper has ended.
-    pub fn until_asked(&mut self, helper: BorrowedFd) {
+    /// Waits until the child asks for the parent set-up or the helper has ended. Returns false if
+    /// nothing comes within `timeout`.
+    pub fn until_asked(&mut self, helper: BorrowedFd, timeout: PollTimeout) -> bool {
         loop {
-            let Some(socket) = &self.socket else { return };
+            let Some(socket) = &self.socket else { return true };
             let mut ends = [socket.as_fd(), helper].map(|fd| PollFd::new(fd, PollFlags::POLLIN));
-            match poll(&mut ends, PollTimeout::NONE) {
+            match poll(&mut ends, timeout) {
+                Ok(0) => return false,
                 Ok(_) | Err(Errno::EINTR) => {}
-                Err(_) => return,
+                Err(_) => return true,
             }
             let ended = ends[1].any() == Some(true);
             self.take_all();
             if self.asked || ended {
-                return;
+                return true;
             }
         }
     }

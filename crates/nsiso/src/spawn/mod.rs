@@ -22,6 +22,7 @@ use std::sync::atomic::{AtomicI32, Ordering};
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
+use nix::poll::PollTimeout;
 
 use crate::helper::plan::Page;
 use crate::pidfd::{has_ended, open_process, pid_of, send_signal};
@@ -53,10 +54,12 @@ fn attempt(spec: &Spec) -> Result<Process> {
     // The helper has its own copies, and must notice when the caller closes the other ends.
     plan.pipes.close_helpers();
     let mut messages = Messages::over(ends.socket.take());
-    let answered = answer(&helper, &mut messages, &plan, spec);
     // Processes in joined namespaces may be able to delay the new process.
-    let within = (!spec.joins.is_empty()).then_some(JOINED_SET_UP);
-    let held_up = !helper.wait(within);
+    let deadline = || (!spec.joins.is_empty()).then(|| Instant::now() + JOINED_SET_UP);
+    let begun = deadline();
+    let answered = answer(&helper, &mut messages, &plan, spec, begun);
+    // The parent set-up may take its own time.
+    let held_up = !helper.wait(if messages.asked { deadline() } else { begun });
     if held_up {
         let _ = send_signal(helper.as_fd(), helper.pid, libc::SIGKILL);
         if let Some(pid) = Outcome::read(helper.file.page()).child {
@@ -234,11 +237,23 @@ fn end_child(pid: i32) {
 }
 
 /// Does the parent set-up once the child asks for it. If this fails, the child is killed here.
-fn answer(helper: &Helper, messages: &mut Messages, plan: &Plan, spec: &Spec) -> Result<ParentSetup> {
+fn answer(
+    helper: &Helper,
+    messages: &mut Messages,
+    plan: &Plan,
+    spec: &Spec,
+    deadline: Option<Instant>,
+) -> Result<ParentSetup> {
     if !plan.awaits_parent {
         return Ok(ParentSetup::default());
     }
-    messages.until_asked(helper.as_fd());
+    // Milliseconds between looks at processes that others may have stopped.
+    const LOOK_AFTER: u16 = 20;
+    let timeout = deadline.map_or(PollTimeout::NONE, |_| LOOK_AFTER.into());
+    while !messages.until_asked(helper.as_fd(), timeout) && deadline.is_some_and(|time| Instant::now() < time)
+    {
+        helper.resume_stopped();
+    }
     if !messages.asked {
         return Ok(ParentSetup::default());
     }

@@ -129,7 +129,8 @@ impl<'fd> Mount<'fd> {
     /// Mounts a fresh proc, which shows the program's pid namespace, `proc(5)`.
     ///
     /// In a new user namespace this needs a new pid namespace, and a `/proc` of the caller's that
-    /// no other mounts cover: EPERM at the spawn otherwise.
+    /// no other mounts cover: EPERM at the spawn otherwise. EINVAL at the spawn: the spec joins a
+    /// pid namespace, whose processes it would not show.
     pub fn procfs(at: impl AsRef<OsStr>) -> Result<Self> {
         let what = What::Filesystem { kind: "proc", options: Vec::new() };
         Mount::new(at, what, CAREFUL | libc::MOUNT_ATTR_NOEXEC)

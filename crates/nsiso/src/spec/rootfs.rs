@@ -57,7 +57,8 @@ impl<'fd> Spec<'fd> {
     /// Asks for a new mount namespace. In a new user namespace this needs a new pid namespace, and
     /// a `/proc` of the caller's that no other mounts cover: EPERM at the spawn otherwise. ENOENT
     /// or ENOTDIR at the spawn: the mount point is not a directory that exists; with
-    /// [`Spec::mount`] it is created. EINVAL: the path is empty or has a NUL byte in it.
+    /// [`Spec::mount`] it is created. EINVAL: the path is empty or has a NUL byte in it; at the
+    /// spawn: the spec joins a pid namespace, whose processes it would not show.
     /// [`Mount::procfs`] takes options and its place among other mounts.
     pub fn mount_proc(&mut self, path: impl AsRef<OsStr>) -> Result<&mut Self> {
         self.rootfs.proc_mount = Some(path_text("mount point of proc", path.as_ref())?);
