@@ -187,6 +187,26 @@ nsiso.execvp(["sh", "-c", "id -u"], map_root=True)
 """
 
 
+TRACED = """
+import subprocess, sys, nsiso
+setting = nsiso.File("1\\n", "/proc/sys/kernel/apparmor_restrict_unprivileged_userns")
+mounts = [nsiso.Tmpfs("/proc/sys/kernel"), setting] if sys.argv[1] == "restricted" else []
+words = ["strace", "-f", "-y", "-e", "trace=execveat", sys.argv[2], "-U", "true"]
+done = nsiso.run(words, map_current=True, mounts=mounts, stderr=subprocess.PIPE, text=True)
+print(done.returncode, done.stderr)
+"""
+
+
+def test_where_apparmor_restricts_user_namespaces_the_installed_one_comes_first(prefix):
+    """A profile of AppArmor can name its path, but not a program in memory."""
+    user = ORDINARY if os.geteuid() == 0 else []
+    environment = {**os.environ, "LD_LIBRARY_PATH": str(prefix / "lib")}
+    for setting, image in [("restricted", f"<{helper(prefix)}>"), ("free", "</memfd:nsiso")]:
+        done = run(*user, BUILD / "venv/bin/python", "-c", TRACED, setting, prefix / "unshare", env=environment, cwd="/")
+        assert done.stdout.startswith("0 "), done
+        assert image in done.stdout, done.stdout
+
+
 @pytest.fixture
 def package(place):
     """A copy of the installed Python package that a test may damage."""

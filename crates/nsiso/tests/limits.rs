@@ -4,6 +4,7 @@
 use std::fs::{self, File};
 use std::io::Read;
 use std::os::fd::AsFd;
+use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::Command;
 use std::thread::sleep;
@@ -342,6 +343,49 @@ fn limits_are_changed_all_or_none() {
     assert_eq!(now(), ("33554432\n".into(), "5\n".into()));
     process.kill().unwrap();
     process.wait().unwrap();
+}
+
+/// The environment variable that holds the cgroup of the next test when it runs in it.
+const CROWDED: &str = "NSISO_CROWDED";
+
+#[test]
+fn a_cgroup_with_processes_is_not_divided() {
+    const NOBODY: u32 = 65534;
+    if let Ok(group) = std::env::var(CROWDED) {
+        // Goes on when this process is in the cgroup.
+        std::io::stdin().read_to_end(&mut Vec::new()).unwrap();
+        let status = ended("true", Limits::new());
+        assert_eq!(status.code(), Some(0));
+        let error = shell("true", Limits::new().pids(100)).spawn().unwrap_err();
+        assert_eq!((error.errno(), error.step()), (libc::EBUSY, Step::Cgroup), "{error}");
+        assert!(error.hint().contains(&format!("mkdir {group}/main")), "{}", error.hint());
+        assert_eq!(fs::read_to_string(format!("{group}/cgroup.subtree_control")).unwrap().trim(), "");
+        return;
+    }
+    let controllers = fs::read_to_string("/sys/fs/cgroup/cgroup.subtree_control").unwrap_or_default();
+    if !nix::unistd::geteuid().is_root() || !controllers.contains("pids") {
+        eprintln!("skipped: only root can lend a cgroup, and version 2 must have pids");
+        return;
+    }
+    let group = format!("/sys/fs/cgroup/crowded-{}", std::process::id());
+    fs::create_dir(&group).unwrap();
+    for file in ["", "/cgroup.procs", "/cgroup.subtree_control"] {
+        std::os::unix::fs::chown(format!("{group}{file}"), Some(NOBODY), Some(NOBODY)).unwrap();
+    }
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command.args(["--exact", "a_cgroup_with_processes_is_not_divided", "--nocapture"]);
+    let mut child = command
+        .env(CROWDED, &group)
+        .uid(NOBODY)
+        .gid(NOBODY)
+        .stdin(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    fs::write(format!("{group}/cgroup.procs"), child.id().to_string()).unwrap();
+    drop(child.stdin.take());
+    let ended = child.wait().unwrap();
+    fs::remove_dir(&group).unwrap();
+    assert!(ended.success());
 }
 
 #[test]

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use super::files::{v1_name, write};
-use super::hierarchy::{Places, enable, of_version_2, usable};
+use super::hierarchy::{Place, Places, enable, is_crowded, of_version_2, usable};
 use super::owner::Owner;
 use super::sweep::Sweep;
 use super::tree;
@@ -17,7 +17,8 @@ use crate::spec::{Limits, Setting};
 use crate::{Error, Result, Spec, Step};
 
 /// Controllers used wherever they are available, also without a limit: for usage and freezing.
-const WELCOME: [&str; 6] = ["memory", "cpu", "cpuacct", "pids", "freezer", "io"];
+/// Those that a delegation leaves out most often come last.
+const WELCOME: [&str; 6] = ["memory", "pids", "cpu", "cpuacct", "freezer", "io"];
 
 /// The controllers of version 1 that a cgroup may be created for.
 const USED: [&str; 8] = ["memory", "cpu", "cpuacct", "pids", "freezer", "blkio", "cpuset", "hugetlb"];
@@ -57,15 +58,11 @@ impl Group {
         let mut refused = None;
         let v2 = match &spec.resources.cgroup_parent {
             Some(parent) => Some(of_version_2(parent)?),
-            None => places.v2.as_ref().map(|place| {
-                // A parent whose other controllers count usage, too, is best. If no parent fits,
-                // the caller's own cgroup is tried for its error.
-                let counted = WELCOME.iter().filter(|name| is_v2_name(name) && in_v2(name)).copied();
-                let all: Vec<&str> = needed_in_v2.iter().copied().chain(counted).collect();
-                usable(&place.mount, &place.group, &all)
-                    .or_else(|| usable(&place.mount, &place.group, &needed_in_v2))
-                    .unwrap_or_else(|| place.group.clone())
-            }),
+            None => {
+                let counted: Vec<&str> =
+                    WELCOME.into_iter().filter(|name| is_v2_name(name) && in_v2(name)).collect();
+                places.v2.as_ref().map(|place| parent_in(place, &needed_in_v2, &counted)).transpose()?
+            }
         };
         if let Some(parent) = &v2 {
             sweep.below(parent);
@@ -254,11 +251,33 @@ fn open(path: &Path, options: &OpenOptions) -> Result<OwnedFd> {
     opened.map(OwnedFd::from).map_err(|error| Error::no_descriptor(Step::Cgroup, path.display(), &error))
 }
 
+/// Chooses the cgroup of version 2 in which to create one. A parent whose other controllers count
+/// usage, too, is best. If no parent fits, the caller's own cgroup is tried for its error.
+fn parent_in(place: &Place, needed: &[&str], counted: &[&str]) -> Result<PathBuf> {
+    let fits = |some: usize| usable(&place.mount, &place.group, &[needed, &counted[..some]].concat());
+    let found = (0..=counted.len()).rev().find_map(fits);
+    if found.is_none() && is_crowded(&place.group, needed) {
+        let group = place.group.display();
+        return Err(Error::new(Step::Cgroup, libc::EBUSY, format!("a cgroup in {group}")).with_hint(format!(
+            "a cgroup that has processes cannot limit {} for cgroups below it, cgroups(7): move its processes first, such as by \
+             mkdir {group}/main; echo PID > {group}/main/cgroup.procs",
+            needed.join(", ")
+        )));
+    }
+    Ok(found.unwrap_or_else(|| place.group.clone()))
+}
+
 fn no_group(parent: &Path, error: &io::Error) -> Error {
-    Error::from_io(Step::Cgroup, format!("a cgroup in {}", parent.display()), error).with_hint(
-        "that directory must be yours: run as root, or in a unit with Delegate=yes (systemd-run --user --scope -p Delegate=yes ...); \
-         without any, rlimits and the sizes of tmpfs still limit",
-    )
+    let hint = match error.raw_os_error() {
+        Some(libc::EROFS) => {
+            "the file system of cgroups is read-only here, as in a container: mount a writable one"
+        }
+        _ => {
+            "that directory must be yours: run as root, or in a unit with Delegate=yes (systemd-run --user --scope -p Delegate=yes ...); \
+             without any, rlimits and the sizes of tmpfs still limit"
+        }
+    };
+    Error::from_io(Step::Cgroup, format!("a cgroup in {}", parent.display()), error).with_hint(hint)
 }
 
 fn make(parent: &Path, name: &str) -> io::Result<PathBuf> {

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
 use nix::sys::statfs::{CGROUP2_SUPER_MAGIC, statfs};
+use nix::unistd::{AccessFlags, access};
 
 use super::files::write;
 use crate::{Error, Result, Step};
@@ -92,15 +93,10 @@ pub(super) fn of_version_2(parent: &Path) -> Result<PathBuf> {
 pub(super) fn usable(mount: &Path, own: &Path, needed: &[&str]) -> Option<PathBuf> {
     let mut place = own;
     loop {
-        let lists = |file: &str| {
-            let text = fs::read_to_string(place.join(file)).unwrap_or_default();
-            needed.iter().all(|name| text.split_whitespace().any(|word| word == *name))
-        };
-        let empty = place == mount
-            || fs::read_to_string(place.join("cgroup.procs")).is_ok_and(|text| text.is_empty());
-        let writable =
-            nix::unistd::access(&place.join("cgroup.procs"), nix::unistd::AccessFlags::W_OK).is_ok();
-        if writable && (lists("cgroup.subtree_control") || empty && lists("cgroup.controllers")) {
+        let enabled = lists(place, "cgroup.subtree_control", needed);
+        if is_writable(place)
+            && (enabled || is_divisible(place) && lists(place, "cgroup.controllers", needed))
+        {
             return Some(place.to_owned());
         }
         if place == mount {
@@ -110,9 +106,35 @@ pub(super) fn usable(mount: &Path, own: &Path, needed: &[&str]) -> Option<PathBu
     }
 }
 
+/// Whether the caller's own cgroup would do if no process were in it.
+pub(super) fn is_crowded(own: &Path, needed: &[&str]) -> bool {
+    is_writable(own) && !is_divisible(own) && lists(own, "cgroup.controllers", needed)
+}
+
+/// Whether a file of a cgroup lists all of these controllers.
+fn lists(group: &Path, file: &str, needed: &[&str]) -> bool {
+    let text = fs::read_to_string(group.join(file)).unwrap_or_default();
+    needed.iter().all(|name| text.split_whitespace().any(|word| word == *name))
+}
+
+fn is_writable(group: &Path) -> bool {
+    access(&group.join("cgroup.procs"), AccessFlags::W_OK).is_ok()
+}
+
+/// Whether controllers can be enabled for the cgroups below: a cgroup with processes in it cannot
+/// have any, but for the root, which has no type.
+fn is_divisible(group: &Path) -> bool {
+    !group.join("cgroup.type").exists()
+        || fs::read_to_string(group.join("cgroup.procs")).is_ok_and(|text| text.is_empty())
+}
+
 /// Enables controllers that are not enabled yet. An error is ignored: it is reported when the limit
-/// is set.
+/// is set. In a cgroup with processes the kernel would enable some controllers, after which no
+/// process could enter the cgroups below.
 pub(super) fn enable(parent: &Path, needed: &[&str]) {
+    if !is_divisible(parent) {
+        return;
+    }
     let control = parent.join("cgroup.subtree_control");
     let on = fs::read_to_string(&control).unwrap_or_default();
     for name in

@@ -71,7 +71,7 @@ fn clone_hint(errno: i32, kinds: Kinds, read: Read) -> String {
         }
         libc::EPERM | libc::EACCES => {
             let others = ["a container's seccomp filter", "a chroot", "an id of yours that has no mapping in the current user namespace"];
-            let causes = userns_settings(read).chain(others.map(str::to_owned));
+            let causes = refusing_settings(read).chain(others.map(str::to_owned));
             format!("this machine does not let you make user namespaces; possible causes: {}", join(causes))
         }
         libc::ENOSYS => "the kernel is too old (Linux 5.10 is needed) or a container's seccomp filter refuses clone3 and clone".into(),
@@ -103,7 +103,10 @@ fn step_hint(plan: &Plan, op: &Op, errno: i32, kinds: Kinds, read: Read) -> Stri
         (Step::UidMap | Step::Setgroups, libc::EPERM | libc::EACCES) => apparmor_or(read, "the kernel takes from an ordinary user its own effective uid alone"),
         (Step::UidMap | Step::GidMap, libc::EINVAL) => "an id is not mapped in your own user namespace, or ranges overlap".into(),
         (Step::Loopback | Step::Hostname | Step::Domainname | Step::Unshare | Step::Propagation, libc::EPERM) if kinds.contains(Kinds::USER) => {
-            apparmor_or(read, "the new user namespace gives no capability here")
+            apparmor_or(read, "the new user namespace gives no capability here, or a container's seccomp filter refuses the call")
+        }
+        (Step::Loopback, libc::EPERM) => {
+            "it takes CAP_NET_ADMIN: add the kind user, run as root with that capability, or turn loopback off".into()
         }
         (Step::Cgroup, libc::EACCES) => {
             "to go there takes a cgroup.procs that may be written in the nearest group around both the caller and the new one: be root, or start the \
@@ -125,6 +128,12 @@ fn step_hint(plan: &Plan, op: &Op, errno: i32, kinds: Kinds, read: Read) -> Stri
         (Step::Unshare, libc::EINVAL) => "time namespaces need Linux 5.6 and CONFIG_TIME_NS".into(),
         (Step::ClockOffset, libc::EACCES) => "the offsets of this time namespace are frozen: a process has entered it already".into(),
         (Step::ClockOffset, libc::ERANGE) => "the clock inside would be before 0 or past the kernel's range".into(),
+        (Step::Propagation | Step::Root, libc::EACCES) => {
+            "a security module refuses mounts here, such as the profile docker-default of AppArmor in a container".into()
+        }
+        (Step::Root, libc::EPERM) => {
+            "CAP_SYS_ADMIN is missing, or a container's seccomp filter refuses pivot_root(2): start the container with another seccomp profile".into()
+        }
         (Step::Propagation, libc::EINVAL) => "the root directory is not a mount point, as in a chroot".into(),
         (Step::MountProc, libc::EPERM | libc::EACCES) => match kinds.contains(Kinds::PID) {
             false => "proc needs a new pid namespace beside the new user namespace: add the kind pid".into(),
@@ -222,12 +231,24 @@ fn apparmor_or(read: Read, otherwise: &str) -> String {
     }
 }
 
+/// Whether AppArmor gives capabilities in new user namespaces to programs with a profile alone.
+pub(super) fn apparmor_restricts() -> bool {
+    read_host(APPARMOR).as_deref() == Some("1")
+}
+
 const APPARMOR: &str = "/proc/sys/kernel/apparmor_restrict_unprivileged_userns";
 
-fn userns_settings(read: Read) -> impl Iterator<Item = String> {
-    ["/proc/sys/kernel/unprivileged_userns_clone", "/proc/sys/user/max_user_namespaces", APPARMOR]
+/// The settings that refuse user namespaces by their values.
+fn refusing_settings(read: Read) -> impl Iterator<Item = String> {
+    let refusing = [
+        ("/proc/sys/kernel/unprivileged_userns_clone", "0"),
+        ("/proc/sys/user/max_user_namespaces", "0"),
+        (APPARMOR, "1"),
+    ];
+    refusing
         .into_iter()
-        .filter_map(move |path| setting(read, path))
+        .filter(move |(path, value)| read(path).as_deref() == Some(value))
+        .map(|(path, value)| format!("{path} is {value}"))
 }
 
 fn setting(read: Read, path: &str) -> Option<String> {

@@ -35,6 +35,9 @@ fn refused_user_namespaces_quote_the_settings_of_the_host() {
     for errno in [libc::EPERM, libc::EACCES] {
         let hint = clone_hint(errno, Kinds::USER | Kinds::PID, &read);
         assert!(hint.contains("unprivileged_userns_clone is 0"), "{hint}");
+        let allowed = |path: &str| (path != APPARMOR).then(|| "1".to_owned());
+        let hint = clone_hint(errno, Kinds::USER, &allowed);
+        assert!(!hint.contains(" is 1"), "a setting that allows them is no cause: {hint}");
         assert!(hint.contains("seccomp") && hint.contains("chroot"), "{hint}");
     }
 }

@@ -14,9 +14,10 @@ use nix::errno::Errno;
 use nix::fcntl::{OFlag, openat};
 use nix::sys::stat::Mode;
 
+use super::hints::apparmor_restricts;
 use super::plan_file::{failed, memfd, write_at};
 use crate::plan::ambient_needed;
-use crate::{Error, Result, Spec, Step};
+use crate::{Error, Kinds, Result, Spec, Step};
 
 /// The helper's file. It needs no library and no path, which a file system view could lack.
 static PROGRAM: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/nsiso-helper"));
@@ -46,7 +47,14 @@ impl Image {
     /// Makes a sealed memfd, which nobody can change. It is new each time, because the caller could
     /// close a kept descriptor and reuse its number. If the kernel forbids executing a memfd, opens
     /// the installed helper.
+    ///
+    /// Where AppArmor restricts user namespaces, an installed helper comes first: a profile can
+    /// name its path, and cannot name a memfd.
     pub fn open(spec: &Spec) -> Result<Self> {
+        let restricted = spec.kinds.contains(Kinds::USER) && !is_privileged() && apparmor_restricts();
+        if restricted && let Ok(image) = Self::installed(spec, POLICY) {
+            return Ok(image);
+        }
         const MFD_EXEC: libc::c_uint = 0x10;
         let flags = libc::MFD_CLOEXEC | libc::MFD_ALLOW_SEALING;
         let made = match memfd(flags | MFD_EXEC) {
