@@ -21,7 +21,7 @@ help:
 	@echo "make build                     leave everything in build/"
 	@echo "make install PREFIX= DESTDIR=  the library, its helper, header, pkg-config file and man pages"
 	@echo "make docs                      the documentation as a site, build/site/index.html"
-	@echo "make bench                     compare with the least C and with other tools"
+	@echo "make bench                     compare with the smallest C programs and with other tools"
 	@echo "make matrix                    the tests under other kernels, in virtual machines"
 	@echo "make lint                      format, types, lints, generated files"
 	@echo "make generate                  the header, schema, Python keywords and option table anew"
@@ -32,7 +32,7 @@ setup:
 
 library:
 	@mkdir -p build/lib build/libexec/nsiso
-	@test -e target/release/libnsiso_capi.so || echo "Compiling the library in Rust: about a minute."
+	@test -e target/release/libnsiso_capi.so || echo "Compiling the library in Rust: about two minutes."
 	@cargo build --release --quiet -p nsiso-capi --message-format=json-render-diagnostics >build/messages.json
 	@directory=$$(sed -n '/"build-script-executed".*\/nsiso#/s/.*"out_dir":"\([^"]*\)".*/\1/p' build/messages.json) && \
 	    install -m 755 "$$directory/nsiso-helper" build/libexec/nsiso/nsiso-helper
@@ -54,9 +54,11 @@ build/tests/%: tests/c/%.c include/nsiso.h | library
 
 PYTHON_SOURCES := $(wildcard bindings/python/*.toml bindings/python/src/*.rs bindings/python/python/nsiso/*) \
                   $(shell find crates/nsiso/src crates/nsiso/helper -name '*.rs')
-build/venv/.built: $(PYTHON_SOURCES) | setup
-	@echo "Building the Python package: about a minute."
-	@test -x $(PYTHON) || /usr/bin/python3 -m venv build/venv
+$(PYTHON): | setup
+	@/usr/bin/python3 -m venv build/venv
+
+build/venv/.built: $(PYTHON_SOURCES) | $(PYTHON)
+	@echo "Building the Python package: up to two minutes the first time."
 	@$(PYTHON) -m pip install --quiet maturin pytest pyyaml
 	@$(PYTHON) -m maturin build --quiet --release --manifest-path bindings/python/Cargo.toml \
 	    --interpreter $(PYTHON) --out build/wheels >build/maturin.log 2>&1 || { cat build/maturin.log; exit 1; }
@@ -73,7 +75,7 @@ test: build
 matrix: setup
 	@sh tests/matrix/run.sh
 
-lint:
+lint: $(PYTHON)
 	@sh tests/setup.sh lint
 	cargo fmt --all --check
 	rustfmt --check --edition 2024 crates/nsiso/helper/main.rs
@@ -81,7 +83,6 @@ lint:
 	python3 bindings/python/generate.py --check
 	python3 docs/tools/options.py --check
 	python3 tests/lint.py
-	@test -x $(PYTHON) || /usr/bin/python3 -m venv build/venv
 	@$(PYTHON) -m pip install --quiet --requirement tests/typing/requirements.txt
 	$(PYTHON) tests/typing/check.py
 	@mkdir -p build
@@ -99,16 +100,15 @@ bench: build
 	@build/venv/bin/python tests/bench/network.py
 	@build/venv/bin/python tests/bench/limits.py
 
-docs:
-	@sh tests/setup.sh
-	@test -x $(PYTHON) || /usr/bin/python3 -m venv build/venv
+docs: $(PYTHON)
+	@echo "Building the site: about a minute the first time."
 	@$(PYTHON) -m pip install --quiet --requirement docs/requirements.txt
 	@rm -rf target/doc
 	@RUSTDOCFLAGS="-D warnings" cargo doc --quiet --no-deps --all-features -p nsiso
 	@python3 docs/tools/pages.py build/pages
 	@NO_MKDOCS_2_WARNING=1 $(PYTHON) -m mkdocs build --quiet
 	@python3 docs/tools/check.py
-	@echo "to read it: python3 -m http.server -d build/site 8000"
+	@echo "To read it: python3 -m http.server --bind 127.0.0.1 --directory build/site 8000"
 
 generate:
 	UPDATE=1 cargo test --quiet -p nsiso-capi --test header
@@ -129,6 +129,9 @@ install: library
 	install -m 644 include/nsiso-spec.schema.json $(DESTDIR)$(PREFIX)/share/nsiso/nsiso-spec.schema.json
 	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@LIBDIR@|$(LIBDIR)|' -e 's|@VERSION@|$(VERSION)|' \
 	    crates/nsiso-capi/nsiso.pc.in > $(DESTDIR)$(LIBDIR)/pkgconfig/nsiso.pc
+	@# Where it has no effect, the program needs an rpath: docs/how-to/cpp-and-static-linking.md.
+	@[ -n "$(DESTDIR)" ] || ldconfig 2>/dev/null || true
+	@echo "The command nsiso comes with the Python package: pip install bindings/python"
 
 clean:
 	rm -rf build target

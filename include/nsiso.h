@@ -28,8 +28,8 @@
  * - A setter (ns_spec_..., ns_limits_..., ns_landlock_..., ns_endpoint_...) checks and
  *   records its arguments, does not block and needs no privilege. The privileges and kernel
  *   versions on its page are needed by ns_spawn, ns_exec, ns_hold or ns_link, which apply the
- *   setting. "Errors from ns_spawn" apply to ns_exec and ns_hold, too; ns_exec reports some
- *   otherwise.
+ *   setting. "Errors from ns_spawn" apply to ns_exec and ns_hold, too; the page of ns_exec says
+ *   which it reports on descriptor 2.
  * - An option requests the new namespace that it needs: a host name a UTS namespace, an id
  *   map a user namespace, and so on. A user without CAP_SYS_ADMIN needs a new user namespace
  *   for every other kind.
@@ -873,7 +873,7 @@ typedef struct ns_identity {
   uint64_t inode;
   /**
    * The 64-bit id, which the kernel never uses again; 0 before Linux 6.18 (mount namespaces:
-   * before 6.8).
+   * before 6.11).
    */
   uint64_t id;
   /**
@@ -955,7 +955,7 @@ typedef struct ns_namespace {
   uint64_t device;
   /**
    * The 64-bit id, which the kernel never uses again; 0 before Linux 6.18 (mount namespaces:
-   * before 6.8).
+   * before 6.11).
    */
   uint64_t id;
   /**
@@ -1055,10 +1055,14 @@ typedef struct ns_feature {
   /**
    * The name: a kind of namespace ("user", "pid", "mnt", "net", "ipc", "uts", "time",
    * "cgroup"), "nested_user", "proc", "overlay", "idmapped_mounts", "links", "link_rate",
-   * "link_delay", "clone3", "listns", "pidfd_info_exit", "landlock", "cgroup_v2" or
-   * "cgroup_v1".
+   * "link_delay", "clone3", "listns", "pidfd_info_exit", "landlock", "cgroup_v2", "cgroup_v1",
+   * "limits" or "sandbox".
    */
   const char *name;
+  /**
+   * What the feature is, in a few words.
+   */
+  const char *description;
   /**
    * NS_YES, NS_IN_USER_NAMESPACE or NS_NO.
    */
@@ -2567,8 +2571,8 @@ int ns_spec_die_with_parent(struct ns_spec *spec, int on, struct ns_error *err);
  * Sets a time limit, in nanoseconds, after which everything in the program's pid namespace is
  * killed.
  *
- * The time runs on CLOCK_MONOTONIC from the start of the init process. The `timed_out` field
- * of ns_status reports that it was over. It sets ns_spec_init. Default: no limit.
+ * The time runs on CLOCK_MONOTONIC from the start of the init process. The field `timed_out`
+ * of ns_status is 1 if it has expired. It sets ns_spec_init. Default: no limit.
  *
  * Errors: -EINVAL if `nanoseconds` is 0 or more than 270 years. Error from ns_spawn: -EINVAL
  * at NS_STEP_ARGUMENT, if ns_spec_init is set to 0 later or ns_spec_share shares the pid
@@ -2581,7 +2585,7 @@ int ns_spec_deadline(struct ns_spec *spec, uint64_t nanoseconds, struct ns_error
 /**
  * Isolates a program that is not trusted.
  *
- * It sets options of this header:
+ * It sets these options:
  * - All kinds of namespace are new. There is no network but loopback. The host name is
  *   "sandbox".
  * - The root directory shows the caller's /usr read-only, a new /proc, /dev and /tmp, a few
@@ -3500,8 +3504,9 @@ int ns_process_pidfd(const struct ns_process *process);
  * Returns the caller's end of the pipe at the program's descriptor 0, 1 or 2.
  *
  * The caller owns the descriptor and closes it. It is for writing if `child_fd` is 0, else for
- * reading. ns_spec_stdio with NS_STDIO_PIPE creates the pipe. The call must not run while
- * another thread uses `process`.
+ * reading: read it to its end before ns_process_wait, or the program may block in a full pipe.
+ * ns_spec_stdio with NS_STDIO_PIPE creates the pipe. The call must not run while another thread
+ * uses `process`.
  *
  * Errors: -EBADF if there is no such pipe or it has been taken.
  *

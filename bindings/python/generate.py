@@ -17,7 +17,7 @@ TARGET = HERE / "python" / "nsiso" / "_options.py"
 ARGUMENTS = {"args", "program", "env", "cwd", "fds", "new_session", "join"}
 # Definitions of the schema that have a class or an alias in Python.
 TYPES = {
-    "Bound": 'int | None | Literal["unlimited"]', "ByteString": "Path", "EndpointOption": "Endpoint | None", "Kind": "Kind", "LandlockRules": "Landlock",
+    "Bound": "int | str | None", "ByteString": "Path", "EndpointOption": "Endpoint | None", "Kind": "Kind", "LandlockRules": "Landlock",
     "LimitsOption": "Limits", "LinkOption": "tuple[Endpoint, Endpoint | Place]", "MountEntry": "Mount",
     "SeccompFilter": "Seccomp | Literal[True]", "Time": "Seconds", "UplinkPorts": "Uplink",
 }  # fmt: skip

@@ -19,16 +19,16 @@ def markdown(text: str, homes: Dict[str, str]) -> str:
 
 
 def sections(group: header.Group, homes: Dict[str, str]) -> Iterator[str]:
-    for function in group.of("function"):
+    for function in group.items_of("function"):
         yield f"## `{function.name}` {{#{function.name}}}"
         yield f"```c\n{function.declaration}\n```"
         yield markdown(function.text, homes)
     for kind in ("object", "struct", "enum"):
-        for one in group.of(kind):
+        for one in group.items_of(kind):
             yield f"## `{one.name}` {{#{one.name}}}"
             yield markdown(one.text, homes)
             yield from definitions(one.members, homes)
-    constants = group.of("constant")
+    constants = group.items_of("constant")
     if constants:
         yield "## Constants"
         yield from definitions(((one.name, one.text) for one in constants), homes)
@@ -49,7 +49,7 @@ def pages() -> Dict[str, str]:
     for group in read.groups:
         title = group.title[0].upper() + group.title[1:]
         found[f"reference/c/{group.name}.md"] = "\n\n".join([f"# C: {group.title}", *sections(group, homes)])
-        links = ", ".join(f"[`{one.name}`]({group.name}.md#{one.name})" for one in group.of("function"))
+        links = ", ".join(f"[`{one.name}`]({group.name}.md#{one.name})" for one in group.items_of("function"))
         index.append(f"[{title}]({group.name}.md)\n:   {links}")
     found["reference/c/index.md"] = "\n\n".join(index)
     return found

@@ -10,29 +10,34 @@ import package
 
 class Command(NamedTuple):
     name: str
-    told: str
+    summary: str
     usage: str
     options: List[Tuple[str, str]]
     """How each option is written, and what it does."""
 
 
 def commands() -> List[Command]:
-    package.imported()
+    package.import_package()
     parser = importlib.import_module("nsiso.__main__").parser()
     (subcommands,) = [action for action in parser._actions if isinstance(action, argparse._SubParsersAction)]
-    told = {action.dest: action.help for action in subcommands._choices_actions}
-    return [described(name, told[name], one) for name, one in subcommands.choices.items()]
+    summaries = {action.dest: action.help for action in subcommands._choices_actions}
+    return [command_of(name, summaries[name], one) for name, one in subcommands.choices.items()]
 
 
-def described(name: str, told: str, parser: Any) -> Command:
-    # Wide enough that the usage is one line.
-    formatter = argparse.HelpFormatter(parser.prog, width=10_000)
-    options = [
-        (formatter._format_action_invocation(action), formatter._expand_help(action) if action.help else "")
-        for action in parser._actions
-        if action.option_strings != ["-h", "--help"]
-    ]
-    return Command(name, told, parser.usage, options)
+def command_of(name: str, summary: str, parser: Any) -> Command:
+    actions = [action for action in parser._actions if action.option_strings != ["-h", "--help"]]
+    options = [(written(action), (action.help or "").replace("%%", "%")) for action in actions]
+    return Command(name, summary, parser.usage, options)
+
+
+def written(action: Any) -> str:
+    """Returns an option with all of its names and its argument."""
+    value = action.metavar or (f"{{{','.join(action.choices)}}}" if action.choices else action.dest.upper())
+    if action.nargs == "?":
+        value = f"[{value}]"
+    if not action.option_strings:
+        return value
+    return ", ".join(action.option_strings) + ("" if action.nargs == 0 else f" {value}")
 
 
 def exit_codes() -> List[Tuple[str, str]]:

@@ -6,6 +6,7 @@ A group is a few modules of crates/nsiso-capi. Each group has one page and one m
 import functools
 import pathlib
 import re
+import sys
 from typing import Dict, List, NamedTuple, Tuple
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -49,7 +50,7 @@ class Group(NamedTuple):
     title: str
     items: List[Item]
 
-    def of(self, kind: str) -> List[Item]:
+    def items_of(self, kind: str) -> List[Item]:
         return [item for item in self.items if item.kind == kind]
 
 
@@ -57,9 +58,9 @@ class Header(NamedTuple):
     introduction: str
     groups: List[Group]
 
-    def functions(self) -> Dict[str, str]:
+    def group_of_function(self) -> Dict[str, str]:
         """Returns the group of each function."""
-        return {item.name: group.name for group in self.groups for item in group.of("function")}
+        return {item.name: group.name for group in self.groups for item in group.items_of("function")}
 
 
 def comment(lines: str) -> str:
@@ -76,7 +77,7 @@ def item(text: str, declaration: str) -> Item:
         name = re.search(r"(?:struct|enum) (\w+)", declaration)
         members = re.findall(r"/\*\*\n(.*?) \*/\n\s*(.*?)[;,]\n", inside[1], re.DOTALL)
         kind = "enum" if declaration.startswith("enum") else "struct"
-        return Item(name[1], kind, declaration, text, [(code, comment(told)) for told, code in members])
+        return Item(name[1], kind, declaration, text, [(code, comment(text)) for text, code in members])
     name = re.match(r"typedef struct \w+ (\w+);", declaration)
     if name:
         return Item(name[1], "object", declaration, text, [])
@@ -88,12 +89,15 @@ def read() -> Header:
     (introduction, _), *items = re.findall(
         r"^/\*\*(.*?)^ \*/\n(.*?)\n\n", (ROOT / "include/nsiso.h").read_text(), re.MULTILINE | re.DOTALL
     )
-    items = [item(comment(told), declaration) for told, declaration in items]
+    items = [item(comment(text), declaration) for text, declaration in items]
     homes = {name: group for group, (_, modules) in GROUPS.items() for module in modules for name in defined(module)}
     # The steps of errors are defined in the core.
     homes["ns_step"] = "error"
-    groups = [Group(name, title, [one for one in items if homes[one.name] == name]) for name, (title, _) in GROUPS.items()]
     _, _, conventions = comment(introduction).partition("Licence: MIT OR Apache-2.0.\n\n")
+    unknown = [one.name for one in items if one.name not in homes]
+    if unknown or not conventions:
+        sys.exit(f"{unknown or 'introduction'}: add the module to GROUPS in docs/tools/header.py, and its page to mkdocs.yml")
+    groups = [Group(name, title, [one for one in items if homes[one.name] == name]) for name, (title, _) in GROUPS.items()]
     return Header(conventions, groups)
 
 

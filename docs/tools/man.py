@@ -2,7 +2,7 @@
 
 nsiso(1) comes from the parser of the command, nsiso_spec(5) from the schema of spec documents, and
 nsiso(3) with one page for each group of functions from the comments of the header. A page that only
-refers to its group is written for each function. SOURCE_DATE_EPOCH sets the date of the pages.
+refers to its group is written for each function and type. SOURCE_DATE_EPOCH sets the date of the pages.
 """
 
 import argparse
@@ -23,7 +23,7 @@ ROOT = package.ROOT
 SCHEMA = json.loads((ROOT / "include/nsiso-spec.schema.json").read_text())
 
 
-def escaped(text: str) -> str:
+def escape_roff(text: str) -> str:
     """Returns text for roff as it stands, with hyphens that can be copied and searched for."""
     return text.replace("\\", "\\e").replace("-", "\\-")
 
@@ -35,7 +35,7 @@ def inline(text: str) -> str:
         parts[at] = parts[at].replace("\\", "\\e")
     for at in range(1, len(parts), 2):
         reference = re.fullmatch(r"([\w.]+)(\([1-9]\w*\))", parts[at])
-        parts[at] = f"\\fB{escaped(reference[1])}\\fP{reference[2]}" if reference else f"\\fB{escaped(parts[at].strip('`'))}\\fP"
+        parts[at] = f"\\fB{escape_roff(reference[1])}\\fP{reference[2]}" if reference else f"\\fB{escape_roff(parts[at].strip('`'))}\\fP"
     return "\n".join(map(protected, textwrap.wrap("".join(parts), 78, break_long_words=False, break_on_hyphens=False)))
 
 
@@ -60,11 +60,11 @@ def prose(text: str) -> Iterator[str]:
 
 
 def code(text: str) -> List[str]:
-    return [".PP", ".in +4n", ".nf", *(protected(escaped(line)) for line in text.splitlines()), ".fi", ".in"]
+    return [".PP", ".in +4n", ".nf", *(protected(escape_roff(line)) for line in text.splitlines()), ".fi", ".in"]
 
 
 def bold(text: str) -> List[str]:
-    return [f"\\fB{escaped(line)}\\fP" for line in text.splitlines()]
+    return [f"\\fB{escape_roff(line)}\\fP" for line in text.splitlines()]
 
 
 def narrow(declaration: str) -> str:
@@ -102,24 +102,21 @@ def page(names: List[str], section: int, title: str, lines: Iterable[str], also:
 
 def pages_named_in(text: str) -> List[str]:
     """Returns the man pages of others that a text refers to."""
-    return sorted({f"{name}({number})" for name, number in re.findall(r"\b([a-z][\w.]*)\(([1-8])\)", text)}, key=lambda one: (one[-2], one))
+    return sorted({f"{name}({number})" for name, number in re.findall(r"\b([a-z][\w.-]*)\(([1-8])\)", text)}, key=lambda one: (one[-2], one))
 
 
 def group_page(group: header.Group) -> str:
-    functions = group.of("function")
+    functions = group.items_of("function")
     declarations = {function.name: bold(narrow(function.declaration)) for function in functions}
-    lines = [".SH SYNOPSIS", ".nf", *bold("#include <nsiso.h>"), ""]
-    for declaration in declarations.values():
-        lines += declaration
-    lines += [".fi", ".SH DESCRIPTION", *prose("nsiso(3) has the conventions that all functions share.")]
+    lines = [".SH SYNOPSIS", ".nf", *bold("#include <nsiso.h>"), ".fi", ".SH DESCRIPTION", *prose("nsiso(3) has the conventions that all functions share.")]
     for function in functions:
         lines += [f".SS {function.name}()", ".nf", *declarations[function.name], ".fi", *prose(function.text)]
-    objects = group.of("object") + group.of("struct") + group.of("enum")
+    objects = group.items_of("object") + group.items_of("struct") + group.items_of("enum")
     if objects:
         lines.append(".SH TYPES")
     for one in objects:
         lines += [f".SS {one.name}", *prose(one.text), *terms(one.members)]
-    constants = group.of("constant")
+    constants = group.items_of("constant")
     if constants:
         lines += [".SH CONSTANTS", *terms((one.name, one.text) for one in constants)]
     others = pages_named_in("".join(function.text for function in functions))
@@ -143,7 +140,7 @@ def command_page() -> str:
     lines = [".SH SYNOPSIS", ".nf", *(line for one in command.commands() for line in bold(one.usage)), ".fi", ".SH DESCRIPTION"]
     lines += prose("nsiso runs programs in new or existing Linux namespaces, and shows the namespaces of the machine.")
     for one in command.commands():
-        lines += [f".SS nsiso {one.name}", *prose(f"{one.told.capitalize()}."), *terms(one.options)]
+        lines += [f".SS nsiso {one.name}", *prose(f"{one.summary.capitalize()}."), *terms(one.options)]
     lines += [".SH EXIT STATUS", *prose("Of run and enter:"), *terms(command.exit_codes())]
     lines += [".SH EXAMPLES", *code("nsiso run --user --pid --map-root --mount-proc -- ps -ef\nnsiso run --sandbox --memory 64M --deadline 5 -- python3 x.py\nnsiso list net user --tree")]
     return page(["nsiso"], 1, "run programs in Linux namespaces, and list namespaces", lines, ["unshare(1)", "nsiso(3)", "nsiso_spec(5)", "namespaces(7)"])
@@ -174,7 +171,7 @@ def type_of(schema: Dict[str, Any]) -> str:
     return " or ".join(kind) if isinstance(kind, list) else str(kind)
 
 
-def described(properties: Dict[str, Any]) -> Iterator[Any]:
+def schema_terms(properties: Dict[str, Any]) -> Iterator[Any]:
     for name, schema in properties.items():
         yield name, f"({type_of(schema)}) {schema.get('description', '')}"
 
@@ -185,11 +182,11 @@ def spec_page() -> str:
     example = re.search(r"^```toml\n(.*?)^```", reference, re.MULTILINE | re.DOTALL)[1]
     lines = [".SH DESCRIPTION", *prose(re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", introduction))]
     lines += prose("ns_spec_from_json() and nsiso run --spec read it. A time is a number of seconds or text such as \"1.5s\"; a size is a number of bytes or text such as \"256M\".")
-    lines += [".SH OPTIONS", *terms(described(SCHEMA["properties"])), ".SH TYPES"]
+    lines += [".SH OPTIONS", *terms(schema_terms(SCHEMA["properties"])), ".SH TYPES"]
     for name, definition in SCHEMA["$defs"].items():
         text = definition.get("description", "")
         if "_" not in name:
-            lines += [f".SS {name}", *prose(text or "An object."), *terms(described(definition.get("properties", {})))]
+            lines += [f".SS {name}", *prose(text or "An object."), *terms(schema_terms(definition.get("properties", {})))]
             lines += terms((json.dumps(one["const"]), one.get("description", "")) for one in definition.get("oneOf", ()) if "const" in one)
     lines += [".SH EXAMPLES", *prose("As TOML:"), *code(example)]
     return page(["nsiso_spec"], 5, "options of a program and its namespaces, as a document", lines, ["nsiso(1)", "nsiso_document(3)", "namespaces(7)"])
@@ -202,7 +199,9 @@ def main() -> int:
     groups = header.read().groups
     pages = {"nsiso.1": command_page(), "nsiso.3": library_page(groups), "nsiso_spec.5": spec_page()}
     pages.update({f"nsiso_{group.name}.3": group_page(group) for group in groups})
-    pages.update({f"{name}.3": f".so man3/nsiso_{group}.3\n" for name, group in header.read().functions().items()})
+    for group in groups:
+        names = [item.name for item in group.items if item.kind != "constant"]
+        pages.update({f"{name}.3": f".so man3/nsiso_{group.name}.3\n" for name in names if f"{name}.3" not in pages})
     for name, text in pages.items():
         path = directory / f"man{name[-1]}" / name
         path.parent.mkdir(parents=True, exist_ok=True)

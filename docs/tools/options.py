@@ -1,4 +1,4 @@
-"""Writes the table of all options in docs/options.md, from the schema of spec documents.
+"""Writes the table of all options in docs/reference/options.md, from the schema of spec documents.
 
 With --check it only says whether the table is up to date, and exits with 1 if it is not.
 """
@@ -37,12 +37,12 @@ def row(name: str, description: str) -> str:
     c = C.get(name) or (f"`ns_spec_{name}`" if f"ns_spec_{name}(" in HEADER else "`ns_spec_add_json`")
     rust = RUST.get(name) or (f"`Spec::{name}`" if name in METHODS else "`Document`")
     what = " ".join(description.split()).replace("|", "\\|")
-    return f"| `{name}` | {c} | {PYTHON.get(name, f'`{name}`')} | {rust} | {what} |\n"
+    return f"| `{name}` | {what} | {c} | {PYTHON.get(name, f'`{name}`')} | {rust} |\n"
 
 
 def main() -> int:
     properties = json.loads((ROOT / "include/nsiso-spec.schema.json").read_text())["properties"]
-    table = "| spec document | C | Python | Rust | what it does |\n|---|---|---|---|---|\n"
+    table = "| spec document | what it does | C | Python | Rust |\n|---|---|---|---|---|\n"
     table += "".join(row(name, option["description"]) for name, option in properties.items())
     before, _, rest = PAGE.read_text().partition(BEGIN)
     _, _, after = rest.partition(END)

@@ -9,11 +9,20 @@ import types
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 
-def imported() -> types.ModuleType:
+class Compiled(types.ModuleType):
+    """Stands for the compiled module: any name in it is a class that does nothing."""
+
+    def __getattr__(self, name: str) -> type:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return object
+
+
+def import_package() -> types.ModuleType:
     """Returns the package nsiso."""
     if "nsiso" not in sys.modules:
-        compiled = types.ModuleType("nsiso._nsiso")
-        compiled.__dict__.update(Spec=object, Process=object, __version__=version())
+        compiled = Compiled("nsiso._nsiso")
+        compiled.__version__ = version()
         sys.modules["nsiso._nsiso"] = compiled
         sys.path.insert(0, str(ROOT / "bindings/python/python"))
     import nsiso

@@ -27,7 +27,7 @@ TOP = {
 }
 
 
-def moved(name: str, place: str) -> str:
+def with_site_links(name: str, place: str) -> str:
     """Returns a page from the top of the tree, with links that fit its place in the site."""
 
     def target(found: "re.Match[str]") -> str:
@@ -40,11 +40,24 @@ def moved(name: str, place: str) -> str:
     return re.sub(r"\]\(([^)\s]+)\)", target, (ROOT / name).read_text())
 
 
+def with_function_links(text: str, place: pathlib.Path) -> str:
+    """Returns a page with a link at each function of C that it names, outside of blocks of code."""
+    groups = header.read().group_of_function()
+    reference = os.path.relpath("reference/c", place)
+
+    def link(found: "re.Match[str]") -> str:
+        group = groups.get(found[1])
+        return f"[`{found[1]}`]({reference}/{group}.md#{found[1]})" if group else found[0]
+
+    parts = re.split(r"(^```.*?^```$)", text, flags=re.DOTALL | re.MULTILINE)
+    return "".join(part if part.startswith("```") else re.sub(r"(?<!\[)`(ns_\w+)`", link, part) for part in parts)
+
+
 def command_line() -> str:
     parts = ["# Command line", "The command is `nsiso`, also `python3 -m nsiso`. [Options](options.md) says more about each option of `nsiso run`."]
     for one in command.commands():
-        parts += [f"## nsiso {one.name}", f"```text\n{one.usage}\n```", f"{one.told[0].upper()}{one.told[1:]}."]
-        parts += [f"`{option}`\n:   {told[:1].upper()}{told[1:].rstrip('.')}." for option, told in one.options]
+        parts += [f"## nsiso {one.name}", f"```text\n{one.usage}\n```", f"{one.summary[0].upper()}{one.summary[1:]}."]
+        parts += [f"`{option}`\n:   {text[:1].upper()}{text[1:].rstrip('.')}." for option, text in one.options]
     return "\n\n".join(parts)
 
 
@@ -63,15 +76,18 @@ def rust() -> str:
     """Lists the items of the crate; rustdoc has made a page for each."""
     documented = (ROOT / "target/doc/nsiso/all.html").read_text()
     parts = ["# Rust", "The crate `nsiso`: [introduction](rust/nsiso/index.html)."]
-    for title, listed in re.findall(r"<h3 id=\"\w+\">(.*?)</h3><ul class=\"all-items\">(.*?)</ul>", documented):
+    lists = re.findall(r"<h3 id=\"\w+\">(.*?)</h3><ul class=\"all-items\">(.*?)</ul>", documented)
+    if not lists:
+        sys.exit("docs/tools/pages.py: rustdoc writes all.html in another form now")
+    for title, listed in lists:
         items = re.findall(r'<a href="(.*?)">(.*?)</a>', listed)
         parts.append(f"## {title}\n\n" + "\n".join(f"- [`nsiso::{name}`](rust/nsiso/{path})" for path, name in items))
     return "\n\n".join(parts)
 
 
-def generated() -> Dict[str, str]:
+def generated_pages() -> Dict[str, str]:
     """Returns the pages that are not below docs/, by path, but for that of Rust, which takes rustdoc."""
-    found = {place: moved(name, place) for name, place in TOP.items()}
+    found = {place: with_site_links(name, place) for name, place in TOP.items()}
     found.update(c_reference.pages())
     found["reference/python.md"] = python_reference.page()
     found["reference/command-line.md"] = command_line()
@@ -84,7 +100,9 @@ def main() -> int:
     shutil.rmtree(directory, ignore_errors=True)
     shutil.copytree(ROOT / "docs", directory, ignore=shutil.ignore_patterns("tools", "requirements.txt"))
     shutil.copytree(ROOT / "target/doc", directory / "reference/rust", ignore=shutil.ignore_patterns(".*", "*.md"))
-    for path, text in {**generated(), "reference/rust.md": rust()}.items():
+    for page in directory.rglob("*.md"):
+        page.write_text(with_function_links(page.read_text(), page.parent.relative_to(directory)))
+    for path, text in {**generated_pages(), "reference/rust.md": rust()}.items():
         (directory / path).parent.mkdir(exist_ok=True)
         (directory / path).write_text(text)
     return 0

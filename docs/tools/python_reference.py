@@ -91,7 +91,7 @@ def described(name: str, one: Any) -> Iterator[str]:
 
 
 def page() -> str:
-    nsiso = package.imported()
+    nsiso = package.import_package()
     assert sorted(name for names in SECTIONS.values() for name in names) == sorted(nsiso.__all__)
     found = ["# Python", markdown(nsiso.__doc__)]
     for title, names in SECTIONS.items():

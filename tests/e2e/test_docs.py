@@ -65,8 +65,6 @@ def blocks(page):
     assert start is None, f"{page}:{start + 1}: the block has no end"
 
 
-# Pages that only the site has.
-GENERATED = {**site.generated(), "reference/rust.md": ""}
 BLOCKS = [block for page in PAGES for block in blocks(page)]
 
 
@@ -224,12 +222,19 @@ def prose(page):
     return re.sub(r"`[^`\n]*`", "", text)
 
 
+@functools.lru_cache(maxsize=None)
+def generated_pages():
+    """Returns the pages that only the site has."""
+    return {**site.generated_pages(), "reference/rust.md": ""}
+
+
 def anchors(page):
     """Returns the names by which links reach the headings of a page, or None if there is no page."""
-    made = str(page.resolve().relative_to(ROOT / "docs")) if page.resolve().is_relative_to(ROOT / "docs") else None
-    if made not in GENERATED and not page.exists():
+    place = os.path.relpath(page.resolve(), ROOT / "docs")
+    generated = generated_pages().get(place)
+    if generated is None and not page.exists():
         return None
-    text = GENERATED.get(made) or page.read_text()
+    text = page.read_text() if generated is None else generated
     text = re.sub(r"^```.*?^```$", "", text, flags=re.DOTALL | re.MULTILINE)
     found = re.findall(r"\{#(\S+)\}", text)
     for heading in re.findall(r"^#+ (.*)$", text, re.MULTILINE):
@@ -300,7 +305,7 @@ def test_every_function_in_c_exists():
 
 def test_every_keyword_of_an_option_exists():
     known = {*nsiso.Options.__annotations__, *inspect.signature(nsiso.Popen.__init__).parameters, *inspect.signature(subprocess.Popen.__init__).parameters}
-    for option, _, python, *_ in tables()["All options"]:
+    for option, _, _, python, *_ in tables()["All options"]:
         for keyword in re.findall(r"`(\w+)`", python):
             assert keyword in known, option
 

@@ -42,7 +42,7 @@ def test_every_function_has_a_page(pages):
 
 def test_every_option_and_exit_code_is_described(pages):
     command = man(pages, "1", "nsiso").stdout
-    for word in ("--deadline TIME", "--memory SIZE", "-t TARGET, --target TARGET", "124", "nsiso doctor"):
+    for word in ("--deadline TIME", "--memory SIZE", "-t, --target TARGET", "124", "nsiso doctor"):
         assert word in command, word
     document = man(pages, "5", "nsiso_spec").stdout
     for word in ("hostname", "LandlockRules", "hidepid", "[[mounts]]"):

@@ -42,7 +42,10 @@ def test_a_sandbox_gets_no_descriptor_that_is_not_named():
     [
         (["--sandbox", "--deadline", "0.3", "--", "sleep", "1000"], 124, "the deadline has expired"),
         (["-r", "--deadline", "0", "--", "true"], 125, "deadline"),
-        (["-r", "--hostnam", "box", "--", "true"], 125, "--hostnam"),
+        (["-r", "--hostnam", "box", "--", "true"], 125, "unknown option --hostnam: did you mean --hostname?"),
+        (["-r", "--rlimit", "as", "--", "true"], 125, "is not like as=512M"),
+        (["-r", "--rlimit", "as=many", "--", "true"], 125, "rlimits.as: expected a number, a size"),
+        (["--spec", "/no/such.json", "--", "true"], 125, "/no/such.json: No such file or directory"),
         (["-r", "--ro-bind", "/does/not/exist", "--", "true"], 125, "/does/not/exist"),
         (["--share", "net", "--", "true"], 125, "without --sandbox"),
         (["-r", "--", "no-such-program"], 127, "no-such-program"),
@@ -54,6 +57,11 @@ def test_a_sandbox_gets_no_descriptor_that_is_not_named():
 def test_it_ends_with_the_programs_code_or_one_that_tells_of_its_own_failure(words, code, text):
     done = run(*words)
     assert done.returncode == code and text in done.stderr and (text or not done.stderr), done
+
+
+def test_resource_limits_have_sizes():
+    done = run("-r", "--rlimit", "as=512M", "--rlimit", "nofile=64:128", "--", "sh", "-c", "ulimit -v; ulimit -n; ulimit -Hn")
+    assert done.stdout.split() == ["524288", "64", "128"], done
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])

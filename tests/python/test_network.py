@@ -346,6 +346,7 @@ def test_namespaces_are_held_without_a_program():
     [
         (dict(addresses="10.0.0.0/33"), ValueError, "10.0.0.0/33"),
         (dict(addresses="nonsense"), ValueError, "nonsense"),
+        (dict(addresses="10.0.0.0"), ValueError, "lacks the length of its network"),
         (dict(delay="fast"), ValueError, "delay: expected seconds"),
         (dict(loss=2), nsiso.ArgumentError, "0 to 1"),
         (dict(loss="200%"), nsiso.ArgumentError, "0 to 1"),

@@ -51,7 +51,7 @@ def test_a_probe_tells_a_limit_and_leaves_nothing():
 def test_doctor_has_a_line_for_each_feature_and_remedies_below():
     done = module("doctor")
     assert done.returncode == 0 and "\033" not in done.stdout
-    features, _, remedies = done.stdout.partition("\nWhat is missing, and what can be done:\n")
+    features, _, remedies = done.stdout.partition("\nNot available:\n")
     found = nsiso.probe()
     words = {"yes": "yes", "in_user_namespace": "userns", "no": "no"}
     rows = [line.split(maxsplit=2) for line in features.splitlines() if "   " in line]
@@ -61,6 +61,16 @@ def test_doctor_has_a_line_for_each_feature_and_remedies_below():
     assert re.findall(r"^- (\w+)$", remedies, re.MULTILINE) == missing
     for name in missing:
         assert found[name].hint.split()[0] in remedies
+
+
+def test_the_sandbox_and_limits_are_tried():
+    features = nsiso.probe()
+    assert nsiso.Sandbox().run(["true"]).returncode == 0 and features["sandbox"]
+    if features["limits"]:
+        assert nsiso.run(["true"], limits=nsiso.Limits(pids=100)).returncode == 0
+    else:
+        with pytest.raises(nsiso.Error):
+            nsiso.run(["true"], limits=nsiso.Limits(pids=100))
 
 
 def test_doctor_has_colours_and_fits_a_terminal():

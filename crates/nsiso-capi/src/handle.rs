@@ -18,7 +18,7 @@ pub struct ns_identity {
     /// namespace has ended.
     pub inode: u64,
     /// The 64-bit id, which the kernel never uses again; 0 before Linux 6.18 (mount namespaces:
-    /// before 6.8).
+    /// before 6.11).
     pub id: u64,
     /// The uid of the user who created a user namespace, as the caller's user namespace maps
     /// it; -1 for other kinds.

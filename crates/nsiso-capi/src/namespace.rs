@@ -21,7 +21,7 @@ pub struct ns_namespace {
     /// The number of the device that the inode is on.
     pub device: u64,
     /// The 64-bit id, which the kernel never uses again; 0 before Linux 6.18 (mount namespaces:
-    /// before 6.8).
+    /// before 6.11).
     pub id: u64,
     /// The inode number of the parent of a user or pid namespace; 0 for other kinds.
     pub parent_inode: u64,

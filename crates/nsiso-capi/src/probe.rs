@@ -17,7 +17,7 @@ pub const NS_NO: c_int = 0;
 
 /// The features that ns_probe has found. Opaque and read-only: any number of threads may use it
 /// at the same time.
-pub struct ns_features(Vec<(Feature, [CString; 3])>);
+pub struct ns_features(Vec<(Feature, [CString; 4])>);
 
 /// A feature and its support. The texts are UTF-8 and exist as long as the features.
 #[repr(C)]
@@ -25,9 +25,11 @@ pub struct ns_features(Vec<(Feature, [CString; 3])>);
 pub struct ns_feature {
     /// The name: a kind of namespace ("user", "pid", "mnt", "net", "ipc", "uts", "time",
     /// "cgroup"), "nested_user", "proc", "overlay", "idmapped_mounts", "links", "link_rate",
-    /// "link_delay", "clone3", "listns", "pidfd_info_exit", "landlock", "cgroup_v2" or
-    /// "cgroup_v1".
+    /// "link_delay", "clone3", "listns", "pidfd_info_exit", "landlock", "cgroup_v2", "cgroup_v1",
+    /// "limits" or "sandbox".
     pub name: *const c_char,
+    /// What the feature is, in a few words.
+    pub description: *const c_char,
     /// NS_YES, NS_IN_USER_NAMESPACE or NS_NO.
     pub support: i64,
     /// The cause if it is not supported, else details such as a version; may be empty.
@@ -51,7 +53,7 @@ pub unsafe extern "C" fn ns_probe(out: *mut *mut ns_features, err: *mut ns_error
         let out = unsafe { reference_mut(out, "out") }?;
         let text = |text: &str| CString::new(text).unwrap_or_default();
         let texts = |found: Feature| {
-            let texts = [text(found.name), text(&found.detail), text(&found.hint)];
+            let texts = [found.name, found.description, &found.detail, &found.hint].map(text);
             (found, texts)
         };
         *out = Box::into_raw(Box::new(ns_features(nsiso::probe().into_iter().map(texts).collect())));
@@ -83,7 +85,7 @@ pub unsafe extern "C" fn ns_features_get(
     boundary(err, || {
         // SAFETY: NULL or valid, says the header.
         let features = &unsafe { reference(features, "features") }?.0;
-        let (feature, [name, detail, hint]) = features.get(index).ok_or_else(|| {
+        let (feature, texts) = features.get(index).ok_or_else(|| {
             let count = features.len();
             Error::new(
                 Step::Argument,
@@ -96,9 +98,11 @@ pub unsafe extern "C" fn ns_features_get(
             Support::InUserNamespace => NS_IN_USER_NAMESPACE,
             Support::No => NS_NO,
         };
-        let (name, detail, hint) = (name.as_ptr(), detail.as_ptr(), hint.as_ptr());
+        let [name, description, detail, hint] = texts.each_ref().map(|text| text.as_ptr());
         // SAFETY: `size` bytes, says the header.
-        unsafe { store(out, size, &ns_feature { name, support: support.into(), detail, hint }) }?;
+        unsafe {
+            store(out, size, &ns_feature { name, description, support: support.into(), detail, hint })
+        }?;
         Ok(0)
     })
 }

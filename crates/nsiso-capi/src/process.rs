@@ -170,8 +170,9 @@ pub unsafe extern "C" fn ns_process_pidfd(process: *const ns_process) -> c_int {
 /// Returns the caller's end of the pipe at the program's descriptor 0, 1 or 2.
 ///
 /// The caller owns the descriptor and closes it. It is for writing if `child_fd` is 0, else for
-/// reading. ns_spec_stdio with NS_STDIO_PIPE creates the pipe. The call must not run while
-/// another thread uses `process`.
+/// reading: read it to its end before ns_process_wait, or the program may block in a full pipe.
+/// ns_spec_stdio with NS_STDIO_PIPE creates the pipe. The call must not run while another thread
+/// uses `process`.
 ///
 /// Errors: -EBADF if there is no such pipe or it has been taken.
 ///

@@ -61,8 +61,8 @@ pub unsafe extern "C" fn ns_spec_die_with_parent(spec: *mut ns_spec, on: c_int, 
 /// Sets a time limit, in nanoseconds, after which everything in the program's pid namespace is
 /// killed.
 ///
-/// The time runs on CLOCK_MONOTONIC from the start of the init process. The `timed_out` field
-/// of ns_status reports that it was over. It sets ns_spec_init. Default: no limit.
+/// The time runs on CLOCK_MONOTONIC from the start of the init process. The field `timed_out`
+/// of ns_status is 1 if it has expired. It sets ns_spec_init. Default: no limit.
 ///
 /// Errors: -EINVAL if `nanoseconds` is 0 or more than 270 years. Error from ns_spawn: -EINVAL
 /// at NS_STEP_ARGUMENT, if ns_spec_init is set to 0 later or ns_spec_share shares the pid
@@ -77,7 +77,7 @@ pub unsafe extern "C" fn ns_spec_deadline(spec: *mut ns_spec, nanoseconds: u64, 
 
 /// Isolates a program that is not trusted.
 ///
-/// It sets options of this header:
+/// It sets these options:
 /// - All kinds of namespace are new. There is no network but loopback. The host name is
 ///   "sandbox".
 /// - The root directory shows the caller's /usr read-only, a new /proc, /dev and /tmp, a few

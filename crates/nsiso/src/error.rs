@@ -170,7 +170,7 @@ impl Step {
             Step::Umask => "set the umask",
             Step::Personality => "set the personality",
             Step::Securebits => "set the securebits",
-            Step::NoNewPrivs => "forgo new privileges with",
+            Step::NoNewPrivs => "set no_new_privs to",
             Step::UserNamespaces => "forbid user namespaces by",
             Step::Landlock => "enforce",
             Step::Seccomp => "install",
@@ -185,7 +185,7 @@ impl Step {
             Step::Qdisc => "set the delay, loss or rate of",
             Step::Setting => "write",
             Step::Uplink => "connect by",
-            Step::Root => "take as root directory",
+            Step::Root => "change the root directory to",
             Step::Internal => "internal fault in",
         }
     }

@@ -149,7 +149,7 @@ impl Handle {
         self.inode
     }
 
-    /// The 64-bit id of the namespace, which the kernel never reuses. None before Linux 6.18 (6.8
+    /// The 64-bit id of the namespace, which the kernel never reuses. None before Linux 6.18 (6.11
     /// for mount namespaces).
     pub fn id(&self) -> Option<u64> {
         Some(nsfs::id(self.fd.as_fd())).filter(|id| *id != 0)

@@ -13,7 +13,7 @@ pub(crate) const NS_GET_USERNS: c_ulong = 0xB701;
 pub(crate) const NS_GET_PARENT: c_ulong = 0xB702;
 const NS_GET_NSTYPE: c_ulong = 0xB703;
 const NS_GET_OWNER_UID: c_ulong = 0xB704;
-/// The 64-bit id of a mount namespace. Linux 6.8; other kinds are refused.
+/// The 64-bit id of a mount namespace. Linux 6.11; other kinds are refused.
 const NS_GET_MNTNS_ID: c_ulong = 0x8008_B705;
 /// The 64-bit id of a namespace of any kind. Linux 6.18.
 const NS_GET_ID: c_ulong = 0x8008_B70D;

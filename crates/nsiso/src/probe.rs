@@ -10,7 +10,7 @@ use nix::errno::Errno;
 use crate::kind::NAMES;
 use crate::pidfd::exit_of;
 use crate::spec::Task;
-use crate::{Endpoint, Error, Handle, Kinds, Result, Spec, Stdio, Step};
+use crate::{Endpoint, Error, Handle, Kinds, Limits, Result, Spec, Stdio, Step};
 
 /// Whether a feature is available.
 ///
@@ -52,8 +52,10 @@ pub enum Support {
 pub struct Feature {
     /// The name of the feature: a kind of namespace (`user`, `pid`, ...), `nested_user`, `proc`,
     /// `overlay`, `idmapped_mounts`, `links`, `link_rate`, `link_delay`, `clone3`, `listns`,
-    /// `pidfd_info_exit`, `landlock`, `cgroup_v2` or `cgroup_v1`.
+    /// `pidfd_info_exit`, `landlock`, `cgroup_v2`, `cgroup_v1`, `limits` or `sandbox`.
     pub name: &'static str,
+    /// What the feature is, in a few words.
+    pub description: &'static str,
     /// Whether the feature is available.
     pub support: Support,
     /// Why the feature is not available, or more about it, such as a version. May be empty.
@@ -92,7 +94,50 @@ pub fn probe() -> Vec<Feature> {
     features.push(pidfd_info_exit());
     features.push(landlock());
     features.extend(cgroups());
+    features.push(of("limits", limits()));
+    features.push(of("sandbox", sandbox()));
     features
+}
+
+fn description(name: &str) -> &'static str {
+    match name {
+        "user" => "new user namespaces",
+        "pid" => "new pid namespaces",
+        "mnt" => "new mount namespaces",
+        "net" => "new network namespaces",
+        "ipc" => "new IPC namespaces",
+        "uts" => "new UTS namespaces: host names",
+        "time" => "new time namespaces: clock offsets",
+        "cgroup" => "new cgroup namespaces",
+        "nested_user" => "user namespaces inside a user namespace",
+        "proc" => "a new /proc in a new pid namespace",
+        "overlay" => "overlay mounts",
+        "idmapped_mounts" => "binds with mapped owners",
+        "links" => "links between network namespaces",
+        "link_rate" => "links with a limited rate",
+        "link_delay" => "links with delay and loss",
+        "clone3" => "clone3(2)",
+        "listns" => "listings by listns(2)",
+        "pidfd_info_exit" => "exit status of a process that was reaped elsewhere",
+        "landlock" => "Landlock rules",
+        "cgroup_v2" => "a hierarchy of cgroups, version 2",
+        "cgroup_v1" => "hierarchies of cgroups, version 1",
+        "limits" => "limits by a cgroup that this caller can create",
+        "sandbox" => "the sandbox",
+        _ => "",
+    }
+}
+
+#[inline(never)] // Keeps the stack of `probe` small.
+fn limits() -> Result<()> {
+    const MANY: u64 = 1000;
+    let limits = Limits::new().pids(MANY);
+    Spec::new("true")?.limits(limits).stdio(0, Stdio::Null)?.spawn()?.wait().map(drop)
+}
+
+#[inline(never)] // Keeps the stack of `probe` small.
+fn sandbox() -> Result<()> {
+    Spec::new("true")?.sandbox()?.stdio(0, Stdio::Null)?.spawn()?.wait().map(drop)
 }
 
 const SYS_LISTNS: libc::c_long = 470;
@@ -118,7 +163,7 @@ fn feature(
     detail: impl Into<String>,
     hint: impl Into<String>,
 ) -> Feature {
-    Feature { name, support, detail: detail.into(), hint: hint.into() }
+    Feature { name, description: description(name), support, detail: detail.into(), hint: hint.into() }
 }
 
 fn of(name: &'static str, result: Result<()>) -> Feature {
@@ -313,7 +358,7 @@ mod tests {
         }
         for feature in &features {
             let told = feature.support != Support::No || !feature.detail.is_empty();
-            assert!(told, "{feature:?}");
+            assert!(told && !feature.description.is_empty(), "{feature:?}");
         }
     }
 

@@ -176,11 +176,17 @@ mod tests {
 
     #[test]
     fn a_feature_has_its_support_by_name() {
-        let feature = |support| Feature { name: "net", support, detail: String::new(), hint: "try".into() };
+        let feature = |support| Feature {
+            name: "net",
+            description: "networks",
+            support,
+            detail: String::new(),
+            hint: "try".into(),
+        };
         let supports =
             [(Support::Yes, "yes"), (Support::InUserNamespace, "in_user_namespace"), (Support::No, "no")];
         for (support, name) in supports {
-            let expected = json!({"name": "net", "support": name, "detail": "", "hint": "try"});
+            let expected = json!({"name": "net", "description": "networks", "support": name, "detail": "", "hint": "try"});
             assert_eq!(to_value(feature(support)).unwrap(), expected);
         }
     }

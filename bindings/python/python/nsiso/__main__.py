@@ -4,6 +4,7 @@
 """
 
 import argparse
+import difflib
 import json
 import os
 import shutil
@@ -11,7 +12,7 @@ import signal
 import sys
 from typing import Any, Iterable, List, NoReturn
 
-from . import Listing, NamespaceInfo, Node, Popen, __version__, probe
+from . import Error, Listing, NamespaceInfo, Node, Popen, __version__, probe
 from . import list as take
 from . import tree
 from ._command import KINDS, add_passing, add_run, keywords_of
@@ -216,13 +217,23 @@ class Parser(argparse.ArgumentParser):
 
 
 def parser() -> Parser:
+    """Returns the parser of the command."""
     whole = Parser(prog="nsiso", description="Linux namespaces.")
     whole.add_argument("--version", action="version", version=f"nsiso {__version__}")
     command = whole.add_subparsers(dest="command", required=True)
     add_run(command).set_defaults(work=run_new)
     for add in (add_enter, add_list, add_doctor):
         add(command)
+    for one in command.choices.values():
+        one.set_defaults(parser=one)
     return whole
+
+
+def complain(parser: Parser, unknown: str) -> NoReturn:
+    """Ends with the usage of the subcommand, and the nearest option."""
+    known = [flag for action in parser._actions for flag in action.option_strings]
+    near = difflib.get_close_matches(unknown.partition("=")[0], known, 1)
+    parser.error(f"unknown option {unknown}" + (f": did you mean {near[0]}?" if near else ""))
 
 
 def main() -> int:
@@ -230,7 +241,9 @@ def main() -> int:
     if words[:1] == ["list"]:
         # argparse would take a kind that follows for the value.
         words = ["--tree=owner" if word == "--tree" else word for word in words]
-    options = parser().parse_args(words)
+    options, unknown = parser().parse_known_args(words)
+    if unknown:
+        complain(options.parser, unknown[0])
     if getattr(options, "program", [])[:1] == ["--"]:
         options.program = options.program[1:]
     try:
@@ -242,11 +255,19 @@ def main() -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 128 + signal.SIGPIPE
     except (OSError, TypeError, ValueError) as error:
-        print(f"nsiso: {error}", file=sys.stderr)
+        print(f"nsiso: {reason(error, getattr(options, 'spec', None))}", file=sys.stderr)
         step = getattr(error, "step", None)
         if step == "exec":
             return 127 if isinstance(error, FileNotFoundError) else 126
         return FAILED if options.work in (run_new, run_in) else 1
+
+
+def reason(error: Exception, spec: Any) -> str:
+    """Describes an error. One of a value names the spec document, which may have the value."""
+    if isinstance(error, OSError) and not isinstance(error, Error):
+        return f"{error.filename}: {error.strerror}" if error.filename else str(error)
+    named = spec and isinstance(error, (TypeError, ValueError)) and not str(error).startswith(spec)
+    return f"{spec}: {error}" if named else str(error)
 
 
 if __name__ == "__main__":

@@ -60,9 +60,18 @@ def add_options(run: argparse.ArgumentParser) -> None:
             if form.get("action") == "append":
                 lists.add(name)
             flags = (*ALIASES.get(name, ()), f"--{name.replace('_', '-')}")
-            run.add_argument(*dict.fromkeys(flags), dest=name, help=sentences.get(name), **form)
-    run.add_argument("--no-landlock", dest="landlock", action="store_const", const=False, help="remove the Landlock rules of the sandbox")
+            run.add_argument(*dict.fromkeys(flags), dest=name, help=uncapitalized(sentences.get(name, "")), **form)
+        if name == "landlock":
+            run.add_argument("--no-landlock", dest="landlock", action="store_const", const=False, help="remove the Landlock rules of the sandbox")
+        if name == "rlimits":
+            form = {"type": rlimit, "action": "append", "metavar": "NAME=LIMIT[:HARD]"}
+            run.add_argument("--rlimit", help="one resource limit of the process, such as as=512M or nofile=64:128", **form)
     run.set_defaults(lists=lists)
+
+
+def uncapitalized(sentence: str) -> str:
+    """Returns a sentence that begins as the other help texts do. Abbreviations stay."""
+    return sentence[:1].lower() + sentence[1:] if sentence[1:2].islower() or sentence[1:2] == " " else sentence
 
 
 def form_of(name: str, kind: str) -> Dict[str, Any]:
@@ -93,6 +102,14 @@ class Once(argparse.Action):
         if getattr(namespace, self.dest) is not None:
             parser.error(f"{option} is given twice")
         setattr(namespace, self.dest, values)
+
+
+def rlimit(text: str) -> Tuple[str, Any]:
+    name, _, limit = text.partition("=")
+    if not limit:
+        raise argparse.ArgumentTypeError(f"{text!r} is not like as=512M")
+    bounds = [int(bound) if bound.isdigit() else bound for bound in limit.split(":")]
+    return name, bounds if len(bounds) > 1 else bounds[0]
 
 
 def octal(text: str) -> int:
@@ -180,12 +197,14 @@ def add_passing(command: Any) -> None:
 def keywords_of(options: argparse.Namespace) -> Dict[str, Any]:
     """Returns the keywords of Popen for the options of the command."""
     names = {"cwd", *Options.__annotations__} - {"limits", "pty", "spec"}
-    keywords = {name: value for name, value in vars(options).items() if name in names and value is not None}
+    given = {name: value for name, value in vars(options).items() if name in names and value is not None}
     # An empty word stands for an empty list, as in --caps="".
-    keywords = {name: [] if value == [""] and name in options.lists else value for name, value in keywords.items()}
+    keywords: Dict[str, Any] = {name: [] if value == [""] and name in options.lists else value for name, value in given.items()}
     limits = limits_of(options)
     if limits:
         keywords["limits"] = Limits(**limits)
+    if options.rlimit:
+        keywords["rlimits"] = unique([*keywords.get("rlimits", {}).items(), *options.rlimit])
     if options.publish:
         if options.uplink is False:
             raise ValueError("--publish needs an uplink: leave out --no-uplink")

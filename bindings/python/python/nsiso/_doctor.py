@@ -8,29 +8,6 @@ from typing import Iterable, Iterator
 
 from ._probe import Feature
 
-MEANINGS = {
-    "user": "new user namespaces",
-    "pid": "new pid namespaces",
-    "mnt": "new mount namespaces",
-    "net": "new network namespaces",
-    "ipc": "new IPC namespaces",
-    "uts": "new UTS namespaces: host names",
-    "time": "new time namespaces: clock offsets",
-    "cgroup": "new cgroup namespaces",
-    "nested_user": "user namespaces inside a user namespace",
-    "proc": "a new proc for a pid namespace",
-    "overlay": "overlays: changes to files are kept apart",
-    "idmapped_mounts": "binds with mapped owners",
-    "links": "links between network namespaces",
-    "link_rate": "links with a limited rate",
-    "link_delay": "links with delay and loss",
-    "clone3": "clone3(2)",
-    "listns": "listings by listns(2)",
-    "pidfd_info_exit": "exit status of a process that was reaped elsewhere",
-    "landlock": "Landlock rules",
-    "cgroup_v2": "limits by cgroups, version 2",
-    "cgroup_v1": "limits by cgroups, version 1",
-}
 # Word and colour for each kind of support: green, yellow, red.
 SUPPORT = {"yes": ("yes", "32"), "in_user_namespace": ("userns", "33"), "no": ("no", "31")}
 
@@ -43,10 +20,8 @@ def report(features: Iterable[Feature]) -> Iterator[str]:
     wrap = textwrap.TextWrapper(min(width or 100, 100), initial_indent="  ", subsequent_indent="    ")
     for feature in features:
         word, colour = SUPPORT[feature.support]
-        told = MEANINGS.get(feature.name, "")
-        if feature and feature.detail:
-            told = f"{told} ({feature.detail})"
-        line = f"{feature.name:15}  {told}"
+        text = f"{feature.description} ({feature.detail})" if feature and feature.detail else feature.description
+        line = f"{feature.name:15}  {text}"
         if width and len(line) > width - 8:
             line = f"{line[: width - 9]}…"
         if terminal and "NO_COLOR" not in os.environ:
@@ -57,6 +32,6 @@ def report(features: Iterable[Feature]) -> Iterator[str]:
         yield from wrap.wrap("only together with a new user namespace, such as with --map-root")
     missing = [feature for feature in features if not feature]
     if missing:
-        yield "\nWhat is missing, and what can be done:"
+        yield "\nNot available:"
     for feature in missing:
         yield from (f"- {feature.name}", *wrap.wrap(feature.detail), *wrap.wrap(feature.hint))

@@ -77,7 +77,7 @@ class NamespaceInfo:
     kind: "Kind"  #: "user", "pid", "mnt", "net", "ipc", "uts", "time" or "cgroup"
     inode: int  #: the number in its link below /proc/PID/ns; can be reused
     device: int  #: the device of that inode
-    id: Optional[int]  #: the 64-bit id, never reused; mnt: Linux 6.8, others: 6.18
+    id: Optional[int]  #: the 64-bit id, never reused; mnt: Linux 6.11, others: 6.18
     nprocs: int  #: number of processes in it
     pid: Optional[int]  #: the lowest pid in it
     ppid: Optional[int]  #: the parent of process ``pid``

@@ -73,7 +73,7 @@ class Namespace(_Opened):
 
     kind: "Kind"  #: "user", "pid", "mnt", "net", "ipc", "uts", "time" or "cgroup"
     inode: int  #: the number in its link below /proc/PID/ns; can be reused
-    id: Optional[int]  #: the 64-bit id, never reused; mnt: Linux 6.8, others: 6.18
+    id: Optional[int]  #: the 64-bit id, never reused; mnt: Linux 6.11, others: 6.18
     owner_uid: Optional[int]  #: uid that made the user namespace; None for other kinds
 
     def __init__(self, path: "Path") -> None:

@@ -191,6 +191,8 @@ def _addressed(ends: List[Endpoint], addresses: List[str]) -> List[Endpoint]:
     bridges = [_place(end).bridge for end in ends]
     given: List[List[str]] = [[], []]
     for address in addresses:
+        if "/" not in address:
+            raise ValueError(f"{address} lacks the length of its network: write it like 10.0.0.0/24, or 10.0.0.7/24 for one address")
         interface = ipaddress.ip_interface(address)
         network = interface.network
         if interface.ip == network.network_address and network.prefixlen < network.max_prefixlen:

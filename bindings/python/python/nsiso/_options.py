@@ -122,7 +122,7 @@ class Options(TypedDict, total=False):
     reset_signals: bool
         Reset all signals to their default action. Otherwise signals that the caller ignores stay
         ignored, except SIGPIPE and SIGXFSZ.
-    rlimits: Mapping[str, int | None | Literal["unlimited"] | tuple[int | None | Literal["unlimited"], int | None | Literal["unlimited"]]]
+    rlimits: Mapping[str, int | str | None | tuple[int | str | None, int | str | None]]
         Resource limits of the process by name, such as nofile, getrlimit(2): a number, or the soft
         and the hard limit; "unlimited" for none. An init process keeps the limits of the caller.
     root: Path
@@ -158,7 +158,8 @@ class Options(TypedDict, total=False):
         Ranges of uids to map in a new user namespace, each [inside, outside, count]: the first id
         in it, the first id of the caller, and their number. At most 340 ranges.
     umask: int
-        File mode creation mask as a number, umask(2). Default: the caller's.
+        File mode creation mask, umask(2), a number; octal on the command line. Default: the
+        caller's.
     uplink: bool | Uplink
         Connect the program's network namespace to outside networks by pasta(1), which must be
         installed. Ports that lead in may be given.
@@ -214,7 +215,7 @@ class Options(TypedDict, total=False):
     propagation: Literal["private", "slave", "shared", "unchanged"] | None
     pty: bool | tuple[int, int] | None
     reset_signals: bool | None
-    rlimits: Mapping[str, int | None | Literal["unlimited"] | tuple[int | None | Literal["unlimited"], int | None | Literal["unlimited"]]] | None
+    rlimits: Mapping[str, int | str | None | tuple[int | str | None, int | str | None]] | None
     root: Path | None
     root_at: int | None
     sandbox: bool | None

@@ -14,8 +14,10 @@ class Feature(NamedTuple):
     name: str
     """A kind of namespace, such as "user" or "net", or one of "nested_user", "proc", "overlay",
     "idmapped_mounts", "links", "link_rate", "link_delay", "clone3", "listns", "pidfd_info_exit",
-    "landlock", "cgroup_v2", "cgroup_v1".
+    "landlock", "cgroup_v2", "cgroup_v1", "limits", "sandbox".
     """
+    description: str
+    """What it is, in a few words."""
     support: str
     """Either "yes", "in_user_namespace" (only with a new user namespace) or "no"."""
     detail: str

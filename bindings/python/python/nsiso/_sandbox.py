@@ -171,7 +171,7 @@ def _state(value: Any) -> str:
 _LOOSENED = {
     "init": (False, "no init process"),
     "die_with_parent": (False, "outlives this process"),
-    "new_privs": (True, "set-user-ID programs count"),
+    "new_privs": (True, "set-user-ID programs give privileges"),
     "user_namespaces": (True, "user namespaces can be made"),
 }
 # Keywords of run that Popen does not have.

@@ -273,8 +273,8 @@ fn no_group(parent: &Path, error: &io::Error) -> Error {
             "the file system of cgroups is read-only here, as in a container: mount a writable one"
         }
         _ => {
-            "that directory must be yours: run as root, or in a unit with Delegate=yes (systemd-run --user --scope -p Delegate=yes ...); \
-             without any, rlimits and the sizes of tmpfs still limit"
+            "the caller may not write to it: run as root, or in a delegated cgroup (systemd-run --user --scope -p Delegate=yes ...); \
+             without a cgroup, use rlimits and the size of tmpfs mounts"
         }
     };
     Error::from_io(Step::Cgroup, format!("a cgroup in {}", parent.display()), error).with_hint(hint)

@@ -72,13 +72,29 @@ fn unknown(text: &str) -> Option<(&'static str, &str, String)> {
     let known: Vec<&str> = rest.split('`').skip(1).step_by(2).collect();
     let distance = |known: &&&str| strsim::damerau_levenshtein(short(name), known);
     let nearest = known.iter().min_by_key(distance).filter(|known| distance(known) <= 1 + name.len() / 3);
-    let hint = match nearest {
+    let meant = MEANT.iter().find(|(other, option)| {
+        *other == name && option.split('.').next().is_some_and(|key| known.contains(&key))
+    });
+    let hint = match meant.map(|(_, option)| option).or(nearest) {
         Some(nearest) if name.len() <= LONGEST_NAME => format!("did you mean {nearest}?"),
-        _ if known.len() > MANY => "docs/reference/options.md lists the keys".into(),
+        _ if known.len() > MANY => "nsiso_spec(5) lists the keys".into(),
         _ => format!("known are: {}", known.join(", ")),
     };
     Some((what, name, hint))
 }
+
+/// Words that users of other tools write, and the options that they mean.
+const MEANT: [(&str, &str); 9] = [
+    ("timeout", "deadline"),
+    ("command", "args"),
+    ("cmd", "args"),
+    ("argv", "args"),
+    ("executable", "program"),
+    ("mem", "limits.memory"),
+    ("memory", "limits.memory"),
+    ("cpu", "limits.cpu"),
+    ("pids", "limits.pids"),
+];
 
 /// What serde says of a value, without its own words for types.
 fn plain(text: &str) -> String {

@@ -357,7 +357,8 @@ options! {
         },
         get |spec| spec.program.pty.map(Switch::Value);
 
-    /// File mode creation mask as a number, umask(2). Default: the caller's.
+    /// File mode creation mask, umask(2), a number; octal on the command line. Default: the
+    /// caller's.
     umask: u32,
         set |spec, umask| spec.umask(*umask),
         get |spec| spec.program.umask;

@@ -123,7 +123,11 @@ impl From<ClockOffset> for Time {
 
 impl From<u64> for Bound {
     fn from(number: u64) -> Self {
-        if number == crate::UNLIMITED { Bound::Word(Unlimited::Unlimited) } else { Bound::Number(number) }
+        if number == crate::UNLIMITED {
+            Bound::Word(Unlimited::Unlimited)
+        } else {
+            Bound::Number(Size(number))
+        }
     }
 }
 

@@ -128,17 +128,17 @@ impl LimitsOption {
 /// "unlimited" for none.
 ///
 /// ```
-/// use nsiso::document::{Bound, Document, Rlimit};
+/// use nsiso::document::{Bound, Document, Rlimit, Size};
 ///
-/// let document = Document::from_json(r#"{"rlimits": {"nofile": [64, 128], "core": 0}}"#)?;
+/// let document = Document::from_json(r#"{"rlimits": {"nofile": [64, 128], "as": "512M"}}"#)?;
 /// let rlimits = document.rlimits.unwrap();
-/// assert_eq!(rlimits["nofile"], Rlimit::Each(Bound::Number(64), Bound::Number(128)));
-/// assert_eq!(rlimits["core"], Rlimit::Both(Bound::Number(0)));
+/// assert_eq!(rlimits["nofile"], Rlimit::Each(Bound::Number(Size(64)), Bound::Number(Size(128))));
+/// assert_eq!(rlimits["as"], Rlimit::Both(Bound::Number(Size(512 << 20))));
 /// # Ok::<(), nsiso::Error>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(JsonSchema))]
-#[serde(untagged, expecting = "expected a number, \"unlimited\", or a pair of them")]
+#[serde(untagged, expecting = "expected a number, a size such as \"256M\", \"unlimited\", or a pair of them")]
 pub enum Rlimit {
     /// Soft and hard.
     Both(Bound),
@@ -146,12 +146,12 @@ pub enum Rlimit {
     Each(Bound, Bound),
 }
 
-/// A number or "unlimited".
+/// A number, a size such as "256M", or "unlimited".
 ///
 /// ```
-/// use nsiso::document::{Bound, Document, Rlimit, Unlimited};
+/// use nsiso::document::{Bound, Document, Rlimit, Size, Unlimited};
 ///
-/// let limit = Rlimit::Each(Bound::Number(8 << 20), Bound::Word(Unlimited::Unlimited));
+/// let limit = Rlimit::Each(Bound::Number(Size(8 << 20)), Bound::Word(Unlimited::Unlimited));
 /// let rlimits = Some([("stack".into(), limit)].into());
 /// let document = Document { rlimits, ..Document::default() };
 /// assert_eq!(document.to_json(), r#"{"rlimits":{"stack":[8388608,"unlimited"]}}"#);
@@ -161,7 +161,7 @@ pub enum Rlimit {
 #[serde(untagged)]
 pub enum Bound {
     /// A number in the limit's unit.
-    Number(u64),
+    Number(Size),
     /// The word "unlimited".
     Word(Unlimited),
 }
@@ -185,7 +185,7 @@ pub enum Unlimited {
 
 pub(super) fn put_rlimits(rlimits: &BTreeMap<String, Rlimit>, spec: &mut Spec<'static>) -> Result<()> {
     let number = |bound: &Bound| match bound {
-        Bound::Number(number) => *number,
+        Bound::Number(Size(number)) => *number,
         Bound::Word(_) => UNLIMITED,
     };
     for (name, limit) in rlimits {

@@ -70,7 +70,7 @@ impl<'l> Namespace<'l> {
 
     /// Returns the 64-bit id, which the kernel never reuses, or `None` if unknown.
     ///
-    /// The kernel has ids for mount namespaces since Linux 6.8 and for all kinds since 6.18. They
+    /// The kernel has ids for mount namespaces since Linux 6.11 and for all kinds since 6.18. They
     /// are read with [`Scope::DETAILS`](crate::Scope::DETAILS).
     pub fn id(&self) -> Option<u64> {
         Some(self.record().id).filter(|id| *id != 0)

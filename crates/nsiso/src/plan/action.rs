@@ -132,7 +132,7 @@ fn mount_object(op: &MountOp, arena: &Arena) -> String {
         MountOp::Mask { at, .. } => format!("a mask at {}", path(at)),
         MountOp::ReadOnly { at, .. } => format!("{} read-only", path(at)),
         MountOp::Propagation { at, .. } => path(at).into(),
-        MountOp::Pivot => "the new root directory".into(),
+        MountOp::Pivot => "the new one".into(),
         MountOp::Enter { path, .. } => text(path).into(),
     }
 }

@@ -150,9 +150,9 @@ fn step_hint(plan: &Plan, op: &Op, errno: i32, kinds: Kinds, read: Read) -> Stri
         (Step::MountProc, libc::ENOENT | libc::ENOTDIR) => "the mount point must be a directory that exists".into(),
         (Step::Mount, libc::EPERM | libc::EACCES) => rootfs::denied(plan, op),
         (Step::Mount, libc::EINVAL) => rootfs::invalid(op),
-        (Step::Mount, libc::ESTALE) => "what the descriptor is of has moved, or lies in another mount namespace".into(),
+        (Step::Mount, libc::ESTALE) => "the file of the descriptor was moved, or is in another mount namespace".into(),
         (Step::Mount, libc::EROFS) | (Step::Make, libc::EROFS) => {
-            "what the target lies in is read-only: make it there first, or mount a tmpfs over that".into()
+            "the file system of the target is read-only: create the target there first, or mount a tmpfs over its directory".into()
         }
         (Step::Mount, libc::ENOENT) => rootfs::missing(op),
         (Step::Mount | Step::Make, libc::EOVERFLOW) => {
@@ -162,7 +162,7 @@ fn step_hint(plan: &Plan, op: &Op, errno: i32, kinds: Kinds, read: Read) -> Stri
         (Step::Mount, libc::ENOTDIR) => "a directory is mounted on a directory, a file on a file".into(),
         (Step::Mount, libc::ENODEV) => "the kernel does not have this file system".into(),
         (Step::Mount | Step::Make, libc::ELOOP) => "a symbolic link on the way leads round in circles, or into /proc/PID/fd".into(),
-        (Step::Make, libc::EEXIST) => "there is something already".into(),
+        (Step::Make, libc::EEXIST) => "the target exists already".into(),
         (Step::Root, libc::EINVAL) => "the root directory of the caller must be a mount point: not a chroot, and not the initial ramfs".into(),
         (Step::Groups, libc::EPERM) => "setgroups is denied in this user namespace, or it has no gid map, or you are not root".into(),
         (Step::Uid | Step::Gid | Step::Groups, libc::EINVAL) => "the id has no mapping in the new user namespace: add it to the map".into(),
@@ -178,9 +178,9 @@ fn step_hint(plan: &Plan, op: &Op, errno: i32, kinds: Kinds, read: Read) -> Stri
         },
         (Step::Cwd, libc::ENOENT) => "the directory must exist in the program's view of the file system".into(),
         (Step::Cwd, libc::EACCES) => "a directory on the way lacks search permission for the program's user".into(),
-        (Step::OomScore, libc::EACCES) => "a lower score takes CAP_SYS_RESOURCE in the first user namespace".into(),
-        (Step::Rlimit, libc::EPERM) => "a hard limit can be raised by CAP_SYS_RESOURCE in the first user namespace alone, nofile to fs.nr_open at most".into(),
-        (Step::Nice, libc::EACCES | libc::EPERM) => "a lower nice value takes CAP_SYS_NICE in the first user namespace or RLIMIT_NICE".into(),
+        (Step::OomScore, libc::EACCES) => "a lower score takes CAP_SYS_RESOURCE in the initial user namespace".into(),
+        (Step::Rlimit, libc::EPERM) => "a hard limit can be raised by CAP_SYS_RESOURCE in the initial user namespace alone, nofile to fs.nr_open at most".into(),
+        (Step::Nice, libc::EACCES | libc::EPERM) => "a lower nice value takes CAP_SYS_NICE in the initial user namespace or RLIMIT_NICE".into(),
         (Step::Affinity, libc::EINVAL) => "none of these processors is there, or may be used by the caller, cpuset(7)".into(),
         (Step::Landlock, libc::ENOENT | libc::ENOTDIR) => "each path of a rule must exist in the program's view of the file system".into(),
         (Step::Landlock, libc::E2BIG) => "16 layers of Landlock are the most".into(),
@@ -192,7 +192,7 @@ fn step_hint(plan: &Plan, op: &Op, errno: i32, kinds: Kinds, read: Read) -> Stri
 }
 
 const NOT_EXECUTABLE: &str = "possible causes: no execute permission for the program's user on the file or its interpreter, no search permission on a \
-                              directory of the path, a file system mounted noexec, not a regular file";
+                              directory of the path or of PATH (then the program may be in none), a file system mounted noexec, not a regular file";
 
 /// The error of a failed exec: the file, or one that it needs, is missing or not executable.
 pub(super) fn of_exec(errno: i32, spec: &Spec) -> Error {

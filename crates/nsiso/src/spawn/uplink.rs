@@ -106,7 +106,7 @@ fn hint(said: &str) -> String {
     let said = lines.next_back().unwrap_or("nothing").trim();
     let meant = match said {
         _ if said.contains("tun") => ": the device /dev/net/tun must exist, and the caller may open it",
-        _ if said.contains("routable interface") => ": the caller itself has no way to the outside",
+        _ if said.contains("routable interface") => ": the caller's network namespace has no default route",
         _ if said.contains("bind") => ": a port is in use, or below 1024 and the caller is not root",
         _ => "",
     };

@@ -3,7 +3,7 @@
 LINE, LEFT, WIDTH = 24, 140, 380
 
 
-def bars(title, times):
+def bar_chart(title, times):
     """Returns the picture. Contenders whose name begins with "nsiso" have another colour."""
     longest = max(times.values())
     height = LINE * (len(times) + 1) + 12
