@@ -71,7 +71,7 @@ def main():
     privileges = "No root is needed." if os.geteuid() == 0 else "This user is not root."
     print(f"One program, outside and inside all eight namespaces. {privileges}")
     compare()
-    print("\nThree of them with unshare and lsns from examples/c, which are written in C with nsiso:")
+    print("\nThree of them with unshare and lsns, two examples in C that use nsiso:")
     scenario()
     print()
     place, title = os.path.relpath(BUILD / "venv/bin"), "Try next:"
