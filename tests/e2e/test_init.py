@@ -102,3 +102,27 @@ def command_lines():
                 yield line.read()
         except OSError:
             pass
+
+
+SABOTAGE = {
+    # The init process cannot poll any more, so it ends the namespace without a report.
+    "descriptors": "resource.prlimit(1, resource.RLIMIT_NOFILE, (1, 1)); time.sleep(100)",
+    # The init process hardly runs, because the spinners have the processor.
+    "priority": "os.sched_setscheduler(1, os.SCHED_IDLE, os.sched_param(0)); [os.fork() for _ in range(6)]\nwhile True: pass",
+}
+
+
+@pytest.mark.parametrize("how", SABOTAGE)
+def test_a_program_that_hinders_the_init_process_still_ends_at_its_deadline(how):
+    """The seccomp filter of the sandbox refuses that; here there is none."""
+    program = f"import os, resource, time\n{SABOTAGE[how]}"
+    done = nsiso.run(["/usr/bin/python3", "-c", program], deadline=2, cpus=[0], timeout=60, **INSIDE)
+    assert done.timed_out and done.returncode != 0, done
+
+
+def test_a_killed_program_has_not_timed_out():
+    with nsiso.Popen(["sleep", "100"], init=True, deadline=1.5, **INSIDE) as process:
+        process.kill()
+        # Its end is collected after its deadline.
+        time.sleep(2)
+        assert process.wait() == -signal.SIGKILL and not process.timed_out

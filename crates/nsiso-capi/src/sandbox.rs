@@ -62,7 +62,8 @@ pub unsafe extern "C" fn ns_spec_die_with_parent(spec: *mut ns_spec, on: c_int, 
 /// killed.
 ///
 /// The time runs on CLOCK_MONOTONIC from the start of the init process. The field `timed_out`
-/// of ns_status is 1 if it has expired. It sets ns_spec_init. Default: no limit.
+/// of ns_status is 1 if it has expired. If the program hinders the init process, ns_process_wait
+/// kills everything one second later. It sets ns_spec_init. Default: no limit.
 ///
 /// Errors: -EINVAL if `nanoseconds` is 0 or more than 270 years. Error from ns_spawn: -EINVAL
 /// at NS_STEP_ARGUMENT, if ns_spec_init is set to 0 later or ns_spec_share shares the pid

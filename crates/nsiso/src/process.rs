@@ -2,9 +2,11 @@
 //! from it. `process/detached.rs` reaps processes whose [`Process`] was dropped.
 
 mod detached;
+mod overdue;
 
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -53,6 +55,10 @@ pub struct Process {
     /// The program's cgroup, until the process has been waited for.
     group: Mutex<Option<Group>>,
     attachments: Mutex<Attachments>,
+    /// When the deadline of the init process expires.
+    due: Option<Instant>,
+    /// Whether a waiter has killed the init process because it was overdue.
+    killed_overdue: AtomicBool,
     /// The kernel reports the status only once, so the first waiter stores it for all others.
     status: Mutex<Option<Box<Status>>>,
 }
@@ -61,7 +67,23 @@ impl Process {
     pub(crate) fn new(pid: i32, pidfd: OwnedFd, mut ends: Ends) -> Self {
         let group = Mutex::new(ends.group.take());
         let (host, pidfd) = (std::process::id(), Arc::new(pidfd));
-        Process { host, pid, pidfd, ends, group, attachments: Mutex::default(), status: Mutex::new(None) }
+        Process {
+            host,
+            pid,
+            pidfd,
+            ends,
+            group,
+            attachments: Mutex::default(),
+            due: None,
+            killed_overdue: AtomicBool::new(false),
+            status: Mutex::new(None),
+        }
+    }
+
+    /// Returns the process with the deadline that its init process has.
+    pub(crate) fn due_after(mut self, deadline: Option<Duration>) -> Self {
+        self.due = deadline.and_then(|after| Instant::now().checked_add(after));
+        self
     }
 
     /// Returns the process with its links, devices and uplink.
@@ -272,9 +294,12 @@ impl Process {
     }
 
     /// Waits until the process ends or the deadline passes; returns whether it has ended.
+    ///
+    /// A program may keep the init process from ending the namespace in time, so a waiter kills an
+    /// init process that is overdue.
     fn poll(&self, deadline: Option<Instant>) -> Result<bool> {
         loop {
-            let timeout = match deadline {
+            let timeout = match earlier(deadline, self.next_kill()) {
                 None => PollTimeout::NONE,
                 // Rounded up, so that the last millisecond is not spent on many short waits.
                 Some(deadline) => {
@@ -283,11 +308,38 @@ impl Process {
                 }
             };
             match poll(&mut [PollFd::new(self.pidfd.as_fd(), PollFlags::POLLIN)], timeout) {
-                Ok(ready) => return Ok(ready > 0),
+                Ok(0) => {
+                    if self.overdue_at().is_some_and(|time| Instant::now() >= time) {
+                        self.kill_overdue();
+                    }
+                    if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
+                        return Ok(false);
+                    }
+                }
+                Ok(_) => return Ok(true),
                 Err(Errno::EINTR) => {}
                 Err(errno) => return Err(self.failed(errno as i32)),
             }
         }
+    }
+
+    /// When a waiter begins to kill: the init process itself kills all others at its deadline.
+    fn overdue_at(&self) -> Option<Instant> {
+        const GRACE: Duration = Duration::from_secs(1);
+        self.due?.checked_add(GRACE)
+    }
+
+    fn next_kill(&self) -> Option<Instant> {
+        // Processes may fork while they are being killed.
+        const AGAIN: Duration = Duration::from_millis(20);
+        let again = || Instant::now() + AGAIN;
+        self.overdue_at().map(|time| if self.killed_overdue.load(Ordering::Relaxed) { again() } else { time })
+    }
+
+    fn kill_overdue(&self) {
+        self.killed_overdue.store(true, Ordering::Relaxed);
+        let _ = self.kill();
+        overdue::kill_descendants(self.pid);
     }
 
     /// Reaps a process that has ended and returns its status. With an init process, this is the
@@ -296,7 +348,14 @@ impl Process {
         let reaped = self.reap_child();
         let (Some(report), false) = (&self.ends.report, matches!(reaped, Ok(None))) else { return reaped };
         let own = reaped.as_ref().ok().and_then(|status| status.as_ref()).map(Status::exit);
-        Report::read(report, own).map_or(reaped, |status| Ok(Some(status)))
+        if let Some(status) = Report::read(report, own) {
+            return Ok(Some(status));
+        }
+        // The init process was killed, or could not report that it has killed all others.
+        const KILLED_ALL: Exit = Exit::Code(128 + libc::SIGKILL);
+        let expired = self.due.is_some_and(|due| Instant::now() >= due);
+        let timed_out = self.killed_overdue.load(Ordering::Relaxed) || expired && own == Some(KILLED_ALL);
+        reaped.map(|status| status.map(|status| Status { timed_out, ..status }))
     }
 
     /// To be called when the program runs. Drops what would undo a failed spawn.
@@ -385,6 +444,10 @@ impl Process {
     fn failed(&self, errno: i32) -> Error {
         Error::new(Step::Wait, errno, format!("process {}", self.pid))
     }
+}
+
+fn earlier(one: Option<Instant>, other: Option<Instant>) -> Option<Instant> {
+    one.into_iter().chain(other).min()
 }
 
 impl Drop for Process {

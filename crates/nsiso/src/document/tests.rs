@@ -72,7 +72,10 @@ fn a_mistake_is_told_with_its_path_and_the_nearest_name() {
         (r#"{"pty": [1]}"#, "pty: expected a list of two, not of 1"),
         (r#"{"cpus": 1.5}"#, "cpus: expected a list, not 1.5"),
         (r#"{"pin": []}"#, "pin: expected an object, not a list"),
-        (r#"{"rlimits": {"nofile": "many"}}"#, r#"rlimits.nofile: expected a number, a size such as "256M", "unlimited""#),
+        (
+            r#"{"rlimits": {"nofile": "many"}}"#,
+            r#"rlimits.nofile: expected a number, a size such as "256M", "unlimited""#,
+        ),
         (r#"{"fds": {"0": "nul"}}"#, r#"fds.0: unknown value "nul" (did you mean null?)"#),
         (
             r#"{"join": [{"pidfd": 0, "kinds": ["nt"]}]}"#,

@@ -77,7 +77,8 @@ fn attempt(spec: &Spec) -> Result<Process> {
     };
     let trouble = trouble.or_else(|| held_up.then(hints::held_up));
     ends.held = set_up.held;
-    let process = Process::new(child.pid, child.pidfd, ends).with(set_up.attachments);
+    let process =
+        Process::new(child.pid, child.pidfd, ends).with(set_up.attachments).due_after(spec.deadline);
     match trouble.or_else(|| failure(&plan, spec, &outcome, &process)) {
         None => {
             if !spec.kinds.is_empty() {

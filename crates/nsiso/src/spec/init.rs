@@ -72,8 +72,9 @@ impl<'fd> Spec<'fd> {
 
     /// Kills every process in the namespace after this time.
     ///
-    /// [`Status::timed_out`](crate::Status::timed_out) is then true. Implies [`Spec::init`] and
-    /// asks for a new pid namespace. By default there is no deadline. EINVAL: the time is 0, or
+    /// [`Status::timed_out`](crate::Status::timed_out) is then true. A program may hinder the init
+    /// process; a caller that waits then kills everything itself, one second after the deadline.
+    /// Implies [`Spec::init`] and asks for a new pid namespace. By default there is no deadline. EINVAL: the time is 0, or
     /// longer than 2^33 seconds (about 270 years).
     pub fn deadline(&mut self, after: Duration) -> Result<&mut Self> {
         if after.is_zero() || after > Duration::from_secs(1 << 33) {
