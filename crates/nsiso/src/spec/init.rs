@@ -74,8 +74,8 @@ impl<'fd> Spec<'fd> {
     ///
     /// [`Status::timed_out`](crate::Status::timed_out) is then true. A program may hinder the init
     /// process; a caller that waits then kills everything itself, one second after the deadline.
-    /// Implies [`Spec::init`] and asks for a new pid namespace. By default there is no deadline. EINVAL: the time is 0, or
-    /// longer than 2^33 seconds (about 270 years).
+    /// Implies [`Spec::init`] and asks for a new pid namespace. By default there is no deadline.
+    /// EINVAL: the time is 0, or longer than 2^33 seconds (about 270 years).
     pub fn deadline(&mut self, after: Duration) -> Result<&mut Self> {
         if after.is_zero() || after > Duration::from_secs(1 << 33) {
             return Err(Error::argument("a deadline lies more than 0 and less than 270 years ahead"));
