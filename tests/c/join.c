@@ -275,7 +275,7 @@ static void a_probe_is_read(void)
     OK(ns_probe(&features, &err));
     for (size_t n = 0; n < ns_features_len(features); n++) {
         OK(ns_features_get(features, n, &feature, sizeof feature, &err));
-        CHECK(*feature.name && feature.detail && feature.hint);
+        CHECK(*feature.name && *feature.description && feature.detail && feature.hint);
         CHECK(feature.support == NS_YES || feature.support == NS_IN_USER_NAMESPACE || *feature.detail);
         if (strcmp(feature.name, "net") == 0) {
             CHECK(feature.support == (geteuid() ? NS_IN_USER_NAMESPACE : NS_YES));
@@ -286,7 +286,8 @@ static void a_probe_is_read(void)
     OK(ns_features_to_json(features, &json, &err));
     OK(ns_features_get(features, 0, &feature, sizeof feature, &err));
     const char *support = feature.support == NS_YES ? "yes" : feature.support == NS_NO ? "no" : "in_user_namespace";
-    snprintf(start, sizeof start, "[{\"name\":\"user\",\"support\":\"%s\",\"detail\":\"", support);
+    snprintf(start, sizeof start, "[{\"name\":\"user\",\"description\":\"%s\",\"support\":\"%s\",\"detail\":\"",
+             feature.description, support);
     CHECK(strstr(json, start) == json && strstr(json, "{\"name\":\"cgroup_v1\","));
     ns_string_free(json);
     FAILS(ns_features_to_json(features, NULL, &err), EINVAL, "out is NULL");

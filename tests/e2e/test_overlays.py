@@ -87,3 +87,18 @@ def test_a_directory_that_vanishes_meanwhile_is_left_out(tmp_path):
     words = [sys.executable, "-c", VANISHING, str(tmp_path)]
     host = nsiso.run(words, map_root=True, mnt=True, capture_output=True, text=True, timeout=60)
     assert host.stdout == "mnt stays\n", host.stderr
+
+
+IN_A_CONTAINER = """
+import nsiso
+done = nsiso.run(["cat", "/proc/interrupts"], map_root=True, mounts=[nsiso.Overlay("/")], capture_output=True, text=True)
+print(done.stdout + done.stderr)
+"""
+
+
+def test_a_file_that_hides_one_of_proc_stays_as_it_is():
+    """A container mounts such files."""
+    hidden = [nsiso.Procfs(), nsiso.File("hidden", "/proc/interrupts")]
+    words = [sys.executable, "-c", IN_A_CONTAINER]
+    host = nsiso.run(words, map_root=True, pid=True, mounts=hidden, capture_output=True, text=True, timeout=60)
+    assert host.stdout == "hidden\n", host

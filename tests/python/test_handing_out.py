@@ -109,3 +109,21 @@ def test_a_timeout_kills_and_is_told():
     with pytest.raises(nsiso.TimeoutExpired):
         nsiso.run(["sleep", "1000"], sandbox=True, timeout=0.1)
     assert children() == known and time.monotonic() - start < 900
+
+
+def test_a_fork_of_the_caller_is_told_that_it_cannot_wait():
+    with nsiso.Popen(["cat"], stdin=nsiso.PIPE) as process:
+        reading, writing = os.pipe()
+        fork = os.fork()
+        if fork == 0:
+            process.kill()
+            try:
+                process.wait()
+            except nsiso.Error as error:
+                os.write(writing, error.hint.encode())
+            finally:
+                os._exit(0)
+        os.close(writing)
+        os.waitpid(fork, 0)
+        assert b"this process is a fork of the caller" in os.read(reading, 1000)
+        os.close(reading)

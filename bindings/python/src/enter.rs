@@ -4,12 +4,11 @@
 use std::ffi::OsString;
 use std::os::fd::{BorrowedFd, IntoRawFd, OwnedFd};
 
-use nsiso::Handle;
+use nsiso::{Handle, Kinds};
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 use pythonize::pythonize;
 
-use crate::list::kind;
 use crate::raise;
 
 pub(crate) fn borrowed(fd: i32) -> PyResult<BorrowedFd<'static>> {
@@ -22,6 +21,12 @@ pub(crate) fn borrowed(fd: i32) -> PyResult<BorrowedFd<'static>> {
 
 fn raw_fd(py: Python<'_>, opened: nsiso::Result<Handle>) -> PyResult<i32> {
     opened.map(|handle| OwnedFd::from(handle).into_raw_fd()).map_err(|error| raise(py, error))
+}
+
+/// Returns a kind, given by its name below /proc/PID/ns.
+pub(crate) fn kind(name: &str) -> PyResult<Kinds> {
+    Kinds::from_name_in_proc(name)
+        .ok_or_else(|| PyValueError::new_err(format!("{name:?} is no kind of namespace")))
 }
 
 #[pyfunction]
@@ -124,6 +129,6 @@ pub(crate) fn probe(py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
 
 #[pyfunction]
 pub(crate) fn unshare(py: Python<'_>, names: Vec<String>, map_root: bool) -> PyResult<()> {
-    let kinds = names.iter().map(|name| kind(name)).collect::<PyResult<nsiso::Kinds>>()?;
+    let kinds = names.iter().map(|name| kind(name)).collect::<PyResult<Kinds>>()?;
     nsiso::unshare(kinds, map_root).map_err(|error| raise(py, error))
 }

@@ -5,7 +5,7 @@ use pyo3::exceptions::{PyIndexError, PyValueError};
 use pyo3::prelude::*;
 use pythonize::pythonize;
 
-use crate::enter::borrowed;
+use crate::enter::{borrowed, kind};
 use crate::raise;
 
 /// A snapshot. It never changes, so many threads can read it at a time.
@@ -33,12 +33,6 @@ pub(crate) fn list(
         query = query.own();
     }
     py.detach(|| query.list()).map(Listing).map_err(|error| raise(py, error))
-}
-
-/// Returns a kind, given by its name below /proc/PID/ns.
-pub(crate) fn kind(name: &str) -> PyResult<Kinds> {
-    Kinds::from_name_in_proc(name)
-        .ok_or_else(|| PyValueError::new_err(format!("{name:?} is no kind of namespace")))
 }
 
 #[pymethods]

@@ -435,10 +435,14 @@ impl Process {
                 _ => break,
             }
         }
-        Err(self.failed(libc::ECHILD).with_hint(
-            "the exit status is lost: this process ignores SIGCHLD or another part of it waits for all \
-             children, and the kernel (before Linux 6.15) keeps no status for the pidfd",
-        ))
+        let hint = match self.host == std::process::id() {
+            true => {
+                "the exit status is lost: this process ignores SIGCHLD or another part of it waits for all \
+                 children, and the kernel (before Linux 6.15) keeps no status for the pidfd"
+            }
+            false => "this process is a fork of the caller, and only the caller can wait for the program",
+        };
+        Err(self.failed(libc::ECHILD).with_hint(hint))
     }
 
     fn failed(&self, errno: i32) -> Error {

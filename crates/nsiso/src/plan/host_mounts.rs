@@ -52,14 +52,18 @@ impl HostMounts {
         self.kind_at(path).is_some_and(|kind| NO_STORE.contains(&kind))
     }
 
-    /// The tmpfs mount points below `path` that have no other mount below them. `path` is a mount
-    /// of a file system in [`NO_STORE`].
+    /// The directories below `path` where a tmpfs is mounted that has no other mount below it.
+    /// `path` is a mount of a file system in [`NO_STORE`]. Containers also mount single files of a
+    /// tmpfs there, to hide others.
     pub fn plain_stores_below(&self, path: &Path) -> Vec<PathBuf> {
         let mut points: Vec<_> = self.0.iter().map(|(point, _)| point).collect();
         points.sort();
         points.dedup();
         let plain = |point: &&PathBuf| {
-            point.starts_with(path) && self.kind_at(point) == Some("tmpfs") && !self.any_below(point)
+            point.starts_with(path)
+                && self.kind_at(point) == Some("tmpfs")
+                && !self.any_below(point)
+                && point.is_dir()
         };
         points.into_iter().filter(plain).cloned().collect()
     }
