@@ -107,8 +107,8 @@ def command_lines():
 SABOTAGE = {
     # The init process cannot poll any more, so it ends the namespace without a report.
     "descriptors": "resource.prlimit(1, resource.RLIMIT_NOFILE, (1, 1)); time.sleep(100)",
-    # The init process hardly runs, because the spinners have the processor.
-    "priority": "os.sched_setscheduler(1, os.SCHED_IDLE, os.sched_param(0)); [os.fork() for _ in range(6)]\nwhile True: pass",
+    # The init process hardly runs, because the spinners have the processor. Their name is no text.
+    "priority": "open('/proc/self/comm', 'wb').write(b') \\xff ('); os.sched_setscheduler(1, os.SCHED_IDLE, os.sched_param(0)); [os.fork() for _ in range(6)]\nwhile True: pass",
 }
 
 

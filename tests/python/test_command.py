@@ -74,6 +74,17 @@ def test_a_signal_goes_to_the_program(number):
         assert process.stdout.read() == "told\n" and process.wait() == 3
 
 
+def test_a_second_signal_kills():
+    command = [*RUN, "-r", "--pid", "--init", "--", "sh", "-c", "trap '' TERM; echo ready; while :; do sleep 0.01; done"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout.readline() == "ready\n"
+        process.send_signal(signal.SIGTERM)
+        with pytest.raises(subprocess.TimeoutExpired):
+            process.wait(0.3)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait() == 128 + signal.SIGKILL
+
+
 def test_an_ignored_signal_stays_ignored():
     command = ["sh", "-c", 'trap "" HUP; "$@"', "sh", *RUN, "-r", "--", "sh", "-c", "echo ready; read line"]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True) as process:

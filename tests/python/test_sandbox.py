@@ -184,7 +184,9 @@ def test_the_host_answers_for_system_calls():
 
 
 def test_the_init_process():
-    words = shell("echo $$; cat /proc/1/comm", map_root=True, init=True, mount_proc=True).split()
+    # The init process takes its name a moment after the program has started.
+    named = "until grep -q nsiso-ini /proc/1/comm; do :; done"
+    words = shell(f"echo $$; {named}; cat /proc/1/comm", map_root=True, init=True, mount_proc=True).split()
     assert words[0] == "2" and "nsiso-ini" in words[1]
     assert nsiso.run(["sh", "-c", "exit 9"], map_root=True, init=True).returncode == 9
     with nsiso.Popen(["sleep", "100"], map_root=True, init=True) as process:

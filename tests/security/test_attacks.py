@@ -60,6 +60,43 @@ def test_a_container_that_stops_new_processes_does_not_hang_the_host(kinds):
                 process.wait(10)
 
 
+SEIZER = """
+import ctypes, os, time
+ptrace, known = ctypes.CDLL(None).ptrace, {os.getpid()}
+SEIZE, INTERRUPT = 0x4206, 0x4207
+print("up", flush=True)
+end = time.time() + 100
+while time.time() < end:
+    for name in os.listdir("/proc"):
+        if name.isdigit() and int(name) not in known and ptrace(SEIZE, int(name), 0, 0) == 0:
+            known.add(int(name))
+            ptrace(INTERRUPT, int(name), 0, 0)
+"""
+
+
+@needs_root
+def test_a_container_that_traces_new_processes_and_never_waits_does_not_hang_the_host():
+    """Only the tracer sees the end of a process that it traces."""
+    words = ["/usr/bin/python3", "-c", SEIZER]
+    started = []
+    with nsiso.Popen(words, pid=True, mnt=True, mount_proc=True, stdout=-1) as seizer:
+        try:
+            seizer.stdout.readline()
+            for _ in range(20):
+                before = time.monotonic()
+                try:
+                    started.append(nsiso.Popen(["/bin/true"], join=(seizer, ["pid", "mnt"])))
+                except nsiso.Error as error:
+                    assert error.errno == 110, error
+                    assert time.monotonic() - before < 40
+                    break
+        finally:
+            seizer.kill()
+            for process in started:
+                process.kill()
+                process.wait(10)
+
+
 @needs_root
 def test_a_joined_user_namespace_that_stops_a_child_which_waits_for_the_caller_does_not_hang_it():
     words = ["/usr/bin/python3", "-c", STOPPER]

@@ -7,10 +7,11 @@ use std::time::Duration;
 
 use nix::errno::Errno;
 
+use crate::cgroup;
 use crate::kind::NAMES;
 use crate::pidfd::exit_of;
 use crate::spec::Task;
-use crate::{Endpoint, Error, Handle, Kinds, Limits, Result, Spec, Stdio, Step};
+use crate::{Endpoint, Error, Handle, Kinds, Result, Spec, Stdio, Step};
 
 /// Whether a feature is available.
 ///
@@ -94,7 +95,7 @@ pub fn probe() -> Vec<Feature> {
     features.push(pidfd_info_exit());
     features.push(landlock());
     features.extend(cgroups());
-    features.push(of("limits", limits()));
+    features.push(of("limits", cgroup::can_be_made()));
     features.push(of("sandbox", sandbox()));
     features
 }
@@ -129,15 +130,9 @@ fn description(name: &str) -> &'static str {
 }
 
 #[inline(never)] // Keeps the stack of `probe` small.
-fn limits() -> Result<()> {
-    const MANY: u64 = 1000;
-    let limits = Limits::new().pids(MANY);
-    Spec::new("true")?.limits(limits).stdio(0, Stdio::Null)?.spawn()?.wait().map(drop)
-}
-
-#[inline(never)] // Keeps the stack of `probe` small.
 fn sandbox() -> Result<()> {
-    Spec::new("true")?.sandbox()?.stdio(0, Stdio::Null)?.spawn()?.wait().map(drop)
+    const LONG: Duration = Duration::from_secs(10);
+    Spec::new("true")?.sandbox()?.deadline(LONG)?.stdio(0, Stdio::Null)?.spawn()?.wait().map(drop)
 }
 
 const SYS_LISTNS: libc::c_long = 470;

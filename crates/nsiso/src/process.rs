@@ -22,6 +22,9 @@ use crate::status::{Exit, Report, Status, Usage};
 use crate::{Error, Handle, Limits, Result};
 use detached::Detached;
 
+/// How often a waiter looks after detached processes.
+const LOOK_AFTER: Duration = Duration::from_millis(100);
+
 /// The longest time that another thread's reaping of the process may take.
 const REAPING: Duration = Duration::from_millis(500);
 
@@ -59,6 +62,10 @@ pub struct Process {
     due: Option<Instant>,
     /// Whether a waiter has killed the init process because it was overdue.
     killed_overdue: AtomicBool,
+    /// When a waiter kills what is left of an overdue program, and how long after the last time.
+    next_kill: Mutex<Option<(Instant, Duration)>>,
+    /// Whether the cgroup is frozen. Its time does not count then.
+    frozen: AtomicBool,
     /// The kernel reports the status only once, so the first waiter stores it for all others.
     status: Mutex<Option<Box<Status>>>,
 }
@@ -76,13 +83,19 @@ impl Process {
             attachments: Mutex::default(),
             due: None,
             killed_overdue: AtomicBool::new(false),
+            next_kill: Mutex::new(None),
+            frozen: AtomicBool::new(false),
             status: Mutex::new(None),
         }
     }
 
     /// Returns the process with the deadline that its init process has.
     pub(crate) fn due_after(mut self, deadline: Option<Duration>) -> Self {
+        // The init process itself kills all others at the deadline.
+        const GRACE: Duration = Duration::from_secs(1);
+        const AGAIN: Duration = Duration::from_millis(20);
         self.due = deadline.and_then(|after| Instant::now().checked_add(after));
+        self.next_kill = Mutex::new(self.due.and_then(|due| Some((due.checked_add(GRACE)?, AGAIN))));
         self
     }
 
@@ -232,7 +245,9 @@ impl Process {
     /// freezer of version 1. ETIMEDOUT if a process does not stop within two seconds, as one that
     /// waits for a disk. `cgroups(7)`.
     pub fn freeze(&self, frozen: bool) -> Result<()> {
-        self.of_group(|group| group.freeze(frozen))
+        self.of_group(|group| group.freeze(frozen))?;
+        self.frozen.store(frozen, Ordering::Relaxed);
+        Ok(())
     }
 
     /// Kills all processes in the program's cgroup at once, with SIGKILL. Succeeds without effect
@@ -299,7 +314,11 @@ impl Process {
     /// init process that is overdue.
     fn poll(&self, deadline: Option<Instant>) -> Result<bool> {
         loop {
-            let timeout = match earlier(deadline, self.next_kill()) {
+            // The init process of a pid namespace ends only after its zombies, of which some may be
+            // detached processes of this caller.
+            detached::reap_ended();
+            let reap_again = detached::any().then(|| Instant::now() + LOOK_AFTER);
+            let timeout = match earlier(earlier(deadline, self.next_kill()), reap_again) {
                 None => PollTimeout::NONE,
                 // Rounded up, so that the last millisecond is not spent on many short waits.
                 Some(deadline) => {
@@ -309,9 +328,7 @@ impl Process {
             };
             match poll(&mut [PollFd::new(self.pidfd.as_fd(), PollFlags::POLLIN)], timeout) {
                 Ok(0) => {
-                    if self.overdue_at().is_some_and(|time| Instant::now() >= time) {
-                        self.kill_overdue();
-                    }
+                    self.kill_overdue();
                     if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
                         return Ok(false);
                     }
@@ -323,23 +340,28 @@ impl Process {
         }
     }
 
-    /// When a waiter begins to kill: the init process itself kills all others at its deadline.
-    fn overdue_at(&self) -> Option<Instant> {
-        const GRACE: Duration = Duration::from_secs(1);
-        self.due?.checked_add(GRACE)
-    }
-
     fn next_kill(&self) -> Option<Instant> {
-        // Processes may fork while they are being killed.
-        const AGAIN: Duration = Duration::from_millis(20);
-        let again = || Instant::now() + AGAIN;
-        self.overdue_at().map(|time| if self.killed_overdue.load(Ordering::Relaxed) { again() } else { time })
+        let next = *self.next_kill.lock().unwrap_or_else(PoisonError::into_inner);
+        next.filter(|_| !self.frozen.load(Ordering::Relaxed)).map(|(time, _)| time)
     }
 
+    /// Kills an overdue init process and its descendants, if it is time to.
     fn kill_overdue(&self) {
-        self.killed_overdue.store(true, Ordering::Relaxed);
-        let _ = self.kill();
-        overdue::kill_descendants(self.pid);
+        const LONGEST: Duration = Duration::from_secs(1);
+        if self.next_kill().is_none_or(|time| Instant::now() < time) {
+            return;
+        }
+        let mut next = self.next_kill.lock().unwrap_or_else(PoisonError::into_inner);
+        // The lock prevents another thread from reaping the process, whose pid would be free then.
+        let status = self.status.lock().unwrap_or_else(PoisonError::into_inner);
+        if status.is_none() && send_signal(self.pidfd.as_fd(), self.pid, libc::SIGKILL).is_ok() {
+            self.killed_overdue.store(true, Ordering::Relaxed);
+            overdue::let_run(self.pid);
+            overdue::kill_descendants(self.pid);
+        }
+        drop(status);
+        // Processes may fork while they are being killed.
+        *next = next.map(|(_, pause)| (Instant::now() + pause, (pause * 2).min(LONGEST)));
     }
 
     /// Reaps a process that has ended and returns its status. With an init process, this is the

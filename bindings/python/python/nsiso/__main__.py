@@ -17,6 +17,7 @@ from . import list as take
 from . import tree
 from ._command import KINDS, add_passing, add_run, keywords_of
 from ._doctor import report
+from ._signals import Passing
 from ._terminal import on_terminals, relay, size
 
 COLUMNS = ("NS", "TYPE", "NPROCS", "PID", "USER", "OWNER", "HELD BY", "COMMAND")
@@ -33,6 +34,8 @@ def row(namespace: NamespaceInfo) -> List[str]:
 
 
 def table(rows: List[List[str]]) -> None:
+    # A command line may have control characters, which would reach the terminal.
+    rows = [["".join(c if c.isprintable() else "?" for c in cell) for cell in cells] for cells in rows]
     widths = [max(map(len, column)) for column in zip(*rows)]
     longest = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
     for cells in rows:
@@ -105,54 +108,25 @@ OVER, FAILED = 124, 125
 def finish(options: argparse.Namespace, **keywords: Any) -> int:
     """Runs the program until it ends, and returns the exit code of this command.
 
-    Ctrl-C goes to the program and does not end this command. SIGTERM and SIGHUP are passed on.
+    Ctrl-C goes to the program and does not end this command. SIGTERM and SIGHUP are passed on. The
+    second one, and in a sandbox the first one after a while, kills the program.
     """
-    started: List[Popen[Any]] = []
-    early: List[signal.Signals] = []
-
-    def pass_on(number: int, _: Any) -> None:
-        if started:
-            started[0].send_signal(number)
-        else:
-            early.append(signal.Signals(number))
-
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        if signal.getsignal(number) is not signal.SIG_IGN:
-            signal.signal(number, pass_on)
+    signals = Passing(sandbox=bool(keywords.get("sandbox")))
     passed = options.pass_fds
     if not passed and not keywords.get("sandbox"):
         named = keywords.get("spec", {}).get("fds", {})
         passed = [fd for fd in map(int, os.listdir("/proc/self/fd")) if fd > 2 and str(fd) not in named and _inheritable(fd)]
     with Popen(program_of(options), pass_fds=passed, **keywords) as process:
-        started.append(process)
-        for number in early:
-            process.send_signal(number)
+        signals.to(process)
         if process.pty is not None:
             relay(process)
-        while True:
-            try:
-                code = process.wait()
-            except KeyboardInterrupt:
-                # The terminal sends Ctrl-C to the program, too. A SIGINT sent to this process
-                # does not reach it.
-                if not _in_foreground():
-                    process.send_signal(signal.SIGINT)
-                continue
-            break
+        code = process.wait()
     if process.timed_out:
         print("nsiso: everything was killed: the deadline has expired", file=sys.stderr)
         return OVER
     if process.out_of_memory:
         print("nsiso: a process was killed: the memory limit was reached", file=sys.stderr)
     return code if code >= 0 else 128 - code
-
-
-def _in_foreground() -> bool:
-    try:
-        with open("/dev/tty") as terminal:
-            return os.tcgetpgrp(terminal.fileno()) == os.getpgrp()
-    except OSError:
-        return False
 
 
 def _inheritable(fd: int) -> bool:

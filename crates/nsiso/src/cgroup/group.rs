@@ -251,6 +251,26 @@ fn open(path: &Path, options: &OpenOptions) -> Result<OwnedFd> {
     opened.map(OwnedFd::from).map_err(|error| Error::no_descriptor(Step::Cgroup, path.display(), &error))
 }
 
+/// Whether a cgroup with a limit of processes can be made, for the caller to know. Enables no
+/// controller.
+pub(crate) fn can_be_made() -> Result<()> {
+    const CONTROLLER: &str = "pids";
+    let places = Places::read();
+    let parent = match (places.v1(CONTROLLER), &places.v2) {
+        (Some(place), _) => place.group.clone(),
+        (None, Some(place)) => parent_in(place, &[CONTROLLER], &[])?,
+        (None, None) => {
+            return Err(
+                Error::new(Step::Cgroup, libc::ENOTSUP, "a cgroup").with_hint("no cgroups are mounted here")
+            );
+        }
+    };
+    let made =
+        make(&parent, &Owner::this_process().group_name()).map_err(|error| no_group(&parent, &error))?;
+    let _ = fs::remove_dir(made);
+    Ok(())
+}
+
 /// Chooses the cgroup of version 2 in which to create one. A parent whose other controllers count
 /// usage, too, is best. If no parent fits, the caller's own cgroup is tried for its error.
 fn parent_in(place: &Place, needed: &[&str], counted: &[&str]) -> Result<PathBuf> {

@@ -11,6 +11,6 @@ mod sweep;
 mod tree;
 mod usage;
 
-pub(crate) use group::Group;
+pub(crate) use group::{Group, can_be_made};
 pub use pressure::{Pressure, Stall};
 pub use usage::Resources;

@@ -81,10 +81,15 @@ impl Detached {
     }
 }
 
+/// Whether there are detached processes.
+pub(super) fn any() -> bool {
+    !FIRST.load(Ordering::Relaxed).is_null()
+}
+
 /// Reaps the detached processes that have ended, and removes their cgroups. Does not wait for
 /// processes that run.
 pub(super) fn reap_ended() {
-    if FIRST.load(Ordering::Relaxed).is_null() {
+    if !any() {
         return;
     }
     let mut next = FIRST.swap(ptr::null_mut(), Ordering::Acquire);

@@ -135,7 +135,7 @@ const FAILED: i32 = 126;
 
 /// Does the parent set-up. If this fails, the helper finds the socket closed.
 fn answer(spec: &Spec, plan: &Plan, mut messages: Messages, child: &Child) -> Result<()> {
-    messages.until_asked(child.pidfd.as_fd(), PollTimeout::NONE);
+    while !messages.until_asked(child.pidfd.as_fd(), PollTimeout::NONE) {}
     if !messages.asked {
         // The helper has failed, or has not been executed.
         return Ok(());

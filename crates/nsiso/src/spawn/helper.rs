@@ -108,11 +108,6 @@ impl Helper {
             && unsafe { libc::fcntl(self.memfd.as_raw_fd(), libc::F_GETLK, &raw mut lock) } == 0
             && lock.l_type == libc::F_UNLCK as libc::c_short
     }
-
-    /// Reaps the helper, which has ended or is about to. Its status is not needed.
-    pub fn reap(&self) {
-        reap(&self.pidfd);
-    }
 }
 
 fn reap(pidfd: &OwnedFd) {

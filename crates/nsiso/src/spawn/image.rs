@@ -41,6 +41,8 @@ const POLICY: &str = "a security policy (SELinux, AppArmor, IPE) or a seccomp fi
 pub(super) enum Image {
     Memory(OwnedFd),
     Installed(OwnedFd, PathBuf),
+    /// An installed one that is not needed, but that a profile of AppArmor may name.
+    Preferred(OwnedFd),
 }
 
 impl Image {
@@ -48,13 +50,18 @@ impl Image {
     /// close a kept descriptor and reuse its number. If the kernel forbids executing a memfd, opens
     /// the installed helper.
     ///
-    /// Where AppArmor restricts user namespaces, an installed helper comes first: a profile can
-    /// name its path, and cannot name a memfd.
+    /// Where AppArmor restricts user namespaces, a helper that root has installed comes first: a
+    /// profile can name its path, and cannot name a memfd. A program that is root in its user
+    /// namespace reaches the file of its init process, and could change one of the caller's own.
     pub fn open(spec: &Spec) -> Result<Self> {
         let restricted = spec.kinds.contains(Kinds::USER) && !is_privileged() && apparmor_restricts();
-        if restricted && let Ok(image) = Self::installed(spec, POLICY) {
-            return Ok(image);
+        if restricted && let Some(file) = places().iter().find_map(|path| trusted(path, Owner::Root).ok()) {
+            return Ok(Image::Preferred(file));
         }
+        Self::in_memory(spec)
+    }
+
+    fn in_memory(spec: &Spec) -> Result<Self> {
         const MFD_EXEC: libc::c_uint = 0x10;
         let flags = libc::MFD_CLOEXEC | libc::MFD_ALLOW_SEALING;
         let made = match memfd(flags | MFD_EXEC) {
@@ -75,13 +82,14 @@ impl Image {
 
     pub fn file(&self) -> &OwnedFd {
         match self {
-            Image::Memory(file) | Image::Installed(file, _) => file,
+            Image::Memory(file) | Image::Installed(file, _) | Image::Preferred(file) => file,
         }
     }
 
     /// Returns another image after the kernel has refused to execute this one with `errno`.
     pub fn after_refusal(self, errno: i32, spec: &Spec) -> Result<Self> {
         match (self, errno) {
+            (Image::Preferred(_), _) => Self::in_memory(spec),
             (Image::Memory(_), libc::EACCES | libc::EPERM) => Self::installed(spec, POLICY),
             (Image::Memory(_), errno) => Err(not_executed(errno)),
             (Image::Installed(_, path), errno) => {
@@ -109,7 +117,7 @@ impl Image {
         }
         let mut fault = None;
         for path in places() {
-            match trusted(&path) {
+            match trusted(&path, Owner::RootOrCaller) {
                 Ok(file) => return Ok(Image::Installed(file, path)),
                 Err(None) => {}
                 Err(Some(reason)) => {
@@ -169,9 +177,16 @@ fn own_file() -> Option<PathBuf> {
     name.to_bytes().contains(&b'/').then(|| path.to_owned())
 }
 
-/// Opens the file if it is exactly this library's helper and only root or the caller can change it.
+/// Who may own an installed helper.
+#[derive(Clone, Copy, PartialEq)]
+enum Owner {
+    Root,
+    RootOrCaller,
+}
+
+/// Opens the file if it is exactly this library's helper and only its owner can change it.
 /// Otherwise returns why it is refused, or `None` if there is no such file.
-fn trusted(path: &Path) -> std::result::Result<OwnedFd, Option<String>> {
+fn trusted(path: &Path, owner: Owner) -> std::result::Result<OwnedFd, Option<String>> {
     let unreadable = |error: std::io::Error| match error.kind() {
         std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory => None,
         _ => Some(format!("it cannot be opened ({error})")),
@@ -191,7 +206,8 @@ fn trusted(path: &Path) -> std::result::Result<OwnedFd, Option<String>> {
     for (object, name) in [(&file, path), (&opened, directory)] {
         let about = object.metadata().map_err(|error| Some(error.to_string()))?;
         let name = name.display();
-        if about.uid() != 0 && about.uid() != nix::unistd::geteuid().as_raw() {
+        let callers = owner == Owner::RootOrCaller && about.uid() == nix::unistd::geteuid().as_raw();
+        if about.uid() != 0 && !callers {
             return Err(Some(format!("{name} belongs to uid {}, neither root nor the caller", about.uid())));
         }
         if about.mode() & 0o022 != 0 {

@@ -7,6 +7,8 @@ use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::socket::{ControlMessageOwned, MsgFlags, recvmsg};
 
+use crate::kind::NAMES;
+
 /// All messages received so far.
 #[derive(Default)]
 pub(super) struct Messages {
@@ -33,23 +35,19 @@ impl Messages {
         let _ = (0..MOST).take_while(|_| self.take()).count();
     }
 
-    /// Waits until the child asks for the parent set-up or the helper has ended. Returns false if
-    /// nothing comes within `timeout`.
+    /// Waits until the child asks for the parent set-up or the helper has ended, at most `timeout`.
+    /// Returns false if it should be called again. It does not wait for longer than that if a
+    /// process that traces the helper sends other messages all the time.
     pub fn until_asked(&mut self, helper: BorrowedFd, timeout: PollTimeout) -> bool {
-        loop {
-            let Some(socket) = &self.socket else { return true };
-            let mut ends = [socket.as_fd(), helper].map(|fd| PollFd::new(fd, PollFlags::POLLIN));
-            match poll(&mut ends, timeout) {
-                Ok(0) => return false,
-                Ok(_) | Err(Errno::EINTR) => {}
-                Err(_) => return true,
-            }
-            let ended = ends[1].any() == Some(true);
-            self.take_all();
-            if self.asked || ended {
-                return true;
-            }
+        let Some(socket) = &self.socket else { return true };
+        let mut ends = [socket.as_fd(), helper].map(|fd| PollFd::new(fd, PollFlags::POLLIN));
+        match poll(&mut ends, timeout) {
+            Ok(_) | Err(Errno::EINTR) => {}
+            Err(_) => return true,
         }
+        let ended = ends[1].any() == Some(true);
+        self.take_all();
+        self.asked || ended
     }
 
     /// Tells the child to go on: the parent set-up is done.
@@ -80,7 +78,7 @@ impl Messages {
             }
         };
         match letter {
-            b'n' => self.namespaces.extend(fd),
+            b'n' if self.namespaces.len() < NAMES.len() => self.namespaces.extend(fd),
             b'p' => self.pidfd = fd,
             b's' => self.other = fd,
             b'a' => self.asked = true,

@@ -22,11 +22,11 @@ use std::sync::atomic::{AtomicI32, Ordering};
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
-use nix::poll::PollTimeout;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use crate::helper::plan::Page;
 use crate::pidfd::{has_ended, open_process, pid_of, send_signal};
-use crate::plan::Plan;
+use crate::plan::{Ends, Plan};
 use crate::{Error, Process, Result, Spec, Step};
 pub(crate) use exec::exec;
 use helper::Helper;
@@ -60,23 +60,27 @@ fn attempt(spec: &Spec) -> Result<Process> {
     let answered = answer(&helper, &mut messages, &plan, spec, begun);
     // The parent set-up may take its own time.
     let held_up = !helper.wait(if messages.asked { deadline() } else { begun });
-    if held_up {
-        let _ = send_signal(helper.as_fd(), helper.pid, libc::SIGKILL);
-        if let Some(pid) = Outcome::read(helper.file.page()).child {
-            end_child(pid);
-        }
-        helper.wait(None);
-    }
-    messages.take_all();
-    let outcome = Outcome::read(helper.file.page());
-    let child = program(helper, &mut messages, &plan, outcome.child)?;
-    ends.received = messages.other.take();
     let (set_up, trouble) = match answered {
         Ok(set_up) => (set_up, None),
         Err(error) => (ParentSetup::default(), Some(error)),
     };
-    let trouble = trouble.or_else(|| held_up.then(hints::held_up));
+    if held_up {
+        set_up.undo(spec);
+        give_up(helper, ends, &plan);
+        return Err(trouble.unwrap_or_else(hints::held_up));
+    }
+    messages.take_all();
+    let outcome = Outcome::read(helper.file.page());
+    let child = match program(helper, &mut messages, &plan, outcome.child) {
+        Ok(child) => child,
+        Err(error) => {
+            set_up.undo(spec);
+            return Err(error);
+        }
+    };
+    ends.received = messages.other.take();
     ends.held = set_up.held;
+    let pinned = set_up.pinned;
     let process =
         Process::new(child.pid, child.pidfd, ends).with(set_up.attachments).due_after(spec.deadline);
     match trouble.or_else(|| failure(&plan, spec, &outcome, &process)) {
@@ -89,7 +93,7 @@ fn attempt(spec: &Spec) -> Result<Process> {
         }
         Some(error) => {
             process.attachments().undo();
-            if set_up.pinned {
+            if pinned {
                 pins::undo(&spec.pins);
             }
             Err(collect(process, error))
@@ -165,7 +169,7 @@ fn program(helper: Helper, messages: &mut Messages, plan: &Plan, child: Option<i
         return Ok(Child { pid: helper.pid, pidfd: helper.pidfd });
     };
     let sent = messages.pidfd.take().filter(|pidfd| is_own_child(pidfd.as_fd()));
-    helper.reap();
+    end_helper(helper);
     if let Some(pidfd) = sent {
         // A process that was already reaped has no pid any more.
         let its = if plan.joins_pid() { pid_of(pidfd.as_fd()) } else { None };
@@ -251,15 +255,18 @@ fn answer(
     // Milliseconds between looks at processes that others may have stopped.
     const LOOK_AFTER: u16 = 20;
     let timeout = deadline.map_or(PollTimeout::NONE, |_| LOOK_AFTER.into());
-    while !messages.until_asked(helper.as_fd(), timeout) && deadline.is_some_and(|time| Instant::now() < time)
-    {
-        helper.resume_stopped();
+    while !messages.until_asked(helper.as_fd(), timeout) {
+        match deadline {
+            Some(time) if Instant::now() >= time => break,
+            Some(_) => helper.resume_stopped(),
+            None => {}
+        }
     }
     if !messages.asked {
         return Ok(ParentSetup::default());
     }
     // A child that gets no answer would wait forever.
-    let child = being_set_up(helper).inspect_err(|_| messages.refuse())?;
+    let child = being_set_up(helper, plan).inspect_err(|_| messages.refuse())?;
     let received = std::mem::take(&mut messages.namespaces);
     let done = sync::wait(&child, spec)
         .and_then(|()| id_maps::write(&child, &plan.maps))
@@ -272,13 +279,13 @@ fn answer(
 }
 
 /// Opens the process that waits for the parent set-up.
-fn being_set_up(helper: &Helper) -> Result<Child> {
+fn being_set_up(helper: &Helper, plan: &Plan) -> Result<Child> {
     let helpers = || {
         let copied = helper.pidfd.try_clone();
         copied.map_err(|error| Error::no_descriptor(Step::Prepare, "a pidfd", &error))
     };
     match helper.file.page().child.load(Ordering::Acquire) {
-        pid @ 1.. => match open_child(pid) {
+        pid @ 1.. if plan.makes_child() => match open_child(pid) {
             // valgrind lacks pidfd_open(2). The helper's pidfd will do: it ends with the child.
             Err(error) if error.errno() == libc::ENOSYS => Ok(Child { pid, pidfd: helpers()? }),
             opened => Ok(Child { pid, pidfd: opened? }),
@@ -319,6 +326,40 @@ const ENDING: Duration = Duration::from_secs(2);
 /// Kills and reaps a child that failed.
 fn collect(process: Process, error: Error) -> Error {
     let _ = process.kill();
-    let _ = process.wait();
+    end(process);
     error
+}
+
+/// Kills a child that others hold up in its set-up, and the helper.
+fn give_up(helper: Helper, ends: Ends, plan: &Plan) {
+    let made = Outcome::read(helper.file.page()).child.filter(|_| plan.makes_child());
+    let child = made.and_then(|pid| Some(Process::new(pid, open_child(pid).ok()?, Ends::default())));
+    let helper = Process::new(helper.pid, helper.pidfd, ends);
+    for process in child.into_iter().chain([helper]) {
+        let _ = process.kill();
+        end(process);
+    }
+}
+
+/// Reaps the helper, which has ended or is about to. Its status is not needed, and another part of
+/// the caller may have taken it.
+fn end_helper(helper: Helper) {
+    let timeout = PollTimeout::try_from(ENDING).unwrap_or(PollTimeout::MAX);
+    let _ = poll(&mut [PollFd::new(helper.as_fd(), PollFlags::POLLIN)], timeout);
+    let options = libc::WEXITED | libc::WNOHANG | libc::__WALL;
+    let mut info = MaybeUninit::<libc::siginfo_t>::zeroed();
+    let id = helper.pidfd.as_raw_fd() as libc::id_t;
+    // SAFETY: room for the struct, whose pid is set if it was reaped.
+    let left = unsafe {
+        libc::waitid(libc::P_PIDFD, id, info.as_mut_ptr(), options) == 0 && info.assume_init().si_pid() == 0
+    };
+    if left {
+        drop(Process::new(helper.pid, helper.pidfd, Ends::default()));
+    }
+}
+
+/// Reaps a process that is about to end. If it does not end soon, a later call of the library reaps
+/// it: one that others trace, or that waits for a file system, cannot be killed at once.
+fn end(process: Process) {
+    let _ = process.wait_timeout(ENDING);
 }

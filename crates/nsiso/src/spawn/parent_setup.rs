@@ -15,6 +15,16 @@ pub(super) struct ParentSetup {
     pub attachments: Attachments,
 }
 
+impl ParentSetup {
+    /// Undoes everything after a failed spawn.
+    pub fn undo(self, spec: &Spec) {
+        self.attachments.undo();
+        if self.pinned {
+            pins::undo(&spec.pins);
+        }
+    }
+}
+
 /// Does all of it, or undoes it and fails.
 pub(super) fn set_up(child: &Child, spec: &Spec, plan: &Plan, received: Vec<OwnedFd>) -> Result<ParentSetup> {
     let mut namespaces = handles(plan, received)?;
