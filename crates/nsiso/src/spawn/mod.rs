@@ -344,17 +344,27 @@ fn give_up(helper: Helper, ends: Ends, plan: &Plan) {
 /// Reaps the helper, which has ended or is about to. Its status is not needed, and another part of
 /// the caller may have taken it.
 fn end_helper(helper: Helper) {
+    let deadline = Instant::now() + ENDING;
     let timeout = PollTimeout::try_from(ENDING).unwrap_or(PollTimeout::MAX);
     let _ = poll(&mut [PollFd::new(helper.as_fd(), PollFlags::POLLIN)], timeout);
+    while !is_reaped(&helper) {
+        if Instant::now() >= deadline {
+            // A later call of the library reaps it.
+            drop(Process::new(helper.pid, helper.pidfd, Ends::default()));
+            return;
+        }
+        // A process that is traced shows its end to the debugger first.
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
+fn is_reaped(helper: &Helper) -> bool {
     let options = libc::WEXITED | libc::WNOHANG | libc::__WALL;
     let mut info = MaybeUninit::<libc::siginfo_t>::zeroed();
     let id = helper.pidfd.as_raw_fd() as libc::id_t;
     // SAFETY: room for the struct, whose pid is set if it was reaped.
-    let left = unsafe {
-        libc::waitid(libc::P_PIDFD, id, info.as_mut_ptr(), options) == 0 && info.assume_init().si_pid() == 0
-    };
-    if left {
-        drop(Process::new(helper.pid, helper.pidfd, Ends::default()));
+    unsafe {
+        libc::waitid(libc::P_PIDFD, id, info.as_mut_ptr(), options) != 0 || info.assume_init().si_pid() != 0
     }
 }
 
