@@ -60,18 +60,32 @@ fn attempt(spec: &Spec) -> Result<Process> {
     let answered = answer(&helper, &mut messages, &plan, spec, begun);
     // The parent set-up may take its own time.
     let held_up = !helper.wait(if messages.asked { deadline() } else { begun });
+    finish(spec, &plan, helper, ends, messages, answered, held_up)
+}
+
+/// Does the rest of a spawn when the helper has ended or was held up.
+#[inline(never)] // Keeps the stack of a spawn small: the parent set-up spawns children, too.
+fn finish(
+    spec: &Spec,
+    plan: &Plan,
+    helper: Helper,
+    mut ends: Ends,
+    mut messages: Messages,
+    answered: Result<ParentSetup>,
+    held_up: bool,
+) -> Result<Process> {
     let (set_up, trouble) = match answered {
         Ok(set_up) => (set_up, None),
         Err(error) => (ParentSetup::default(), Some(error)),
     };
     if held_up {
         set_up.undo(spec);
-        give_up(helper, ends, &plan);
+        give_up(helper, ends, plan);
         return Err(trouble.unwrap_or_else(hints::held_up));
     }
     messages.take_all();
     let outcome = Outcome::read(helper.file.page());
-    let child = match program(helper, &mut messages, &plan, outcome.child) {
+    let child = match program(helper, &mut messages, plan, outcome.child) {
         Ok(child) => child,
         Err(error) => {
             set_up.undo(spec);
@@ -83,7 +97,7 @@ fn attempt(spec: &Spec) -> Result<Process> {
     let pinned = set_up.pinned;
     let process =
         Process::new(child.pid, child.pidfd, ends).with(set_up.attachments).due_after(spec.deadline);
-    match trouble.or_else(|| failure(&plan, spec, &outcome, &process)) {
+    match trouble.or_else(|| failure(plan, spec, &outcome, &process)) {
         None => {
             if !spec.kinds.is_empty() {
                 wait_until_open(&process);
@@ -324,6 +338,7 @@ fn failure(plan: &Plan, spec: &Spec, outcome: &Outcome, process: &Process) -> Op
 const ENDING: Duration = Duration::from_secs(2);
 
 /// Kills and reaps a child that failed.
+#[inline(never)] // Keeps the stack of a spawn small.
 fn collect(process: Process, error: Error) -> Error {
     let _ = process.kill();
     end(process);
@@ -331,6 +346,7 @@ fn collect(process: Process, error: Error) -> Error {
 }
 
 /// Kills a child that others hold up in its set-up, and the helper.
+#[inline(never)] // Keeps the stack of a spawn small.
 fn give_up(helper: Helper, ends: Ends, plan: &Plan) {
     let made = Outcome::read(helper.file.page()).child.filter(|_| plan.makes_child());
     let child = made.and_then(|pid| Some(Process::new(pid, open_child(pid).ok()?, Ends::default())));
@@ -343,6 +359,7 @@ fn give_up(helper: Helper, ends: Ends, plan: &Plan) {
 
 /// Reaps the helper, which has ended or is about to. Its status is not needed, and another part of
 /// the caller may have taken it.
+#[inline(never)] // Keeps the stack of a spawn small.
 fn end_helper(helper: Helper) {
     let deadline = Instant::now() + ENDING;
     let timeout = PollTimeout::try_from(ENDING).unwrap_or(PollTimeout::MAX);
@@ -370,6 +387,7 @@ fn is_reaped(helper: &Helper) -> bool {
 
 /// Reaps a process that is about to end. If it does not end soon, a later call of the library reaps
 /// it: one that others trace, or that waits for a file system, cannot be killed at once.
+#[inline(never)] // Keeps the stack of a spawn small.
 fn end(process: Process) {
     let _ = process.wait_timeout(ENDING);
 }

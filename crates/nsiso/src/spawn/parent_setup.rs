@@ -17,6 +17,7 @@ pub(super) struct ParentSetup {
 
 impl ParentSetup {
     /// Undoes everything after a failed spawn.
+    #[inline(never)] // Keeps the stack of a spawn small.
     pub fn undo(self, spec: &Spec) {
         self.attachments.undo();
         if self.pinned {
