@@ -75,8 +75,8 @@ def main():
     scenario()
     print()
     place, title = os.path.relpath(BUILD / "venv/bin"), "Try next:"
-    for command, told in NEXT.items():
-        print(f"{title:9}  {painted('1', f'{place}/{command}'.ljust(40))}  {told}")
+    for command, text in NEXT.items():
+        print(f"{title:9}  {painted('1', f'{place}/{command}'.ljust(40))}  {text}")
         title = ""
 
 

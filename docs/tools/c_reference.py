@@ -7,7 +7,7 @@ import header
 
 
 def markdown(text: str, homes: Dict[str, str]) -> str:
-    """Returns a comment of the header as Markdown, with links to the functions that it names."""
+    """Returns a comment of the header as Markdown, with links to the names of C in it."""
     # Markdown wants a blank line before a list.
     text = re.sub(r"(\n(?!- |  ).*)\n- ", r"\1\n\n- ", f"\n{text}")[1:]
     parts = re.split(r"(`[^`]*`|\bns_\w+\b)", text)
@@ -43,7 +43,7 @@ def definitions(pairs, homes: Dict[str, str]) -> Iterator[str]:
 def pages() -> Dict[str, str]:
     """Returns the pages by path."""
     read = header.read()
-    homes = {item.name: group.name for group in read.groups for item in group.items}
+    homes = read.group_of_name()
     found = {}
     index = ["# C", "Include `nsiso.h` and link with `-lnsiso`.", "## Conventions", markdown(read.introduction, homes), "## Functions"]
     for group in read.groups:

@@ -74,11 +74,11 @@ def unreachable(pages: Dict[pathlib.Path, Page]) -> Iterator[str]:
     yield from (f"{path.relative_to(SITE)}: no link leads here" for path in pages.keys() - found)
 
 
-def unnamed(pages: Dict[pathlib.Path, Page]) -> Iterator[str]:
+def undocumented_names(pages: Dict[pathlib.Path, Page]) -> Iterator[str]:
     """Yields the names that the reference does not have."""
     reference = SITE / "reference"
     in_c = set().union(*(page.ids for path, page in pages.items() if path.parent == reference / "c"))
-    yield from (name for group in header.read().groups for item in group.items for name in [item.name] if name not in in_c)
+    yield from (name for name in header.read().group_of_name() if name not in in_c)
     in_python = pages[reference / "python.html"].ids
     yield from (f"nsiso.{name}" for names in python_reference.SECTIONS.values() for name in names if f"nsiso.{name}" not in in_python)
     exported = " ".join(re.findall(r"pub use (.*?);", (ROOT / "crates/nsiso/src/lib.rs").read_text(), re.DOTALL))
@@ -93,7 +93,7 @@ def main() -> int:
     # rustdoc checks its own pages. Those of 404.html are links from the root of a server.
     ours = (path for path in SITE.rglob("*.html") if "reference/rust/" not in str(path) and path.name != "404.html")
     pages = {path: Page(path) for path in ours}
-    faults = [*dead_links(pages), *loaded_from_elsewhere(pages), *unreachable(pages), *(f"not in the reference: {name}" for name in unnamed(pages))]
+    faults = [*dead_links(pages), *loaded_from_elsewhere(pages), *unreachable(pages), *(f"not in the reference: {name}" for name in undocumented_names(pages))]
     print("\n".join(faults) or f"{len(pages)} pages, every link leads somewhere, every name is in the reference")
     return bool(faults)
 

@@ -58,9 +58,9 @@ class Header(NamedTuple):
     introduction: str
     groups: List[Group]
 
-    def group_of_function(self) -> Dict[str, str]:
-        """Returns the group of each function."""
-        return {item.name: group.name for group in self.groups for item in group.items_of("function")}
+    def group_of_name(self) -> Dict[str, str]:
+        """Returns the group of each function, type and constant."""
+        return {item.name: group.name for group in self.groups for item in group.items}
 
 
 def comment(lines: str) -> str:

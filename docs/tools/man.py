@@ -2,7 +2,8 @@
 
 nsiso(1) comes from the parser of the command, nsiso_spec(5) from the schema of spec documents, and
 nsiso(3) with one page for each group of functions from the comments of the header. A page that only
-refers to its group is written for each function and type. SOURCE_DATE_EPOCH sets the date of the pages.
+refers to its group is written for each function and type. SOURCE_DATE_EPOCH sets the date of the
+pages.
 """
 
 import argparse

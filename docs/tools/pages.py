@@ -40,9 +40,9 @@ def with_site_links(name: str, place: str) -> str:
     return re.sub(r"\]\(([^)\s]+)\)", target, (ROOT / name).read_text())
 
 
-def with_function_links(text: str, place: pathlib.Path) -> str:
-    """Returns a page with a link at each function of C that it names, outside of blocks of code."""
-    groups = header.read().group_of_function()
+def with_links_to_c(text: str, place: pathlib.Path) -> str:
+    """Returns a page with a link at each name of C in it, outside of blocks of code."""
+    groups = header.read().group_of_name()
     reference = os.path.relpath("reference/c", place)
 
     def link(found: "re.Match[str]") -> str:
@@ -86,7 +86,9 @@ def rust() -> str:
 
 
 def generated_pages() -> Dict[str, str]:
-    """Returns the pages that are not below docs/, by path, but for that of Rust, which takes rustdoc."""
+    """Returns the pages that are not below docs/, by path, but for that of Rust, which takes
+    rustdoc.
+    """
     found = {place: with_site_links(name, place) for name, place in TOP.items()}
     found.update(c_reference.pages())
     found["reference/python.md"] = python_reference.page()
@@ -101,7 +103,7 @@ def main() -> int:
     shutil.copytree(ROOT / "docs", directory, ignore=shutil.ignore_patterns("tools", "requirements.txt"))
     shutil.copytree(ROOT / "target/doc", directory / "reference/rust", ignore=shutil.ignore_patterns(".*", "*.md"))
     for page in directory.rglob("*.md"):
-        page.write_text(with_function_links(page.read_text(), page.parent.relative_to(directory)))
+        page.write_text(with_links_to_c(page.read_text(), page.parent.relative_to(directory)))
     for path, text in {**generated_pages(), "reference/rust.md": rust()}.items():
         (directory / path).parent.mkdir(exist_ok=True)
         (directory / path).write_text(text)

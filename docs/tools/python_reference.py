@@ -69,11 +69,11 @@ def attributes(name: str) -> Iterator[str]:
 def members(name: str, one: type) -> Iterator[str]:
     for member, value in vars(one).items():
         function = getattr(value, "__func__", value)
-        told = inspect.getdoc(getattr(one, member)) if not member.startswith("_") else None
-        if isinstance(value, property) and told:
-            yield f"#### `{name}.{member}` {{#nsiso.{name}.{member}}}\n\n{markdown(told)}"
-        elif inspect.isfunction(function) and told:
-            yield f"#### `{name}.{member}` {{#nsiso.{name}.{member}}}\n\n```python\n{signature(f'{name}.{member}', getattr(one, member))}\n```\n\n{markdown(told)}"
+        text = inspect.getdoc(getattr(one, member)) if not member.startswith("_") else None
+        if isinstance(value, property) and text:
+            yield f"#### `{name}.{member}` {{#nsiso.{name}.{member}}}\n\n{markdown(text)}"
+        elif inspect.isfunction(function) and text:
+            yield f"#### `{name}.{member}` {{#nsiso.{name}.{member}}}\n\n```python\n{signature(f'{name}.{member}', getattr(one, member))}\n```\n\n{markdown(text)}"
 
 
 def described(name: str, one: Any) -> Iterator[str]:

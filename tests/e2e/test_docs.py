@@ -211,7 +211,7 @@ def test_no_block_is_hidden_by_indentation():
 
 
 def test_the_blocks_of_rust_are_run():
-    """By cargo test, which is told of each page."""
+    """By cargo test, from a list of the pages."""
     listed = {*re.findall(r'include_str!\("../../../(.*?)"\)', (ROOT / "crates/nsiso/src/lib.rs").read_text())}
     assert {block.place.partition(":")[0] for block in BLOCKS if block.language == "rust"} == listed
 

@@ -101,6 +101,22 @@ pub(crate) fn send_signal(pidfd: BorrowedFd, pid: i32, signal: i32) -> nix::Resu
     }
 }
 
+/// Reaps a child of the caller if it has ended. Returns whether it has ended and left no zombie.
+pub(crate) fn reap(pidfd: BorrowedFd) -> bool {
+    let mut info = std::mem::MaybeUninit::<libc::siginfo_t>::zeroed();
+    let options = libc::WEXITED | libc::WNOHANG | libc::__WALL;
+    let fd = pidfd.as_raw_fd() as libc::id_t;
+    // SAFETY: `info` is valid for writing, and all zeros is a valid value.
+    let reaped = Errno::result(unsafe { libc::waitid(libc::P_PIDFD, fd, info.as_mut_ptr(), options) });
+    match reaped {
+        // SAFETY: waitid has filled in the fields of a child, or left zeros.
+        Ok(_) => unsafe { info.assume_init().si_pid() != 0 },
+        // Another part of the caller has reaped it, or it is not a child of the caller and may
+        // still run.
+        Err(_) => has_ended(pidfd),
+    }
+}
+
 /// Whether a process has ended. It may have been reaped.
 pub(crate) fn has_ended(pidfd: BorrowedFd) -> bool {
     let mut ended = [PollFd::new(pidfd, PollFlags::POLLIN)];

@@ -387,7 +387,7 @@ impl Process {
     }
 
     /// Takes the links, devices and uplink. The caller of this function ends them.
-    pub(crate) fn attachments(&self) -> Attachments {
+    fn attachments(&self) -> Attachments {
         std::mem::take(&mut *self.attachments.lock().unwrap_or_else(PoisonError::into_inner))
     }
 

@@ -64,7 +64,8 @@ def spec_of(
 def document_of_keywords(options: Mapping[str, Any]) -> Dict[str, Any]:
     """Returns the document of keywords: that of ``spec``, and the others in front of it.
 
-    The keys are from KEYWORDS, and None is not set. The document is without the program, which the call has. A ``umask`` of -1 is not set, as in subprocess.
+    The keys are from KEYWORDS, and None is not set. The document is without the program, which the
+    call has. A ``umask`` of -1 is not set, as in subprocess.
     """
     given = {name: value for name, value in options.items() if value is not None and (name, value) != ("umask", -1)}
     base = document_of(given.pop("spec")) if "spec" in given else {}

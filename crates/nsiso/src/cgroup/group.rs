@@ -102,9 +102,7 @@ impl Group {
             }
         }
         if group.directories().next().is_none() {
-            return Err(refused.unwrap_or_else(|| {
-                Error::new(Step::Cgroup, libc::ENOTSUP, "a cgroup").with_hint("no cgroups are mounted here")
-            }));
+            return Err(refused.unwrap_or_else(none_mounted));
         }
         group.set(limits)?;
         group.seat_cpuset();
@@ -259,11 +257,7 @@ pub(crate) fn can_be_made() -> Result<()> {
     let parent = match (places.v1(CONTROLLER), &places.v2) {
         (Some(place), _) => place.group.clone(),
         (None, Some(place)) => parent_in(place, &[CONTROLLER], &[])?,
-        (None, None) => {
-            return Err(
-                Error::new(Step::Cgroup, libc::ENOTSUP, "a cgroup").with_hint("no cgroups are mounted here")
-            );
-        }
+        (None, None) => return Err(none_mounted()),
     };
     let made =
         make(&parent, &Owner::this_process().group_name()).map_err(|error| no_group(&parent, &error))?;
@@ -285,6 +279,10 @@ fn parent_in(place: &Place, needed: &[&str], counted: &[&str]) -> Result<PathBuf
         )));
     }
     Ok(found.unwrap_or_else(|| place.group.clone()))
+}
+
+fn none_mounted() -> Error {
+    Error::new(Step::Cgroup, libc::ENOTSUP, "a cgroup").with_hint("no cgroups are mounted here")
 }
 
 fn no_group(parent: &Path, error: &io::Error) -> Error {

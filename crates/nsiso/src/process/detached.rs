@@ -4,16 +4,14 @@
 //! This list is the only state that the library keeps. No thread and no signal handler serves it.
 //! When the caller ends, the kernel makes init(1) the parent of the processes still on it.
 
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, OwnedFd};
 use std::ptr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicPtr, Ordering};
 
-use nix::errno::Errno;
-
 use crate::attachments::Attachments;
 use crate::cgroup::Group;
-use crate::pidfd::has_ended;
+use crate::pidfd::reap;
 
 /// The first entry. A thread takes or returns the whole list by exchanging this pointer. A lock
 /// would stay locked in a copy of the caller if fork(2) makes one while another thread holds it.
@@ -42,28 +40,12 @@ impl Detached {
         if self.host != std::process::id() {
             std::mem::forget(self.group.take());
             self.attachments.go_on();
-        } else if self.reap() {
+        } else if reap(self.pidfd.as_fd()) {
             self.attachments.end();
         } else {
             // The kernel removes links when the program's network namespace ends.
             self.attachments.links.clear();
             self.push();
-        }
-    }
-
-    /// Whether the process has ended. If so, no zombie is left.
-    fn reap(&self) -> bool {
-        let mut info = std::mem::MaybeUninit::<libc::siginfo_t>::zeroed();
-        let options = libc::WEXITED | libc::WNOHANG | libc::__WALL;
-        let fd = self.pidfd.as_raw_fd() as libc::id_t;
-        // SAFETY: `info` is valid for writing, and all zeros is a valid value.
-        let reaped = Errno::result(unsafe { libc::waitid(libc::P_PIDFD, fd, info.as_mut_ptr(), options) });
-        match reaped {
-            // SAFETY: waitid has filled in the fields of a child, or left zeros.
-            Ok(_) => unsafe { info.assume_init().si_pid() != 0 },
-            // Another part of the caller has reaped it, or it is not a child of the caller and may
-            // still run.
-            Err(_) => has_ended(self.pidfd.as_fd()),
         }
     }
 

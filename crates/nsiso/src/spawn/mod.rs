@@ -25,7 +25,7 @@ use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use crate::helper::plan::Page;
-use crate::pidfd::{has_ended, open_process, pid_of, send_signal};
+use crate::pidfd::{has_ended, open_process, pid_of, reap, send_signal};
 use crate::plan::{Ends, Plan};
 use crate::{Error, Process, Result, Spec, Step};
 pub(crate) use exec::exec;
@@ -74,7 +74,7 @@ fn finish(
     answered: Result<ParentSetup>,
     held_up: bool,
 ) -> Result<Process> {
-    let (set_up, trouble) = match answered {
+    let (mut set_up, trouble) = match answered {
         Ok(set_up) => (set_up, None),
         Err(error) => (ParentSetup::default(), Some(error)),
     };
@@ -93,23 +93,19 @@ fn finish(
         }
     };
     ends.received = messages.other.take();
-    ends.held = set_up.held;
-    let pinned = set_up.pinned;
-    let process =
-        Process::new(child.pid, child.pidfd, ends).with(set_up.attachments).due_after(spec.deadline);
+    ends.held = std::mem::take(&mut set_up.held);
+    let process = Process::new(child.pid, child.pidfd, ends).due_after(spec.deadline);
     match trouble.or_else(|| failure(plan, spec, &outcome, &process)) {
         None => {
             if !spec.kinds.is_empty() {
                 wait_until_open(&process);
             }
+            let process = process.with(set_up.attachments);
             process.started();
             Ok(process)
         }
         Some(error) => {
-            process.attachments().undo();
-            if pinned {
-                pins::undo(&spec.pins);
-            }
+            set_up.undo(spec);
             Err(collect(process, error))
         }
     }
@@ -364,7 +360,7 @@ fn end_helper(helper: Helper) {
     let deadline = Instant::now() + ENDING;
     let timeout = PollTimeout::try_from(ENDING).unwrap_or(PollTimeout::MAX);
     let _ = poll(&mut [PollFd::new(helper.as_fd(), PollFlags::POLLIN)], timeout);
-    while !is_reaped(&helper) {
+    while !reap(helper.as_fd()) {
         if Instant::now() >= deadline {
             // A later call of the library reaps it.
             drop(Process::new(helper.pid, helper.pidfd, Ends::default()));
@@ -372,16 +368,6 @@ fn end_helper(helper: Helper) {
         }
         // A process that is traced shows its end to the debugger first.
         std::thread::sleep(Duration::from_millis(1));
-    }
-}
-
-fn is_reaped(helper: &Helper) -> bool {
-    let options = libc::WEXITED | libc::WNOHANG | libc::__WALL;
-    let mut info = MaybeUninit::<libc::siginfo_t>::zeroed();
-    let id = helper.pidfd.as_raw_fd() as libc::id_t;
-    // SAFETY: room for the struct, whose pid is set if it was reaped.
-    unsafe {
-        libc::waitid(libc::P_PIDFD, id, info.as_mut_ptr(), options) != 0 || info.assume_init().si_pid() != 0
     }
 }
 
