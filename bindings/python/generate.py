@@ -10,6 +10,10 @@ import sys
 import textwrap
 
 HERE = pathlib.Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parents[1] / "docs/tools"))
+
+from generated import write_or_check  # noqa: E402
+
 SCHEMA = HERE.parent.parent / "include" / "nsiso-spec.schema.json"
 TARGET = HERE / "python" / "nsiso" / "_options.py"
 
@@ -58,14 +62,7 @@ class Options(TypedDict, total=False):
 
 def main() -> int:
     schema = json.loads(SCHEMA.read_text())
-    text = module(schema["properties"], schema["$defs"])
-    if "--check" in sys.argv:
-        if TARGET.read_text() == text:
-            return 0
-        print(f"{TARGET.name} is not up to date: run make generate")
-        return 1
-    TARGET.write_text(text)
-    return 0
+    return write_or_check(TARGET, module(schema["properties"], schema["$defs"]))
 
 
 def module(options: dict, definitions: dict) -> str:

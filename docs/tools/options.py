@@ -8,6 +8,8 @@ import pathlib
 import re
 import sys
 
+from generated import with_section, write_or_check
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 PAGE = ROOT / "docs/reference/options.md"
 BEGIN, END = "<!-- made by docs/tools/options.py -->\n", "<!-- end of the table -->\n"
@@ -44,16 +46,7 @@ def main() -> int:
     properties = json.loads((ROOT / "include/nsiso-spec.schema.json").read_text())["properties"]
     table = "| spec document | what it does | C | Python | Rust |\n|---|---|---|---|---|\n"
     table += "".join(row(name, option["description"]) for name, option in properties.items())
-    before, _, rest = PAGE.read_text().partition(BEGIN)
-    _, _, after = rest.partition(END)
-    text = f"{before}{BEGIN}{table}{END}{after}"
-    if "--check" in sys.argv:
-        if PAGE.read_text() == text:
-            return 0
-        print(f"{PAGE.name} is not up to date: run make generate")
-        return 1
-    PAGE.write_text(text)
-    return 0
+    return write_or_check(PAGE, with_section(PAGE, BEGIN, END, table))
 
 
 if __name__ == "__main__":

@@ -21,6 +21,10 @@ import time
 from bar_chart import bar_chart
 from run import BUILD, ROOT, Contender, compete, quantile
 
+sys.path.insert(0, str(ROOT / "docs/tools"))
+
+from generated import with_section  # noqa: E402
+
 VENV = ROOT / "build/venv/bin"
 PAGE = ROOT / "docs/explanation/comparison.md"
 PLOT = ROOT / "docs/images/speed.svg"
@@ -190,8 +194,7 @@ def main():
     )
     (BUILD / "speed.svg").write_text(drawn)
     if options.update:
-        before, _, rest = PAGE.read_text().partition(BEGIN)
-        PAGE.write_text(f"{before}{BEGIN}\n{text}\n{END}{rest.partition(END)[2]}")
+        PAGE.write_text(with_section(PAGE, BEGIN, END, f"\n{text}\n"))
         PLOT.write_text(drawn)
 
 

@@ -1,12 +1,12 @@
 //! Defines [`Process`], a started program: waiting, signals, its cgroup, and what the caller takes
 //! from it. `process/detached.rs` reaps processes whose [`Process`] was dropped.
 
+mod deadline;
 mod detached;
 mod overdue;
 
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -20,6 +20,7 @@ use crate::pidfd::{exit_of, send_signal};
 use crate::plan::Ends;
 use crate::status::{Exit, Report, Status, Usage};
 use crate::{Error, Handle, Limits, Result};
+use deadline::Deadline;
 use detached::Detached;
 
 /// How often a waiter looks after detached processes.
@@ -58,14 +59,8 @@ pub struct Process {
     /// The program's cgroup, until the process has been waited for.
     group: Mutex<Option<Group>>,
     attachments: Mutex<Attachments>,
-    /// When the deadline of the init process expires.
-    due: Option<Instant>,
-    /// Whether a waiter has killed the init process because it was overdue.
-    killed_overdue: AtomicBool,
-    /// When a waiter kills what is left of an overdue program, and how long after the last time.
-    next_kill: Mutex<Option<(Instant, Duration)>>,
-    /// Whether the cgroup is frozen. Its time does not count then.
-    frozen: AtomicBool,
+    /// The deadline of the init process.
+    deadline: Deadline,
     /// The kernel reports the status only once, so the first waiter stores it for all others.
     status: Mutex<Option<Box<Status>>>,
 }
@@ -81,21 +76,14 @@ impl Process {
             ends,
             group,
             attachments: Mutex::default(),
-            due: None,
-            killed_overdue: AtomicBool::new(false),
-            next_kill: Mutex::new(None),
-            frozen: AtomicBool::new(false),
+            deadline: Deadline::default(),
             status: Mutex::new(None),
         }
     }
 
-    /// Returns the process with the deadline that its init process has.
-    pub(crate) fn due_after(mut self, deadline: Option<Duration>) -> Self {
-        // The init process itself kills all others at the deadline.
-        const GRACE: Duration = Duration::from_secs(1);
-        const AGAIN: Duration = Duration::from_millis(20);
-        self.due = deadline.and_then(|after| Instant::now().checked_add(after));
-        self.next_kill = Mutex::new(self.due.and_then(|due| Some((due.checked_add(GRACE)?, AGAIN))));
+    /// Returns the process with the deadline of its init process, which was started after `begun`.
+    pub(crate) fn due_after(mut self, deadline: Option<Duration>, begun: Instant) -> Self {
+        self.deadline = Deadline::after(deadline, begun);
         self
     }
 
@@ -246,7 +234,7 @@ impl Process {
     /// waits for a disk. `cgroups(7)`.
     pub fn freeze(&self, frozen: bool) -> Result<()> {
         self.of_group(|group| group.freeze(frozen))?;
-        self.frozen.store(frozen, Ordering::Relaxed);
+        self.deadline.hold(frozen);
         Ok(())
     }
 
@@ -318,11 +306,12 @@ impl Process {
             // detached processes of this caller.
             detached::reap_ended();
             let reap_again = detached::any().then(|| Instant::now() + LOOK_AFTER);
-            let timeout = match earlier(earlier(deadline, self.next_kill()), reap_again) {
+            let wake_up = [deadline, self.deadline.next_kill(), reap_again].into_iter().flatten().min();
+            let timeout = match wake_up {
                 None => PollTimeout::NONE,
                 // Rounded up, so that the last millisecond is not spent on many short waits.
-                Some(deadline) => {
-                    let left = deadline.saturating_duration_since(Instant::now());
+                Some(time) => {
+                    let left = time.saturating_duration_since(Instant::now());
                     PollTimeout::try_from(left.as_nanos().div_ceil(1_000_000)).unwrap_or(PollTimeout::MAX)
                 }
             };
@@ -340,28 +329,19 @@ impl Process {
         }
     }
 
-    fn next_kill(&self) -> Option<Instant> {
-        let next = *self.next_kill.lock().unwrap_or_else(PoisonError::into_inner);
-        next.filter(|_| !self.frozen.load(Ordering::Relaxed)).map(|(time, _)| time)
-    }
-
     /// Kills an overdue init process and its descendants, if it is time to.
     fn kill_overdue(&self) {
-        const LONGEST: Duration = Duration::from_secs(1);
-        if self.next_kill().is_none_or(|time| Instant::now() < time) {
-            return;
-        }
-        let mut next = self.next_kill.lock().unwrap_or_else(PoisonError::into_inner);
-        // The lock prevents another thread from reaping the process, whose pid would be free then.
-        let status = self.status.lock().unwrap_or_else(PoisonError::into_inner);
-        if status.is_none() && send_signal(self.pidfd.as_fd(), self.pid, libc::SIGKILL).is_ok() {
-            self.killed_overdue.store(true, Ordering::Relaxed);
-            overdue::let_run(self.pid);
-            overdue::kill_descendants(self.pid);
-        }
-        drop(status);
-        // Processes may fork while they are being killed.
-        *next = next.map(|(_, pause)| (Instant::now() + pause, (pause * 2).min(LONGEST)));
+        self.deadline.at_next_kill(|| {
+            // The lock prevents another thread from reaping the process, whose pid would be free
+            // then.
+            let status = self.status.lock().unwrap_or_else(PoisonError::into_inner);
+            let killed = status.is_none() && send_signal(self.pidfd.as_fd(), self.pid, libc::SIGKILL).is_ok();
+            if killed {
+                overdue::let_run(self.pid);
+                overdue::kill_descendants(self.pid);
+            }
+            killed
+        });
     }
 
     /// Reaps a process that has ended and returns its status. With an init process, this is the
@@ -375,8 +355,7 @@ impl Process {
         }
         // The init process was killed, or could not report that it has killed all others.
         const KILLED_ALL: Exit = Exit::Code(128 + libc::SIGKILL);
-        let expired = self.due.is_some_and(|due| Instant::now() >= due);
-        let timed_out = self.killed_overdue.load(Ordering::Relaxed) || expired && own == Some(KILLED_ALL);
+        let timed_out = self.deadline.has_killed() || self.deadline.has_expired() && own == Some(KILLED_ALL);
         reaped.map(|status| status.map(|status| Status { timed_out, ..status }))
     }
 
@@ -470,10 +449,6 @@ impl Process {
     fn failed(&self, errno: i32) -> Error {
         Error::new(Step::Wait, errno, format!("process {}", self.pid))
     }
-}
-
-fn earlier(one: Option<Instant>, other: Option<Instant>) -> Option<Instant> {
-    one.into_iter().chain(other).min()
 }
 
 impl Drop for Process {

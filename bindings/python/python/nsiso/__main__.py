@@ -4,7 +4,6 @@
 """
 
 import argparse
-import difflib
 import json
 import os
 import shutil
@@ -15,6 +14,7 @@ from typing import Any, Iterable, List, NoReturn
 from . import Error, Listing, NamespaceInfo, Node, Popen, __version__, probe
 from . import list as take
 from . import tree
+from ._argument import did_you_mean
 from ._command import KINDS, add_passing, add_run, keywords_of
 from ._doctor import report
 from ._signals import Passing
@@ -206,8 +206,7 @@ def parser() -> Parser:
 def complain(parser: Parser, unknown: str) -> NoReturn:
     """Ends with the usage of the subcommand, and the nearest option."""
     known = [flag for action in parser._actions for flag in action.option_strings]
-    near = difflib.get_close_matches(unknown.partition("=")[0], known, 1)
-    parser.error(f"unknown option {unknown}" + (f": did you mean {near[0]}?" if near else ""))
+    parser.error(f"unknown option {unknown}{did_you_mean(unknown.partition('=')[0], known)}")
 
 
 def main() -> int:

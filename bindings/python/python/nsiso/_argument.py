@@ -1,5 +1,6 @@
 """Checks the types of arguments. The error messages name the argument."""
 
+import difflib
 from typing import Any, Iterable, List, Mapping, Tuple
 
 
@@ -34,3 +35,9 @@ def texts(name: str, values: Any) -> List[str]:
     """Returns a list of texts, given one text or an iterable of texts."""
     one = isinstance(values, (str, bytes)) or not isinstance(values, Iterable)
     return [text(name, value) for value in ([values] if one else values)]
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """Returns a hint at the known word that is most like one that does not exist."""
+    found = difflib.get_close_matches(word, [*known], 1)
+    return f": did you mean {found[0]}?" if found else ""

@@ -1,13 +1,12 @@
 """Makes a Spec from the arguments of run, Popen and execvp: their keywords become a document."""
 
-import difflib
 import os
 import re
 from fractions import Fraction
 from operator import index
 from typing import Any, Callable, Dict, Iterable, Mapping, Optional, Union
 
-from ._argument import listed, mapping, pair
+from ._argument import did_you_mean, listed, mapping, pair
 from ._document import bytes_of, converted, document_of, merged, nanoseconds, plain, unique
 from ._endpoint import Endpoint
 from ._limits import Limits
@@ -29,8 +28,7 @@ def nearest(keyword: str) -> str:
     """Returns a hint for a keyword that does not exist."""
     if keyword in Limits.__dataclass_fields__:
         return f": use limits=nsiso.Limits({keyword}=...)"
-    found = difflib.get_close_matches(keyword, KEYWORDS, 1)
-    return f": did you mean {found[0]}?" if found else ""
+    return did_you_mean(keyword, KEYWORDS)
 
 
 def passed_fds(fds: Union[Iterable[int], Mapping[int, int]]) -> Dict[int, int]:

@@ -24,6 +24,8 @@ use crate::{Result, Spec};
 
 /// The helper while it sets up the program.
 pub(super) struct Helper {
+    /// A moment before it was started.
+    pub begun: Instant,
     pub pid: i32,
     pub pidfd: OwnedFd,
     pub file: PlanFile,
@@ -33,6 +35,7 @@ pub(super) struct Helper {
 
 impl Helper {
     pub fn start(plan: &mut Plan, spec: &Spec) -> Result<Self> {
+        let begun = Instant::now();
         // With RLIMIT_FSIZE set, writing to a memfd may raise a signal.
         let blocked = SignalsBlocked::new();
         let mut image = Image::open(spec)?;
@@ -52,7 +55,7 @@ impl Helper {
             }
         };
         drop(blocked);
-        Ok(Helper { pid, pidfd, file, memfd })
+        Ok(Helper { begun, pid, pidfd, file, memfd })
     }
 
     /// Waits until the helper has executed the program or has ended. Returns false if time is up

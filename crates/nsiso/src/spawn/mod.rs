@@ -85,6 +85,7 @@ fn finish(
     }
     messages.take_all();
     let outcome = Outcome::read(helper.file.page());
+    let begun = helper.begun;
     let child = match program(helper, &mut messages, plan, outcome.child) {
         Ok(child) => child,
         Err(error) => {
@@ -94,7 +95,7 @@ fn finish(
     };
     ends.received = messages.other.take();
     ends.held = std::mem::take(&mut set_up.held);
-    let process = Process::new(child.pid, child.pidfd, ends).due_after(spec.deadline);
+    let process = Process::new(child.pid, child.pidfd, ends).due_after(spec.deadline, begun);
     match trouble.or_else(|| failure(plan, spec, &outcome, &process)) {
         None => {
             if !spec.kinds.is_empty() {
